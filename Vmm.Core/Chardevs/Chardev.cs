@@ -1,0 +1,141 @@
+// A character back end: the host's end of a line of bytes whose other end is a device of the guest.
+//
+// Its life is shaped by the handover. Constructed, it has touched nothing: no file truncated, no path bound. Then either
+// Open makes the thing anew (a first boot), or Adopt takes the descriptors that the previous process had. Start lets
+// bytes flow. Quiesce stops them: when it returns, nothing here touches a descriptor or calls the front end, on any
+// thread, until Resume. If the next process takes the guest, Abandon lets go of everything and removes no name, for the
+// names are the next process's now; in every other end of life Dispose closes and cleans up.
+//
+// Output is accepted from vCPU threads without waiting and without allocating. What the descriptor does not take at once
+// is queued, and the queue is state. When the queue is full the front end keeps its bytes and is called when there is room.
+//
+// One lock, the Gate, covers the chardev and its front end.
+
+using Vmm.Core.Loop;
+using Vmm.Core.State;
+
+namespace Vmm.Core.Chardevs;
+
+/// <summary>A character back end.</summary>
+public abstract class Chardev : IStateful, IDisposable
+{
+    private protected Chardev(string label, EventLoop loop)
+    {
+        Label = label;
+        Loop = loop;
+    }
+
+    /// <summary>Its id, which query-chardev calls the label.</summary>
+    public string Label { get; }
+
+    /// <summary>What query-chardev shows as the file name: the kind, and where it leads.</summary>
+    public abstract string FileName { get; }
+
+    /// <summary>Whether a front end is attached.</summary>
+    public bool FrontendOpen => FrontEnd is not null;
+
+    /// <summary>The lock that chardev and front end share.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <inheritdoc/>
+    public StateLayout Layout => ChardevState.Layout;
+
+    /// <summary>Whether bytes flow.</summary>
+    public bool IsRunning { get; private protected set; }
+
+    /// <summary>The loop that reads.</summary>
+    private protected EventLoop Loop { get; }
+
+    private protected IChardevFrontEnd? FrontEnd { get; private set; }
+
+    private protected OutputQueue Queue { get; } = new();
+
+    /// <summary>Attaches the one front end.</summary>
+    /// <exception cref="InvalidOperationException">There is one already.</exception>
+    public void Attach(IChardevFrontEnd frontEnd)
+    {
+        lock (Gate)
+        {
+            if (FrontEnd is not null)
+            {
+                throw new InvalidOperationException($"Device '{Label}' is in use");
+            }
+
+            FrontEnd = frontEnd;
+        }
+
+        InputReady();
+    }
+
+    /// <summary>Takes the front end off.</summary>
+    public void Detach()
+    {
+        lock (Gate)
+        {
+            FrontEnd = null;
+        }
+    }
+
+    /// <summary>Makes the back end anew: creates, truncates, binds, connects.</summary>
+    /// <exception cref="IOException">It cannot be made; the message says what and why.</exception>
+    public abstract void Open();
+
+    /// <summary>Takes over what the previous process had, instead of <see cref="Open"/>.</summary>
+    /// <param name="take">Hands out the descriptor of a name, to be owned by the caller, or null where none crossed.</param>
+    /// <returns>Whether it was there. If not, nothing was taken, and <see cref="Open"/> may follow once this process owns the guest.</returns>
+    /// <exception cref="IOException">A descriptor is not what its name says.</exception>
+    public abstract bool Adopt(Func<string, Microsoft.Win32.SafeHandles.SafeFileHandle?> take);
+
+    /// <summary>
+    /// The descriptors that the next process needs. From now on until <see cref="Resume"/> none is added: new clients wait in the backlog.
+    /// </summary>
+    public abstract IReadOnlyList<ChardevDescriptor> Export();
+
+    /// <summary>Lets bytes flow for the first time.</summary>
+    public void Start() => Resume();
+
+    /// <summary>
+    /// Stops everything, on every thread, before it returns. Output that is written meanwhile is queued. Any thread.
+    /// </summary>
+    public abstract void Quiesce();
+
+    /// <summary>Undoes <see cref="Quiesce"/> and <see cref="Export"/>. Any thread.</summary>
+    public abstract void Resume();
+
+    /// <summary>After a handover: closes this process's descriptors and leaves every name in place, for the next process has both.</summary>
+    public abstract void Abandon();
+
+    /// <summary>Accepts output; any thread, never waits, never allocates.</summary>
+    /// <returns>How many bytes were accepted. If fewer than given, <see cref="IChardevFrontEnd.OutputReady"/> follows when there is room.</returns>
+    public abstract int Write(ReadOnlySpan<byte> bytes);
+
+    /// <summary>The front end has room for input again. Any thread.</summary>
+    public abstract void InputReady();
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        lock (Gate)
+        {
+            Queue.Save(writer);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        lock (Gate)
+        {
+            Queue.Load(reader);
+        }
+    }
+
+    /// <summary>Closes the back end at the end of its life and removes the names that are its own.</summary>
+    public void Dispose()
+    {
+        Close();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract void Close();
+}

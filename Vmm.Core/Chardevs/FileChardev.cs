@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Chardevs;
+
+/// <summary>Output to a file. The open file crosses a handover with its position, so what the file holds is contiguous.</summary>
+/// <param name="label">Its id.</param>
+/// <param name="loop">The I/O loop.</param>
+/// <param name="path">The file; made if there is none.</param>
+/// <param name="append">Whether opening keeps what the file holds; otherwise it is truncated.</param>
+/// <param name="logger">Where lost output is told.</param>
+public sealed class FileChardev(string label, EventLoop loop, string path, bool append, ILogger? logger = null)
+    : StreamChardev(label, loop, logger ?? NullLogger.Instance)
+{
+    private bool _lossTold;
+
+    private string DescriptorName => $"chardev/{Label}/file";
+
+    /// <inheritdoc/>
+    public override string FileName => "file";
+
+    /// <inheritdoc/>
+    public override void Open() => Take(Posix.OpenForOutput(path, append));
+
+    /// <inheritdoc/>
+    public override bool Adopt(Func<string, SafeFileHandle?> take)
+    {
+        if (take(DescriptorName) is not { } file)
+        {
+            return false;
+        }
+
+        if (!Posix.IsWritable(file))
+        {
+            file.Dispose();
+            throw new IOException($"{DescriptorName}: a file open for writing expected, the descriptor is not writable");
+        }
+
+        Take(file);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChardevDescriptor> Export()
+    {
+        lock (Gate)
+        {
+            return Output is null ? [] : [new(DescriptorName, "file", Output.Handle)];
+        }
+    }
+
+    /// <summary>A full disk loses output now and may have room later, so the file stays open.</summary>
+    private protected override void OutputFailed(PosixException error)
+    {
+        if (!_lossTold)
+        {
+            _lossTold = true;
+            ChardevLog.OutputLost(Logger, Label, error.Reason);
+        }
+
+        DropQueue();
+    }
+
+    private void Take(SafeFileHandle file)
+    {
+        lock (Gate)
+        {
+            Output = new ByteEnd(file);
+        }
+    }
+}

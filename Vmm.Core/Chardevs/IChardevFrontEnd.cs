@@ -1,0 +1,17 @@
+namespace Vmm.Core.Chardevs;
+
+/// <summary>
+/// The guest's end of a chardev: a serial port, say. Every member is called with <see cref="Chardev.Gate"/> held, on the I/O loop or on a
+/// thread that called into the chardev; a front end guards its own state with that same lock, so the two can never wait for each other.
+/// </summary>
+public interface IChardevFrontEnd
+{
+    /// <summary>How many bytes it can take now.</summary>
+    int Room { get; }
+
+    /// <summary>Takes input; never more than <see cref="Room"/> said.</summary>
+    void Receive(ReadOnlySpan<byte> bytes);
+
+    /// <summary>After <see cref="Chardev.Write"/> took less than it was given: it would take more now.</summary>
+    void OutputReady();
+}

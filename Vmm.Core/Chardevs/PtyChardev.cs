@@ -1,0 +1,183 @@
+// A pseudo-terminal made for the guest's console. Whoever opens the slave talks to the guest; while nobody has it open, output
+// is dropped, as with a socket without a client.
+//
+// The kernel says "nobody" as a hang-up on the master, for as long as it lasts and without an event for its end. So the
+// master is watched only while somebody is there, looked at once a second otherwise, and at each output.
+// The master crosses a handover: the slave keeps its name, and a terminal program on it notices nothing.
+
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Chardevs;
+
+/// <summary>A pseudo-terminal as a chardev.</summary>
+public sealed class PtyChardev : StreamChardev
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    private readonly string? _linkPath;
+    private readonly TextWriter _announcements;
+    private ByteEnd? _master;
+    private bool _looking;
+    private bool _ownsLink;
+
+    /// <summary>Creates the chardev.</summary>
+    /// <param name="label">Its id.</param>
+    /// <param name="loop">The I/O loop.</param>
+    /// <param name="linkPath">A symbolic link to make to the slave; null for none.</param>
+    /// <param name="announcements">Where the slave's name is told when it is made; null is standard output.</param>
+    /// <param name="logger">Where failures are told.</param>
+    public PtyChardev(string label, EventLoop loop, string? linkPath = null, TextWriter? announcements = null, ILogger? logger = null)
+        : base(label, loop, logger ?? NullLogger.Instance)
+    {
+        _linkPath = linkPath;
+        _announcements = announcements ?? Console.Out;
+    }
+
+    /// <summary>The slave's path; null before it is made or adopted.</summary>
+    public string? SlavePath { get; private set; }
+
+    /// <inheritdoc/>
+    public override string FileName => $"pty:{SlavePath}";
+
+    private string DescriptorName => $"chardev/{Label}/pty";
+
+    /// <inheritdoc/>
+    public override void Open()
+    {
+        var (master, slavePath) = Posix.CreatePty();
+        lock (Gate)
+        {
+            _master = new ByteEnd(master, ownMode: true);
+            SlavePath = slavePath;
+            if (_linkPath is not null)
+            {
+                File.CreateSymbolicLink(_linkPath, slavePath);
+                _ownsLink = true;
+            }
+        }
+
+        _announcements.WriteLine($"char device redirected to {slavePath} (label {Label})");
+    }
+
+    /// <inheritdoc/>
+    public override bool Adopt(Func<string, SafeFileHandle?> take)
+    {
+        if (take(DescriptorName) is not { } master)
+        {
+            return false;
+        }
+
+        if (Posix.SlaveOf(master) is not { } slavePath)
+        {
+            master.Dispose();
+            throw new IOException($"{DescriptorName}: the master of a pseudo-terminal expected, the descriptor is none");
+        }
+
+        lock (Gate)
+        {
+            _master = new ByteEnd(master, ownMode: true);
+            SlavePath = slavePath;
+            _ownsLink = _linkPath is not null;
+            TryConnect();
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChardevDescriptor> Export()
+    {
+        lock (Gate)
+        {
+            return _master is null ? [] : [new(DescriptorName, "pty", _master.Handle)];
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Abandon()
+    {
+        lock (Gate)
+        {
+            _ownsLink = false;
+            base.Abandon();
+        }
+    }
+
+    private protected override void TryConnect()
+    {
+        if (_master is not null && (Posix.PollNow(_master.Handle, FdEvents.Out) & FdEvents.HangUp) == 0)
+        {
+            Input = Output = _master;
+            PostSettle();
+        }
+    }
+
+    private protected override void Tend()
+    {
+        if (_master is null)
+        {
+            return;
+        }
+
+        if (IsRunning && Input is null)
+        {
+            TryConnect();
+        }
+
+        if (Input is null)
+        {
+            // Nobody there, and the kernel would say so for ever.
+            _master.WatchFor(FdEvents.None, Loop, static _ => { });
+            if (IsRunning && !_looking)
+            {
+                _looking = true;
+                Loop.After(LookInterval, Look);
+            }
+        }
+    }
+
+    private protected override void InputEnded() => Hide();
+
+    private protected override void OutputFailed(PosixException error) => Hide();
+
+    private protected override void HungUp() => Hide();
+
+    private protected override void Close()
+    {
+        lock (Gate)
+        {
+            Hide();
+            IsRunning = false;
+            Retire(_master);
+            _master = null;
+            if (_ownsLink)
+            {
+                _ownsLink = false;
+                Posix.RemoveName(_linkPath!);
+            }
+        }
+    }
+
+    /// <summary>The slave is closed; the master stays, for the next who opens it.</summary>
+    private void Hide()
+    {
+        Input = null;
+        Output = null;
+        DropQueue();
+    }
+
+    private void Look()
+    {
+        lock (Gate)
+        {
+            _looking = false;
+            if (IsRunning)
+            {
+                PostSettle();
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// The process's own standard input and output.
+//
+// They do not cross a handover: the next process was started with its own, on a terminal of its own perhaps, and its
+// console goes on there. What the old process had accepted and not delivered comes out at the new one's.
+//
+// Pipes and terminals are opened a second time for output, because only our own opening may be made non-blocking.
+
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Chardevs;
+
+/// <summary>Standard input and output as a chardev.</summary>
+public sealed class StdioChardev : StreamChardev
+{
+    private readonly SafeFileHandle _input;
+    private readonly SafeFileHandle _output;
+    private readonly bool _signal;
+    private TerminalMode? _mode;
+
+    /// <summary>Creates the chardev.</summary>
+    /// <param name="label">Its id.</param>
+    /// <param name="loop">The I/O loop.</param>
+    /// <param name="signal">Whether the terminal's Ctrl-C raises SIGINT here rather than being a byte for the guest.</param>
+    /// <param name="logger">Where lost output is told.</param>
+    public StdioChardev(string label, EventLoop loop, bool signal = true, ILogger? logger = null)
+        : this(label, loop, new SafeFileHandle(0, ownsHandle: false), new SafeFileHandle(1, ownsHandle: false), signal, logger)
+    {
+    }
+
+    internal StdioChardev(
+        string label, EventLoop loop, SafeFileHandle input, SafeFileHandle output, bool signal = true, ILogger? logger = null)
+        : base(label, loop, logger ?? NullLogger.Instance)
+    {
+        _input = input;
+        _output = output;
+        _signal = signal;
+    }
+
+    /// <inheritdoc/>
+    public override string FileName => "stdio";
+
+    /// <inheritdoc/>
+    public override void Open()
+    {
+        lock (Gate)
+        {
+            _mode = TerminalMode.TryEnterRaw(_input, _signal);
+            bool stream = !Posix.IsSocket(_output) && !Posix.IsSeekable(_output);
+            var own = stream ? Posix.ReopenForOutput(_output) : null;
+            Input = new ByteEnd(_input);
+            Output = new ByteEnd(own ?? _output, ownMode: own is not null);
+        }
+    }
+
+    /// <summary>Opens this process's own; nothing crosses.</summary>
+    public override bool Adopt(Func<string, SafeFileHandle?> take)
+    {
+        Open();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChardevDescriptor> Export() => [];
+
+    /// <summary>The end of the input is not the end of the output.</summary>
+    private protected override void InputEnded()
+    {
+        var input = Input;
+        Input = null;
+        Retire(input);
+    }
+
+    private protected override void Close()
+    {
+        lock (Gate)
+        {
+            _mode?.Dispose();
+            _mode = null;
+        }
+
+        base.Close();
+    }
+}

@@ -1,0 +1,73 @@
+// A terminal that passes bytes as they are typed, for as long as a guest's console or a monitor is on it.
+//
+// The terminal outlives the process, so its former mode is put back at the end, however the end comes: Dispose, or the
+// exit of the process. After a stop and continue from the shell (SIGCONT) the raw mode is set again.
+// A process in the background of the terminal leaves it alone, because the kernel would stop it for the attempt.
+
+using System.Runtime.InteropServices;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Chardevs;
+
+/// <summary>A terminal in raw mode; disposing puts the former mode back.</summary>
+public sealed class TerminalMode : IDisposable
+{
+    private readonly SafeHandle _terminal;
+    private readonly TerminalAttributes _former;
+    private readonly TerminalAttributes _raw;
+    private readonly PosixSignalRegistration _continued;
+    private bool _restored;
+
+    private TerminalMode(SafeHandle terminal, bool signalKeys)
+    {
+        _terminal = terminal;
+        _former = Posix.GetTerminal(terminal);
+        _raw = Posix.Raw(_former, processOutput: true, signalKeys);
+        Set(_raw);
+        AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+#pragma warning disable CA1416 // Linux only, as the whole program.
+        _continued = PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Set(_raw));
+#pragma warning restore CA1416
+    }
+
+    /// <summary>Sets a terminal raw.</summary>
+    /// <param name="handle">Perhaps a terminal.</param>
+    /// <param name="signalKeys">Whether Ctrl-C and its like still raise signals in the process.</param>
+    /// <returns>Null if it is no terminal.</returns>
+    public static TerminalMode? TryEnterRaw(SafeHandle handle, bool signalKeys) =>
+        Posix.IsTerminal(handle) ? new TerminalMode(handle, signalKeys) : null;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+        _continued.Dispose();
+        Restore();
+    }
+
+    private void OnProcessExit(object? sender, EventArgs e) => Restore();
+
+    private void Restore()
+    {
+        if (!_restored)
+        {
+            _restored = true;
+            Set(_former);
+        }
+    }
+
+    private void Set(in TerminalAttributes attributes)
+    {
+        try
+        {
+            if (!_terminal.IsClosed && Posix.OwnsTerminal(_terminal))
+            {
+                Posix.SetTerminal(_terminal, in attributes);
+            }
+        }
+        catch (PosixException)
+        {
+            // The terminal is gone (its window was closed): there is no mode left to set.
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// A chardev is the host's end of a line of bytes: a file, a terminal, a socket. A device (serial port, debug console) or a
+// monitor is its front end and names it by id; at most one front end uses a chardev.
+
+namespace Vmm.Core.Configuration;
+
+/// <summary>A character back end.</summary>
+/// <param name="Id">Its id, unique among chardevs; query-chardev calls it the label.</param>
+public abstract record ChardevConfiguration(string Id)
+{
+    /// <summary>The back end's kind as QEMU spells it: null, stdio, file, pty, socket.</summary>
+    public abstract string Backend { get; }
+}
+
+/// <summary>A back end that swallows output and never has input.</summary>
+/// <param name="Id">Its id.</param>
+public sealed record NullChardevConfiguration(string Id) : ChardevConfiguration(Id)
+{
+    /// <inheritdoc/>
+    public override string Backend => "null";
+}
+
+/// <summary>The process's standard input and output; there is at most one.</summary>
+/// <param name="Id">Its id.</param>
+public sealed record StdioChardevConfiguration(string Id) : ChardevConfiguration(Id)
+{
+    /// <summary>Whether the terminal's Ctrl-C still raises SIGINT in the process (true) or goes to the front end as a byte (false).</summary>
+    public bool Signal { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override string Backend => "stdio";
+}
+
+/// <summary>Output to a file.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Path">The file's path.</param>
+/// <param name="Append">Whether what the file holds is kept; false truncates it when the back end is opened.</param>
+public sealed record FileChardevConfiguration(string Id, string Path, bool Append) : ChardevConfiguration(Id)
+{
+    /// <inheritdoc/>
+    public override string Backend => "file";
+}
+
+/// <summary>A pseudo-terminal made for the purpose.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Path">Path of a symbolic link to make to the terminal; null for none.</param>
+public sealed record PtyChardevConfiguration(string Id, string? Path) : ChardevConfiguration(Id)
+{
+    /// <inheritdoc/>
+    public override string Backend => "pty";
+}
+
+/// <summary>A unix stream socket, named by exactly one of <see cref="Path"/> and <see cref="Descriptor"/>.</summary>
+/// <param name="Id">Its id.</param>
+public sealed record SocketChardevConfiguration(string Id) : ChardevConfiguration(Id)
+{
+    /// <summary>Path to listen on or to connect to.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>An inherited descriptor: a listening socket if <see cref="Server"/>, else a connected one.</summary>
+    public int? Descriptor { get; init; }
+
+    /// <summary>Whether we listen (true) or connect (false).</summary>
+    public bool Server { get; init; }
+
+    /// <summary>Whether the machine's start waits for the first client; only with <see cref="Server"/>.</summary>
+    public bool Wait { get; init; }
+
+    /// <inheritdoc/>
+    public override string Backend => "socket";
+}

@@ -1,0 +1,100 @@
+// What a machine shall be: every choice that was made before it exists, and nothing that happens to it later.
+//
+// The record is the border between saying and building. The command line (or a library user) fills it in, the machine is
+// built from it, and it never changes. Back ends stand apart from the devices that use them and are named by id, as QEMU has
+// it: a serial port names its chardev, the machine names its memory backend. The ids in one configuration are consistent
+// (they exist, they are unique, nothing is used twice); whoever builds the record by hand answers for that.
+
+namespace Vmm.Core.Configuration;
+
+/// <summary>A machine as the operator wants it: immutable, complete, not yet built.</summary>
+public sealed record MachineConfiguration
+{
+    /// <summary>RAM without -m: 128 MiB, as QEMU has it.</summary>
+    public const ulong DefaultRamSize = 128UL << 20;
+
+    /// <summary>What -m is rounded up to, in bytes, as QEMU does.</summary>
+    public const ulong RamSizeGranularity = 8192;
+
+    /// <summary>The machine type; <c>microvm</c> is the only one.</summary>
+    public string MachineType { get; init; } = "microvm";
+
+    /// <summary>Number and grouping of vCPUs.</summary>
+    public CpuTopology Topology { get; init; } = CpuTopology.Single;
+
+    /// <summary>The CPU model with its features.</summary>
+    public CpuModel Cpu { get; init; } = CpuModel.Default;
+
+    /// <summary>Guest RAM in bytes, a multiple of <see cref="RamSizeGranularity"/>; equal to the memory backend's size if there is one.</summary>
+    public ulong RamSize { get; init; } = DefaultRamSize;
+
+    /// <summary>The id of the memory backend that is the guest's RAM; null for RAM of the machine's own.</summary>
+    public string? MemoryBackendId { get; init; }
+
+    /// <summary>Whether RAM without a backend is a shared memfd (anon-alloc=memfd).</summary>
+    public bool AnonAllocMemfd { get; init; }
+
+    /// <summary>Whether RAM without a backend is shared, main and auxiliary (aux-ram-share=on).</summary>
+    public bool AuxRamShare { get; init; }
+
+    /// <summary>Whether the machine has ACPI tables (acpi=on).</summary>
+    public bool Acpi { get; init; } = true;
+
+    /// <summary>Whether guest RAM enters core dumps of the process (dump-guest-core=on).</summary>
+    public bool DumpGuestCore { get; init; } = true;
+
+    /// <summary>All memory backends in the order given, used or not.</summary>
+    public IReadOnlyList<MemoryBackendConfiguration> MemoryBackends { get; init; } = [];
+
+    /// <summary>Path of the kernel (bzImage or ELF with a PVH note); null only if the guest comes from elsewhere.</summary>
+    public string? KernelPath { get; init; }
+
+    /// <summary>Path of the initial RAM disk.</summary>
+    public string? InitrdPath { get; init; }
+
+    /// <summary>The kernel's command line, empty without -append.</summary>
+    public string KernelCommandLine { get; init; } = "";
+
+    /// <summary>All character back ends in the order in which they came to be, those that a device option implied included.</summary>
+    public IReadOnlyList<ChardevConfiguration> Chardevs { get; init; } = [];
+
+    /// <summary>The serial ports, ordered by index, at most <see cref="SerialConfiguration.MaxPorts"/>.</summary>
+    public IReadOnlyList<SerialConfiguration> Serials { get; init; } = [];
+
+    /// <summary>The debug console; null for none.</summary>
+    public DebugConsoleConfiguration? DebugConsole { get; init; }
+
+    /// <summary>The debug-exit port; null for none.</summary>
+    public DebugExitConfiguration? DebugExit { get; init; }
+
+    /// <summary>The guest's name as query-name tells it; empty without -name.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Whether threads bear telling names (debug-threads=on).</summary>
+    public bool DebugThreads { get; init; }
+
+    /// <summary>The machine's UUID; null without -uuid.</summary>
+    public Guid? Uuid { get; init; }
+
+    /// <summary>Whether the vCPUs wait for cont (-S).</summary>
+    public bool StartPaused { get; init; }
+
+    /// <summary>Whether a guest's reset ends the machine (-no-reboot).</summary>
+    public bool NoReboot { get; init; }
+
+    /// <summary>Whether the process stays when the guest powers off (-no-shutdown).</summary>
+    public bool NoShutdown { get; init; }
+
+    /// <summary>The memory backend that is the guest's RAM, or null when the machine brings its own.</summary>
+    /// <exception cref="InvalidOperationException">The named backend is not among <see cref="MemoryBackends"/>.</exception>
+    public MemoryBackendConfiguration? MainMemoryBackend => MemoryBackendId is null
+        ? null
+        : MemoryBackends.FirstOrDefault(b => b.Id == MemoryBackendId)
+          ?? throw new InvalidOperationException($"memory backend '{MemoryBackendId}' is not configured");
+
+    /// <summary>
+    /// Whether the guest's RAM can be handed to another process: a backend decides by its own share;
+    /// RAM without a backend is shared when <see cref="AnonAllocMemfd"/> or <see cref="AuxRamShare"/> says so.
+    /// </summary>
+    public bool IsRamShared => MainMemoryBackend?.Share ?? (AnonAllocMemfd || AuxRamShare);
+}

@@ -1,0 +1,29 @@
+using Vmm.Core.State;
+
+namespace Vmm.Core.Devices.Cmos;
+
+/// <summary>What of the clock survives a handover: the selected register, the battery-backed bytes, the guest's idea of the time.</summary>
+public sealed class CmosState
+{
+    internal const int RegisterCount = 128;
+
+    internal static readonly StateLayout<CmosState> Layout = new("mc146818rtc", version: 1)
+    {
+        { "cmos_data", s => s.Registers, RegisterCount },
+        { "cmos_index", s => ref s.Selected },
+        { "base_offset", s => ref s.Offset },
+    };
+
+    private readonly byte[] _registers = new byte[RegisterCount];
+    private byte _selected;
+    private long _offset;
+
+    /// <summary>The register that port 0x71 reads and writes, 0 to 127.</summary>
+    public ref byte Selected => ref _selected;
+
+    /// <summary>All 128 registers. Those that tell the time hold it only while the guest keeps the clock from running.</summary>
+    public Span<byte> Registers => _registers;
+
+    /// <summary>The guest's time minus the host's, in units of 100 ns.</summary>
+    public ref long Offset => ref _offset;
+}

@@ -1,0 +1,27 @@
+namespace Vmm.Core.Hypervisors;
+
+/// <summary>
+/// What a hypervisor asks the machine while a vCPU runs. Called on the vCPU's thread; implementations neither block nor allocate.
+/// </summary>
+public interface IExitHandler
+{
+    /// <summary>A port read of <paramref name="size"/> (1, 2 or 4) bytes.</summary>
+    uint PortRead(ushort port, int size);
+
+    /// <summary>A port write of <paramref name="size"/> (1, 2 or 4) bytes.</summary>
+    void PortWrite(ushort port, int size, uint value);
+
+    /// <summary>A read from an address without memory; fills <paramref name="data"/> (1 to 8 bytes).</summary>
+    void MmioRead(ulong address, Span<byte> data);
+
+    /// <summary>A write of 1 to 8 bytes to an address without memory.</summary>
+    void MmioWrite(ulong address, ReadOnlySpan<byte> data);
+
+    /// <summary>The vCPU shut down (triple fault). It is parked until the machine resets.</summary>
+    void CpuShutdown(int cpu);
+
+    /// <summary>The vCPU cannot go on: KVM refused to run it, or left for a reason without a meaning here. It is parked.</summary>
+    /// <param name="cpu">The vCPU's index.</param>
+    /// <param name="reason">What happened, with the registers.</param>
+    void CpuFailed(int cpu, string reason);
+}

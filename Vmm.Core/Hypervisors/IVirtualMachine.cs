@@ -1,0 +1,56 @@
+// What the machine needs of a hypervisor: memory slots, interrupt wires, vCPUs that can be stopped and started together,
+// and the state of what lives in the kernel.
+//
+// Stopping is a group affair. Every vCPU is kicked before any is waited for; each finishes the access it is in the middle
+// of and parks. Only when all have parked does any capture its state, because one vCPU's last access may still raise an
+// interrupt in another. Capture runs on the vCPUs' own threads, in parallel.
+
+using Vmm.Core.State;
+
+namespace Vmm.Core.Hypervisors;
+
+/// <summary>A virtual machine of a hypervisor.</summary>
+public interface IVirtualMachine : IDisposable
+{
+    /// <summary>The vCPUs, by index.</summary>
+    IReadOnlyList<IVirtualCpu> Cpus { get; }
+
+    /// <summary>In-kernel devices in the order in which they are saved and loaded: interrupt controllers, PIT, clock.</summary>
+    IReadOnlyList<IStateful> KernelDevices { get; }
+
+    /// <summary>
+    /// What the guest was promised at its first boot and every later process must grant verbatim: CPUID table, enabled
+    /// capabilities, TSC frequency. Opaque; handed to the next process's <see cref="VirtualMachineOptions.Inherited"/>.
+    /// </summary>
+    ReadOnlyMemory<byte> Promises { get; }
+
+    /// <summary>Gives the guest memory.</summary>
+    /// <param name="slot">Which; slots do not overlap.</param>
+    void AddMemory(MemorySlot slot);
+
+    /// <summary>The wire of a global system interrupt, 0 to 23.</summary>
+    IInterruptLine InterruptLine(int gsi);
+
+    /// <summary>Puts the in-kernel devices into their power-on state. The vCPUs are stopped.</summary>
+    void ResetKernelDevices();
+
+    /// <summary>Lets every vCPU run.</summary>
+    void StartCpus();
+
+    /// <summary>
+    /// Stops every vCPU and completes when all are parked (at once if they are). The continuation may run on a vCPU's thread unless the
+    /// caller's SynchronizationContext takes it elsewhere.
+    /// </summary>
+    /// <param name="captureState">Whether each vCPU also captures its state for <see cref="IStateful.Save"/>.</param>
+    Task StopCpusAsync(bool captureState);
+
+    /// <summary>Applies the loaded state of every vCPU (<see cref="IStateful.Apply"/>), each on its own thread, in parallel.</summary>
+    /// <exception cref="StateException">The hypervisor refused a part of it; the message names which.</exception>
+    Task ApplyCpuStatesAsync();
+
+    /// <summary>Freezes the guest's paravirtual clock, for a pause that the guest's time shall not show.</summary>
+    void FreezeClock();
+
+    /// <summary>Lets the paravirtual clock go on from where it was frozen.</summary>
+    void ThawClock();
+}

@@ -1,0 +1,290 @@
+// One thread, one queue, one epoll: everything that happens on a loop happens in turn, so what it owns needs no lock.
+//
+// The machine loop is one of these and owns all control state; each I/O thread is another. A loop is a
+// SynchronizationContext, so an async method that starts on a loop continues on it after every await: an await is the
+// only place where something else can come between. Work is posted from any thread; descriptors and timers belong to the
+// loop's own thread.
+//
+// Order: posted work first, in the order of posting, then descriptors, then timers that are due.
+
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Loop;
+
+/// <summary>A thread's queue of work, descriptor events and timers.</summary>
+public sealed class EventLoop : SynchronizationContext, IDisposable
+{
+    private const long WakeKey = 0;
+    private const int EventsAtOnce = 32;
+
+    private readonly SafeFileHandle _epoll = Posix.CreateEpoll();
+    private readonly SafeFileHandle _wake = Posix.CreateEventFd();
+    private readonly ConcurrentQueue<(SendOrPostCallback Callback, object? State)> _posted = new();
+    private readonly Dictionary<long, FdWatch> _watches = [];
+    private readonly PriorityQueue<LoopTimer, long> _timers = new();
+    private readonly string _name;
+    private Thread? _thread;
+    private long _lastKey = WakeKey;
+    private int _wakePending;
+    private bool _stopping;
+
+    /// <summary>Creates a loop that does not run yet.</summary>
+    /// <param name="name">The thread's name, where the loop makes its own.</param>
+    public EventLoop(string name)
+    {
+        _name = name;
+        Posix.EpollAdd(_epoll, _wake, FdEvents.In, WakeKey);
+    }
+
+    /// <summary>What becomes of an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
+    public Action<Exception>? UnhandledException { get; set; }
+
+    /// <summary>Whether the caller is on the loop's thread.</summary>
+    public bool IsCurrent => Thread.CurrentThread == _thread;
+
+    /// <summary>Runs the loop on the calling thread until <see cref="Stop"/>.</summary>
+    public void Run()
+    {
+        if (Interlocked.CompareExchange(ref _thread, Thread.CurrentThread, null) is { } other && other != Thread.CurrentThread)
+        {
+            throw new InvalidOperationException($"loop {_name} already runs on thread '{other.Name}'");
+        }
+
+        var outer = Current;
+        SetSynchronizationContext(this);
+        try
+        {
+            while (!_stopping)
+            {
+                RunPosted();
+                WaitAndDispatch();
+                RunTimers();
+            }
+
+            RunPosted();
+        }
+        finally
+        {
+            SetSynchronizationContext(outer);
+        }
+    }
+
+    /// <summary>Runs the loop on a thread of its own.</summary>
+    public void Start()
+    {
+        var thread = new Thread(Run) { Name = _name, IsBackground = true };
+        if (Interlocked.CompareExchange(ref _thread, thread, null) is not null)
+        {
+            throw new InvalidOperationException($"loop {_name} already runs");
+        }
+
+        thread.Start();
+    }
+
+    /// <summary>Ends <see cref="Run"/> after the work that is queued now. May be called from any thread.</summary>
+    public void Stop() => Post(static loop => ((EventLoop)loop!)._stopping = true, this);
+
+    /// <summary>Queues work. May be called from any thread; a loop that has ended drops it.</summary>
+    public override void Post(SendOrPostCallback d, object? state)
+    {
+        _posted.Enqueue((d, state));
+        if (Interlocked.Exchange(ref _wakePending, 1) == 0 && !_wake.IsClosed)
+        {
+            Posix.Signal(_wake);
+        }
+    }
+
+    /// <summary>Queues an action.</summary>
+    public void Post(Action action) => Post(static state => ((Action)state!)(), action);
+
+    /// <summary>Runs a callback on the loop and waits for it; on the loop's own thread it runs at once.</summary>
+    public override void Send(SendOrPostCallback d, object? state)
+    {
+        ArgumentNullException.ThrowIfNull(d);
+        if (IsCurrent)
+        {
+            d(state);
+            return;
+        }
+
+        using var done = new ManualResetEventSlim();
+        Exception? failure = null;
+        Post(
+            _ =>
+            {
+                try
+                {
+                    d(state);
+                }
+                catch (Exception e)
+                {
+                    failure = e;
+                }
+                finally
+                {
+                    done.Set();
+                }
+            },
+            null);
+        done.Wait();
+        if (failure is not null)
+        {
+            throw new InvalidOperationException(failure.Message, failure);
+        }
+    }
+
+    /// <summary>Runs an asynchronous function on the loop; the task completes with it. May be called from any thread.</summary>
+    public Task<T> InvokeAsync<T>(Func<Task<T>> function)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(async () =>
+        {
+            try
+            {
+                done.SetResult(await function());
+            }
+            catch (Exception e)
+            {
+                done.SetException(e);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <inheritdoc/>
+    public override SynchronizationContext CreateCopy() => this;
+
+    /// <summary>Watches a descriptor. Loop thread only; dispose the watch before closing the descriptor.</summary>
+    /// <param name="handle">The descriptor; a regular file cannot be watched.</param>
+    /// <param name="events">What to wait for; errors and hang-up are always reported.</param>
+    /// <param name="callback">Called on the loop with what is ready.</param>
+    /// <exception cref="InvalidOperationException">The descriptor is of a kind that is always ready.</exception>
+    public FdWatch Watch(SafeHandle handle, FdEvents events, Action<FdEvents> callback)
+    {
+        long key = ++_lastKey;
+        if (!Posix.EpollAdd(_epoll, handle, events, key))
+        {
+            throw new InvalidOperationException("a regular file cannot be watched");
+        }
+
+        var watch = new FdWatch(this, handle, key, events, callback);
+        _watches.Add(key, watch);
+        return watch;
+    }
+
+    /// <summary>Calls back once after a time. Loop thread only.</summary>
+    public LoopTimer After(TimeSpan delay, Action callback)
+    {
+        var timer = new LoopTimer(callback);
+        _timers.Enqueue(timer, Environment.TickCount64 + (long)Math.Ceiling(Math.Max(0, delay.TotalMilliseconds)));
+        return timer;
+    }
+
+    /// <summary>Waits on the loop. Loop thread only.</summary>
+    public Task Delay(TimeSpan delay)
+    {
+        var done = new TaskCompletionSource();
+        After(delay, done.SetResult);
+        return done.Task;
+    }
+
+    /// <summary>Releases the loop's descriptors; the loop has ended or never ran.</summary>
+    public void Dispose()
+    {
+        _wake.Dispose();
+        _epoll.Dispose();
+    }
+
+    /// <summary>Ends a loop that <see cref="Start"/> began, and waits for its thread.</summary>
+    public void StopAndJoin()
+    {
+        Stop();
+        if (!IsCurrent)
+        {
+            _thread?.Join();
+        }
+    }
+
+    internal void Modify(FdWatch watch, FdEvents events) => Posix.EpollModify(_epoll, watch.Handle, events, watch.Key);
+
+    internal void Remove(FdWatch watch)
+    {
+        if (_watches.Remove(watch.Key))
+        {
+            Posix.EpollRemove(_epoll, watch.Handle);
+        }
+    }
+
+    private void RunPosted()
+    {
+        // Work that is posted meanwhile waits for the next turn, so that descriptors are never starved.
+        for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out var work); left--)
+        {
+            Guarded(static w => w.Callback(w.State), work);
+        }
+    }
+
+    private void WaitAndDispatch()
+    {
+        Span<long> keys = stackalloc long[EventsAtOnce];
+        Span<FdEvents> ready = stackalloc FdEvents[EventsAtOnce];
+        int count = Posix.EpollWait(_epoll, keys, ready, TimeoutMilliseconds());
+        for (int i = 0; i < count; i++)
+        {
+            if (keys[i] == WakeKey)
+            {
+                Posix.Drain(_wake);
+                Volatile.Write(ref _wakePending, 0);
+                Thread.MemoryBarrier();
+            }
+            else if (_watches.TryGetValue(keys[i], out var watch))
+            {
+                Guarded(static w => w.watch.Callback(w.events), (watch, events: ready[i]));
+            }
+        }
+    }
+
+    private void RunTimers()
+    {
+        while (_timers.TryPeek(out var timer, out long due) && due <= Environment.TickCount64)
+        {
+            _timers.Dequeue();
+            if (timer.TryFire(out var callback))
+            {
+                Guarded(static c => c(), callback);
+            }
+        }
+    }
+
+    private int TimeoutMilliseconds()
+    {
+        while (_timers.TryPeek(out var timer, out _) && timer.IsCancelled)
+        {
+            _timers.Dequeue();
+        }
+
+        if (_stopping || !_posted.IsEmpty)
+        {
+            return 0;
+        }
+
+        return _timers.TryPeek(out _, out long due)
+            ? (int)Math.Clamp(due - Environment.TickCount64, 0, int.MaxValue)
+            : Timeout.Infinite;
+    }
+
+    private void Guarded<T>(Action<T> work, T argument)
+    {
+        try
+        {
+            work(argument);
+        }
+        catch (Exception e) when (UnhandledException is { } handler)
+        {
+            handler(e);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Loop;
+
+/// <summary>A descriptor that an <see cref="EventLoop"/> watches. Loop thread only.</summary>
+public sealed class FdWatch : IDisposable
+{
+    private readonly EventLoop _loop;
+    private FdEvents _events;
+
+    internal FdWatch(EventLoop loop, SafeHandle handle, long key, FdEvents events, Action<FdEvents> callback)
+    {
+        _loop = loop;
+        _events = events;
+        Handle = handle;
+        Key = key;
+        Callback = callback;
+    }
+
+    internal SafeHandle Handle { get; }
+
+    internal long Key { get; }
+
+    internal Action<FdEvents> Callback { get; }
+
+    /// <summary>What the descriptor is watched for.</summary>
+    public FdEvents Events
+    {
+        get => _events;
+        set
+        {
+            if (_events != value)
+            {
+                _loop.Modify(this, value);
+                _events = value;
+            }
+        }
+    }
+
+    /// <summary>Stops watching. The descriptor stays open.</summary>
+    public void Dispose() => _loop.Remove(this);
+}

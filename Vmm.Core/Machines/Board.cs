@@ -1,0 +1,254 @@
+// The hardware of one guest: memory, the buses with their devices, the back ends behind them, and the hypervisor's VM.
+//
+// A board is built whole and quiet: building it loads nothing, opens no back end, raises no interrupt and writes no guest
+// memory. What comes next depends on where the guest comes from. A first boot resets it (which loads the kernel) and opens
+// the back ends; an arriving guest brings its memory, its descriptors and its state with it.
+
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Boot;
+using Vmm.Core.Buses;
+using Vmm.Core.Chardevs;
+using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Acpi;
+using Vmm.Core.Devices.Clock;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Memory;
+using Vmm.Core.State;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>A guest's hardware. Control members: machine loop only.</summary>
+public sealed partial class Board : IExitHandler, IDisposable
+{
+    internal const string KernelDescriptor = "boot/kernel";
+    internal const string InitrdDescriptor = "boot/initrd";
+
+    private readonly Machine _machine;
+    private readonly PortBus _ports = new();
+    private readonly GuestMemory _memory;
+    private readonly BootLoader _boot;
+    private readonly BoardDevices _devices;
+    private readonly ILogger _log;
+    private readonly List<Chardev> _notAdopted = [];
+    private bool _released;
+
+    internal Board(
+        BoardSetup setup, Machine machine, IHypervisor hypervisor, VirtualMachineOptions options, GuestMemory memory, BootLoader boot)
+    {
+        _machine = machine;
+        _memory = memory;
+        _boot = boot;
+        _log = setup.Log;
+        Vm = hypervisor.CreateMachine(options, this);
+        try
+        {
+            foreach (var slot in memory.Slots)
+            {
+                Vm.AddMemory(slot);
+            }
+
+            _devices = new BoardDevices(setup, _ports, Vm, memory);
+            Sections = [.. AllSections()];
+        }
+        catch
+        {
+            Vm.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The hypervisor's VM.</summary>
+    public IVirtualMachine Vm { get; }
+
+    /// <summary>The RAM blocks, in the order in which streams list them.</summary>
+    public IReadOnlyList<RamBlock> Ram => [_memory.Ram];
+
+    /// <summary>What the machine was doing before a switch; travels with the guest.</summary>
+    public GlobalState GlobalState { get; } = new();
+
+    /// <summary>Everything whose state travels, in saving order: devices, back ends, vCPUs, in-kernel devices, the run state.</summary>
+    public IReadOnlyList<StateSection> Sections { get; }
+
+    /// <summary>The back ends that devices of the board use.</summary>
+    public IReadOnlyList<Chardev> Chardevs => _devices.Chardevs;
+
+    /// <summary>The fingerprint of every section's layout, to be compared before a handover.</summary>
+    public IEnumerable<ConfigurationFact> LayoutFacts => Sections.Select(section => new ConfigurationFact(
+        $"state of {section.Name} {section.Instance}",
+        "layout",
+        $"version {section.Item.Layout.Version}, {section.Item.Layout.Fingerprint()}"));
+
+    /// <summary>Descriptors that go with the guest.</summary>
+    public IEnumerable<CarriedDescriptor> Carried =>
+    [
+        .. Ram.Where(block => block.File is not null).Select(block => new CarriedDescriptor($"ram/{block.Name}", block.File!)),
+        new CarriedDescriptor(KernelDescriptor, _boot.Kernel.Handle),
+        .. _boot.Initrd is { } initrd ? [new CarriedDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<CarriedDescriptor>(),
+        .. _devices.Carried,
+    ];
+
+    /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
+    /// <exception cref="BootException">The kernel cannot be loaded.</exception>
+    public void Reset()
+    {
+        var entry = _boot.Load(_memory, _devices.BootParameters);
+        Vm.ResetKernelDevices();
+        _devices.Reset();
+        foreach (var cpu in Vm.Cpus)
+        {
+            cpu.Reset(cpu.Index == 0 ? entry : null);
+        }
+    }
+
+    /// <summary>Opens the back ends of a guest that boots here, and begins to serve them.</summary>
+    /// <exception cref="IOException">One cannot be opened.</exception>
+    public void OpenBackEnds()
+    {
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Open();
+        }
+
+        WakeBackEnds();
+    }
+
+    /// <summary>Makes every back end fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
+    public void QuietBackEnds()
+    {
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Quiesce();
+        }
+    }
+
+    /// <summary>Takes back ends over that the guest had in the old process. They stay quiet.</summary>
+    /// <exception cref="IOException">A descriptor is not what its name says.</exception>
+    public void AdoptBackEnds(DescriptorBag bag)
+    {
+        ArgumentNullException.ThrowIfNull(bag);
+        foreach (var chardev in Chardevs)
+        {
+            if (!chardev.Adopt(bag.Claim))
+            {
+                _notAdopted.Add(chardev);
+            }
+        }
+    }
+
+    /// <summary>Lets every back end go on; one that did not cross is opened now that the guest is here.</summary>
+    public void WakeBackEnds()
+    {
+        foreach (var chardev in _notAdopted)
+        {
+            try
+            {
+                chardev.Open();
+            }
+            catch (IOException e)
+            {
+                LogNotOpened(_log, chardev.Label, e.Message);
+            }
+        }
+
+        _notAdopted.Clear();
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Start();
+        }
+    }
+
+    /// <summary>Presses the power button.</summary>
+    public void PressPowerButton() => _devices.PressPowerButton();
+
+    /// <summary>Guest time stands still.</summary>
+    public void FreezeTime()
+    {
+        _devices.Clock.Freeze();
+        Vm.FreezeClock();
+    }
+
+    /// <summary>Guest time goes on from where it stood still; without effect when it does.</summary>
+    public void ThawTime()
+    {
+        _devices.Clock.Thaw();
+        Vm.ThawClock();
+    }
+
+    /// <summary>Touches RAM that is there already, so that the guest need not fault it in; any thread.</summary>
+    /// <returns>Bytes touched.</returns>
+    public ulong PrefaultRam(TimeSpan budget) => _memory.Ram.PrefaultExtents(budget);
+
+    /// <summary>Makes loaded state take effect: devices and in-kernel devices first, then the vCPUs in parallel.</summary>
+    /// <exception cref="StateException">The hypervisor refused a part of it.</exception>
+    public async Task ApplyStateAsync()
+    {
+        foreach (var section in Sections)
+        {
+            if (section.Item is not IVirtualCpu)
+            {
+                section.Item.Apply();
+            }
+        }
+
+        await Vm.ApplyCpuStatesAsync();
+    }
+
+    /// <summary>Lets go of a guest that lives on in another process: closes everything, unlinks and unlocks nothing.</summary>
+    public void Release()
+    {
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Abandon();
+        }
+
+        Dispose();
+    }
+
+    /// <summary>Takes the hardware down.</summary>
+    public void Dispose()
+    {
+        if (!_released)
+        {
+            _released = true;
+
+            // A back end that still moved bytes would drive an interrupt line of a VM that is gone.
+            QuietBackEnds();
+            Vm.Dispose();
+            _devices.Dispose();
+            _boot.Dispose();
+            _memory.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    public uint PortRead(ushort port, int size) => _ports.Read(port, size);
+
+    /// <inheritdoc/>
+    public void PortWrite(ushort port, int size, uint value) => _ports.Write(port, size, value);
+
+    /// <summary>No device of the board answers memory accesses: they read as all ones.</summary>
+    public void MmioRead(ulong address, Span<byte> data) => data.Fill(0xff);
+
+    /// <summary>No device of the board answers memory accesses: they write into the void.</summary>
+    public void MmioWrite(ulong address, ReadOnlySpan<byte> data)
+    {
+    }
+
+    /// <summary>A triple fault resets a PC.</summary>
+    public void CpuShutdown(int cpu) => _machine.RequestReset();
+
+    /// <inheritdoc/>
+    public void CpuFailed(int cpu, string reason) => _machine.ReportFailure($"vCPU {cpu}: {reason}");
+
+    private IEnumerable<StateSection> AllSections() =>
+    [
+        .. _devices.Sections,
+        .. Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
+        .. Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
+            same => same.Select((device, instance) => new StateSection(instance, device))),
+        new StateSection(0, GlobalState),
+    ];
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "chardev '{Label}' did not cross and cannot be opened: {Reason}")]
+    private static partial void LogNotOpened(ILogger log, string label, string reason);
+}

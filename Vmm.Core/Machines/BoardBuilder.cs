@@ -1,0 +1,90 @@
+// Builds boards: for a guest that boots here, from the configuration alone; for one that arrives, from the configuration
+// and the descriptors that came with it. Neither writes guest memory or touches a back end.
+
+using Vmm.Core.Boot;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Memory;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>Builds boards.</summary>
+internal static class BoardBuilder
+{
+    /// <summary>Builds the board of a guest that will boot here.</summary>
+    internal static Board Build(BoardSetup setup, Machine machine, IHypervisor hypervisor)
+    {
+        var configuration = setup.Configuration;
+        var boot = BootLoader.Open(
+            configuration.KernelPath ?? throw new MachineException("a kernel is needed to boot a microvm: use -kernel"),
+            configuration.InitrdPath);
+        RamBlock? ram = null;
+        try
+        {
+            ram = RamBlock.Create(MemoryBackend.OfMachine(configuration), configuration.DumpGuestCore);
+            return new Board(setup, machine, hypervisor, Options(setup, default), new GuestMemory(ram), boot);
+        }
+        catch
+        {
+            ram?.Dispose();
+            boot.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Builds the board of a guest that is still elsewhere.</summary>
+    internal static Board BuildIncoming(
+        BoardSetup setup,
+        Machine machine,
+        IHypervisor hypervisor,
+        ReadOnlyMemory<byte> promises,
+        Func<string, ReceivedRam> claimRam,
+        DescriptorBag bag)
+    {
+        var configuration = setup.Configuration;
+        var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, bag);
+        RamBlock? ram = null;
+        Board? board = null;
+        try
+        {
+            var backend = MemoryBackend.OfMachine(configuration);
+            var received = claimRam(backend.Id);
+            ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);
+            board = new Board(setup, machine, hypervisor, Options(setup, promises), new GuestMemory(ram), boot);
+            board.AdoptBackEnds(bag);
+            return board;
+        }
+        catch
+        {
+            board?.Release();
+            ram?.Dispose();
+            boot.Dispose();
+            throw;
+        }
+    }
+
+    private static VirtualMachineOptions Options(BoardSetup setup, ReadOnlyMemory<byte> promises) => new()
+    {
+        Topology = setup.Configuration.Topology,
+        Cpu = setup.Configuration.Cpu,
+        Inherited = promises,
+        NameThreads = true,
+    };
+
+    private static BootLoader AdoptBootFiles(string? kernelPath, string? initrdPath, DescriptorBag bag)
+    {
+        var kernel = AdoptBootFile(Board.KernelDescriptor, kernelPath, bag) ?? throw new MachineException("no descriptor came for the kernel");
+        try
+        {
+            return new BootLoader(kernel, AdoptBootFile(Board.InitrdDescriptor, initrdPath, bag));
+        }
+        catch
+        {
+            kernel.Dispose();
+            throw;
+        }
+    }
+
+    private static BootFile? AdoptBootFile(string name, string? path, DescriptorBag bag) =>
+        bag.Claim(name) is { } file ? BootFile.Adopt(path ?? name, file, Posix.Stat(file).Size) : null;
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Chardevs;
+using Vmm.Core.Configuration;
+using Vmm.Core.Loop;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>Makes back ends from their configuration. What is made has touched nothing yet.</summary>
+public static class ChardevFactory
+{
+    /// <summary>Makes one back end.</summary>
+    /// <param name="configuration">What it shall be.</param>
+    /// <param name="loop">The loop that serves it.</param>
+    /// <param name="log">Where it tells of lost bytes and clients.</param>
+    public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log) => configuration switch
+    {
+        NullChardevConfiguration => new NullChardev(configuration.Id, loop),
+        StdioChardevConfiguration stdio => new StdioChardev(stdio.Id, loop, stdio.Signal, log),
+        FileChardevConfiguration file => new FileChardev(file.Id, loop, file.Path, file.Append, log),
+        PtyChardevConfiguration pty => new PtyChardev(pty.Id, loop, pty.Path, logger: log),
+        SocketChardevConfiguration socket => new SocketChardev(
+            socket.Id,
+            loop,
+            new SocketChardevOptions { Path = socket.Path, Descriptor = socket.Descriptor, Server = socket.Server },
+            log),
+        _ => throw new MachineException($"chardev '{configuration.Id}': back end '{configuration.Backend}' is unknown"),
+    };
+}

@@ -1,0 +1,44 @@
+// Descriptors that came from the old process, by name, until somebody claims them. What nobody claims is closed with
+// the bag, so a descriptor can neither leak nor be used twice.
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>Received descriptors by name. Not thread-safe.</summary>
+public sealed class DescriptorBag : IDisposable
+{
+    private readonly Dictionary<string, SafeFileHandle> _handles = new(StringComparer.Ordinal);
+
+    /// <summary>The names not yet claimed.</summary>
+    public IReadOnlyCollection<string> Names => _handles.Keys;
+
+    /// <summary>Adds a descriptor; the bag owns it.</summary>
+    /// <returns>False when the name is taken; the descriptor is then closed.</returns>
+    public bool TryAdd(string name, SafeFileHandle handle)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        if (_handles.TryAdd(name, handle))
+        {
+            return true;
+        }
+
+        handle.Dispose();
+        return false;
+    }
+
+    /// <summary>Claims a descriptor; the caller owns it.</summary>
+    /// <returns>Null when there is none of that name, or it was claimed before.</returns>
+    public SafeFileHandle? Claim(string name) => _handles.Remove(name, out var handle) ? handle : null;
+
+    /// <summary>Closes what nobody claimed.</summary>
+    public void Dispose()
+    {
+        foreach (var handle in _handles.Values)
+        {
+            handle.Dispose();
+        }
+
+        _handles.Clear();
+    }
+}

@@ -1,0 +1,228 @@
+// The machine as its operator sees it: a run state, and the operations that change it.
+//
+// All of this lives on the machine loop. What takes more than one turn (stopping vCPUs is waiting for their threads)
+// passes the gate, so such operations never interleave; queries look at the state and pass no gate.
+//
+// The hardware itself is the board. A machine that waits for a guest has none yet, and one whose guest went to another
+// process has none any more, but both have a run state and answer questions.
+
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Boot;
+using Vmm.Core.Configuration;
+using Vmm.Core.Devices;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>A virtual machine under control. Machine loop only, except where a member says otherwise.</summary>
+public sealed partial class Machine : IPowerControl, IDisposable
+{
+    private readonly IHypervisor _hypervisor;
+    private readonly TimeProvider _time;
+    private readonly BoardSetup _setup;
+    private bool _guestLeft;
+
+    /// <summary>Creates a machine without hardware.</summary>
+    /// <param name="configuration">What it shall be.</param>
+    /// <param name="hypervisor">What runs it; stays the caller's.</param>
+    /// <param name="loop">The machine loop.</param>
+    /// <param name="ioLoop">The loop that back ends are served on; stays the caller's.</param>
+    /// <param name="time">The wall clock.</param>
+    /// <param name="log">Where devices and back ends tell what went wrong.</param>
+    public Machine(
+        MachineConfiguration configuration, IHypervisor hypervisor, EventLoop loop, EventLoop ioLoop, TimeProvider time, ILogger log)
+    {
+        Configuration = configuration;
+        Loop = loop;
+        _hypervisor = hypervisor;
+        _time = time;
+        _setup = new BoardSetup(configuration, this, ioLoop, time, log);
+        AutoStart = !configuration.StartPaused;
+    }
+
+    /// <summary>Tells what happens, in order.</summary>
+    public event Action<MachineEvent>? Happened;
+
+    /// <summary>Called when the process shall end, with its exit status. May come from a vCPU's thread.</summary>
+    public event Action<int>? ExitRequested;
+
+    /// <summary>What the machine is.</summary>
+    public MachineConfiguration Configuration { get; }
+
+    /// <summary>The machine loop.</summary>
+    public EventLoop Loop { get; }
+
+    /// <summary>What it is doing.</summary>
+    public RunState State { get; private set; } = RunState.Prelaunch;
+
+    /// <summary>The hardware; null before a guest has arrived and after it has left.</summary>
+    public Board? Board { get; private set; }
+
+    /// <summary>Admits operations that take several turns of the loop.</summary>
+    public OperationGate Gate { get; } = new();
+
+    /// <summary>While waiting for a guest: whether it shall run when it is here. stop and cont change it.</summary>
+    public bool AutoStart { get; private set; }
+
+    /// <summary>Why the guest cannot be run here any more, once it has left: where it went.</summary>
+    public string? Departure { get; private set; }
+
+    /// <summary>Why the hypervisor could not go on, in run state internal-error.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Builds the hardware, loads the kernel, and runs the guest unless it shall start paused.</summary>
+    /// <exception cref="MachineException">It cannot be built; the message says what was wrong.</exception>
+    public void PowerOn()
+    {
+        Board = BoardBuilder.Build(_setup, this, _hypervisor);
+        Board.Reset();
+        Board.OpenBackEnds();
+        if (AutoStart)
+        {
+            Run();
+        }
+    }
+
+    /// <summary>Waits for a guest from another process.</summary>
+    public void AwaitGuest() => State = RunState.Inmigrate;
+
+    /// <summary>Stops the guest; without effect when it does not run.</summary>
+    public async Task StopAsync()
+    {
+        if (State == RunState.Inmigrate)
+        {
+            AutoStart = false;
+            return;
+        }
+
+        using var pass = await Gate.EnterAsync();
+        await HaltAsync(RunState.Paused);
+    }
+
+    /// <summary>Lets the guest run; without effect when it does.</summary>
+    /// <exception cref="MachineException">There is no guest that could.</exception>
+    public async Task ContinueAsync()
+    {
+        RefuseToContinue();
+        if (State == RunState.Inmigrate)
+        {
+            AutoStart = true;
+            return;
+        }
+
+        using var pass = await Gate.EnterAsync();
+        RefuseToContinue();
+        if (State != RunState.Running)
+        {
+            Run();
+        }
+    }
+
+    /// <summary>Resets the machine: every device to its power-on state, kernel and tables loaded anew.</summary>
+    /// <param name="cause">Who asked.</param>
+    /// <exception cref="MachineException">There is no guest here, or its kernel cannot be loaded again.</exception>
+    public async Task ResetAsync(ShutdownCause cause)
+    {
+        using var pass = await Gate.EnterAsync();
+        var board = Board ?? throw NoGuest();
+        bool ran = State == RunState.Running;
+        await board.Vm.StopCpusAsync(captureState: false);
+        await ResetStoppedAsync(board, cause);
+        if (ran)
+        {
+            board.Vm.StartCpus();
+        }
+        else
+        {
+            State = RunState.Prelaunch;
+        }
+    }
+
+    /// <summary>Presses the power button.</summary>
+    /// <exception cref="MachineException">There is no guest here.</exception>
+    public void PressPowerButton()
+    {
+        var board = Board ?? throw NoGuest();
+        board.PressPowerButton();
+        Tell(new MachinePowerButton(_time.GetUtcNow()));
+    }
+
+    /// <summary>Ends the process: tells it, and asks for the exit.</summary>
+    /// <param name="cause">Who asked.</param>
+    public void Quit(ShutdownCause cause)
+    {
+        Tell(new MachineShutdown(_time.GetUtcNow(), cause));
+        ExitRequested?.Invoke(0);
+    }
+
+    /// <summary>Takes the hardware down.</summary>
+    public void Dispose()
+    {
+        Board?.Dispose();
+        Board = null;
+    }
+
+    private void RefuseToContinue()
+    {
+        if (_guestLeft)
+        {
+            throw new MachineException(Departure ?? "the guest has left this process");
+        }
+
+        if (State == RunState.FinishMigrate)
+        {
+            throw new MachineException("Migration is not finalized yet");
+        }
+
+        if (State is RunState.Shutdown or RunState.InternalError)
+        {
+            throw new MachineException("Resetting the Virtual Machine is required");
+        }
+    }
+
+    private MachineException NoGuest() => new(Departure ?? "there is no guest in this process yet");
+
+    private void Run()
+    {
+        var board = Board ?? throw NoGuest();
+        board.ThawTime();
+        State = RunState.Running;
+        board.Vm.StartCpus();
+        Tell(new MachineResumed(_time.GetUtcNow()));
+    }
+
+    /// <summary>Stops a running guest for an operator or for good; the guest's time stands still.</summary>
+    private async Task HaltAsync(RunState into)
+    {
+        if (State != RunState.Running || Board is not { } board)
+        {
+            return;
+        }
+
+        State = into;
+        await board.Vm.StopCpusAsync(captureState: false);
+        board.FreezeTime();
+        Tell(new MachineStopped(_time.GetUtcNow()));
+    }
+
+    /// <exception cref="MachineException">The kernel cannot be loaded again: the guest has nothing to run.</exception>
+    private async Task ResetStoppedAsync(Board board, ShutdownCause cause)
+    {
+        try
+        {
+            board.Reset();
+        }
+        catch (Exception e) when (e is HypervisorException or BootException or IOException)
+        {
+            Failure = $"the reset failed: {e.Message}";
+            await HaltAsync(RunState.InternalError);
+            throw new MachineException(Failure, e);
+        }
+
+        Failure = null;
+        Tell(new MachineReset(_time.GetUtcNow(), cause));
+    }
+
+    private void Tell(MachineEvent happened) => Happened?.Invoke(happened);
+}

@@ -1,0 +1,13 @@
+namespace Vmm.Core.Machines;
+
+/// <summary>The machine cannot do what was asked. The message is what a management client reads.</summary>
+public sealed class MachineException : Exception
+{
+    /// <summary>Creates the error.</summary>
+    /// <param name="message">What was asked and why it cannot be.</param>
+    /// <param name="cause">The error underneath, if any.</param>
+    public MachineException(string message, Exception? cause = null)
+        : base(message, cause)
+    {
+    }
+}

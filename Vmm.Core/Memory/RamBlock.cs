@@ -1,0 +1,248 @@
+// A run of RAM: pages of the host under a name.
+//
+// The bytes are reached in two ways. The vCPUs go through the mapping, by the hypervisor. Everything in this process asks the
+// kernel to do the copying instead: pread and pwrite on the file, or process_vm_readv and process_vm_writev on our own
+// addresses where there is no file or where the file is not what the guest sees (copy-on-write, huge pages). A page that
+// cannot be had, because a tmpfs is full, a file was truncated or the hardware lost it, is then an error number; touched
+// through the mapping, it would be a SIGBUS and the end of the process that owns the guest.
+
+using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Configuration;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Memory;
+
+/// <summary>Mapped RAM with the file behind it, if there is one.</summary>
+public sealed class RamBlock : IDisposable
+{
+    /// <summary>How much is populated between two looks at the clock: about a third of a millisecond's work.</summary>
+    private const ulong PrefaultStep = 2UL << 20;
+
+    private readonly HostMapping _mapping;
+    private readonly bool _fileIsTheMemory;
+
+    private RamBlock(MemoryBackendConfiguration backend, SafeFileHandle? file)
+    {
+        Name = backend.Id;
+        Kind = backend.Kind;
+        IsShared = backend.Share;
+        File = file;
+        try
+        {
+            PageSize = file is null ? (ulong)Environment.SystemPageSize : Posix.PageSizeOf(file);
+            if (backend.Size == 0 || backend.Size % PageSize != 0 || backend.Size > long.MaxValue)
+            {
+                throw MemoryBackend.Error(backend, $"a size of {backend.Size} bytes is no whole number of pages of {PageSize} bytes");
+            }
+
+            _mapping = new HostMapping(backend.Size, file, backend.Share);
+        }
+        catch (PosixException e)
+        {
+            file?.Dispose();
+            throw MemoryBackend.Error(backend, e.Message, e);
+        }
+        catch
+        {
+            file?.Dispose();
+            throw;
+        }
+
+        _fileIsTheMemory = IsPreservable && PageSize == (ulong)Environment.SystemPageSize;
+    }
+
+    /// <summary>The backend's id: "mem0", or <see cref="MemoryBackend.DefaultName"/>.</summary>
+    public string Name { get; }
+
+    /// <summary>Where its pages come from.</summary>
+    public MemoryBackendKind Kind { get; }
+
+    /// <summary>Its size in bytes, a whole number of pages.</summary>
+    public ulong Size => _mapping.Size;
+
+    /// <summary>The size of a page in bytes: larger than the host's for huge pages.</summary>
+    public ulong PageSize { get; }
+
+    /// <summary>Whether writes reach the file, so that another process which maps it sees them.</summary>
+    public bool IsShared { get; }
+
+    /// <summary>The file that holds the pages, null for anonymous memory. It belongs to the block.</summary>
+    public SafeFileHandle? File { get; }
+
+    /// <summary>Which file that is; null for anonymous memory.</summary>
+    public RamFileIdentity? Identity => File is null ? null : RamFileIdentity.Of(File);
+
+    /// <summary>Whether another process can take it over in place: it is in a file, and shared.</summary>
+    public bool IsPreservable => File is not null && IsShared;
+
+    /// <summary>Where it is mapped, for the hypervisor's memory slots. Nothing in this process may touch it there.</summary>
+    public nint HostAddress => _mapping.Address;
+
+    /// <summary>Makes RAM.</summary>
+    /// <param name="backend">What to make.</param>
+    /// <param name="inCoreDump">Whether the pages enter core dumps of the process.</param>
+    /// <exception cref="MemoryBackendException">It contradicts itself, or the host refused.</exception>
+    public static RamBlock Create(MemoryBackendConfiguration backend, bool inCoreDump = true)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        return Prepare(new RamBlock(backend, MemoryBackend.OpenFile(backend)), backend, backend.Prealloc, inCoreDump);
+    }
+
+    /// <summary>
+    /// Maps RAM that another process holds. The file is compared with the promise before it is mapped; no byte of it is touched.
+    /// </summary>
+    /// <param name="backend">What this process's own configuration says the RAM is.</param>
+    /// <param name="received">The file; it belongs to the block from here on, also when this fails.</param>
+    /// <param name="promised">Which file the other process announced.</param>
+    /// <param name="inCoreDump">Whether the pages enter core dumps of the process.</param>
+    /// <exception cref="MemoryBackendException">The file is not the promised one, or does not fit the configuration.</exception>
+    public static RamBlock Adopt(MemoryBackendConfiguration backend, SafeFileHandle received, RamFileIdentity promised, bool inCoreDump = true)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(received);
+        try
+        {
+            if (!backend.Share)
+            {
+                throw MemoryBackend.Error(backend, "RAM that is not shared cannot be taken over");
+            }
+
+            if (RamFileIdentity.Of(received).DifferenceFrom(promised) is { } difference)
+            {
+                throw MemoryBackend.Error(backend, $"the received file has {difference}");
+            }
+
+            if (promised.Size < backend.Size)
+            {
+                throw MemoryBackend.Error(backend, $"{backend.Id} backing store size 0x{promised.Size:x} is too small for 'size' option 0x{backend.Size:x}");
+            }
+
+            bool sealable = backend.Kind is MemoryBackendKind.Memfd or MemoryBackendKind.Ram;
+            if (sealable && backend.Seal && !Posix.IsSizeSealed(received))
+            {
+                throw MemoryBackend.Error(backend, "the received file is not sealed against shrinking and growing");
+            }
+        }
+        catch (PosixException e)
+        {
+            received.Dispose();
+            throw MemoryBackend.Error(backend, $"the received file: {e.Message}", e);
+        }
+        catch
+        {
+            received.Dispose();
+            throw;
+        }
+
+        return Prepare(new RamBlock(backend, received), backend, prealloc: false, inCoreDump);
+    }
+
+    /// <summary>
+    /// Enters pages that exist already into this process's page tables, until the budget is used up, so that the guest does not fault on
+    /// them after a handover. It never allocates: holes of the file stay holes. Huge pages are few, and are left to their first use; so
+    /// are pages that the host cannot provide, because a handover need not fail for a page that the guest may never touch again.
+    /// </summary>
+    /// <param name="budget">How long it may take.</param>
+    /// <returns>Bytes entered.</returns>
+    /// <exception cref="PosixException">The file does not tell where its data is.</exception>
+    public ulong PrefaultExtents(TimeSpan budget)
+    {
+        if (!_fileIsTheMemory)
+        {
+            return 0;
+        }
+
+        long started = Stopwatch.GetTimestamp();
+        ulong done = 0;
+        for (ulong position = 0; position < Size && Posix.NextData(File!, position) is var (start, end);)
+        {
+            end = Math.Min(end, Size);
+            for (position = start; position < end;)
+            {
+                if (Stopwatch.GetElapsedTime(started) >= budget)
+                {
+                    return done;
+                }
+
+                ulong step = Math.Min(PrefaultStep, end - position);
+                done += Posix.TryAdvise(HostAddress + (nint)position, step, MemoryAdvice.PopulateRead) ? step : 0;
+                position += step;
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>Unmaps the pages and closes the file. No VM uses it any more.</summary>
+    public void Dispose()
+    {
+        _mapping.Dispose();
+        File?.Dispose();
+    }
+
+    /// <summary>Reads bytes; the range is inside the block.</summary>
+    internal void Read(ulong offset, Span<byte> buffer)
+    {
+        if (!_fileIsTheMemory)
+        {
+            Posix.CopyFrom(HostAddress + (nint)offset, buffer);
+        }
+        else if (Posix.ReadAt(File!, buffer, offset) < buffer.Length)
+        {
+            throw new IOException($"the file behind '{Name}' has shrunk");
+        }
+    }
+
+    /// <summary>Writes bytes; the range is inside the block.</summary>
+    internal void Write(ulong offset, ReadOnlySpan<byte> buffer)
+    {
+        if (_fileIsTheMemory)
+        {
+            Posix.WriteAt(File!, buffer, offset);
+        }
+        else
+        {
+            Posix.CopyTo(HostAddress + (nint)offset, buffer);
+        }
+    }
+
+    /// <summary>Copies from a file to the block without a buffer between; the range is inside the block.</summary>
+    /// <returns>Bytes copied; fewer than asked for mean the end of the file.</returns>
+    internal ulong ReadFile(ulong offset, ulong length, SafeFileHandle source, ulong position) =>
+        Posix.ReadAt(source, HostAddress + (nint)offset, length, position);
+
+    private static RamBlock Prepare(RamBlock block, MemoryBackendConfiguration backend, bool prealloc, bool inCoreDump)
+    {
+        try
+        {
+            if (!inCoreDump)
+            {
+                Posix.Advise(block.HostAddress, block.Size, MemoryAdvice.DoNotDump);
+            }
+
+            if (prealloc)
+            {
+                block.Preallocate();
+            }
+
+            return block;
+        }
+        catch (PosixException e)
+        {
+            block.Dispose();
+            throw MemoryBackend.Error(backend, e.Message, e);
+        }
+    }
+
+    /// <summary>Allocates every page. The file goes first, because only there a full file system gets its own error.</summary>
+    private void Preallocate()
+    {
+        if (IsPreservable)
+        {
+            Posix.Allocate(File!, Size);
+        }
+
+        Posix.Advise(HostAddress, Size, MemoryAdvice.PopulateWrite);
+    }
+}

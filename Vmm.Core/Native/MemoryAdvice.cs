@@ -1,0 +1,17 @@
+namespace Vmm.Core.Native;
+
+/// <summary>What madvise(2) can be told; the values of linux/mman.h.</summary>
+internal enum MemoryAdvice
+{
+    /// <summary>Use transparent huge pages.</summary>
+    HugePages = 14,
+
+    /// <summary>Leave the pages out of core dumps.</summary>
+    DoNotDump = 16,
+
+    /// <summary>Enter every page into the page tables as a read would.</summary>
+    PopulateRead = 22,
+
+    /// <summary>Enter every page into the page tables as a write would, allocating it.</summary>
+    PopulateWrite = 23,
+}

@@ -1,0 +1,61 @@
+// What Tmds.LibC lacks, declared as the C library has it (x86-64, glibc).
+
+using System.Runtime.InteropServices;
+
+namespace Vmm.Core.Native;
+
+internal static unsafe partial class NativeMethods
+{
+    private const string Library = "libc";
+
+    [LibraryImport(Library, EntryPoint = "fallocate", SetLastError = true)]
+    internal static partial int FAllocate(int fd, int mode, long offset, long length);
+
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true)]
+    internal static partial int StatX(int directory, byte* path, int flags, uint mask, StatXBuffer* buffer);
+
+    [LibraryImport(Library, EntryPoint = "fstatfs", SetLastError = true)]
+    internal static partial int FStatFs(int fd, StatFsBuffer* buffer);
+
+    [LibraryImport(Library, EntryPoint = "process_vm_readv", SetLastError = true)]
+    internal static partial nint ProcessVmReadV(int pid, IoVector* local, nuint localCount, IoVector* remote, nuint remoteCount, nuint flags);
+
+    [LibraryImport(Library, EntryPoint = "process_vm_writev", SetLastError = true)]
+    internal static partial nint ProcessVmWriteV(int pid, IoVector* local, nuint localCount, IoVector* remote, nuint remoteCount, nuint flags);
+
+    /// <summary>struct iovec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct IoVector
+    {
+        internal nint Base;
+        internal nuint Length;
+    }
+
+    /// <summary>struct statx of linux/stat.h; only the fields in use are named.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    internal struct StatXBuffer
+    {
+        [FieldOffset(4)]
+        internal uint BlockSize;
+        [FieldOffset(28)]
+        internal ushort Mode;
+        [FieldOffset(32)]
+        internal ulong Inode;
+        [FieldOffset(40)]
+        internal ulong Size;
+        [FieldOffset(136)]
+        internal uint DeviceMajor;
+        [FieldOffset(140)]
+        internal uint DeviceMinor;
+    }
+
+    /// <summary>struct statfs of asm-generic/statfs.h; only the fields in use are named.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 120)]
+    internal struct StatFsBuffer
+    {
+        [FieldOffset(0)]
+        internal long Type;
+        [FieldOffset(8)]
+        internal long BlockSize;
+    }
+}

@@ -1,0 +1,166 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace Vmm.Core.Native;
+
+internal static partial class Posix
+{
+    private const int FormatMask = 0xf000; // S_IFMT
+
+    /// <summary>Opens for reading. A fifo without a writer does not block; whoever needs a regular file asks <see cref="Stat"/>.</summary>
+    internal static SafeFileHandle OpenToRead(string path) => OpenPath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+    /// <summary>Opens an existing file for reading and writing.</summary>
+    internal static SafeFileHandle OpenToUpdate(string path) => OpenPath(path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
+
+    /// <summary>Makes a new file, readable and writable by its owner alone; it is an error (EEXIST) if there is one.</summary>
+    internal static SafeFileHandle CreateNew(string path) => OpenPath(path, O_RDWR | O_CREAT | O_EXCL, 0x180 /* 0600 */);
+
+    /// <summary>Takes a name away.</summary>
+    internal static unsafe void Unlink(string path)
+    {
+        fixed (byte* p = CString(path))
+        {
+            Check(unlink(p), $"unlink '{path}'");
+        }
+    }
+
+    /// <summary>What kind of file this is, which one, and how large.</summary>
+    internal static unsafe FileStatus Stat(SafeHandle handle)
+    {
+        const int EmptyPath = 0x1000; // AT_EMPTY_PATH
+        const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
+        NativeMethods.StatXBuffer buffer;
+        byte empty = 0;
+        using var fd = new Borrowed(handle);
+        CheckLast(NativeMethods.StatX(fd, &empty, EmptyPath, BasicStats, &buffer), "statx");
+        return new FileStatus(((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor, buffer.Inode, buffer.Size, buffer.Mode & FormatMask);
+    }
+
+    /// <summary>The size of the pages that hold the file: that of a huge page on hugetlbfs, else that of the host.</summary>
+    internal static unsafe ulong PageSizeOf(SafeHandle handle)
+    {
+        const long HugeTlbFsMagic = 0x958458f6;
+        NativeMethods.StatFsBuffer buffer;
+        using var fd = new Borrowed(handle);
+        CheckLast(NativeMethods.FStatFs(fd, &buffer), "fstatfs");
+        return buffer.Type == HugeTlbFsMagic ? (ulong)buffer.BlockSize : (ulong)Environment.SystemPageSize;
+    }
+
+    /// <summary>Allocates every block of the first <paramref name="size"/> bytes.</summary>
+    internal static void Allocate(SafeHandle handle, ulong size)
+    {
+        using var fd = new Borrowed(handle);
+        while (NativeMethods.FAllocate(fd, 0, 0, checked((long)size)) < 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            if (error != EINTR)
+            {
+                throw new PosixException($"fallocate {size} bytes", error);
+            }
+        }
+    }
+
+    /// <summary>Reads at a position; fewer bytes than asked for mean the end of the file.</summary>
+    internal static unsafe int ReadAt(SafeHandle handle, Span<byte> buffer, ulong position)
+    {
+        fixed (byte* p = buffer)
+        {
+            return (int)ReadAt(handle, (nint)p, (ulong)buffer.Length, position);
+        }
+    }
+
+    /// <summary>
+    /// Reads at a position to an address of this process; fewer bytes than asked for mean the end of the file. The kernel does the
+    /// copying, so an address that cannot be written to is an error (EFAULT) and never a signal.
+    /// </summary>
+    internal static unsafe ulong ReadAt(SafeHandle handle, nint address, ulong length, ulong position)
+    {
+        using var fd = new Borrowed(handle);
+        ulong done = 0;
+        while (done < length)
+        {
+            ulong part = Math.Min(length - done, MostPerCall);
+            nint got = (nint)pread(fd, (void*)(address + (nint)done), (size_t)part, checked((long)(position + done)));
+            if (got == 0)
+            {
+                break;
+            }
+
+            if (got > 0)
+            {
+                done += (ulong)got;
+            }
+            else if (errno != EINTR)
+            {
+                throw new PosixException("pread", errno);
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>Writes all bytes at a position.</summary>
+    internal static unsafe void WriteAt(SafeHandle handle, ReadOnlySpan<byte> buffer, ulong position)
+    {
+        using var fd = new Borrowed(handle);
+        while (!buffer.IsEmpty)
+        {
+            nint put;
+            fixed (byte* p = buffer)
+            {
+                put = (nint)pwrite(fd, p, (size_t)(ulong)buffer.Length, checked((long)position));
+            }
+
+            if (put >= 0)
+            {
+                buffer = buffer[(int)put..];
+                position += (ulong)put;
+            }
+            else if (errno != EINTR)
+            {
+                throw new PosixException("pwrite", errno);
+            }
+        }
+    }
+
+    /// <summary>Where the next data at or after <paramref name="position"/> begins and ends; null when only holes follow.</summary>
+    internal static (ulong Start, ulong End)? NextData(SafeHandle handle, ulong position)
+    {
+        const int SeekData = 3, SeekHole = 4;
+        using var fd = new Borrowed(handle);
+        long start = (long)lseek(fd, checked((long)position), SeekData);
+        if (start < 0)
+        {
+            return errno == ENXIO ? null : throw new PosixException("lseek to data", errno);
+        }
+
+        long end = (long)lseek(fd, start, SeekHole);
+        return end < 0 ? throw new PosixException("lseek to a hole", errno) : ((ulong)start, (ulong)end);
+    }
+
+    private static unsafe SafeFileHandle OpenPath(string path, int flags, int mode)
+    {
+        fixed (byte* p = CString(path))
+        {
+            while (true)
+            {
+                int fd = openat(AT_FDCWD, p, flags | O_CLOEXEC, (mode_t)mode);
+                if (fd >= 0 || errno != EINTR)
+                {
+                    return Own(fd, $"open '{path}'");
+                }
+            }
+        }
+    }
+
+    private static void CheckLast(int result, string operation)
+    {
+        if (result < 0)
+        {
+            throw new PosixException(operation, Marshal.GetLastPInvokeError());
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Runtime.InteropServices;
+
+namespace Vmm.Core.Native;
+
+internal static partial class Posix
+{
+    private const int LargestCpuSet = 1024 / 8;
+
+    /// <summary>The processors a thread may use, one bit each.</summary>
+    internal static unsafe byte[] GetAffinity(int threadId)
+    {
+        var mask = new byte[LargestCpuSet];
+        fixed (byte* p = mask)
+        {
+            Check(sched_getaffinity(threadId, (nuint)mask.Length, p), $"sched_getaffinity of thread {threadId}");
+        }
+
+        return mask;
+    }
+
+    /// <summary>Confines a thread to processors.</summary>
+    internal static unsafe void SetAffinity(int threadId, ReadOnlySpan<byte> mask)
+    {
+        fixed (byte* p = mask)
+        {
+            Check(sched_setaffinity(threadId, (nuint)mask.Length, p), $"sched_setaffinity of thread {threadId}");
+        }
+    }
+
+    /// <summary>A thread's scheduling policy and real-time priority.</summary>
+    internal static unsafe (int Policy, int Priority) GetScheduler(int threadId)
+    {
+        int policy = sched_getscheduler(threadId);
+        Check(policy, $"sched_getscheduler of thread {threadId}");
+        int priority;
+        Check(sched_getparam(threadId, &priority), $"sched_getparam of thread {threadId}");
+        return (policy, priority);
+    }
+
+    /// <summary>Sets a thread's scheduling policy and real-time priority.</summary>
+    internal static unsafe void SetScheduler(int threadId, int policy, int priority) =>
+        Check(sched_setscheduler(threadId, policy, &priority), $"sched_setscheduler of thread {threadId}, policy {policy}, priority {priority}");
+
+    // struct sched_param is one int.
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int sched_getaffinity(int pid, nuint size, byte* mask);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int sched_setaffinity(int pid, nuint size, byte* mask);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int sched_getscheduler(int pid);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int sched_getparam(int pid, int* parameters);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int sched_setscheduler(int pid, int policy, int* parameters);
+}

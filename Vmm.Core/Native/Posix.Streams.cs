@@ -1,0 +1,213 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace Vmm.Core.Native;
+
+internal static partial class Posix
+{
+    /// <summary>Opens a file for output, made if there is none (mode 0666 less the umask). A fifo must have a reader.</summary>
+    internal static SafeFileHandle OpenForOutput(string path, bool append) =>
+        OpenAs(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | (append ? O_APPEND : O_TRUNC), 0x1b6 /* 0666 */);
+
+    /// <summary>
+    /// Opens a pipe or terminal once more for output, non-blocking, so that whoever shares the first opening does not see its mode
+    /// change; null where that is not allowed.
+    /// </summary>
+    internal static SafeFileHandle? ReopenForOutput(SafeHandle handle)
+    {
+        using var fd = new Borrowed(handle);
+        try
+        {
+            return OpenAs($"/proc/self/fd/{(int)fd}", O_WRONLY | O_NOCTTY | O_NONBLOCK, 0);
+        }
+        catch (PosixException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whether a descriptor is a socket.</summary>
+    internal static bool IsSocket(SafeHandle handle) => TryGetOption(handle, SO_TYPE, out _);
+
+    /// <summary>Whether a descriptor has a position: regular files and block devices do, streams do not.</summary>
+    internal static bool IsSeekable(SafeHandle handle)
+    {
+        using var fd = new Borrowed(handle);
+        return (long)lseek(fd, 0, SEEK_CUR) >= 0;
+    }
+
+    /// <summary>Whether a descriptor is open for writing.</summary>
+    internal static bool IsWritable(SafeHandle handle)
+    {
+        using var fd = new Borrowed(handle);
+        int flags = fcntl(fd, F_GETFL);
+        return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+    }
+
+    /// <summary>Whether <paramref name="path"/> itself, and not what it may link to, is a socket.</summary>
+    internal static unsafe bool IsSocketPath(string path)
+    {
+        const uint FormatBits = 0xf000; // S_IFMT
+        const uint SocketFormat = 0xc000; // S_IFSOCK
+        NativeMethods.StatBuffer status;
+        fixed (byte* p = CString(path))
+        {
+            return NativeMethods.StatLink(p, &status) == 0 && (status.Mode & FormatBits) == SocketFormat;
+        }
+    }
+
+    /// <summary>Reads at most once and only if that cannot wait, whatever the descriptor's mode.</summary>
+    /// <returns>Bytes read, 0 at the end, or <see cref="WouldBlock"/>.</returns>
+    internal static int ReadNow(SafeHandle handle, Span<byte> buffer) =>
+        PollNow(handle, FdEvents.In) == FdEvents.None ? WouldBlock : Read(handle, buffer);
+
+    /// <summary>
+    /// Writes at most once and only while the descriptor says that it has room. A signal that interrupts the write makes it ask again.
+    /// </summary>
+    /// <returns>Bytes written, or <see cref="WouldBlock"/>.</returns>
+    internal static unsafe int WriteNow(SafeHandle handle, ReadOnlySpan<byte> buffer)
+    {
+        using var fd = new Borrowed(handle);
+        while (true)
+        {
+            var ready = PollNow(handle, FdEvents.Out);
+            if (ready == FdEvents.None)
+            {
+                return WouldBlock;
+            }
+
+            if ((ready & FdEvents.HangUp) != 0)
+            {
+                // The master of a pseudo-terminal would take it and show it to whoever opens the slave next.
+                throw new PosixException("write", EIO);
+            }
+
+            nint put;
+            fixed (byte* p = buffer)
+            {
+                put = (nint)write(fd, p, buffer.Length);
+            }
+
+            if (put >= 0)
+            {
+                return (int)put;
+            }
+
+            if (errno == EAGAIN)
+            {
+                return WouldBlock;
+            }
+
+            if (errno != EINTR)
+            {
+                throw new PosixException("write", errno);
+            }
+        }
+    }
+
+    /// <summary>Receives without waiting. Descriptors that came along are closed by the kernel.</summary>
+    /// <returns>Bytes received, 0 at the end, or <see cref="WouldBlock"/>.</returns>
+    internal static unsafe int ReceiveNow(SafeHandle handle, Span<byte> buffer)
+    {
+        using var fd = new Borrowed(handle);
+        while (true)
+        {
+            nint got;
+            fixed (byte* p = buffer)
+            {
+                got = (nint)recv(fd, p, buffer.Length, MSG_DONTWAIT);
+            }
+
+            if (got >= 0)
+            {
+                return (int)got;
+            }
+
+            if (errno == EAGAIN)
+            {
+                return WouldBlock;
+            }
+
+            if (errno != EINTR)
+            {
+                throw new PosixException("recv", errno);
+            }
+        }
+    }
+
+    /// <summary>Sends without waiting.</summary>
+    /// <returns>Bytes sent, or <see cref="WouldBlock"/>.</returns>
+    internal static unsafe int SendNow(SafeHandle handle, ReadOnlySpan<byte> buffer)
+    {
+        using var fd = new Borrowed(handle);
+        while (true)
+        {
+            nint sent;
+            fixed (byte* p = buffer)
+            {
+                sent = (nint)send(fd, p, buffer.Length, MSG_DONTWAIT | MSG_NOSIGNAL);
+            }
+
+            if (sent >= 0)
+            {
+                return (int)sent;
+            }
+
+            if (errno == EAGAIN)
+            {
+                return WouldBlock;
+            }
+
+            if (errno != EINTR)
+            {
+                throw new PosixException("send", errno);
+            }
+        }
+    }
+
+    /// <summary>The path that a unix socket is bound to; null if it is bound to none.</summary>
+    internal static unsafe string? BoundPath(SafeHandle handle)
+    {
+        var address = default(sockaddr_un);
+        socklen_t length = sizeof(sockaddr_un);
+        using var fd = new Borrowed(handle);
+        Check(getsockname(fd, (sockaddr*)&address, &length), "getsockname");
+        var bytes = new ReadOnlySpan<byte>(address.sun_path, PathCapacity)[..Math.Clamp((int)length - sizeof(ushort), 0, PathCapacity)];
+        int end = bytes.IndexOf((byte)0);
+        string path = System.Text.Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
+        return path.Length == 0 ? null : path;
+    }
+
+    /// <summary>Takes an inherited descriptor into a handle and marks it close-on-exec.</summary>
+    internal static SafeFileHandle TakeInherited(int descriptor)
+    {
+        Check(fcntl(descriptor, F_SETFD, FD_CLOEXEC), $"file descriptor {descriptor}");
+        return new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Takes a name away; false if there was none.</summary>
+    internal static unsafe bool RemoveName(string path)
+    {
+        fixed (byte* p = CString(path))
+        {
+            return unlink(p) == 0 || (errno == ENOENT ? false : throw new PosixException($"unlink '{path}'", errno));
+        }
+    }
+
+    private static unsafe SafeFileHandle OpenAs(string path, int flags, int mode)
+    {
+        fixed (byte* p = CString(path))
+        {
+            while (true)
+            {
+                int fd = openat(AT_FDCWD, p, flags | O_CLOEXEC, (mode_t)mode);
+                if (fd >= 0 || errno != EINTR)
+                {
+                    return Own(fd, $"open '{path}'");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Vmm.Core.State;
+
+/// <summary>Reads what a <see cref="StateWriter"/> wrote; every read is checked against the end of the bytes.</summary>
+/// <param name="bytes">The saved state.</param>
+public sealed class StateReader(ReadOnlyMemory<byte> bytes)
+{
+    private int _position;
+
+    /// <summary>Where the next read happens, in bytes from the start.</summary>
+    public int Position => _position;
+
+    /// <summary>The version of the section being read; 0 outside a section, where a record has its layout's own version.</summary>
+    public int SectionVersion { get; set; }
+
+    /// <summary>Bytes not yet read.</summary>
+    public int Remaining => bytes.Length - _position;
+
+    /// <summary>Takes <paramref name="count"/> bytes.</summary>
+    /// <exception cref="StateException">Fewer are left.</exception>
+    public ReadOnlySpan<byte> ReadBytes(int count)
+    {
+        if (count < 0 || count > Remaining)
+        {
+            throw new StateException($"state is truncated: {count} bytes expected at offset {_position}, {Remaining} left");
+        }
+
+        var span = bytes.Span.Slice(_position, count);
+        _position += count;
+        return span;
+    }
+
+    /// <summary>Reads one byte.</summary>
+    public byte ReadByte() => ReadBytes(1)[0];
+
+    /// <summary>Reads 16 bits, big endian.</summary>
+    public ushort ReadUInt16() => BinaryPrimitives.ReadUInt16BigEndian(ReadBytes(2));
+
+    /// <summary>Reads 32 bits, big endian.</summary>
+    public uint ReadUInt32() => BinaryPrimitives.ReadUInt32BigEndian(ReadBytes(4));
+
+    /// <summary>Reads 64 bits, big endian.</summary>
+    public ulong ReadUInt64() => BinaryPrimitives.ReadUInt64BigEndian(ReadBytes(8));
+
+    /// <summary>Reads a name written by <see cref="StateWriter.WriteName"/>.</summary>
+    public string ReadName() => Encoding.UTF8.GetString(ReadBytes(ReadByte()));
+
+    /// <summary>The byte at the read position, or -1 at the end.</summary>
+    public int PeekByte() => Remaining > 0 ? bytes.Span[_position] : -1;
+
+    /// <summary>The bytes at the read position without taking them; fewer than asked for near the end.</summary>
+    public ReadOnlySpan<byte> Peek(int count) => bytes.Span.Slice(_position, Math.Min(count, Remaining));
+
+    /// <summary>Reads one record by its layout.</summary>
+    public void Read<T>(StateLayout<T> layout, T state)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        layout.Load(this, state, SectionVersion == 0 ? layout.Version : SectionVersion);
+    }
+}

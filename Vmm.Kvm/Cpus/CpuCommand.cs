@@ -1,0 +1,20 @@
+namespace Vmm.Kvm.Cpus;
+
+/// <summary>What a parked vCPU's thread is told to do next.</summary>
+internal enum CpuCommand
+{
+    /// <summary>Nothing: stay parked.</summary>
+    None,
+
+    /// <summary>Run the guest until stopped.</summary>
+    Run,
+
+    /// <summary>Read the vCPU's state out of KVM.</summary>
+    Capture,
+
+    /// <summary>Push the loaded state into KVM.</summary>
+    Apply,
+
+    /// <summary>End the thread.</summary>
+    Exit,
+}

@@ -1,0 +1,214 @@
+// The vCPUs of a machine, stopped and started together.
+//
+// Every stop is one round: all vCPUs are kicked before any is waited for; the last one to park ends the round or, when state is
+// wanted, opens the second half, in which every thread reads its own vCPU. Not before: one vCPU's last access may still raise an
+// interrupt in another. No thread waits for a round; a counter goes down, and who brings it to zero goes on with what comes next.
+
+using Vmm.Core.State;
+
+namespace Vmm.Kvm.Cpus;
+
+/// <summary>Starts and stops all vCPUs of a machine.</summary>
+internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
+{
+    private readonly Lock _gate = new();
+    private volatile Phase _phase = Phase.Parked;
+    private bool _captures;
+    private int _remaining;
+    private Exception? _failure;
+    private TaskCompletionSource _round = new();
+
+    private enum Phase
+    {
+        Parked,
+        Running,
+        Stopping,
+        Working,
+        Over,
+    }
+
+    /// <summary>Whether no vCPU runs and nothing is under way.</summary>
+    internal bool IsParked
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _phase == Phase.Parked;
+            }
+        }
+    }
+
+    /// <summary>Lets all run; without effect while they do.</summary>
+    internal void Start()
+    {
+        lock (_gate)
+        {
+            if (_phase == Phase.Running)
+            {
+                return;
+            }
+
+            Expect(Phase.Parked, "start the vCPUs");
+            _phase = Phase.Running;
+            PostAll(CpuCommand.Run);
+        }
+    }
+
+    /// <summary>
+    /// Stops all. A stop that is already under way is shared, unless it captures nothing and this one would: that is an error.
+    /// </summary>
+    internal Task Stop(bool capture)
+    {
+        lock (_gate)
+        {
+            switch (_phase)
+            {
+                case Phase.Parked when !capture:
+                    return Task.CompletedTask;
+                case Phase.Parked:
+                    return Begin(CpuCommand.Capture);
+                case Phase.Stopping when _captures || !capture:
+                    return _round.Task;
+                case Phase.Running:
+                    _captures = capture;
+                    var round = Begin(Phase.Stopping);
+                    foreach (var cpu in cpus)
+                    {
+                        cpu.RequestStop();
+                    }
+
+                    return round;
+                default:
+                    throw new InvalidOperationException($"the vCPUs cannot be stopped while they are {Name(_phase)}");
+            }
+        }
+    }
+
+    /// <summary>Waits until all are parked, for ever: no round begins after this.</summary>
+    internal void StopForGood()
+    {
+        Task round;
+        lock (_gate)
+        {
+            round = _phase is Phase.Running or Phase.Parked ? Stop(capture: false) : _round.Task;
+        }
+
+        // How a round ended no longer matters; its state is thrown away.
+        ((IAsyncResult)round).AsyncWaitHandle.WaitOne();
+        lock (_gate)
+        {
+            _phase = Phase.Over;
+        }
+    }
+
+    /// <summary>Has every parked vCPU push its loaded state into KVM.</summary>
+    internal Task Apply()
+    {
+        lock (_gate)
+        {
+            Expect(Phase.Parked, "load state into the vCPUs");
+            return Begin(CpuCommand.Apply);
+        }
+    }
+
+    /// <summary>Throws unless all are parked.</summary>
+    internal void RequireParked(string what)
+    {
+        lock (_gate)
+        {
+            Expect(Phase.Parked, what);
+        }
+    }
+
+    /// <summary>Said by a vCPU's thread when its loop has ended.</summary>
+    internal void Parked()
+    {
+        if (Interlocked.Decrement(ref _remaining) != 0)
+        {
+            return;
+        }
+
+        if (!_captures)
+        {
+            Complete();
+            return;
+        }
+
+        Volatile.Write(ref _remaining, cpus.Count);
+        PostAll(CpuCommand.Capture);
+    }
+
+    /// <summary>Said by a vCPU's thread when it has captured or applied.</summary>
+    internal void Worked(Exception? failure)
+    {
+        if (failure is not null)
+        {
+            Interlocked.CompareExchange(ref _failure, failure, null);
+        }
+
+        if (Interlocked.Decrement(ref _remaining) == 0)
+        {
+            Complete();
+        }
+    }
+
+    private static string Name(Phase phase) => phase switch
+    {
+        Phase.Parked => "parked",
+        Phase.Running => "running",
+        Phase.Stopping => "stopping without capturing their state",
+        Phase.Working => "reading or loading state",
+        _ => "gone",
+    };
+
+    // What a round does to the vCPUs happens under the lock too, so that a start and a stop never mix.
+    private Task Begin(CpuCommand command)
+    {
+        var round = Begin(Phase.Working);
+        PostAll(command);
+        return round;
+    }
+
+    private Task Begin(Phase phase)
+    {
+        _phase = phase;
+        _remaining = cpus.Count;
+        _failure = null;
+        _round = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return _round.Task;
+    }
+
+    // On a vCPU's thread, hence without the lock, whose waits allocate: while a round is under way nobody but its last thread
+    // changes these, and the phase, written last, is what lets the next round begin.
+    private void Complete()
+    {
+        var round = _round;
+        var failure = _failure;
+        _phase = Phase.Parked;
+        if (failure is null)
+        {
+            round.SetResult();
+        }
+        else
+        {
+            round.SetException(failure as StateException ?? new StateException(failure.Message, failure));
+        }
+    }
+
+    private void PostAll(CpuCommand command)
+    {
+        foreach (var cpu in cpus)
+        {
+            cpu.Post(command);
+        }
+    }
+
+    private void Expect(Phase phase, string what)
+    {
+        if (_phase != phase)
+        {
+            throw new InvalidOperationException($"cannot {what}: they must be {Name(phase)} and are {Name(_phase)}");
+        }
+    }
+}

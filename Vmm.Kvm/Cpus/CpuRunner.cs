@@ -1,0 +1,196 @@
+// The loop around KVM_RUN: enter the guest, serve the access it left for, enter again.
+//
+// Stopping. Who stops publishes the request, sets immediate_exit and sends the kick signal. Whatever the vCPU is doing, one of
+// the three reaches it: in the guest, the signal; on its way in, immediate_exit; and once KVM_RUN has said EINTR, the request.
+// EINTR is said only after a port or MMIO access that was begun has been completed with the data it was given, so a vCPU that
+// has seen EINTR and the request is between two instructions (or two rounds of a REP) and can be read or moved.
+// EINTR without a request is a stray signal, EAGAIN a vCPU that has just been started by another: both go on.
+//
+// A vCPU that has shut down or failed stays here, waiting for the request, and does not enter the guest again before a reset.
+
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Hypervisors;
+using Vmm.Kvm.Logging;
+using Vmm.Kvm.Native;
+
+namespace Vmm.Kvm.Cpus;
+
+/// <summary>Runs one vCPU on its thread.</summary>
+internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandler exits, Func<string> describeRegisters, ILogger logger)
+    : IDisposable
+{
+    private readonly FutexWord _stop = new();
+
+    /// <summary>Whether the vCPU may not enter the guest until it is reset.</summary>
+    internal bool IsDown { get; set; }
+
+    public void Dispose() => _stop.Dispose();
+
+    /// <summary>Asks the loop to end; the thread is <paramref name="threadId"/>. May be called from any thread.</summary>
+    internal void RequestStop(int threadId)
+    {
+        _stop.Value = 1;
+        page.ImmediateExit = true;
+        Interlocked.MemoryBarrier();
+        KickSignal.Send(threadId);
+    }
+
+    /// <summary>Takes an earlier request back, while the loop does not run.</summary>
+    internal void ClearStop()
+    {
+        _stop.Value = 0;
+        page.ImmediateExit = false;
+    }
+
+    /// <summary>Runs until a stop is requested.</summary>
+    internal void Run()
+    {
+        try
+        {
+            if (!IsDown)
+            {
+                RunGuest();
+            }
+        }
+        catch (Exception failure)
+        {
+            // A fault in a device must not take the process down with the guest in it.
+            Fail($"an access of the guest failed: {failure}");
+        }
+
+        while (_stop.Value == 0)
+        {
+            _stop.WaitWhileZero();
+        }
+    }
+
+    private void RunGuest()
+    {
+        ref var run = ref page.Run;
+        while (true)
+        {
+            if (NativeMethods.IoControl(cpu.Descriptor, KvmRequest.Run.Code, 0) < 0)
+            {
+                int error = Marshal.GetLastPInvokeError();
+                if (error == NativeMethods.EIntr)
+                {
+                    page.ImmediateExit = false;
+                    Interlocked.MemoryBarrier();
+                    if (_stop.Value != 0)
+                    {
+                        return;
+                    }
+                }
+                else if (error != NativeMethods.EAgain)
+                {
+                    Fail($"KVM_RUN: {Marshal.GetPInvokeErrorMessage(error)} (error {error}, exit reason {(uint)run.ExitReason})");
+                    return;
+                }
+
+                continue;
+            }
+
+            switch (run.ExitReason)
+            {
+                case KvmExit.Io:
+                    ServePort(in run.Io);
+                    break;
+                case KvmExit.Mmio:
+                    ServeMmio(ref run.Mmio);
+                    break;
+                case KvmExit.Interrupted:
+                    break;
+                case KvmExit.Shutdown:
+                    IsDown = true;
+                    exits.CpuShutdown(index);
+                    return;
+                default:
+                    Fail(Explain(in run));
+                    return;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void ServePort(in KvmRun.IoExit io)
+    {
+        const byte Out = 1;
+        int size = io.Size;
+        var data = page.Data(io.DataOffset, (ulong)io.Count * (uint)size);
+        for (; data.Length >= size && size > 0; data = data[size..])
+        {
+            if (io.Direction == Out)
+            {
+                exits.PortWrite(io.Port, size, size switch
+                {
+                    1 => data[0],
+                    2 => BinaryPrimitives.ReadUInt16LittleEndian(data),
+                    _ => BinaryPrimitives.ReadUInt32LittleEndian(data),
+                });
+                continue;
+            }
+
+            uint value = exits.PortRead(io.Port, size);
+            switch (size)
+            {
+                case 1:
+                    data[0] = (byte)value;
+                    break;
+                case 2:
+                    BinaryPrimitives.WriteUInt16LittleEndian(data, (ushort)value);
+                    break;
+                default:
+                    BinaryPrimitives.WriteUInt32LittleEndian(data, value);
+                    break;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void ServeMmio(ref KvmRun.MmioExit mmio)
+    {
+        var data = MemoryMarshal.CreateSpan(ref Unsafe.As<Bytes8, byte>(ref mmio.Data), 8)[..(int)Math.Min(mmio.Length, 8)];
+        if (mmio.IsWrite != 0)
+        {
+            exits.MmioWrite(mmio.Address, data);
+        }
+        else
+        {
+            exits.MmioRead(mmio.Address, data);
+        }
+    }
+
+    private static string Explain(in KvmRun run) => run.ExitReason switch
+    {
+        KvmExit.InternalError => $"KVM_EXIT_INTERNAL_ERROR, suberror {run.InternalError.Suberror} ({Suberror(run.InternalError.Suberror)})",
+        KvmExit.FailEntry => $"KVM_EXIT_FAIL_ENTRY, hardware reason 0x{run.HardwareReason:x}",
+        KvmExit.Unknown => $"KVM_EXIT_UNKNOWN, hardware reason 0x{run.HardwareReason:x}",
+        KvmExit.SystemEvent => $"KVM_EXIT_SYSTEM_EVENT of type {run.SystemEvent}, which no x86 guest here can ask for",
+        var reason => $"KVM exit {(uint)reason}, which has no meaning here",
+    };
+
+    private static string Suberror(uint suberror) => suberror switch
+    {
+        1 => "an instruction could not be emulated",
+        2 => "two exceptions at once",
+        3 => "an exit during the delivery of an event",
+        4 => "an unexpected exit reason",
+        _ => "unknown",
+    };
+
+    private void Fail(string reason)
+    {
+        IsDown = true;
+        try
+        {
+            exits.CpuFailed(index, $"{reason}\n{describeRegisters()}");
+        }
+        catch (Exception failure)
+        {
+            KvmLog.ReportFailed(logger, index, reason, failure);
+        }
+    }
+}

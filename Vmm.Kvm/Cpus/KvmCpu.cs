@@ -1,0 +1,249 @@
+// A vCPU: its descriptor in KVM, the thread that runs it, and its state.
+//
+// The thread waits at a mailbox of one word and does what it is told: run the guest, read the state, load one, end. Between
+// commands it is parked, and then any thread may talk to the vCPU's descriptor.
+
+using Vmm.Core.Hypervisors;
+using Vmm.Core.State;
+using Vmm.Kvm.Logging;
+using Vmm.Kvm.Native;
+
+namespace Vmm.Kvm.Cpus;
+
+/// <summary>One vCPU of a <see cref="KvmMachine"/>.</summary>
+internal sealed class KvmCpu : IVirtualCpu, IDisposable
+{
+    private const int StackSize = 512 * 1024;
+
+    private readonly KvmFile _file;
+    private readonly RunPage _page;
+    private readonly CpuRunner _runner;
+    private readonly CpuStateTransfer _transfer;
+    private readonly FutexWord _mailbox = new();
+    private readonly KvmCpuState _atPowerOn = new();
+    private readonly KvmCpuState _state = new();
+    private readonly Thread _thread;
+    private readonly ManualResetEventSlim _started = new();
+    private readonly Action _capture;
+    private readonly Action _apply;
+    private CpuGroup? _group;
+    private bool _holdsState;
+    private bool _tellOfPause;
+
+    internal KvmCpu(int index, KvmFile file, KvmCpuSetup setup, IExitHandler exits)
+    {
+        Index = index;
+        (_capture, _apply) = (Capture, Apply);
+        _file = file;
+        _page = new RunPage(file, setup.RunPageSize);
+        _transfer = new CpuStateTransfer(file, setup.Msrs, setup.XsaveSize, setup.HasNested, setup.TscKhz)
+        {
+            TscCarriedByValue = (offset, readBack) =>
+                KvmLog.TscCarriedByValue(setup.Logger, index, offset, readBack is { } value ? $"0x{value:x}" : "nothing"),
+        };
+        _runner = new CpuRunner(index, file, _page, exits, DescribeRegisters, setup.Logger);
+        _transfer.Capture(_atPowerOn);
+        setup.Msrs.AtPowerOn.CopyTo(_atPowerOn.Msrs);
+        _thread = new Thread(Work, StackSize) { IsBackground = true };
+        if (setup.NameThreads)
+        {
+            _thread.Name = $"CPU {index}/KVM";
+        }
+    }
+
+    /// <inheritdoc/>
+    public int Index { get; }
+
+    /// <inheritdoc/>
+    public int ThreadId { get; private set; }
+
+    /// <inheritdoc/>
+    public StateLayout Layout => KvmCpuState.Layout;
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        if (!_holdsState)
+        {
+            throw new InvalidOperationException($"vCPU {Index}: its state was not captured when it was stopped");
+        }
+
+        writer.Write(KvmCpuState.Layout, _state);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _holdsState = false;
+        _state.ClearSubsections();
+        reader.Read(KvmCpuState.Layout, _state);
+        _state.Check();
+        _holdsState = true;
+    }
+
+    /// <inheritdoc/>
+    public void Apply()
+    {
+        if (!_holdsState)
+        {
+            throw new InvalidOperationException($"vCPU {Index}: no state was loaded");
+        }
+
+        try
+        {
+            _transfer.Apply(_state, withTsc: true);
+        }
+        catch (Exception refusal) when (refusal is HypervisorException or StateException)
+        {
+            throw new StateException($"vCPU {Index}: {refusal.Message}", refusal);
+        }
+
+        _runner.IsDown = _state.IsDown;
+        _tellOfPause = true;
+    }
+
+    /// <inheritdoc/>
+    public void Reset(CpuEntry? entry)
+    {
+        _group?.RequireParked("reset a vCPU");
+        _holdsState = false;
+        _state.CopyFrom(_atPowerOn);
+        if (entry is not null)
+        {
+            _state.Enter(entry);
+        }
+        else
+        {
+            _state.MpState = (uint)KvmMpState.Uninitialized;
+        }
+
+        try
+        {
+            _transfer.Apply(_state, withTsc: false);
+        }
+        catch (StateException refusal)
+        {
+            throw new HypervisorException($"reset of vCPU {Index}: {refusal.Message}", refusal);
+        }
+
+        _runner.IsDown = false;
+    }
+
+    /// <summary>Ends the thread, then lets go of what KVM and the host gave.</summary>
+    public void Dispose()
+    {
+        if (ThreadId != 0)
+        {
+            _mailbox.Post((int)CpuCommand.Exit);
+            _thread.Join();
+        }
+
+        _started.Dispose();
+        _runner.Dispose();
+        _mailbox.Dispose();
+        _page.Dispose();
+        _file.Dispose();
+    }
+
+    /// <summary>Starts the thread, parked, and waits until its id is known.</summary>
+    internal void StartThread(CpuGroup group)
+    {
+        _group = group;
+        _thread.Start();
+        _started.Wait();
+    }
+
+    /// <summary>Tells the parked thread what to do.</summary>
+    internal void Post(CpuCommand command)
+    {
+        if (command == CpuCommand.Run)
+        {
+            _holdsState = false;
+            _runner.ClearStop();
+        }
+
+        _mailbox.Post((int)command);
+    }
+
+    /// <summary>Calls the vCPU out of the guest.</summary>
+    internal void RequestStop() => _runner.RequestStop(ThreadId);
+
+    /// <summary>At the next run the guest is told that it was paused, so that its watchdogs forgive the gap.</summary>
+    internal void TellOfPause() => _tellOfPause = true;
+
+    private void Work()
+    {
+        ThreadId = NativeMethods.ThreadId();
+        _started.Set();
+        while (true)
+        {
+            switch ((CpuCommand)_mailbox.Exchange(0))
+            {
+                case CpuCommand.Run:
+                    ForgiveGap();
+                    _runner.Run();
+                    _group!.Parked();
+                    break;
+                case CpuCommand.Capture:
+                    _group!.Worked(Try(_capture));
+                    break;
+                case CpuCommand.Apply:
+                    _group!.Worked(Try(_apply));
+                    break;
+                case CpuCommand.Exit:
+                    return;
+                default:
+                    _mailbox.WaitWhileZero();
+                    break;
+            }
+        }
+    }
+
+    private void Capture()
+    {
+        _transfer.Capture(_state);
+        _state.IsDown = _runner.IsDown;
+        _holdsState = true;
+    }
+
+    // EINVAL says that the guest has not set up its clock, so there is nobody to tell.
+    private void ForgiveGap()
+    {
+        if (_tellOfPause)
+        {
+            _tellOfPause = false;
+            _file.TryCall(KvmRequest.KvmclockCtrl, 0);
+        }
+    }
+
+    private static Exception? Try(Action action)
+    {
+        try
+        {
+            action();
+            return null;
+        }
+        catch (Exception failure)
+        {
+            return failure;
+        }
+    }
+
+    private string DescribeRegisters()
+    {
+        var regs = default(KvmRegs);
+        var sregs = default(KvmSregs2);
+        if (_file.TryCall(KvmRequest.GetRegs, ref regs) != 0 || _file.TryCall(KvmRequest.GetSregs2, ref sregs) != 0)
+        {
+            return "registers cannot be read";
+        }
+
+        return $"RAX={regs.Rax:x16} RBX={regs.Rbx:x16} RCX={regs.Rcx:x16} RDX={regs.Rdx:x16} "
+            + $"RSI={regs.Rsi:x16} RDI={regs.Rdi:x16} RBP={regs.Rbp:x16} RSP={regs.Rsp:x16} "
+            + $"R8={regs.R8:x16} R9={regs.R9:x16} R10={regs.R10:x16} R11={regs.R11:x16} "
+            + $"R12={regs.R12:x16} R13={regs.R13:x16} R14={regs.R14:x16} R15={regs.R15:x16} "
+            + $"RIP={regs.Rip:x16} RFL={regs.Rflags:x8} CS={sregs.Cs.Selector:x4} base {sregs.Cs.Base:x16} "
+            + $"SS={sregs.Ss.Selector:x4} base {sregs.Ss.Base:x16} "
+            + $"CR0={sregs.Cr0:x8} CR2={sregs.Cr2:x16} CR3={sregs.Cr3:x16} CR4={sregs.Cr4:x8} EFER={sregs.Efer:x}";
+    }
+}

@@ -1,0 +1,14 @@
+using Microsoft.Extensions.Logging;
+
+namespace Vmm.Kvm.Cpus;
+
+/// <summary>What all vCPUs of a VM have in common.</summary>
+/// <param name="RunPageSize">Bytes that a vCPU shares with its thread.</param>
+/// <param name="XsaveSize">Bytes of vector state.</param>
+/// <param name="HasNested">Whether nested state is part of a vCPU's state.</param>
+/// <param name="TscKhz">The guest's TSC frequency.</param>
+/// <param name="Msrs">The model-specific registers to save.</param>
+/// <param name="NameThreads">Whether threads are named.</param>
+/// <param name="Logger">Where to log.</param>
+internal sealed record KvmCpuSetup(
+    int RunPageSize, int XsaveSize, bool HasNested, uint TscKhz, MsrList Msrs, bool NameThreads, ILogger Logger);

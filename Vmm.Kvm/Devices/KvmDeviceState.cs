@@ -1,0 +1,11 @@
+namespace Vmm.Kvm.Devices;
+
+/// <summary>The bytes of an in-kernel device, as KVM lays them out.</summary>
+/// <param name="size">How many.</param>
+internal sealed class KvmDeviceState(int size)
+{
+    private readonly byte[] _bytes = new byte[size];
+
+    /// <summary>The structure.</summary>
+    internal Span<byte> Bytes => _bytes;
+}

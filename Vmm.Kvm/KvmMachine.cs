@@ -1,0 +1,311 @@
+// A VM: what is made once, and in which order.
+//
+// The TSS and identity-map pages (Intel's real mode needs them) before any vCPU; the interrupt controllers before the vCPUs too, or
+// these get no local APIC; CPUID before anything that depends on it is read. All of it happens before a handover's pause.
+
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Configuration;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.State;
+using Vmm.Kvm.Clocks;
+using Vmm.Kvm.Cpuid;
+using Vmm.Kvm.Cpus;
+using Vmm.Kvm.Devices;
+using Vmm.Kvm.Logging;
+using Vmm.Kvm.Native;
+
+namespace Vmm.Kvm;
+
+/// <summary>A virtual machine of KVM.</summary>
+internal sealed class KvmMachine : IVirtualMachine
+{
+    /// <summary>Four pages below 4 GiB that KVM uses for itself, the first for the identity map, the others for the TSS.</summary>
+    internal const ulong ReservedAddress = 0xfffbc000;
+
+    private const ulong TssAddress = ReservedAddress + 0x1000;
+
+    /// <summary>Switched on where KVM has them: both make an event that pends part of the vCPU's state.</summary>
+    private static readonly KvmCapability[] Wanted = [KvmCapability.ExceptionPayload, KvmCapability.TripleFaultEvent];
+
+    private readonly KvmFile _file;
+    private readonly List<KvmCpu> _cpus = [];
+    private readonly CpuGroup _group;
+    private readonly KvmDevice[] _devices;
+    private readonly KvmClock _clock;
+    private readonly KvmInterruptLine[] _lines;
+    private bool _isDisposed;
+
+    internal KvmMachine(KvmHypervisor hypervisor, VirtualMachineOptions options, IExitHandler exits, ILogger logger)
+    {
+        _file = hypervisor.Device.Create(KvmRequest.CreateVm, 0);
+        try
+        {
+            CheckCount(options.Topology.Count);
+            var inherited = options.Inherited.IsEmpty ? null : KvmPromises.Parse(options.Inherited);
+            var table = PromisedTable(hypervisor, options, inherited, logger);
+            var capabilities = EnableCapabilities(inherited?.Capabilities);
+            CreateDevices();
+            _devices =
+            [
+                new KvmInterruptController(_file, KvmInterruptController.PicMaster),
+                new KvmInterruptController(_file, KvmInterruptController.PicSlave),
+                new KvmInterruptController(_file, KvmInterruptController.IoApic),
+                new KvmPit(_file),
+            ];
+            _lines = [.. Enumerable.Range(0, KvmInterruptRouting.Count).Select(gsi => new KvmInterruptLine(_file, (uint)gsi))];
+            foreach (var device in _devices)
+            {
+                device.RememberPowerOn();
+            }
+
+            uint tscKhz = CreateCpus(hypervisor, options, table, inherited, exits, logger);
+            _clock = new KvmClock(_file, tscKhz, logger);
+            KernelDevices = [.. _devices, _clock];
+            Promises = new KvmPromises(table, tscKhz, capabilities).ToBytes();
+            _group = new CpuGroup(_cpus);
+            foreach (var cpu in _cpus)
+            {
+                cpu.StartThread(_group);
+            }
+        }
+        catch
+        {
+            Release();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IVirtualCpu> Cpus => _cpus;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IStateful> KernelDevices { get; }
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> Promises { get; }
+
+    /// <inheritdoc/>
+    public void AddMemory(MemorySlot slot)
+    {
+        var region = new KvmMemoryRegion
+        {
+            Slot = (uint)slot.Index,
+            GuestAddress = slot.GuestAddress,
+            Size = slot.Size,
+            HostAddress = (ulong)slot.HostAddress,
+        };
+        try
+        {
+            _file.Call(KvmRequest.SetUserMemoryRegion, ref region);
+        }
+        catch (HypervisorException refusal)
+        {
+            throw new HypervisorException(
+                $"memory slot {slot.Index}, guest address 0x{slot.GuestAddress:x}, {slot.Size} bytes: {refusal.Message}", refusal);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IInterruptLine InterruptLine(int gsi)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(gsi);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(gsi, _lines.Length);
+        return _lines[gsi];
+    }
+
+    /// <inheritdoc/>
+    public void ResetKernelDevices()
+    {
+        _group.RequireParked("reset the in-kernel devices");
+        foreach (var device in _devices)
+        {
+            device.Reset();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void StartCpus() => _group.Start();
+
+    /// <inheritdoc/>
+    public Task StopCpusAsync(bool captureState) => _group.Stop(captureState);
+
+    /// <inheritdoc/>
+    public async Task ApplyCpuStatesAsync()
+    {
+        await _group.Apply();
+        _clock.Correct();
+    }
+
+    /// <inheritdoc/>
+    public void FreezeClock() => _clock.Freeze();
+
+    /// <inheritdoc/>
+    public void ThawClock()
+    {
+        _clock.Thaw();
+        foreach (var cpu in _cpus)
+        {
+            cpu.TellOfPause();
+        }
+    }
+
+    /// <summary>
+    /// Stops the vCPUs, ends their threads, and gives everything back. Not to be called on a vCPU's thread, nor while somebody may still
+    /// drive an interrupt line.
+    /// </summary>
+    public void Dispose()
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        _group.StopForGood();
+        Release();
+    }
+
+    private static CpuidTable PromisedTable(KvmHypervisor hypervisor, VirtualMachineOptions options, KvmPromises? inherited, ILogger logger)
+    {
+        var supported = hypervisor.SupportedCpuid();
+        if (inherited is not null)
+        {
+            var ungranted = CpuidModel.Ungranted(inherited.Table, supported);
+            return ungranted.Count == 0 ? inherited.Table : throw new HypervisorException(
+                $"the guest was promised CPU features that this host's KVM cannot give: {string.Join(", ", ungranted)}");
+        }
+
+        var table = CpuidModel.Build(options.Cpu, supported, out var refused);
+        if (refused.Count > 0)
+        {
+            KvmLog.FeaturesLeftOut(logger, string.Join(", ", refused));
+        }
+
+        CpuidTopology.Shape(table, options.Topology);
+        return table;
+    }
+
+    private void CheckCount(int count)
+    {
+        int most = Math.Min(255, _file.Extension(KvmCapability.MaxVcpus));
+        if (count < 1 || count > most)
+        {
+            throw new HypervisorException($"{count} vCPUs were asked for; 1 to {most} are possible");
+        }
+    }
+
+    private uint[] EnableCapabilities(IReadOnlyList<uint>? inherited)
+    {
+        var enabled = inherited ?? [.. Wanted.Where(c => _file.Extension(c) != 0).Select(c => (uint)c)];
+        foreach (uint capability in enabled)
+        {
+            if (!Wanted.Contains((KvmCapability)capability))
+            {
+                throw new HypervisorException($"the guest was promised KVM capability {capability}, which this program does not know");
+            }
+
+            var enable = new KvmEnableCap { Capability = capability, Argument = 1 };
+            _file.Call(KvmRequest.EnableCap, ref enable);
+        }
+
+        return [.. enabled];
+    }
+
+    private void CreateDevices()
+    {
+        ulong identityMap = ReservedAddress;
+        _file.Call(KvmRequest.SetIdentityMapAddress, ref identityMap);
+        _file.Call(KvmRequest.SetTssAddress, unchecked((nint)TssAddress));
+        _file.Call(KvmRequest.CreateIrqchip);
+        var pit = new KvmPitConfig { Flags = KvmPitConfig.Speaker };
+        _file.Call(KvmRequest.CreatePit2, ref pit);
+        KvmInterruptRouting.Install(_file);
+    }
+
+    private uint CreateCpus(
+        KvmHypervisor hypervisor, VirtualMachineOptions options, CpuidTable table, KvmPromises? inherited, IExitHandler exits, ILogger logger)
+    {
+        KvmCpuSetup? setup = null;
+        for (int index = 0; index < options.Topology.Count; index++)
+        {
+            var file = _file.Create(KvmRequest.CreateVcpu, index);
+            try
+            {
+                var own = table.Copy();
+                CpuidTopology.Personalise(own, options.Topology, index);
+                own.Install(file);
+                uint tscKhz = AgreeOnTsc(file, inherited);
+                SetUpMachineCheck(file);
+                setup ??= Survey(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
+                _cpus.Add(new KvmCpu(index, file, setup, exits));
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+        }
+
+        return setup!.TscKhz;
+    }
+
+    private KvmCpuSetup Survey(
+        KvmHypervisor hypervisor, VirtualMachineOptions options, KvmFile cpu, CpuidTable table, uint tscKhz, bool isFirstBoot, ILogger logger)
+    {
+        var msrs = MsrList.Of(hypervisor.Device, cpu);
+        if (isFirstBoot && msrs.Refused.Count > 0)
+        {
+            KvmLog.MsrsLeftOut(logger, string.Join(", ", msrs.Refused.Select(m => $"0x{m:x}")));
+        }
+
+        int xsaveSize = Math.Max(KvmCpuState.XsaveSize, _file.Extension(KvmCapability.Xsave2));
+        if (xsaveSize > KvmCpuState.XsaveSize + KvmCpuState.XsaveExtraCapacity)
+        {
+            throw new HypervisorException($"this KVM's vector state has {xsaveSize} bytes; "
+                + $"a state record has room for {KvmCpuState.XsaveSize + KvmCpuState.XsaveExtraCapacity}");
+        }
+
+        int nested = _file.Extension(KvmCapability.NestedState);
+        if (nested > KvmCpuState.NestedCapacity)
+        {
+            throw new HypervisorException($"this KVM's nested state has {nested} bytes; a state record has room for {KvmCpuState.NestedCapacity}");
+        }
+
+        bool hasNested = nested > 0 && CpuidModel.OffersVirtualization(table);
+        return new KvmCpuSetup(hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, options.NameThreads, logger);
+    }
+
+    private static uint AgreeOnTsc(KvmFile cpu, KvmPromises? inherited)
+    {
+        uint khz = (uint)cpu.Call(KvmRequest.GetTscKhz);
+        if (inherited is null || inherited.TscKhz == khz)
+        {
+            return khz;
+        }
+
+        int result = cpu.TryCall(KvmRequest.SetTscKhz, (nint)inherited.TscKhz);
+        return result >= 0 && (uint)cpu.Call(KvmRequest.GetTscKhz) == inherited.TscKhz
+            ? inherited.TscKhz
+            : throw new HypervisorException($"the guest was promised a TSC of {inherited.TscKhz} kHz, this host's has {khz} kHz and cannot be scaled");
+    }
+
+    private void SetUpMachineCheck(KvmFile cpu)
+    {
+        const ulong ControlRegister = 1 << 8;
+        if (_file.Extension(KvmCapability.MachineCheck) >= MsrList.MachineCheckBanks)
+        {
+            ulong banks = MsrList.MachineCheckBanks | ControlRegister;
+            cpu.Call(KvmRequest.SetupMce, ref banks);
+        }
+    }
+
+    private void Release()
+    {
+        foreach (var cpu in _cpus)
+        {
+            cpu.Dispose();
+        }
+
+        _file.Dispose();
+    }
+}

@@ -1,0 +1,11 @@
+namespace Vmm.Lab.Drivers;
+
+/// <summary>How long to wait for what should come: long, because in the lab everything is emulated and only a failure waits to the end.</summary>
+public static class Patience
+{
+    /// <summary>For one answer or event.</summary>
+    public static readonly TimeSpan Answer = TimeSpan.FromSeconds(30);
+
+    /// <summary>For a Linux guest to boot.</summary>
+    public static readonly TimeSpan Boot = TimeSpan.FromSeconds(90);
+}

@@ -1,0 +1,79 @@
+// What ./demo and ./test call:
+//   demo                  the live-update demo; see Demo/LiveUpdateDemo.cs
+//   run COMMAND           runs a shell command on the host for Linux guests (the lab, where this machine cannot)
+//   report STATUS TRX...  ends a test run; see TestReport.cs
+
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Vmm.Lab;
+using Vmm.Lab.Demo;
+using Vmm.Lab.Hosts;
+
+using var interrupt = new CancellationTokenSource();
+using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+using var onHangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Interrupt);
+
+try
+{
+    return args switch
+    {
+        ["demo"] => await DemoAsync(),
+        ["run", var command] => await RunAsync(command),
+        ["report", var status, .. var files] => TestReport.Print(int.Parse(status, CultureInfo.InvariantCulture), files),
+        _ => Usage(),
+    };
+}
+catch (Exception failure)
+{
+    Console.Error.WriteLine(interrupt.IsCancellationRequested ? "interrupted" : failure.Message);
+    return 1;
+}
+
+async Task<int> DemoAsync()
+{
+    var narrator = new Narrator();
+    try
+    {
+        narrator.Begin("find a host for Linux guests");
+        await using var host = await HostSelector.SelectAsync(narrator.Say, interrupt.Token);
+        narrator.Say($"the demo runs on {host.Name}");
+        var folder = await host.MakeFolderAsync(interrupt.Token);
+        try
+        {
+            await using var demo = new LiveUpdateDemo(host, folder, narrator, interrupt.Token);
+            return await demo.RunAsync() ? 0 : 1;
+        }
+        finally
+        {
+            await host.TryRunAsync($"rm -rf {Shell.Quote(folder)}");
+        }
+    }
+    catch (Exception failure) when (!interrupt.IsCancellationRequested)
+    {
+        narrator.Say($"FAILED in step \"{narrator.Step}\": {failure.Message}");
+        return 1;
+    }
+}
+
+async Task<int> RunAsync(string command)
+{
+    await using var host = await HostSelector.SelectAsync(Console.Error.WriteLine, interrupt.Token);
+    await using var process = await host.StartAsync(command, interrupt.Token);
+    await Task.WhenAll(
+        process.Output.CopyToAsync(Console.OpenStandardOutput(), interrupt.Token),
+        process.Errors.CopyToAsync(Console.OpenStandardError(), interrupt.Token));
+    return await process.Exited;
+}
+
+static int Usage()
+{
+    Console.Error.WriteLine("usage: demo | run COMMAND | report STATUS TRX...");
+    return 2;
+}
+
+void Interrupt(PosixSignalContext context)
+{
+    context.Cancel = true;
+    interrupt.Cancel();
+}

@@ -1,0 +1,5 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("Vmm.Qmp")]
+[assembly: InternalsVisibleTo("vmm")]
+[assembly: InternalsVisibleTo("Vmm.Tests")]

@@ -1,0 +1,132 @@
+// A non-blocking socket on an event loop, as awaitable sends and receives.
+//
+// A call tries at once and waits only when the kernel says so, so that a message which is already there costs one system
+// call and no turn of the loop. Waiting ends in three ways: the socket is ready, the deadline passes, or the socket is
+// closed here; the last two are exceptions. One receive and one send may be under way at a time.
+
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Migration.Channels;
+
+/// <summary>A connected stream socket on an event loop. Loop thread only.</summary>
+internal sealed class LoopSocket : IDisposable
+{
+    private readonly EventLoop _loop;
+    private readonly SafeFileHandle _handle;
+    private readonly FdWatch _watch;
+    private TaskCompletionSource? _readable;
+    private TaskCompletionSource? _writable;
+    private bool _hungUp;
+    private bool _closed;
+
+    internal LoopSocket(EventLoop loop, SafeFileHandle handle)
+    {
+        _loop = loop;
+        _handle = handle;
+        _watch = loop.Watch(handle, FdEvents.None, OnReady);
+    }
+
+    /// <summary>Who is at the other end.</summary>
+    internal (int ProcessId, uint UserId) Peer => Posix.PeerOf(_handle);
+
+    /// <summary>Receives what is there, waiting for the first byte; 0 is the end.</summary>
+    internal async ValueTask<int> ReceiveAsync(Memory<byte> buffer, ICollection<SafeFileHandle> descriptors, Deadline deadline)
+    {
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            int got = Posix.Receive(_handle, buffer.Span, descriptors);
+            if (got != Posix.WouldBlock)
+            {
+                return got;
+            }
+
+            _readable = new TaskCompletionSource();
+            await WaitAsync(_readable, deadline);
+        }
+    }
+
+    /// <summary>Sends all bytes; descriptors travel with the first.</summary>
+    internal async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, int[] descriptors, Deadline deadline)
+    {
+        while (!bytes.IsEmpty)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            int sent = Posix.Send(_handle, bytes.Span, descriptors);
+            if (sent == Posix.WouldBlock)
+            {
+                _writable = new TaskCompletionSource();
+                await WaitAsync(_writable, deadline);
+                continue;
+            }
+
+            bytes = bytes[sent..];
+            descriptors = [];
+        }
+    }
+
+    /// <summary>Closes the socket; whoever waits on it gets an <see cref="ObjectDisposedException"/>.</summary>
+    public void Dispose()
+    {
+        if (_closed)
+        {
+            return;
+        }
+
+        _closed = true;
+        _watch.Dispose();
+        _handle.Dispose();
+        var error = new ObjectDisposedException(nameof(LoopSocket));
+        _readable?.TrySetException(error);
+        _writable?.TrySetException(error);
+    }
+
+    private async Task WaitAsync(TaskCompletionSource ready, Deadline deadline)
+    {
+        UpdateWatch();
+        using var timer = deadline.Arm(_loop, error => ready.TrySetException(error));
+        try
+        {
+            await ready.Task;
+        }
+        finally
+        {
+            _readable = ReferenceEquals(_readable, ready) ? null : _readable;
+            _writable = ReferenceEquals(_writable, ready) ? null : _writable;
+            UpdateWatch();
+        }
+    }
+
+    private void UpdateWatch()
+    {
+        if (!_closed && !_hungUp)
+        {
+            _watch.Events = (_readable is null ? FdEvents.None : FdEvents.In) | (_writable is null ? FdEvents.None : FdEvents.Out);
+        }
+    }
+
+    private void OnReady(FdEvents events)
+    {
+        // Error and hang-up wake both directions: the next system call tells what it is.
+        bool broken = (events & (FdEvents.Error | FdEvents.HangUp)) != 0;
+        if (broken && _readable is null && _writable is null)
+        {
+            // Nobody is waiting and the condition stays: look away until somebody does.
+            _hungUp = true;
+            _watch.Dispose();
+            return;
+        }
+
+        if (broken || (events & FdEvents.In) != 0)
+        {
+            _readable?.TrySetResult();
+        }
+
+        if (broken || (events & FdEvents.Out) != 0)
+        {
+            _writable?.TrySetResult();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+// Messages with descriptors on a unix stream socket: what the two processes of a handover say to each other.
+//
+// A message is a header of 16 bytes and a body:
+//     u32 magic "VMMc"   u16 type   u16 descriptors   u32 body length   u32 sequence number
+// All integers are big endian. The sequence counts up from 0 in each direction, so a message that was lost, repeated or
+// moved shows. Descriptors ride on the header's first byte, at most 253 a message; the count in the header must be met
+// exactly. The peer is not trusted: a length or a count beyond the limits ends the channel before memory is spent on it.
+
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+
+namespace Vmm.Migration.Channels;
+
+/// <summary>The cpr channel. Loop thread only.</summary>
+internal sealed class MessageChannel : IDisposable
+{
+    private const uint Magic = 0x564d_4d63;
+    private const int HeaderSize = 16;
+    private const int LargestBody = 16 * 1024 * 1024;
+
+    private readonly LoopSocket _socket;
+    private readonly byte[] _header = new byte[HeaderSize];
+    private uint _sent;
+    private uint _received;
+
+    internal MessageChannel(EventLoop loop, SafeFileHandle socket)
+    {
+        _socket = new LoopSocket(loop, socket);
+        var (process, user) = _socket.Peer;
+        PeerProcessId = process;
+        PeerUserId = user;
+    }
+
+    /// <summary>The process at the other end when the connection was made.</summary>
+    internal int PeerProcessId { get; }
+
+    /// <summary>That process's effective user.</summary>
+    internal uint PeerUserId { get; }
+
+    /// <summary>The peer in an error text.</summary>
+    internal string PeerName => $"process {PeerProcessId}";
+
+    /// <summary>Sends a message.</summary>
+    /// <param name="type">What it says.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="descriptors">Descriptors to go with it; they stay open here.</param>
+    /// <param name="deadline">By when the peer must have taken it.</param>
+    internal async ValueTask SendAsync(
+        MessageType type, StateWriter body, IReadOnlyList<SafeHandle> descriptors, Deadline deadline)
+    {
+        var frame = new byte[HeaderSize + body.Length];
+        BinaryPrimitives.WriteUInt32BigEndian(frame, Magic);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(4), (ushort)type);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(6), (ushort)descriptors.Count);
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(8), (uint)body.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(12), _sent++);
+        body.Written.CopyTo(frame.AsSpan(HeaderSize));
+
+        using var borrowed = new BorrowedDescriptors(descriptors);
+        try
+        {
+            await _socket.SendAsync(frame, borrowed.Numbers, deadline);
+        }
+        catch (PosixException e)
+        {
+            throw new HandoverException($"cannot send {type} to {PeerName}: {e.Reason}", e);
+        }
+    }
+
+    /// <summary>Sends a message without descriptors.</summary>
+    internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => SendAsync(type, body, [], deadline);
+
+    /// <summary>Receives the next message.</summary>
+    /// <param name="descriptors">Received descriptors are added here, in order, and belong to the caller, also when this fails.</param>
+    /// <param name="deadline">By when it must be here.</param>
+    /// <exception cref="HandoverException">The peer closed, was too late, or sent what no honest peer sends.</exception>
+    internal async ValueTask<Message> ReceiveAsync(ICollection<SafeFileHandle> descriptors, Deadline deadline)
+    {
+        int before = descriptors.Count;
+        await FillAsync(_header, descriptors, deadline);
+        uint magic = BinaryPrimitives.ReadUInt32BigEndian(_header);
+        int count = BinaryPrimitives.ReadUInt16BigEndian(_header.AsSpan(6));
+        uint length = BinaryPrimitives.ReadUInt32BigEndian(_header.AsSpan(8));
+        uint sequence = BinaryPrimitives.ReadUInt32BigEndian(_header.AsSpan(12));
+        var type = (MessageType)BinaryPrimitives.ReadUInt16BigEndian(_header.AsSpan(4));
+        if (magic != Magic)
+        {
+            throw new HandoverException($"{PeerName} does not speak the handover protocol: magic 0x{Magic:x8} expected, 0x{magic:x8} received");
+        }
+
+        if (sequence != _received++)
+        {
+            throw new HandoverException($"{PeerName} sent message number {sequence} where {_received - 1} was expected");
+        }
+
+        if (length > LargestBody || count > Posix.MostDescriptors)
+        {
+            throw new HandoverException(
+                $"{PeerName} announced a message of {length} bytes and {count} descriptors; at most {LargestBody} and {Posix.MostDescriptors} are taken");
+        }
+
+        var body = new byte[length];
+        await FillAsync(body, descriptors, deadline);
+        return descriptors.Count - before == count
+            ? new Message(type, body)
+            : throw new HandoverException($"{PeerName} announced {count} descriptors with {type} and sent {descriptors.Count - before}");
+    }
+
+    /// <summary>Closes the channel; whoever waits on it gets an error.</summary>
+    public void Dispose() => _socket.Dispose();
+
+    private async ValueTask FillAsync(Memory<byte> buffer, ICollection<SafeFileHandle> descriptors, Deadline deadline)
+    {
+        while (!buffer.IsEmpty)
+        {
+            int got;
+            try
+            {
+                got = await _socket.ReceiveAsync(buffer, descriptors, deadline);
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException)
+            {
+                throw new HandoverException($"the cpr channel to {PeerName} broke: {(e as PosixException)?.Reason ?? e.Message}", e);
+            }
+
+            if (got == 0)
+            {
+                throw new PeerGoneException($"{PeerName} closed the cpr channel");
+            }
+
+            buffer = buffer[got..];
+        }
+    }
+}

@@ -1,0 +1,21 @@
+using Vmm.Core.Native;
+using Vmm.Migration.Channels;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>Who may be the other half of a handover: a process of the same effective user, or of root.</summary>
+internal static class Credentials
+{
+    /// <summary>Whether a peer of this effective user may take part.</summary>
+    internal static bool Permit(uint user) => user == Posix.EffectiveUserId || user == 0;
+
+    /// <exception cref="HandoverException">The peer is of another user.</exception>
+    internal static void Check(MessageChannel channel)
+    {
+        uint own = Posix.EffectiveUserId;
+        if (!Permit(channel.PeerUserId))
+        {
+            throw new HandoverException($"{channel.PeerName} runs as user {channel.PeerUserId}, user {own} or root (0) was expected");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+namespace Vmm.Migration.Handover;
+
+/// <summary>Names of descriptors that the handover itself sends; carriers name their own.</summary>
+internal static class DescriptorNames
+{
+    /// <summary>The baton's memfd.</summary>
+    internal const string Baton = "baton";
+
+    /// <summary>A RAM block's file.</summary>
+    internal static string Ram(string block) => $"ram/{block}";
+}

@@ -1,0 +1,326 @@
+// The old process's half of a handover. RunAsync is the whole protocol, one line a step; docs/handover.md names the same
+// steps, and the accounts time them by the same words.
+//
+// Until the guest is stopped nothing has happened to it: every failure before that is only an error. After the stop the
+// baton decides and nothing else. Whatever goes wrong, an error from the peer, a closed channel, a time-out, old looks at
+// the word: if it can be taken back, the guest resumes here; if not, the guest is in the new process, and that is so even
+// when the new process never said it.
+
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Plans;
+using Vmm.Migration.Settings;
+using Vmm.Migration.Streams;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>One attempt to hand the guest to a new process. Machine loop only.</summary>
+internal sealed class OutgoingHandover : IDisposable
+{
+    private readonly Machine _machine;
+    private readonly MigrationParameters _parameters;
+    private readonly Func<EventLoop, LoopSocket> _openMain;
+    private readonly MessageChannel _channel;
+    private readonly SafeFileHandle _peerProcess;
+    private readonly Baton _baton;
+    private readonly StateWriter _state = new(256 * 1024);
+    private readonly HashSet<string> _notTaken = new(StringComparer.Ordinal);
+    private LoopSocket? _main;
+    private PauseInstants _instants;
+    private bool _cancelled;
+
+    /// <summary>Opens the cpr channel.</summary>
+    /// <param name="machine">The machine whose guest goes.</param>
+    /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
+    /// <param name="cprPath">Where the new process listens.</param>
+    /// <param name="openMain">Opens the main channel when it is time.</param>
+    /// <exception cref="HandoverException">Nobody listens there.</exception>
+    internal OutgoingHandover(Machine machine, MigrationParameters parameters, string cprPath, Func<EventLoop, LoopSocket> openMain)
+    {
+        _machine = machine;
+        _parameters = parameters;
+        _openMain = openMain;
+        try
+        {
+            _channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
+            _peerProcess = Posix.OpenProcess(_channel.PeerProcessId);
+            _baton = Baton.Create();
+        }
+        catch (Exception e) when (e is IOException or ArgumentException)
+        {
+            _channel?.Dispose();
+            _peerProcess?.Dispose();
+            throw new HandoverException(e.Message, e);
+        }
+
+        Boundary.Passed(HandoverStep.OldConnected);
+    }
+
+    /// <summary>The account, filled in as the steps are done.</summary>
+    internal HandoverTimes Times { get; } = new();
+
+    /// <summary>Bytes sent on the main channel.</summary>
+    internal ulong Transferred { get; private set; }
+
+    /// <summary>Whether the guest is gone although the new process did not live to say so; why, if so.</summary>
+    internal string? Afterword { get; private set; }
+
+    /// <summary>The peer, for texts.</summary>
+    internal string PeerName => _channel.PeerName;
+
+    /// <summary>Called when it was told that the guest stopped, after all of its state was sent.</summary>
+    internal Action? OnStateSent { get; init; }
+
+    /// <summary>Called when the guest stays after it was stopped, between the news of its stop and of its going on.</summary>
+    internal Action<HandoverException>? OnStaying { get; init; }
+
+    /// <summary>Runs the handover. Completes when the guest is in the new process.</summary>
+    /// <exception cref="HandoverException">It is not, and runs on here (or is paused here, if it was).</exception>
+    internal async Task RunAsync()
+    {
+        HandoverPause pause;
+        try
+        {
+            await PrepareAsync();
+            ConnectMain();
+            pause = await StopAsync();
+        }
+        catch (Exception e)
+        {
+            // Back ends that were listed for the new process take clients again.
+            _machine.Board?.WakeBackEnds();
+            throw AsHandoverException(e);
+        }
+
+        try
+        {
+            Save(pause);
+            await SendAsync();
+            await OfferAsync(pause);
+            Account(await OutcomeAsync());
+        }
+        catch (Exception failure)
+        {
+            if (_baton.TakeBack())
+            {
+                var reason = AsHandoverException(failure);
+                pause.Resume(() => OnStaying?.Invoke(reason));
+                throw reason;
+            }
+
+            Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {failure.Message}";
+        }
+
+        if (Posix.HasEnded(_peerProcess))
+        {
+            Afterword = $"{_channel.PeerName} died while it owned the guest";
+        }
+
+        pause.Finish($"the guest was handed over to {PeerName}; it runs there", name => !_notTaken.Contains(name));
+        Boundary.Passed(HandoverStep.OldCompleted);
+    }
+
+    /// <summary>Gives the attempt up, as soon as the step under way notices; the guest stays unless it was already taken.</summary>
+    internal void Cancel()
+    {
+        _cancelled = true;
+        _channel.Dispose();
+        _main?.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _channel.Dispose();
+        _main?.Dispose();
+        _peerProcess.Dispose();
+        _baton.Dispose();
+    }
+
+    /// <summary>The guest runs: greet, tell the plan, wait until the new process has built the machine and listens.</summary>
+    private async Task PrepareAsync()
+    {
+        ulong begin = HandoverTimes.Now;
+        Credentials.Check(_channel);
+        var greeted = Deadline.In(_parameters.CprConnectTimeout, _channel.PeerName, "did not answer the greeting");
+        await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
+        Greeting.Settle(await ReceiveAsync(greeted), _channel.PeerName);
+        Boundary.Passed(HandoverStep.OldGreeted);
+
+        var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
+        var ready = Deadline.In(_parameters.CprReadyTimeout, _channel.PeerName, "was not ready");
+        await TellPlanAsync(board, ready);
+        Boundary.Passed(HandoverStep.OldPlanSent);
+
+        var answer = await ExpectAsync(MessageType.Ready, ready);
+        Times.Prefault = answer.Reader().ReadUInt64();
+
+        // With -incoming defer the operator opens the main channel, in his own time.
+        await ExpectAsync(MessageType.Listening, Deadline.Never);
+        Boundary.Passed(HandoverStep.OldPeerReady);
+        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
+    }
+
+    /// <summary>Sends descriptors and plan. A peer that hangs up on them has said why before; that counts, not the broken pipe.</summary>
+    private async Task TellPlanAsync(Board board, Deadline ready)
+    {
+        try
+        {
+            await SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
+            var body = new StateWriter();
+            PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget));
+            await _channel.SendAsync(MessageType.Plan, body, ready);
+        }
+        catch (HandoverException e) when (e.InnerException is PosixException)
+        {
+            // This throws what the peer said, or that it said nothing.
+            await ExpectAsync(MessageType.Ready, ready);
+            throw;
+        }
+    }
+
+    private void ConnectMain()
+    {
+        try
+        {
+            _main = _openMain(_machine.Loop);
+        }
+        catch (PosixException e)
+        {
+            throw new HandoverException(e.Message, e);
+        }
+
+        Boundary.Passed(HandoverStep.OldMainConnected);
+    }
+
+    private async Task<HandoverPause> StopAsync()
+    {
+        HandoverPause pause;
+        try
+        {
+            pause = await _machine.PauseForHandoverAsync();
+        }
+        catch (MachineException e)
+        {
+            throw new HandoverException(e.Message, e);
+        }
+
+        Boundary.Passed(HandoverStep.OldStopped);
+        return pause;
+    }
+
+    private void Save(HandoverPause pause)
+    {
+        if (_cancelled)
+        {
+            throw new HandoverException("the migration was cancelled");
+        }
+
+        _state.Clear();
+        _state.Reserve(StateFrame.Size);
+        var board = pause.Board;
+        VmStateWriter.Write(_state, _machine.Configuration.MachineType, RamTable.Of(board), board.Sections);
+        _instants = PauseInstants.Of(pause);
+        _instants.Write(_state);
+        int length = _state.Length - StateFrame.Size;
+        StateFrame.WriteHead(_state.WritableSpan(0, StateFrame.Size), _baton.Attempt, length);
+        Boundary.Passed(HandoverStep.OldSaved);
+    }
+
+    private async Task SendAsync()
+    {
+        await _main!.SendAsync(_state.WrittenMemory, [], LoadDeadline("did not take the state"));
+        Transferred = (ulong)_state.Length;
+        Boundary.Passed(HandoverStep.OldStateSent);
+    }
+
+    /// <summary>From the offer on only the word in the baton decides.</summary>
+    private async Task OfferAsync(HandoverPause pause)
+    {
+        if (!_baton.Offer())
+        {
+            throw new HandoverException("the baton was tampered with");
+        }
+
+        Boundary.Passed(HandoverStep.OldOffered);
+        var end = new byte[StateFrame.Size];
+        StateFrame.WriteEnd(end, _baton.Attempt, _state.Written[StateFrame.Size..]);
+        await _main!.SendAsync(end, [], LoadDeadline("did not take the state"));
+        Transferred += StateFrame.Size;
+        pause.TellStopped();
+        OnStateSent?.Invoke();
+        Boundary.Passed(HandoverStep.OldEndSent);
+    }
+
+    private async Task<StateReader> OutcomeAsync()
+    {
+        var taken = await ExpectAsync(MessageType.Taken, LoadDeadline("did not take the guest"));
+        return _baton.IsHeldByNew
+            ? taken.Reader()
+            : throw new HandoverException($"{_channel.PeerName} says that it took the guest, the baton says that it did not");
+    }
+
+    private void Account(StateReader taken)
+    {
+        ulong received = taken.ReadUInt64();
+        ulong applied = taken.ReadUInt64();
+        ulong tookAt = taken.ReadUInt64();
+        ulong running = taken.ReadUInt64();
+        _notTaken.UnionWith(PlanCodec.ReadList(taken, taken.ReadText));
+        Times.Account(_instants, received, applied, tookAt, running);
+    }
+
+    private async Task SendDescriptorsAsync(List<CarriedDescriptor> carried, Deadline deadline)
+    {
+        foreach (var part in carried.Chunk(Posix.MostDescriptors))
+        {
+            var body = new StateWriter(4096);
+            PlanCodec.WriteList(body, part, c => body.WriteText(c.Name));
+            await _channel.SendAsync(MessageType.Descriptors, body, Array.ConvertAll<CarriedDescriptor, SafeHandle>(part, c => c.Handle), deadline);
+        }
+    }
+
+    private async Task<Message> ExpectAsync(MessageType expected, Deadline deadline)
+    {
+        var message = await ReceiveAsync(deadline);
+        if (message.Type == expected)
+        {
+            return message;
+        }
+
+        if (message.Type is MessageType.Refused or MessageType.Failed)
+        {
+            var reader = message.Reader();
+            var reasons = PlanCodec.ReadList(reader, reader.ReadText);
+            string verb = message.Type == MessageType.Refused ? "refused the guest" : "could not load the guest";
+            throw new HandoverException($"{_channel.PeerName} {verb}: {string.Join("; ", reasons)}");
+        }
+
+        throw new HandoverException($"{_channel.PeerName} sent message {(ushort)message.Type} where {expected} was expected");
+    }
+
+    /// <summary>Receives a message from a peer that has no descriptor to send.</summary>
+    private async Task<Message> ReceiveAsync(Deadline deadline)
+    {
+        var unwanted = new List<SafeFileHandle>();
+        try
+        {
+            return await _channel.ReceiveAsync(unwanted, deadline);
+        }
+        finally
+        {
+            unwanted.ForEach(d => d.Dispose());
+        }
+    }
+
+    private Deadline LoadDeadline(string what) => Deadline.In(_parameters.CprLoadTimeout, _channel.PeerName, what);
+
+    private HandoverException AsHandoverException(Exception failure) => _cancelled
+        ? new HandoverException("the migration was cancelled", failure)
+        : failure as HandoverException ?? new HandoverException(failure.Message, failure);
+}

@@ -1,0 +1,19 @@
+using Vmm.Core.Machines;
+using Vmm.Migration.Plans;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>Draws up the old process's plan.</summary>
+internal static class OutgoingPlan
+{
+    internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget) => new()
+    {
+        Attempt = attempt,
+        Facts = [.. machine.Facts],
+        Layouts = [.. board.LayoutFacts],
+        Ram = [.. board.Ram.Select(block => new PlannedRam(block.Name, block.Size, block.Identity!.Value))],
+        Promises = board.Vm.Promises,
+        Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],
+        PrefaultBudget = prefaultBudget,
+    };
+}

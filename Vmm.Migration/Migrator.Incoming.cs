@@ -1,0 +1,153 @@
+// The new process's side: where it listens, whom it serves, and what becomes of it when an attempt fails. With -incoming
+// defer it goes on waiting; otherwise its owner ends it, because nobody would come a second time.
+
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Machines;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
+
+namespace Vmm.Migration;
+
+public sealed partial class Migrator
+{
+    private readonly TaskCompletionSource _mainOpen = new();
+    private IncomingListener? _cprListener;
+    private IncomingListener? _mainListener;
+    private IncomingHandover? _incoming;
+    private ChannelAddress? _mainAddress;
+    private bool _isIncoming;
+    private bool _deferred;
+
+    /// <summary>Called when an incoming attempt failed and this process has nothing left to wait for.</summary>
+    public event Action<string>? IncomingFailed;
+
+    /// <summary>Waits for a guest.</summary>
+    /// <param name="cpr">Where the old process will connect.</param>
+    /// <param name="main">The main channel; null leaves it to migrate-incoming (-incoming defer).</param>
+    /// <exception cref="HandoverException">An address cannot be listened on.</exception>
+    public void AwaitGuest(ChannelAddress cpr, ChannelAddress? main)
+    {
+        _machine.AwaitGuest();
+        _isIncoming = true;
+        _deferred = main is null;
+        _cprListener = IncomingListener.Open(_machine.Loop, cpr, connection => _ = ServeAsync(connection));
+        if (main is not null)
+        {
+            OpenMainListener(main);
+        }
+    }
+
+    /// <summary>Opens the main channel of a process that was started with -incoming defer.</summary>
+    /// <exception cref="MigrationException">It was not, or the channel is open, or cannot be opened.</exception>
+    public void StartIncoming(ChannelAddress main)
+    {
+        if (!_isIncoming)
+        {
+            throw new MigrationException("'-incoming' was not specified on the command line");
+        }
+
+        if (_mainListener is not null || _machine.State != RunState.Inmigrate)
+        {
+            throw new MigrationException("The incoming migration has already been started");
+        }
+
+        try
+        {
+            OpenMainListener(main);
+        }
+        catch (HandoverException e)
+        {
+            throw new MigrationException(e.Message, e);
+        }
+    }
+
+    private void OpenMainListener(ChannelAddress main)
+    {
+        _mainListener = IncomingListener.Open(_machine.Loop, main, OnMainConnection);
+        _mainAddress = main;
+        Begin();
+        _mainOpen.TrySetResult();
+    }
+
+    private void OnMainConnection(SafeFileHandle connection)
+    {
+        if (_incoming?.TryOfferMain(connection) != true)
+        {
+            connection.Dispose();
+        }
+    }
+
+    private async Task ServeAsync(SafeFileHandle connection)
+    {
+        using var handover = new IncomingHandover(_machine, Parameters, connection)
+        {
+            TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
+            WaitForListening = () => _mainOpen.Task,
+            AcceptPending = () => _mainListener?.AcceptPending(),
+        };
+        handover.OnOwned = () => TellActive(handover);
+        if (await handover.MeetAsync() is not { } plan)
+        {
+            LogStray(_log, handover.PeerName, handover.Refusal ?? "it was refused");
+            return;
+        }
+
+        _incoming = handover;
+        if (Status == MigrationStatus.Failed && _mainOpen.Task.IsCompleted)
+        {
+            // An earlier attempt failed; this one is told and reported from its beginning.
+            Begin();
+        }
+
+        try
+        {
+            await handover.RunAsync(plan);
+            _times = handover.Times;
+            EndListening();
+            Enter(MigrationStatus.Completed);
+            LogTaken(_log, handover.PeerName, handover.Times);
+        }
+        catch (Exception e)
+        {
+            TellActive(handover);
+            _error = e.Message;
+            Enter(MigrationStatus.Failed);
+            LogNotTaken(_log, handover.PeerName, e.Message);
+            if (!_deferred)
+            {
+                EndListening();
+                IncomingFailed?.Invoke(e.Message);
+            }
+        }
+        finally
+        {
+            _incoming = null;
+        }
+    }
+
+    /// <summary>The main channel was in use; told after the hurry.</summary>
+    private void TellActive(IncomingHandover handover)
+    {
+        if (handover.IsMainConnected && Status == MigrationStatus.Setup)
+        {
+            Enter(MigrationStatus.Active);
+        }
+    }
+
+    private void EndListening()
+    {
+        _cprListener?.Dispose();
+        _mainListener?.Dispose();
+        _mainAddress = null;
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "live update: took the guest over from {Peer}: {Times}")]
+    private static partial void LogTaken(ILogger log, string peer, HandoverTimes times);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: did not take the guest of {Peer}: {Reason}")]
+    private static partial void LogNotTaken(ILogger log, string peer, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: turned {Peer} away: {Reason}")]
+    private static partial void LogStray(ILogger log, string peer, string reason);
+}

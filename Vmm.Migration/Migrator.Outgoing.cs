@@ -1,0 +1,191 @@
+// The old process's side: the command migrate, its refusals, and what is told while the handover runs.
+//
+// The events keep QEMU's order: setup, STOP, pass 1, active, device, pass 2, completed; a failure before the stop is only
+// "failed", one after it "failed" and RESUME. Nothing is told inside the pause: what happened there is told, with the time
+// at which it happened, once the state is on its way.
+
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Loop;
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
+using Vmm.Migration.Settings;
+
+namespace Vmm.Migration;
+
+public sealed partial class Migrator
+{
+    private OutgoingHandover? _outgoing;
+    private HandoverTimes? _times;
+    private ulong _transferred;
+    private bool _failureTold;
+
+    /// <summary>Starts a migration; it goes on after this returns.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="takeDescriptor">Hands out the descriptor that getfd named; it then belongs to the migration.</param>
+    /// <exception cref="MigrationException">It is refused, or nobody listens for it; the guest is untouched.</exception>
+    public void Migrate(MigrationTarget target, Func<string, SafeHandle?>? takeDescriptor = null)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        RefuseByRunState();
+        RefuseWhileUnderWay();
+        var cpr = CprAddress(target);
+        RefuseTarget(target);
+        var main = MainSocket(target.Main, takeDescriptor);
+
+        Begin();
+        try
+        {
+            string path = (cpr as UnixAddress)?.Path ?? throw new HandoverException("bad cpr channel address; must be unix");
+            _outgoing = new OutgoingHandover(_machine, Parameters, path, main)
+            {
+                OnStateSent = TellSwitch,
+                OnStaying = TellFailure,
+            };
+        }
+        catch (HandoverException e)
+        {
+            _error = e.Message;
+            Enter(MigrationStatus.Failed);
+            throw new MigrationException(e.Message, e);
+        }
+
+        _failureTold = false;
+        _ = RunAsync(_outgoing);
+    }
+
+    /// <summary>Gives the migration under way up; without effect when there is none.</summary>
+    public void Cancel()
+    {
+        if (_outgoing is not null && Status is MigrationStatus.Setup or MigrationStatus.Active or MigrationStatus.Device)
+        {
+            Enter(MigrationStatus.Cancelling);
+            _outgoing?.Cancel();
+        }
+    }
+
+    private async Task RunAsync(OutgoingHandover handover)
+    {
+        try
+        {
+            await handover.RunAsync();
+            _times = handover.Times;
+            _error = handover.Afterword;
+            Enter(MigrationStatus.Completed);
+            LogHandedOver(_log, handover.PeerName, handover.Times);
+        }
+        catch (HandoverException e)
+        {
+            TellFailure(e);
+            LogStayed(_log, handover.PeerName, e.Message);
+        }
+        finally
+        {
+            _transferred = handover.Transferred;
+            _outgoing = null;
+            handover.Dispose();
+        }
+    }
+
+    private void TellSwitch()
+    {
+        _setupTime = Elapsed();
+        bool cancelling = Status == MigrationStatus.Cancelling;
+        Pass(1);
+        if (!cancelling)
+        {
+            Enter(MigrationStatus.Active);
+            Enter(MigrationStatus.Device);
+        }
+
+        Pass(2);
+    }
+
+    private void TellFailure(HandoverException failure)
+    {
+        if (!_failureTold)
+        {
+            _failureTold = true;
+            bool cancelled = Status == MigrationStatus.Cancelling;
+            _error = cancelled ? null : failure.Message;
+            Enter(cancelled ? MigrationStatus.Cancelled : MigrationStatus.Failed);
+        }
+    }
+
+    private void RefuseByRunState()
+    {
+        switch (_machine.State)
+        {
+            case RunState.Inmigrate:
+                throw new MigrationException("Guest is waiting for an incoming migration");
+            case RunState.Postmigrate:
+                throw new MigrationException("Can't migrate the vm that was paused due to previous migration");
+        }
+    }
+
+    /// <summary>The cpr channel: the command's, or the parameter's.</summary>
+    private ChannelAddress CprAddress(MigrationTarget target)
+    {
+        if (Parameters.Mode != MigrationMode.CprTransfer)
+        {
+            throw new MigrationException(
+                "migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'");
+        }
+
+        if (target.Cpr is not null)
+        {
+            return target.Cpr;
+        }
+
+        if (Parameters.CprUri.Length == 0)
+        {
+            throw new MigrationException(
+                target.IsUri ? "cpr-transfer mode requires setting cpr-uri" : "missing 'cpr' migration channel");
+        }
+
+        return ChannelAddress.ParseUri(Parameters.CprUri) as UnixAddress
+            ?? throw new MigrationException($"bad cpr-uri {Parameters.CprUri}; must be unix:");
+    }
+
+    private void RefuseTarget(MigrationTarget target)
+    {
+        if (target.Main is FileAddress or ExecAddress)
+        {
+            throw new MigrationException("Migration requires streamable transport (eg unix)");
+        }
+
+        if (target.Main is not (UnixAddress or DescriptorAddress))
+        {
+            throw new MigrationException("cpr-transfer requires a unix channel");
+        }
+
+        if (Blockers() is [var blocker, ..])
+        {
+            throw new MigrationException(blocker);
+        }
+    }
+
+    /// <summary>How the main channel will be opened: a path is connected to when it is time, a descriptor is taken now.</summary>
+    private static Func<EventLoop, LoopSocket> MainSocket(ChannelAddress address, Func<string, SafeHandle?>? takeDescriptor)
+    {
+        if (address is UnixAddress unix)
+        {
+            return loop => new LoopSocket(loop, Connecting.ToUnix(unix.Path));
+        }
+
+        string name = ((DescriptorAddress)address).NameOrNumber;
+        using var named = takeDescriptor?.Invoke(name)
+            ?? throw new MigrationException($"File descriptor named '{name}' has not been found");
+        var socket = Posix.Duplicate(named);
+        Posix.MakePrivate(socket);
+        return loop => new LoopSocket(loop, socket);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "live update: the guest went to {Peer}: {Times}")]
+    private static partial void LogHandedOver(ILogger log, string peer, HandoverTimes times);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: the guest stays, {Peer} did not get it: {Reason}")]
+    private static partial void LogStayed(ILogger log, string peer, string reason);
+}

@@ -1,0 +1,36 @@
+// The plan is what the old process tells the new one while the guest still runs: everything that must be the same in
+// both, said as facts in the operator's words, and what the new one needs besides to build the machine.
+//
+// Both processes derive the facts from their own configuration and code (the machine, every device with its properties
+// and the fingerprint of its layout); the new one compares the two lists and answers with every difference at once. So a
+// mismatch is told before the guest is paused, and a property that somebody adds later is compared without a line here.
+
+using Vmm.Core.Configuration;
+using Vmm.Core.Memory;
+
+namespace Vmm.Migration.Plans;
+
+/// <summary>The plan of one attempt.</summary>
+internal sealed record Plan
+{
+    /// <summary>The attempt's random number, the same as in its baton.</summary>
+    internal required ulong Attempt { get; init; }
+
+    /// <summary>What both processes must agree on.</summary>
+    internal required IReadOnlyList<ConfigurationFact> Facts { get; init; }
+
+    /// <summary>The state layout of every section, compared when the new process has built the machine.</summary>
+    internal required IReadOnlyList<ConfigurationFact> Layouts { get; init; }
+
+    /// <summary>The RAM blocks in table order: name, and what the file that comes with the plan must be.</summary>
+    internal required IReadOnlyList<PlannedRam> Ram { get; init; }
+
+    /// <summary>The hypervisor's promises to the guest: CPUID table, capabilities, TSC frequency. Opaque here.</summary>
+    internal required ReadOnlyMemory<byte> Promises { get; init; }
+
+    /// <summary>Where each vCPU's thread runs, by index.</summary>
+    internal required IReadOnlyList<ThreadPlacement> Placement { get; init; }
+
+    /// <summary>How long the new process may spend on touching RAM ahead, in milliseconds.</summary>
+    internal required uint PrefaultBudget { get; init; }
+}

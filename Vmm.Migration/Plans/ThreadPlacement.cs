@@ -1,0 +1,44 @@
+// Where the host runs a vCPU's thread: the processors it may use and its scheduling policy. Management sets these from
+// outside by thread id, so a successor can only know them by being told.
+
+using Vmm.Core.Native;
+
+namespace Vmm.Migration.Plans;
+
+/// <summary>A thread's processors and scheduling policy.</summary>
+/// <param name="Affinity">One bit per processor, lowest first, as sched_getaffinity(2) gives it.</param>
+/// <param name="Policy">The SCHED_ constant.</param>
+/// <param name="Priority">The real-time priority; 0 for the other policies.</param>
+internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy, int Priority)
+{
+    /// <summary>Reads a thread's placement.</summary>
+    internal static ThreadPlacement Of(int threadId)
+    {
+        var (policy, priority) = Posix.GetScheduler(threadId);
+        return new ThreadPlacement(Posix.GetAffinity(threadId), policy, priority);
+    }
+
+    /// <summary>Places a thread likewise.</summary>
+    /// <returns>Null, or what could not be applied and why.</returns>
+    internal string? TryApply(int threadId)
+    {
+        try
+        {
+            if (!Posix.GetAffinity(threadId).AsSpan().SequenceEqual(Affinity.Span))
+            {
+                Posix.SetAffinity(threadId, Affinity.Span);
+            }
+
+            if (Posix.GetScheduler(threadId) != (Policy, Priority))
+            {
+                Posix.SetScheduler(threadId, Policy, Priority);
+            }
+
+            return null;
+        }
+        catch (PosixException e)
+        {
+            return e.Message;
+        }
+    }
+}

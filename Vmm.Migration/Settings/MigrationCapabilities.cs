@@ -1,0 +1,11 @@
+namespace Vmm.Migration.Settings;
+
+/// <summary>The migration capabilities that there are, all off by default.</summary>
+public sealed record MigrationCapabilities
+{
+    /// <summary>Whether MIGRATION and MIGRATION_PASS events are sent.</summary>
+    public bool Events { get; init; }
+
+    /// <summary>Whether the destination acknowledges. A cpr-transfer always demands it; the switch exists because clients set it.</summary>
+    public bool ReturnPath { get; init; }
+}

@@ -1,0 +1,26 @@
+namespace Vmm.Migration.Settings;
+
+/// <summary>The migration parameters. A record is one consistent set; changing some makes a new one.</summary>
+public sealed record MigrationParameters
+{
+    /// <summary>The mode of the next migration.</summary>
+    public MigrationMode Mode { get; init; } = MigrationMode.Normal;
+
+    /// <summary>Where the new process listens for cpr-transfer, as unix:PATH; empty when a channel says so instead.</summary>
+    public string CprUri { get; init; } = string.Empty;
+
+    /// <summary>Milliseconds for the peer to answer a connection's greeting.</summary>
+    public uint CprConnectTimeout { get; init; } = 5_000;
+
+    /// <summary>Milliseconds for the old process to send its plan.</summary>
+    public uint CprPlanTimeout { get; init; } = 10_000;
+
+    /// <summary>Milliseconds for the new process to build the machine.</summary>
+    public uint CprReadyTimeout { get; init; } = 30_000;
+
+    /// <summary>Milliseconds for the new process to load and take the guest, which is stopped meanwhile.</summary>
+    public uint CprLoadTimeout { get; init; } = 2_000;
+
+    /// <summary>Milliseconds that the new process may spend on touching the guest's RAM ahead, while the guest runs.</summary>
+    public uint CprPrefaultBudget { get; init; } = 50;
+}

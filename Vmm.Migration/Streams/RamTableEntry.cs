@@ -1,0 +1,6 @@
+namespace Vmm.Migration.Streams;
+
+/// <summary>A RAM block as a stream lists it.</summary>
+/// <param name="Name">The block's name.</param>
+/// <param name="Size">Its length in bytes.</param>
+internal readonly record struct RamTableEntry(string Name, ulong Size);

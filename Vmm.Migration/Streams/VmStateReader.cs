@@ -1,0 +1,143 @@
+using System.Text;
+using Vmm.Core.Machines;
+using Vmm.Core.State;
+
+namespace Vmm.Migration.Streams;
+
+/// <summary>Reads a machine's state into its state records; nothing takes effect before <see cref="IStateful.Apply"/>.</summary>
+internal static class VmStateReader
+{
+    /// <summary>Reads the whole stream: every section exactly once, in any order, nothing missing and nothing more.</summary>
+    /// <exception cref="StateException">The stream is not the state of this machine.</exception>
+    internal static void Read(
+        StateReader reader, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
+    {
+        Expect("magic", VmStateStream.Magic, reader.ReadUInt32());
+        Expect("version", VmStateStream.Version, reader.ReadUInt32());
+        ReadMachineType(reader, machineType);
+        ReadRam(reader, ram);
+
+        var missing = sections.ToList();
+        byte type;
+        while ((type = reader.ReadByte()) == VmStateStream.SectionFull)
+        {
+            ReadSection(reader, missing);
+        }
+
+        Expect("section type", VmStateStream.End, type);
+        if (missing.Count > 0)
+        {
+            throw new StateException($"the state of {string.Join(", ", missing.Select(Title))} is missing");
+        }
+
+        if (reader.Remaining > 0)
+        {
+            throw new StateException($"{reader.Remaining} bytes follow the end of the state");
+        }
+    }
+
+    private static void ReadMachineType(StateReader reader, string machineType)
+    {
+        Expect("section type", VmStateStream.Configuration, reader.ReadByte());
+        uint length = reader.ReadUInt32();
+        string received = Encoding.UTF8.GetString(reader.ReadBytes((int)Math.Min(length, int.MaxValue)));
+        if (received != machineType)
+        {
+            throw new StateException($"Machine type received is '{received}' and local is '{machineType}'");
+        }
+    }
+
+    private static void ReadRam(StateReader reader, IReadOnlyList<RamTableEntry> ram)
+    {
+        Expect("section type", VmStateStream.SectionStart, reader.ReadByte());
+        uint id = reader.ReadUInt32();
+        string name = reader.ReadName();
+        uint instance = reader.ReadUInt32();
+        uint version = reader.ReadUInt32();
+        if (name != VmStateStream.RamSection || instance != 0 || version != VmStateStream.RamVersion)
+        {
+            throw new StateException($"section 'ram' 0 version {VmStateStream.RamVersion} expected, '{name}' {instance} version {version} found");
+        }
+
+        ulong total = 0;
+        foreach (var block in ram)
+        {
+            total += block.Size;
+        }
+
+        ulong head = reader.ReadUInt64();
+        if (head != (total | VmStateStream.RamTable))
+        {
+            throw new StateException($"a table of RAM blocks of 0x{total:x} bytes expected, its head is 0x{head:x}");
+        }
+
+        foreach (var block in ram)
+        {
+            string received = reader.ReadName();
+            ulong size = reader.ReadUInt64();
+            if (received != block.Name || size != block.Size)
+            {
+                throw new StateException($"RAM block '{block.Name}' of {block.Size} bytes expected, '{received}' of {size} bytes found");
+            }
+        }
+
+        ExpectEndOfRam(reader);
+        ReadFooter(reader, id);
+        Expect("section type", VmStateStream.SectionEnd, reader.ReadByte());
+        Expect("section number", id, reader.ReadUInt32());
+        ExpectEndOfRam(reader);
+        ReadFooter(reader, id);
+    }
+
+    private static void ReadSection(StateReader reader, List<StateSection> missing)
+    {
+        uint id = reader.ReadUInt32();
+        string name = reader.ReadName();
+        uint instance = reader.ReadUInt32();
+        uint version = reader.ReadUInt32();
+        int index = missing.FindIndex(s => s.Name == name && (uint)s.Instance == instance);
+        if (index < 0)
+        {
+            throw new StateException($"Unknown savevm section or instance '{name}' {instance}, or one that came twice");
+        }
+
+        var section = missing[index];
+        missing.RemoveAt(index);
+        try
+        {
+            reader.SectionVersion = version == 0 ? throw new StateException("version 0 found, versions count from 1") : checked((int)version);
+            section.Item.Load(reader);
+        }
+        catch (Exception e) when (e is StateException or OverflowException)
+        {
+            throw new StateException($"cannot load the state of {Title(section)}: {e.Message}", e);
+        }
+
+        ReadFooter(reader, id);
+    }
+
+    private static void ExpectEndOfRam(StateReader reader)
+    {
+        ulong flags = reader.ReadUInt64();
+        if (flags != VmStateStream.RamEnd)
+        {
+            throw new StateException($"RAM page record 0x{flags:x} found where RAM stays in place");
+        }
+    }
+
+    private static void ReadFooter(StateReader reader, uint id)
+    {
+        Expect("section footer", VmStateStream.Footer, reader.ReadByte());
+        Expect("section number in a footer", id, reader.ReadUInt32());
+    }
+
+    private static void Expect(string what, uint expected, uint found)
+    {
+        if (expected != found)
+        {
+            throw new StateException($"{what} 0x{expected:x} expected, 0x{found:x} found");
+        }
+    }
+
+    private static string Title(StateSection section) => $"'{section.Name}' {section.Instance}";
+}

@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("vmm")]
+[assembly: InternalsVisibleTo("Vmm.Tests")]

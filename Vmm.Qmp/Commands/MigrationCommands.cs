@@ -1,0 +1,177 @@
+// migration.json: starting, ending and watching migrations.
+
+using Vmm.Migration;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
+using Vmm.Migration.Settings;
+using Vmm.Qmp.Schema;
+using Vmm.Qmp.Sessions;
+
+namespace Vmm.Qmp.Commands;
+
+/// <summary>The commands of migration.json.</summary>
+/// <param name="migrator">The migrations they act on.</param>
+public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
+{
+    private const string NeedOneOf = "need either 'uri' or 'channels' argument";
+
+    /// <inheritdoc/>
+    public ValueTask<MigrationInfo> QueryMigrate(CommandContext context) => ValueTask.FromResult(Info(migrator.Report()));
+
+    /// <inheritdoc/>
+    public ValueTask MigrateSetCapabilities(CommandContext context, IReadOnlyList<MigrationCapabilityStatus> capabilities) => Refusals.Told(() =>
+    {
+        var changed = migrator.Capabilities;
+        foreach (var change in capabilities)
+        {
+            changed = change.Capability switch
+            {
+                MigrationCapability.Events => changed with { Events = change.State },
+                MigrationCapability.ReturnPath => changed with { ReturnPath = change.State },
+                var other => throw new InvalidOperationException($"capability {other} has no switch"),
+            };
+        }
+
+        migrator.SetCapabilities(changed);
+    });
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<MigrationCapabilityStatus>> QueryMigrateCapabilities(CommandContext context) =>
+        ValueTask.FromResult<IReadOnlyList<MigrationCapabilityStatus>>(
+        [
+            new() { Capability = MigrationCapability.Events, State = migrator.Capabilities.Events },
+            new() { Capability = MigrationCapability.ReturnPath, State = migrator.Capabilities.ReturnPath },
+        ]);
+
+    /// <inheritdoc/>
+    public ValueTask MigrateSetParameters(CommandContext context, MigrateSetParameters arguments) => Refusals.Told(() =>
+    {
+        var now = migrator.Parameters;
+        migrator.SetParameters(now with
+        {
+            Mode = arguments.Mode switch
+            {
+                null => now.Mode,
+                MigMode.CprTransfer => MigrationMode.CprTransfer,
+                _ => MigrationMode.Normal,
+            },
+            CprUri = arguments.CprUri is null ? now.CprUri : arguments.CprUri.Str ?? string.Empty,
+            CprConnectTimeout = arguments.CprConnectTimeout ?? now.CprConnectTimeout,
+            CprPlanTimeout = arguments.CprPlanTimeout ?? now.CprPlanTimeout,
+            CprReadyTimeout = arguments.CprReadyTimeout ?? now.CprReadyTimeout,
+            CprLoadTimeout = arguments.CprLoadTimeout ?? now.CprLoadTimeout,
+            CprPrefaultBudget = arguments.CprPrefaultBudget ?? now.CprPrefaultBudget,
+        });
+    });
+
+    /// <inheritdoc/>
+    public ValueTask<Schema.MigrationParameters> QueryMigrateParameters(CommandContext context)
+    {
+        var now = migrator.Parameters;
+        return ValueTask.FromResult(new Schema.MigrationParameters
+        {
+            Mode = now.Mode == MigrationMode.CprTransfer ? MigMode.CprTransfer : MigMode.Normal,
+            CprUri = now.CprUri,
+            CprConnectTimeout = now.CprConnectTimeout,
+            CprPlanTimeout = now.CprPlanTimeout,
+            CprReadyTimeout = now.CprReadyTimeout,
+            CprLoadTimeout = now.CprLoadTimeout,
+            CprPrefaultBudget = now.CprPrefaultBudget,
+        });
+    }
+
+    /// <inheritdoc/>
+    public ValueTask Migrate(
+        CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels, bool? detach, bool? resume) => Refusals.Told(() =>
+    {
+        if (resume == true)
+        {
+            throw new MigrationException("there is no postcopy migration to resume");
+        }
+
+        migrator.Migrate(Target(uri, channels), name => (context as MonitorContext)?.Descriptors.Take(name));
+    });
+
+    /// <inheritdoc/>
+    public ValueTask MigrateIncoming(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels) => Refusals.Told(() =>
+    {
+        var target = Target(uri, channels);
+        if (target.Cpr is not null || channels?.Count > 1)
+        {
+            throw new MigrationException("Channel list must have only one entry, for type 'main'");
+        }
+
+        migrator.StartIncoming(target.Main);
+    });
+
+    /// <inheritdoc/>
+    public ValueTask MigrateCancel(CommandContext context) => Refusals.Told(migrator.Cancel);
+
+    private static MigrationTarget Target(string? uri, IReadOnlyList<MigrationChannel>? channels)
+    {
+        // An empty list counts as none.
+        bool hasChannels = channels is { Count: > 0 };
+        if (uri is null == !hasChannels)
+        {
+            throw new MigrationException(NeedOneOf);
+        }
+
+        return uri is not null
+            ? MigrationTarget.FromUri(uri)
+            : MigrationTarget.FromChannels(
+                [.. channels!.Select(c => (c.ChannelType == MigrationChannelType.Cpr, ChannelAddresses.FromQapi(c.Addr)))]);
+    }
+
+    private static MigrationInfo Info(MigrationReport report)
+    {
+        bool hasNumbers = report.Status is not (Migration.MigrationStatus.None or Migration.MigrationStatus.Setup);
+        return new MigrationInfo
+        {
+            Status = report.Status == Migration.MigrationStatus.None ? null : report.Status.ToQapi(),
+            Ram = hasNumbers ? Stats(report) : null,
+            TotalTime = (long?)report.TotalTime,
+            SetupTime = hasNumbers ? (long?)report.SetupTime : null,
+            Downtime = (long?)report.Downtime,
+            ErrorDesc = report.Error,
+            BlockedReasons = report.Blockers.Count > 0 ? report.Blockers : null,
+            SocketAddress = report.ListeningAddress is null ? null : ChannelAddresses.ToQapi(report.ListeningAddress),
+            Cpr = report.Times is null ? null : Account(report.Times),
+        };
+    }
+
+    /// <summary>No page is sent in cpr-transfer, so all that counts pages is zero.</summary>
+    private static MigrationStats Stats(MigrationReport report) => new()
+    {
+        Transferred = (long)report.Transferred,
+        Remaining = 0,
+        Total = (long)report.RamTotal,
+        Duplicate = 0,
+        Normal = 0,
+        NormalBytes = 0,
+        DirtyPagesRate = 0,
+        Mbps = 0,
+        DirtySyncCount = 0,
+        PostcopyRequests = 0,
+        PageSize = Environment.SystemPageSize,
+        MultifdBytes = 0,
+        PagesPerSecond = 0,
+        PrecopyBytes = 0,
+        DowntimeBytes = report.Transferred,
+        PostcopyBytes = 0,
+        DirtySyncMissedZeroCopy = 0,
+    };
+
+    private static CprInfo Account(HandoverTimes times) => new()
+    {
+        Prepare = times.Prepare,
+        Prefault = times.Prefault,
+        Kick = times.Kick,
+        Drain = times.Drain,
+        Save = times.Save,
+        Send = times.Send,
+        Load = times.Load,
+        Take = times.Take,
+        Resume = times.Resume,
+        Pause = times.Pause,
+    };
+}

@@ -1,0 +1,31 @@
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Machines;
+using Vmm.Migration;
+using Vmm.Migration.Channels;
+using Vmm.Qmp.Schema;
+
+namespace Vmm.Qmp.Commands;
+
+/// <summary>Turns what the machine and the migrations refuse into QMP errors.</summary>
+internal static class Refusals
+{
+    /// <summary>Runs an operation; a refusal becomes a GenericError with the same text.</summary>
+    internal static async Task Told(Func<Task> operation)
+    {
+        try
+        {
+            await operation();
+        }
+        catch (Exception e) when (e is MachineException or MigrationException or ChannelAddressException or HypervisorException or IOException)
+        {
+            throw QmpException.GenericError(e.Message);
+        }
+    }
+
+    /// <summary>Runs an operation that is over when it returns.</summary>
+    internal static ValueTask Told(Action operation) => new(Told(() =>
+    {
+        operation();
+        return Task.CompletedTask;
+    }));
+}

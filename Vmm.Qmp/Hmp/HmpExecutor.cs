@@ -1,0 +1,137 @@
+// The human monitor without its terminal: a line in, text out. A prompt and human-monitor-command both end here, and every
+// command calls what the QMP command of the same meaning calls, so the two monitors cannot come to differ.
+//
+// A command that fails is no error for who sent the line: its text, "Error: ...", is the answer.
+
+using Vmm.Qmp.Schema;
+
+namespace Vmm.Qmp.Hmp;
+
+/// <summary>Runs lines of the human monitor. Machine loop only.</summary>
+public sealed class HmpExecutor
+{
+    private readonly Dictionary<string, HmpCommand> _commands = [];
+    private readonly Dictionary<string, HmpCommand> _info = [];
+
+    /// <summary>Creates the monitor's commands.</summary>
+    /// <param name="handlers">Who does the work.</param>
+    /// <param name="migrationSettled">Completes when no migration is running: what <c>migrate</c> without <c>-d</c> waits for.</param>
+    public HmpExecutor(CommandHandlers handlers, Func<Task> migrationSettled)
+    {
+        ArgumentNullException.ThrowIfNull(handlers);
+        Add(_commands, new HmpCommand("help", "show the help", Help) { Alias = "?", Parameters = [HmpParameter.Optional("cmd"), HmpParameter.Optional("topic")] });
+        Add(_commands, new HmpCommand("info", "show various information about the system state", InfoHelp)
+        {
+            Parameters = [HmpParameter.Optional("subcommand")],
+        });
+        Add(_commands, HmpMachineCommands.Commands(handlers));
+        Add(_info, HmpMachineCommands.Information(handlers));
+        Add(_commands, HmpMigrationCommands.Commands(handlers, migrationSettled));
+        Add(_info, HmpMigrationCommands.Information(handlers));
+    }
+
+    /// <summary>Names that a line may begin with, for completion; <c>info</c> with each of its topics.</summary>
+    internal IEnumerable<string> Completions => _commands.Keys.Concat(_info.Keys.Select(name => $"info {name}"));
+
+    /// <summary>Runs a line.</summary>
+    /// <param name="commandLine">The line, without its end.</param>
+    /// <param name="context">The session that asked.</param>
+    /// <param name="interactive">Whether the asker sits at a prompt that may be kept waiting (<c>migrate</c> without <c>-d</c>).</param>
+    /// <returns>The answer with CR LF at the end of each line; empty for silent success.</returns>
+    public async Task<string> ExecuteAsync(string commandLine, CommandContext context, bool interactive = false)
+    {
+        ArgumentNullException.ThrowIfNull(commandLine);
+        var line = new HmpLine(commandLine);
+        var invocation = new HmpInvocation(context, interactive);
+        string name = line.Word();
+        if (name.Length == 0)
+        {
+            return "";
+        }
+
+        string path = name;
+        var command = _commands.GetValueOrDefault(name);
+        if (name == "info" && !line.IsAtEnd)
+        {
+            string topic = line.Word();
+            path = $"info {topic}";
+            command = _info.GetValueOrDefault(topic);
+        }
+
+        if (command is null)
+        {
+            invocation.Line($"unknown command: '{path}'");
+        }
+        else if (line.Read(command, invocation) is { } mistake)
+        {
+            invocation.Line(mistake);
+            invocation.Line($"Try \"help {path}\" for more information");
+        }
+        else
+        {
+            await RunAsync(command, invocation);
+        }
+
+        return invocation.Output;
+    }
+
+    private static async ValueTask RunAsync(HmpCommand command, HmpInvocation invocation)
+    {
+        try
+        {
+            await command.Run(invocation);
+        }
+        catch (Exception e)
+        {
+            invocation.Line($"Error: {e.Message}");
+        }
+    }
+
+    private static void Add(Dictionary<string, HmpCommand> table, params IEnumerable<HmpCommand> commands)
+    {
+        foreach (var command in commands)
+        {
+            table.Add(command.Name, command);
+            if (command.Alias is { } alias)
+            {
+                table.Add(alias, command);
+            }
+        }
+    }
+
+    private ValueTask Help(HmpInvocation invocation)
+    {
+        string? name = invocation["cmd"];
+        string? topic = invocation["topic"];
+        if (name == "info")
+        {
+            Describe(invocation, "info ", topic is null ? _info.Values : Find(_info, topic), $"info {topic}");
+        }
+        else
+        {
+            Describe(invocation, "", name is null ? _commands.Values : Find(_commands, name), name ?? "");
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private ValueTask InfoHelp(HmpInvocation invocation)
+    {
+        Describe(invocation, "info ", _info.Values, "info");
+        return ValueTask.CompletedTask;
+    }
+
+    private static IEnumerable<HmpCommand> Find(Dictionary<string, HmpCommand> table, string name) =>
+        table.TryGetValue(name, out var command) ? [command] : [];
+
+    private static void Describe(HmpInvocation invocation, string prefix, IEnumerable<HmpCommand> commands, string asked)
+    {
+        var all = commands.Distinct().OrderBy(command => command.Name, StringComparer.Ordinal).ToList();
+        if (all.Count == 0)
+        {
+            invocation.Line($"unknown command: '{asked}'");
+        }
+
+        all.ForEach(command => invocation.Line($"{prefix}{command.Usage} -- {command.Help}"));
+    }
+}

@@ -1,0 +1,29 @@
+using System.Text;
+using Vmm.Qmp.Schema;
+
+namespace Vmm.Qmp.Hmp;
+
+/// <summary>One run of a command: what was given, who asked, and where the text goes.</summary>
+/// <param name="context">The session that asked.</param>
+/// <param name="interactive">Whether somebody sits at a prompt, which a command may keep waiting.</param>
+internal sealed class HmpInvocation(CommandContext context, bool interactive)
+{
+    private readonly Dictionary<string, string> _given = [];
+    private readonly StringBuilder _output = new();
+
+    internal CommandContext Context => context;
+
+    internal bool IsInteractive => interactive;
+
+    /// <summary>All text so far; lines end with CR LF.</summary>
+    internal string Output => _output.ToString();
+
+    /// <summary>What was given for a parameter, or null.</summary>
+    internal string? this[string parameter] => _given.GetValueOrDefault(parameter);
+
+    internal bool Has(char flag) => _given.ContainsKey(flag.ToString());
+
+    internal void Give(string parameter, string value) => _given[parameter] = value;
+
+    internal void Line(string text = "") => _output.Append(text).Append("\r\n");
+}

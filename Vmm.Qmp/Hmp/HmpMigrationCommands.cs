@@ -1,0 +1,190 @@
+// Migration at the human monitor. Parameters and capabilities are not listed here: what there is, of which type and within
+// which limits, only the schema knows. So they are set and shown through the schema's own JSON.
+
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using Vmm.Qmp.Schema;
+
+namespace Vmm.Qmp.Hmp;
+
+/// <summary>The migrate family.</summary>
+internal static class HmpMigrationCommands
+{
+    // Text parameters that are shown in quotes; enumerations are shown without.
+    private static readonly HashSet<string> Quoted = ["cpr-uri", "tls-creds", "tls-hostname", "tls-authz"];
+
+    internal static IEnumerable<HmpCommand> Commands(CommandHandlers handlers, Func<Task> migrationSettled) =>
+    [
+        new("migrate", "migrate to URI (using -d to not wait for completion)", hmp => Migrate(handlers, migrationSettled, hmp))
+        {
+            Parameters = [HmpParameter.Flag('d'), HmpParameter.Text("uri")],
+        },
+        new("migrate_incoming", "continue an incoming migration from an -incoming defer", hmp =>
+            handlers.Migration.MigrateIncoming(hmp.Context, hmp["uri"], null)) { Parameters = [HmpParameter.Text("uri")] },
+        new("migrate_cancel", "cancel the current VM migration", hmp => handlers.Migration.MigrateCancel(hmp.Context)),
+        new("migrate_set_parameter", "set the parameter for migration", hmp => SetParameter(handlers, hmp))
+        {
+            Parameters = [HmpParameter.Text("parameter"), HmpParameter.Text("value")],
+        },
+        new("migrate_set_capability", "enable/disable the usage of a capability for migration", hmp => SetCapability(handlers, hmp))
+        {
+            Parameters = [HmpParameter.Text("capability"), HmpParameter.OnOff("state")],
+        },
+    ];
+
+    internal static IEnumerable<HmpCommand> Information(CommandHandlers handlers) =>
+    [
+        new("migrate", "show migration status", async hmp => Describe(hmp, await handlers.Migration.QueryMigrate(hmp.Context))),
+        new("migrate_parameters", "show current migration parameters", async hmp =>
+        {
+            using var parameters = await QueryParameters(handlers, hmp);
+            foreach (var member in parameters.RootElement.EnumerateObject())
+            {
+                hmp.Line($"{member.Name}: {Shown(member)}");
+            }
+        }),
+        new("migrate_capabilities", "show current migration capabilities", async hmp =>
+        {
+            foreach (var capability in await handlers.Migration.QueryMigrateCapabilities(hmp.Context))
+            {
+                hmp.Line($"{capability.Capability.ToQapi()}: {(capability.State ? "on" : "off")}");
+            }
+        }),
+    ];
+
+    private static async ValueTask Migrate(CommandHandlers handlers, Func<Task> settled, HmpInvocation hmp)
+    {
+        await handlers.Migration.Migrate(hmp.Context, hmp["uri"], null, null, null);
+        if (hmp.Has('d') || !hmp.IsInteractive)
+        {
+            return;
+        }
+
+        await settled();
+        var info = await handlers.Migration.QueryMigrate(hmp.Context);
+        if (info.Status == MigrationStatus.Failed)
+        {
+            hmp.Line($"Error: {info.ErrorDesc}");
+        }
+    }
+
+    private static async ValueTask SetParameter(CommandHandlers handlers, HmpInvocation hmp)
+    {
+        string name = hmp["parameter"]!;
+        using var parameters = await QueryParameters(handlers, hmp);
+        if (!parameters.RootElement.TryGetProperty(name, out var now))
+        {
+            throw QmpException.GenericError($"invalid parameter value: {name}");
+        }
+
+        await CallAsync("migrate-set-parameters", handlers, hmp, writer =>
+        {
+            writer.WriteStartObject();
+            writer.WritePropertyName(name);
+            WriteLike(now, hmp["value"]!, writer);
+            writer.WriteEndObject();
+        });
+    }
+
+    private static async ValueTask SetCapability(CommandHandlers handlers, HmpInvocation hmp)
+    {
+        string name = hmp["capability"]!;
+        var known = await handlers.Migration.QueryMigrateCapabilities(hmp.Context);
+        var capability = known.FirstOrDefault(entry => entry.Capability.ToQapi() == name)
+            ?? throw QmpException.GenericError($"invalid parameter value: {name}");
+        await handlers.Migration.MigrateSetCapabilities(hmp.Context, [capability with { State = hmp["state"] == "on" }]);
+    }
+
+    /// <summary>Writes what was typed as a value of the type that the parameter has now; what is none goes as text and is refused by the schema.</summary>
+    private static void WriteLike(JsonElement now, string typed, Utf8JsonWriter writer)
+    {
+        if (now.ValueKind is JsonValueKind.True or JsonValueKind.False && typed is "on" or "off")
+        {
+            writer.WriteBooleanValue(typed == "on");
+        }
+        else if (now.ValueKind == JsonValueKind.Number && long.TryParse(typed, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number))
+        {
+            writer.WriteNumberValue(number);
+        }
+        else
+        {
+            writer.WriteStringValue(typed);
+        }
+    }
+
+    private static string Shown(JsonProperty member) => member.Value.ValueKind switch
+    {
+        JsonValueKind.String when Quoted.Contains(member.Name) => $"'{member.Value.GetString()}'",
+        JsonValueKind.True => "on",
+        JsonValueKind.False => "off",
+        _ => member.Value.ToString(),
+    };
+
+    private static void Describe(HmpInvocation hmp, MigrationInfo info)
+    {
+        if (info.BlockedReasons is { Count: > 0 } reasons)
+        {
+            hmp.Line("Outgoing migration blocked:");
+            foreach (string reason in reasons)
+            {
+                hmp.Line($"  {reason}");
+            }
+        }
+
+        if (info.Status is { } status)
+        {
+            hmp.Line($"Migration status: {status.ToQapi()}{(info.ErrorDesc is { } error ? $" ({error})" : "")}");
+        }
+
+        Line("total time", info.TotalTime, " ms");
+        Line("expected downtime", info.ExpectedDowntime, " ms");
+        Line("downtime", info.Downtime, " ms");
+        Line("setup", info.SetupTime, " ms");
+        if (info.Cpr is { } cpr)
+        {
+            hmp.Line(
+                $"cpr: pause {cpr.Pause} us (kick {cpr.Kick}, drain {cpr.Drain}, save {cpr.Save}, send {cpr.Send}, load {cpr.Load}, "
+                + $"take {cpr.Take}, resume {cpr.Resume}), before it prepare {cpr.Prepare} us, prefault {cpr.Prefault} us");
+        }
+
+        if (info.Ram is { } ram)
+        {
+            Line("transferred ram", ram.Transferred >> 10, " kbytes");
+            hmp.Line(string.Create(CultureInfo.InvariantCulture, $"throughput: {ram.Mbps:F2} mbps"));
+            Line("remaining ram", ram.Remaining >> 10, " kbytes");
+            Line("total ram", ram.Total >> 10, " kbytes");
+            Line("duplicate", ram.Duplicate, " pages");
+            Line("normal", ram.Normal, " pages");
+            Line("normal bytes", ram.NormalBytes >> 10, " kbytes");
+            Line("dirty sync count", ram.DirtySyncCount, "");
+            Line("page size", ram.PageSize >> 10, " kbytes");
+        }
+
+        void Line(string name, long? value, string unit)
+        {
+            if (value is not null)
+            {
+                hmp.Line($"{name}: {value}{unit}");
+            }
+        }
+    }
+
+    private static async ValueTask<JsonDocument> QueryParameters(CommandHandlers handlers, HmpInvocation hmp) =>
+        JsonDocument.Parse(await CallAsync("query-migrate-parameters", handlers, hmp, null));
+
+    private static async ValueTask<ReadOnlyMemory<byte>> CallAsync(
+        string command, CommandHandlers handlers, HmpInvocation hmp, Action<Utf8JsonWriter>? writeArguments)
+    {
+        var arguments = new ArrayBufferWriter<byte>();
+        if (writeArguments is not null)
+        {
+            using var writer = QapiJson.CreateWriter(arguments);
+            writeArguments(writer);
+        }
+
+        var result = new ArrayBufferWriter<byte>();
+        await QapiCommands.All[command].InvokeAsync(handlers, hmp.Context, arguments.WrittenMemory, result);
+        return result.WrittenMemory;
+    }
+}

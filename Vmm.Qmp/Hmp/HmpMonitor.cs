@@ -1,0 +1,30 @@
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Loop;
+using Vmm.Qmp.Sessions;
+
+namespace Vmm.Qmp.Hmp;
+
+/// <summary>A monitor for people: a prompt.</summary>
+/// <param name="name">The name in logs.</param>
+/// <param name="source">Where clients come from.</param>
+/// <param name="executor">What runs the lines.</param>
+/// <param name="machine">The machine loop, where they run.</param>
+/// <param name="log">Where trouble is told.</param>
+public sealed class HmpMonitor(string name, IConnectionSource source, HmpExecutor executor, EventLoop machine, ILogger log)
+    : Sessions.Monitor(name, source, log)
+{
+    private HmpSession? _session;
+
+    internal override Task FlushAsync() => _session?.FlushAsync() ?? Task.CompletedTask;
+
+    private protected override async Task ServeAsync(Connection connection)
+    {
+        using var session = new HmpSession(connection, executor, machine, Io);
+        _session = session;
+        session.Start();
+        await session.Completion;
+        _session = null;
+    }
+
+    private protected override void CloseSession() => _session?.Dispose();
+}

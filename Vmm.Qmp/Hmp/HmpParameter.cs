@@ -1,0 +1,23 @@
+namespace Vmm.Qmp.Hmp;
+
+/// <summary>What may follow a command's name.</summary>
+/// <param name="Name">Its name; for a flag, the letter.</param>
+/// <param name="Kind">What it looks like.</param>
+internal sealed record HmpParameter(string Name, HmpParameterKind Kind)
+{
+    /// <summary>How help shows it.</summary>
+    internal string Usage => Kind switch
+    {
+        HmpParameterKind.Flag => $"[-{Name}]",
+        HmpParameterKind.OptionalText => $"[{Name}]",
+        _ => Name,
+    };
+
+    internal static HmpParameter Flag(char letter) => new(letter.ToString(), HmpParameterKind.Flag);
+
+    internal static HmpParameter Text(string name) => new(name, HmpParameterKind.Text);
+
+    internal static HmpParameter Optional(string name) => new(name, HmpParameterKind.OptionalText);
+
+    internal static HmpParameter OnOff(string name) => new(name, HmpParameterKind.OnOff);
+}

@@ -1,0 +1,257 @@
+// A client's two directions, without ever blocking: reads when there is something to read and the user wants it, writes
+// what is queued when there is room. A socket is one descriptor for both and may carry descriptors; a terminal, a pair of
+// pipes or files is two. Those belong to others too and may be blocking, so they are asked before each small write.
+
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+using Vmm.Qmp.Wire;
+
+namespace Vmm.Qmp.Sessions;
+
+/// <summary>A connected client of a monitor. I/O loop only, save for its queue.</summary>
+public sealed class Connection : IDisposable
+{
+    private const int PieceSize = 64 << 10;
+
+    // A pipe that is ready takes as much as this at once without blocking (PIPE_BUF).
+    private const int AlwaysFits = 4096;
+
+    private readonly SafeHandle _input;
+    private readonly SafeHandle _output;
+    private readonly bool _isSocket;
+    private readonly bool _owned;
+    private readonly byte[] _piece = GC.AllocateUninitializedArray<byte>(PieceSize);
+    private EventLoop? _io;
+    private IConnectionUser? _user;
+    private FdWatch? _inputWatch;
+    private FdWatch? _outputWatch;
+    private bool _wantsInput;
+    private bool _inputEnded;
+    private bool _closed;
+
+    private Connection(SafeHandle input, SafeHandle output, bool isSocket, bool owned)
+    {
+        _input = input;
+        _output = output;
+        _isSocket = isSocket;
+        _owned = owned;
+    }
+
+    /// <summary>What goes to the client; set before <see cref="Start"/>.</summary>
+    internal OutboundQueue? Outbound { get; set; }
+
+    /// <summary>Whether the client sits at a terminal.</summary>
+    internal bool IsTerminal => !_isSocket && Posix.IsTerminal(_input) && Posix.IsTerminal(_output);
+
+    /// <summary>The terminal's descriptor.</summary>
+    internal SafeHandle Input => _input;
+
+    /// <summary>A connected, non-blocking stream socket.</summary>
+    /// <param name="socket">The socket, which now belongs to the connection.</param>
+    public static Connection OverSocket(SafeHandle socket) => new(socket, socket, isSocket: true, owned: true);
+
+    /// <summary>Two descriptors of any kind that can be read and written, standard input and output for instance.</summary>
+    /// <param name="input">Read from; stays open when the connection ends.</param>
+    /// <param name="output">Written to; stays open when the connection ends.</param>
+    public static Connection OverPair(SafeHandle input, SafeHandle output) => new(input, output, isSocket: false, owned: false);
+
+    /// <summary>Starts to serve.</summary>
+    internal void Start(EventLoop io, IConnectionUser user)
+    {
+        _io = io;
+        _user = user;
+        Send();
+        WantInput(true);
+    }
+
+    /// <summary>Starts or stops reading.</summary>
+    internal void WantInput(bool wanted)
+    {
+        if (_closed || _inputEnded || wanted == _wantsInput)
+        {
+            return;
+        }
+
+        _wantsInput = wanted;
+        if (_isSocket)
+        {
+            WatchSocket(sending: _inputWatch is { } watch && watch.Events.HasFlag(FdEvents.Out));
+        }
+        else if (!wanted)
+        {
+            // A pipe whose other end is gone would be reported for ever.
+            _inputWatch?.Dispose();
+            _inputWatch = null;
+        }
+        else
+        {
+            WatchInput();
+        }
+    }
+
+    /// <summary>Sends what is queued, as far as there is room.</summary>
+    internal void Send()
+    {
+        if (_closed)
+        {
+            return;
+        }
+
+        bool full = false;
+        try
+        {
+            while (!full && Outbound!.TryPeek(out var bytes))
+            {
+                int sent = SendSome(bytes.Span);
+                full = sent == Posix.WouldBlock;
+                if (!full)
+                {
+                    Outbound.Advance(sent);
+                }
+            }
+
+            WatchOutput(full);
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException)
+        {
+            _user!.Ended(gone: true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_closed)
+        {
+            return;
+        }
+
+        _closed = true;
+        _inputWatch?.Dispose();
+        _outputWatch?.Dispose();
+        Outbound?.Close();
+        if (_owned)
+        {
+            _input.Dispose();
+            _output.Dispose();
+        }
+    }
+
+    private int SendSome(ReadOnlySpan<byte> bytes)
+    {
+        if (_isSocket)
+        {
+            return Posix.Send(_output, bytes, []);
+        }
+
+        return Posix.PollNow(_output, FdEvents.Out) == FdEvents.None
+            ? Posix.WouldBlock
+            : Posix.Write(_output, bytes[..Math.Min(bytes.Length, AlwaysFits)]);
+    }
+
+    private void WatchSocket(bool sending)
+    {
+        var events = (_wantsInput ? FdEvents.In : FdEvents.None) | (sending ? FdEvents.Out : FdEvents.None);
+        if (_inputWatch is null)
+        {
+            _inputWatch = _io!.Watch(_input, events, Ready);
+        }
+        else
+        {
+            _inputWatch.Events = events;
+        }
+    }
+
+    private void WatchOutput(bool full)
+    {
+        if (_isSocket)
+        {
+            if (_inputWatch is not null || full)
+            {
+                WatchSocket(full);
+            }
+        }
+        else if (full && _outputWatch is null)
+        {
+            _outputWatch = _io!.Watch(_output, FdEvents.Out, _ => Send());
+        }
+        else if (!full)
+        {
+            _outputWatch?.Dispose();
+            _outputWatch = null;
+        }
+    }
+
+    private void WatchInput()
+    {
+        try
+        {
+            _inputWatch = _io!.Watch(_input, FdEvents.In, Ready);
+        }
+        catch (InvalidOperationException)
+        {
+            // A regular file: there is nothing to wait for.
+            _io!.Post(ReadAlwaysReady);
+        }
+    }
+
+    private void ReadAlwaysReady()
+    {
+        if (_wantsInput && !_closed)
+        {
+            Receive();
+            _io!.Post(ReadAlwaysReady);
+        }
+    }
+
+    private void Ready(FdEvents events)
+    {
+        if (events.HasFlag(FdEvents.Out))
+        {
+            Send();
+        }
+
+        if (_closed)
+        {
+            return;
+        }
+
+        if (_wantsInput && (events & ~FdEvents.Out) != FdEvents.None)
+        {
+            Receive();
+        }
+        else if ((events & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None)
+        {
+            _user!.Ended(gone: true);
+        }
+    }
+
+    private void Receive()
+    {
+        var descriptors = new List<SafeFileHandle>();
+        int got;
+        try
+        {
+            got = _isSocket ? Posix.Receive(_input, _piece, descriptors) : Posix.Read(_input, _piece);
+        }
+        catch (IOException)
+        {
+            _user!.Ended(gone: true);
+            return;
+        }
+
+        if (got > 0)
+        {
+            _user!.Received(_piece.AsSpan(0, got), descriptors);
+        }
+        else if (got == 0)
+        {
+            bool gone = _isSocket && (Posix.PollNow(_input, FdEvents.None) & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None;
+            WantInput(false);
+            _inputEnded = true;
+            _user!.Ended(gone);
+        }
+    }
+}

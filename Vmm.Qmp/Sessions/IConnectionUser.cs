@@ -1,0 +1,14 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Vmm.Qmp.Sessions;
+
+/// <summary>Who is served by a <see cref="Connection"/>. Called on the I/O loop.</summary>
+internal interface IConnectionUser
+{
+    /// <summary>Bytes came, and descriptors with them, which now belong to the user.</summary>
+    void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors);
+
+    /// <summary>No more bytes will come.</summary>
+    /// <param name="gone">Whether the client is gone altogether, so that nobody reads replies either.</param>
+    void Ended(bool gone);
+}

@@ -1,0 +1,122 @@
+using System.Runtime.InteropServices;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Qmp.Sessions;
+
+// A listening socket that may arrive late and may be shared.
+//
+// One client is served at a time; the next waits in the kernel's backlog and is accepted the moment the former leaves. In
+// a live update the old and the new process hold the same listening socket: the new one is given it (Adopt) and starts,
+// the old one stops. The one loses nothing by the other: a client in the backlog goes to whoever accepts.
+
+/// <summary>Clients of a listening socket. I/O loop only.</summary>
+public sealed class ListeningSource : IConnectionSource
+{
+    private SafeHandle? _listener;
+    private bool _accepting;
+    private TaskCompletionSource<Connection?>? _wanted;
+    private EventLoop? _io;
+    private FdWatch? _watch;
+    private bool _disposed;
+
+    /// <summary>A source that has no socket yet; it gets one by <see cref="Adopt"/>.</summary>
+    public ListeningSource()
+    {
+    }
+
+    /// <summary>A source that accepts at once.</summary>
+    /// <param name="listener">A non-blocking listening socket, which now belongs to the source.</param>
+    public ListeningSource(SafeHandle listener)
+    {
+        Adopt(listener);
+        StartAccepting();
+    }
+
+    /// <summary>Takes the place of whatever socket was listened on.</summary>
+    /// <param name="listener">A non-blocking listening socket, which now belongs to the source.</param>
+    public void Adopt(SafeHandle listener)
+    {
+        StopWatching();
+        _listener?.Dispose();
+        _listener = listener;
+        Watch();
+    }
+
+    /// <inheritdoc/>
+    public Task<Connection?> AcceptAsync(EventLoop io)
+    {
+        _io = io;
+        if (_disposed)
+        {
+            return Task.FromResult<Connection?>(null);
+        }
+
+        _wanted = new TaskCompletionSource<Connection?>();
+        var wanted = _wanted.Task;
+        if (_accepting && _listener is not null)
+        {
+            Accept();
+        }
+
+        Watch();
+        return wanted;
+    }
+
+    /// <inheritdoc/>
+    public void StopAccepting()
+    {
+        _accepting = false;
+        StopWatching();
+    }
+
+    /// <inheritdoc/>
+    public void StartAccepting()
+    {
+        _accepting = true;
+        Watch();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _disposed = true;
+        StopWatching();
+        _listener?.Dispose();
+        _wanted?.TrySetResult(null);
+    }
+
+    private void Watch()
+    {
+        if (_accepting && _listener is not null && _wanted is not null && _watch is null)
+        {
+            _watch = _io!.Watch(_listener, FdEvents.In, _ => Accept());
+        }
+    }
+
+    private void StopWatching()
+    {
+        _watch?.Dispose();
+        _watch = null;
+    }
+
+    private void Accept()
+    {
+        try
+        {
+            if (Posix.Accept(_listener!) is { } socket)
+            {
+                StopWatching();
+                var wanted = _wanted!;
+                _wanted = null;
+                wanted.SetResult(Connection.OverSocket(socket));
+            }
+        }
+        catch (PosixException)
+        {
+            // Out of descriptors or memory: the client stays in the backlog and is asked for again later.
+            StopWatching();
+            _io!.After(TimeSpan.FromMilliseconds(100), Watch);
+        }
+    }
+}

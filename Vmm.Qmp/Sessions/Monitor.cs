@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Loop;
+
+namespace Vmm.Qmp.Sessions;
+
+/// <summary>A place where clients control the machine: serves one client after the other.</summary>
+public abstract class Monitor
+{
+    private readonly IConnectionSource _source;
+    private readonly ILogger _log;
+    private volatile bool _stopped;
+
+    private protected Monitor(string name, IConnectionSource source, ILogger log)
+    {
+        Name = name;
+        _source = source;
+        _log = log;
+    }
+
+    /// <summary>The name in logs: the character device's id, for instance.</summary>
+    public string Name { get; }
+
+    internal EventLoop Io { get; private set; } = null!;
+
+    /// <summary>Serves clients until there are no more. I/O loop.</summary>
+    internal async Task RunAsync(EventLoop io)
+    {
+        Io = io;
+        try
+        {
+            while (!_stopped && await _source.AcceptAsync(io) is { } connection)
+            {
+                await ServeAsync(connection);
+            }
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException)
+        {
+            _log.MonitorFailed(Name, e);
+        }
+    }
+
+    /// <summary>Ends the session and accepts no more. I/O loop.</summary>
+    internal void Stop()
+    {
+        _stopped = true;
+        CloseSession();
+        _source.Dispose();
+    }
+
+    internal void StopAccepting() => _source.StopAccepting();
+
+    internal void StartAccepting() => _source.StartAccepting();
+
+    /// <summary>Completes when what is queued for the client now has been sent. I/O loop.</summary>
+    internal abstract Task FlushAsync();
+
+    private protected abstract Task ServeAsync(Connection connection);
+
+    private protected abstract void CloseSession();
+}

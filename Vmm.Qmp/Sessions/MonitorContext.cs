@@ -1,0 +1,10 @@
+using Vmm.Qmp.Schema;
+
+namespace Vmm.Qmp.Sessions;
+
+/// <summary>The context of a command that came over a monitor of ours, QMP or HMP.</summary>
+public abstract class MonitorContext : CommandContext
+{
+    /// <summary>The descriptors that this monitor's client has named.</summary>
+    public abstract NamedDescriptors Descriptors { get; }
+}

@@ -1,0 +1,83 @@
+// All monitors of a process. Their bytes move on one I/O loop of their own, so a client that sends megabytes, or never reads,
+// costs the machine loop nothing; only finished requests go there.
+
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Loop;
+
+namespace Vmm.Qmp.Sessions;
+
+/// <summary>Runs monitors. Any thread.</summary>
+public sealed class MonitorServer : IDisposable
+{
+    private readonly EventLoop _io = new("monitor");
+    private readonly List<Monitor> _monitors = [];
+
+    /// <summary>Starts the loop; monitors are added to it.</summary>
+    /// <param name="log">Where a failure on the loop is told: it costs a client its session at worst, never the guest its process.</param>
+    public MonitorServer(ILogger log)
+    {
+        _io.UnhandledException = log.MonitorLoopFailed;
+        _io.Start();
+    }
+
+    /// <summary>Runs a monitor.</summary>
+    public void Add(Monitor monitor) => _io.Post(() =>
+    {
+        _monitors.Add(monitor);
+        _ = monitor.RunAsync(_io);
+    });
+
+    /// <summary>
+    /// Leaves new clients of shared listening sockets to the other process that has them; sessions that exist stay. When the task
+    /// is complete, no further client is accepted.
+    /// </summary>
+    public Task StopAccepting() => OnLoop(() => _monitors.ForEach(monitor => monitor.StopAccepting()));
+
+    /// <summary>Accepts clients (again).</summary>
+    public Task StartAccepting() => OnLoop(() => _monitors.ForEach(monitor => monitor.StartAccepting()));
+
+    /// <summary>Leaves new clients of one shared listening socket to the other process that has it.</summary>
+    /// <param name="source">The source of one of the monitors.</param>
+    public Task StopAccepting(ListeningSource source) => OnLoop(source.StopAccepting);
+
+    /// <summary>Gives a source that waits for it its listening socket.</summary>
+    /// <param name="source">The source of one of the monitors.</param>
+    /// <param name="listener">A non-blocking listening socket, which now belongs to the source.</param>
+    public Task Adopt(ListeningSource source, System.Runtime.InteropServices.SafeHandle listener) => OnLoop(() =>
+    {
+        source.Adopt(listener);
+        source.StartAccepting();
+    });
+
+    /// <summary>Waits until every client has been sent what is queued for it now: the reply to <c>quit</c>, before the exit.</summary>
+    /// <param name="timeout">A client that does not read is not waited for longer.</param>
+    public async Task FlushAsync(TimeSpan timeout)
+    {
+        try
+        {
+            await _io.InvokeAsync(async () =>
+            {
+                await Task.WhenAll(_monitors.Select(monitor => monitor.FlushAsync()));
+                return true;
+            }).WaitAsync(timeout).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Whoever does not read the last words does not want them.
+        }
+    }
+
+    /// <summary>Closes all sessions and sources and ends the loop.</summary>
+    public void Dispose()
+    {
+        _io.Post(() => _monitors.ForEach(monitor => monitor.Stop()));
+        _io.StopAndJoin();
+        _io.Dispose();
+    }
+
+    private Task<bool> OnLoop(Action action) => _io.InvokeAsync(() =>
+    {
+        action();
+        return Task.FromResult(true);
+    });
+}

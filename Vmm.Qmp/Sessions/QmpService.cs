@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Loop;
+using Vmm.Qmp.Wire;
+
+namespace Vmm.Qmp.Sessions;
+
+/// <summary>What all QMP sessions of a machine share.</summary>
+/// <param name="machine">The machine loop, where commands run.</param>
+/// <param name="commands">The commands by name.</param>
+/// <param name="events">The events.</param>
+/// <param name="log">Where trouble with a client is told.</param>
+public sealed class QmpService(EventLoop machine, IReadOnlyDictionary<string, QmpCommand> commands, EventBroadcaster events, ILogger log)
+{
+    /// <summary>What the greeting says.</summary>
+    public QmpVersion Version { get; init; } = QmpVersion.Current;
+
+    internal EventLoop Machine => machine;
+
+    internal IReadOnlyDictionary<string, QmpCommand> Commands => commands;
+
+    internal EventBroadcaster Events => events;
+
+    internal ILogger Log => log;
+}

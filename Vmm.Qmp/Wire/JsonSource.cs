@@ -1,0 +1,219 @@
+// A stream of JSON values, not of lines: a value is handed out with its last byte, whatever follows or does not.
+//
+// Every offending value costs the client one error, then its rest is skipped: brackets are counted (a closing one closes
+// the nearest of its kind) until the value's end. A control character, 0xFE or 0xFF that fits nowhere, a line's end inside
+// a string among them, is the client's way to force a fresh start. After such a start, and after an error outside of all
+// brackets, everything up to the next opening bracket or line is part of the same mistake. Nothing is kept while skipping.
+//
+// Limits, as QEMU's: 64 MiB of text, 2 Mi tokens, 1024 levels of nesting.
+
+using System.Text;
+
+namespace Vmm.Qmp.Wire;
+
+/// <summary>Cuts bytes into JSON values and faults.</summary>
+internal sealed class JsonSource
+{
+    /// <summary>Brackets that may be open at once.</summary>
+    internal const int MostLevels = 1024;
+
+    private const int MostBytes = 64 << 20;
+    private const int MostTokens = 2 << 20;
+    private const int MostQuoted = 64;
+
+    private readonly JsonLexer _lexer = new();
+    private readonly JsonGrammar _grammar = new();
+    private readonly OpenBrackets _brackets = new(MostLevels);
+    private Mode _mode;
+    private byte _skippedQuote;
+    private bool _skippedEscape;
+    private long _consumed;
+    private long _size;
+    private int _tokens;
+
+    private enum Mode
+    {
+        Reading,
+
+        /// <summary>To the end of an offending value whose brackets are open.</summary>
+        Skipping,
+
+        /// <summary>To the next opening bracket or line.</summary>
+        Discarding,
+    }
+
+    /// <summary>Reads on.</summary>
+    /// <param name="input">The input; what was consumed is cut off its front.</param>
+    /// <returns>The next value or fault, or null when the input is used up.</returns>
+    internal JsonItem? Read(ref ReadOnlySpan<byte> input)
+    {
+        while (!input.IsEmpty)
+        {
+            int before = input.Length;
+            var item = _mode switch
+            {
+                Mode.Reading => ReadToken(ref input),
+                Mode.Skipping => Skip(ref input),
+                _ => Discard(ref input),
+            };
+            _consumed += before - input.Length;
+            if (item is { } found)
+            {
+                return found with { End = _consumed };
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>A client's own bytes for an error text: no longer than need be, marked where they are no text.</summary>
+    internal static string Quote(ReadOnlySpan<byte> text) =>
+        text.Length <= MostQuoted ? Encoding.UTF8.GetString(text) : Encoding.UTF8.GetString(text[..MostQuoted]) + "...";
+
+    private JsonItem? ReadToken(ref ReadOnlySpan<byte> input)
+    {
+        var kind = _lexer.Read(ref input, out var text);
+        if (_size + (kind == JsonTokenKind.None ? _lexer.KeptLength : text.Length) > MostBytes)
+        {
+            return Condemn("JSON token size limit exceeded");
+        }
+
+        if (kind == JsonTokenKind.None)
+        {
+            return null;
+        }
+
+        if (kind == JsonTokenKind.Stray)
+        {
+            return CondemnStray(ref input, text);
+        }
+
+        _size += text.Length;
+        if (++_tokens > MostTokens)
+        {
+            _brackets.Apply(text[0]);
+            return Condemn("JSON token count limit exceeded");
+        }
+
+        if (!_brackets.Apply(kind == JsonTokenKind.String ? default : text[0]))
+        {
+            return Condemn("JSON nesting depth limit exceeded");
+        }
+
+        if (_grammar.Accept(kind, text) is { } mistake)
+        {
+            return Condemn($"JSON parse error, {mistake}", discard: kind != JsonTokenKind.Keyword && kind != JsonTokenKind.String);
+        }
+
+        if (_grammar.Depth > 0)
+        {
+            return null;
+        }
+
+        StartValue();
+        return new JsonItem(_grammar.TakeValue(), null, 0);
+    }
+
+    private JsonItem CondemnStray(ref ReadOnlySpan<byte> input, scoped ReadOnlySpan<byte> text)
+    {
+        string fault = $"JSON parse error, stray '{Quote(text)}'";
+        byte stray = input[0];
+        if (IsReset(stray))
+        {
+            _brackets.Clear();
+        }
+
+        var item = Condemn(fault);
+        if (_mode == Mode.Discarding && stray is not ((byte)'{' or (byte)'[' or (byte)'\n'))
+        {
+            input = input[1..];
+        }
+
+        return item;
+    }
+
+    /// <summary>Gives the value up; what is left of it is skipped.</summary>
+    private JsonItem Condemn(string fault, bool discard = true)
+    {
+        _skippedQuote = _lexer.OpenQuote;
+        _skippedEscape = false;
+        _grammar.Reset();
+        _lexer.Reset();
+        StartValue();
+        _mode = _brackets.Any ? Mode.Skipping : discard ? Mode.Discarding : Mode.Reading;
+        return new JsonItem(default, fault, 0);
+    }
+
+    private void StartValue()
+    {
+        _size = 0;
+        _tokens = 0;
+    }
+
+    private JsonItem? Skip(ref ReadOnlySpan<byte> input)
+    {
+        for (int i = 0; i < input.Length; i++)
+        {
+            byte b = input[i];
+            if (IsReset(b) && (_skippedQuote != 0 || b is not ((byte)'\t' or (byte)'\r' or (byte)'\n')))
+            {
+                _brackets.Clear();
+                _mode = Mode.Discarding;
+                input = input[(b == '\n' ? i : i + 1)..];
+                return null;
+            }
+
+            if (_skippedQuote != 0)
+            {
+                SkipInString(b);
+            }
+            else if (b is (byte)'"' or (byte)'\'')
+            {
+                _skippedQuote = b;
+            }
+            else
+            {
+                _brackets.Apply(b);
+                if (!_brackets.Any)
+                {
+                    _mode = Mode.Discarding;
+                    input = input[(i + 1)..];
+                    return null;
+                }
+            }
+        }
+
+        input = default;
+        return null;
+    }
+
+    private void SkipInString(byte b)
+    {
+        if (_skippedEscape)
+        {
+            _skippedEscape = false;
+        }
+        else if (b == '\\')
+        {
+            _skippedEscape = true;
+        }
+        else if (b == _skippedQuote)
+        {
+            _skippedQuote = 0;
+        }
+    }
+
+    private JsonItem? Discard(ref ReadOnlySpan<byte> input)
+    {
+        int end = input.IndexOfAny("{[\n"u8);
+        input = end < 0 ? default : input[end..];
+        if (end >= 0)
+        {
+            _mode = Mode.Reading;
+        }
+
+        return null;
+    }
+
+    private static bool IsReset(byte b) => b is < 0x20 or >= 0xfe;
+}

@@ -1,0 +1,65 @@
+namespace Vmm.Qmp.Wire;
+
+/// <summary>The brackets that are open, of good and of bad values: a closing one closes the nearest of its kind and all inside it.</summary>
+/// <param name="most">Brackets whose kinds are remembered; of deeper ones only their number is, and any closing bracket closes one.</param>
+internal sealed class OpenBrackets(int most)
+{
+    private readonly byte[] _closers = new byte[most];
+    private int _depth;
+    private long _deeper;
+
+    /// <summary>Whether any bracket is open.</summary>
+    internal bool Any => _depth > 0;
+
+    /// <summary>Counts a byte that may be a bracket.</summary>
+    /// <returns>False when it opened one level too many.</returns>
+    internal bool Apply(byte b)
+    {
+        switch (b)
+        {
+            case (byte)'{':
+                return Open((byte)'}');
+            case (byte)'[':
+                return Open((byte)']');
+            case (byte)'}' or (byte)']':
+                Close(b);
+                return true;
+            default:
+                return true;
+        }
+    }
+
+    /// <summary>Forgets all.</summary>
+    internal void Clear()
+    {
+        _depth = 0;
+        _deeper = 0;
+    }
+
+    private bool Open(byte closer)
+    {
+        if (_depth == _closers.Length)
+        {
+            _deeper++;
+            return false;
+        }
+
+        _closers[_depth++] = closer;
+        return true;
+    }
+
+    private void Close(byte closer)
+    {
+        if (_deeper > 0)
+        {
+            _deeper--;
+            return;
+        }
+
+        int match = _closers.AsSpan(0, _depth).LastIndexOf(closer);
+        if (match >= 0)
+        {
+            _depth = match;
+        }
+    }
+}

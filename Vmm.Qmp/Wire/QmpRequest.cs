@@ -1,0 +1,42 @@
+using StreamJsonRpc;
+using StreamJsonRpc.Protocol;
+using Vmm.Qmp.Schema;
+
+namespace Vmm.Qmp.Wire;
+
+/// <summary>One thing that a client said and that is to be answered in its turn: a command, or a mistake that is answered with its error.</summary>
+internal sealed class QmpRequest : JsonRpcRequest
+{
+    /// <summary>What every request is to StreamJsonRpc: a call of this one method with the request itself as argument.</summary>
+    internal const string MethodName = "execute";
+
+    /// <summary>Creates a request.</summary>
+    /// <param name="number">Tells requests of a session apart; the client's id need not.</param>
+    internal QmpRequest(long number)
+    {
+        Method = MethodName;
+        RequestId = new RequestId(number);
+        ArgumentsList = [this];
+    }
+
+    /// <summary>The client's id as strict JSON in ASCII; empty when it gave none.</summary>
+    internal ReadOnlyMemory<byte> ClientId { get; set; }
+
+    /// <summary>The command's name; empty for a mistake.</summary>
+    internal string Command { get; set; } = "";
+
+    /// <summary>The arguments object as strict JSON, empty when absent.</summary>
+    internal ReadOnlyMemory<byte> CommandArguments { get; set; }
+
+    /// <summary>Whether it came as <c>exec-oob</c>.</summary>
+    internal bool IsOob { get; set; }
+
+    /// <summary>The error that answers it, when it never reaches a command.</summary>
+    internal QmpException? Mistake { get; set; }
+
+    /// <summary>Bytes of the session's input up to the request's end.</summary>
+    internal long End { get; set; }
+
+    /// <summary>The reply's place among all that goes to the client.</summary>
+    internal OutboundMessage? Reply { get; set; }
+}

@@ -1,0 +1,100 @@
+// Hands requests out: in-band ones strictly one after the other, the next only when the reply to the former has been
+// queued; out-of-band ones at once.
+
+using System.Threading.Channels;
+
+namespace Vmm.Qmp.Wire;
+
+/// <summary>A session's requests. Any thread.</summary>
+internal sealed class RequestQueue
+{
+    /// <summary>Requests of each kind that may wait or run at once.</summary>
+    internal const int Capacity = 8;
+
+    private readonly Lock _lock = new();
+    private readonly Queue<QmpRequest> _waiting = new();
+    private readonly Channel<QmpRequest> _due = Channel.CreateUnbounded<QmpRequest>(new UnboundedChannelOptions { SingleReader = true });
+    private bool _inBandRuns;
+    private int _oobRun;
+
+    /// <summary>Whether every request has been answered.</summary>
+    internal bool IsIdle
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return !_inBandRuns && _oobRun == 0;
+            }
+        }
+    }
+
+    /// <summary>Whether another request may be read from the client. Without out-of-band requests there is no need to read ahead.</summary>
+    internal bool HasRoom(bool readAhead)
+    {
+        lock (_lock)
+        {
+            return readAhead ? _waiting.Count < Capacity && _oobRun < Capacity : !_inBandRuns;
+        }
+    }
+
+    /// <summary>Adds a request.</summary>
+    internal void Add(QmpRequest request)
+    {
+        lock (_lock)
+        {
+            if (request.IsOob)
+            {
+                _oobRun++;
+            }
+            else if (_inBandRuns)
+            {
+                _waiting.Enqueue(request);
+                return;
+            }
+            else
+            {
+                _inBandRuns = true;
+            }
+        }
+
+        _due.Writer.TryWrite(request);
+    }
+
+    /// <summary>The next request that is due, or null when there will be none.</summary>
+    internal async ValueTask<QmpRequest?> NextAsync(CancellationToken cancellationToken) =>
+        await _due.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false) && _due.Reader.TryRead(out var request) ? request : null;
+
+    /// <summary>Notes that the reply to a request has been queued.</summary>
+    internal void Answered(QmpRequest request)
+    {
+        QmpRequest? next = null;
+        lock (_lock)
+        {
+            if (request.IsOob)
+            {
+                _oobRun--;
+            }
+            else
+            {
+                _inBandRuns = _waiting.TryDequeue(out next);
+            }
+        }
+
+        if (next is not null)
+        {
+            _due.Writer.TryWrite(next);
+        }
+    }
+
+    /// <summary>Hands out no more; requests that wait are dropped.</summary>
+    internal void Close()
+    {
+        lock (_lock)
+        {
+            _waiting.Clear();
+        }
+
+        _due.Writer.TryComplete();
+    }
+}

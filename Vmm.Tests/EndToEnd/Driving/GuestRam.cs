@@ -1,0 +1,98 @@
+// A guest's RAM seen from outside: its memfd through /proc/PID/fd. The file is the guest's memory itself, so one that was
+// opened before a live update shows the same guest after it.
+
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Lab.Drivers;
+
+namespace Vmm.Tests.EndToEnd.Driving;
+
+/// <summary>Read access to the RAM of a running vmm's guest.</summary>
+internal sealed class GuestRam : IAsyncDisposable
+{
+    private const long Counter = 0x200000;
+    private const long Slots = 0x9000;
+    private const int SlotSize = 64;
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
+
+    private readonly SafeFileHandle _file;
+
+    private GuestRam(SafeFileHandle file) => _file = file;
+
+    /// <summary>Finds the RAM among a process's descriptors: the memfd of its size.</summary>
+    internal static GuestRam Of(VmmProcess process)
+    {
+        foreach (string link in Directory.EnumerateFileSystemEntries($"/proc/{process.Pid}/fd"))
+        {
+            if (new FileInfo(link).LinkTarget?.StartsWith("/memfd:", StringComparison.Ordinal) == true)
+            {
+                var file = File.OpenHandle(link, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+                if (RandomAccess.GetLength(file) == TinyMachine.RamSize)
+                {
+                    return new GuestRam(file);
+                }
+
+                file.Dispose();
+            }
+        }
+
+        throw new InvalidOperationException($"process {process.Pid} has no memfd of {TinyMachine.RamSize} bytes");
+    }
+
+    /// <summary>The guest's count.</summary>
+    internal ulong Count => BinaryPrimitives.ReadUInt64LittleEndian(Read(Counter, 8));
+
+    /// <summary>What the vCPU with an APIC id counted, in the guest <c>smp</c>.</summary>
+    internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
+
+    /// <summary>A digest of all RAM.</summary>
+    internal string Digest() => Convert.ToHexString(SHA256.HashData(Read(0, (int)TinyMachine.RamSize)));
+
+    /// <summary>Waits until the guest has counted past a number. Nothing tells of memory that changes, so this looks again and again.</summary>
+    internal async Task<ulong> WaitPastAsync(ulong count)
+    {
+        await UntilAsync(() => Count > count, $"the count stays at {count}");
+        return Count;
+    }
+
+    /// <summary>Waits until the guest has counted on from where it is now.</summary>
+    internal Task<ulong> WaitForProgressAsync() => WaitPastAsync(Count);
+
+    /// <summary>Waits until each of the first vCPUs has counted on from where it is now.</summary>
+    internal async Task WaitForProgressOfAllAsync(int vcpus)
+    {
+        for (int id = 0; id < vcpus; id++)
+        {
+            uint now = Slot(id);
+            await UntilAsync(() => Slot(id) != now, $"vCPU {id} stays at {now}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _file.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static async Task UntilAsync(Func<bool> condition, string otherwise)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        while (!condition())
+        {
+            if (deadline.IsCancellationRequested)
+            {
+                throw new TimeoutException($"{otherwise} for {Patience.Answer.TotalSeconds} s");
+            }
+
+            await Task.Delay(Poll);
+        }
+    }
+
+    private byte[] Read(long offset, int length)
+    {
+        var bytes = new byte[length];
+        return RandomAccess.Read(_file, bytes, offset) == length ? bytes : throw new EndOfStreamException($"RAM ends before {offset + length}");
+    }
+}

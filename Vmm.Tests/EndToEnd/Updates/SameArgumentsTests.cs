@@ -1,0 +1,144 @@
+using System.Globalization;
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>The new process is started with the very arguments of the old one plus the update options, and steals nothing until it owns the guest.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class SameArgumentsTests : EndToEndTest
+{
+    private const string Socket = "vmm.qmp";
+
+    private readonly UpdateRoute _route = new("same");
+    private ArgumentList _arguments = [];
+    private VmmProcess _old = null!;
+    private QmpClient _session = null!;
+
+    [SetUp]
+    public async Task Boot()
+    {
+        _arguments = TinyMachine.Silent("debugport").With(
+            "-debugcon", "file:debug.out", "-serial", "file:serial.out", "-pidfile", "vmm.pid", "-D", "vmm.log",
+            "-qmp", $"unix:{Socket},server=on,wait=off");
+        _old = await StartAsync(_arguments);
+        _session = await OpenQmpAsync(_old, Socket);
+        await new GrowingFile(InFolder("debug.out")).WaitForLengthAsync(1000);
+    }
+
+    [Test]
+    public async Task A_waiting_process_leaves_sockets_files_and_the_pid_file_alone()
+    {
+        var output = new GrowingFile(InFolder("debug.out"));
+        int length = output.Bytes.Length;
+        await StartSuccessorAsync();
+
+        Assert.That(output.Bytes, Has.Length.GreaterThanOrEqualTo(length), "the file was not emptied");
+        Assert.That(await PidAsync(), Is.EqualTo(_old.Pid));
+        Assert.That((await _session.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+        await _session.DisposeAsync();
+        var again = await OpenQmpAsync(_old, Socket);
+        Assert.That((await again.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+    }
+
+    [Test]
+    public async Task After_the_switch_the_same_path_reaches_the_new_process_and_open_sessions_stay_with_the_old_one()
+    {
+        var successor = await UpdateAsync();
+
+        var session = await OpenQmpAsync(successor, Socket);
+
+        Assert.That((await session.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+        Assert.That((await _session.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("postmigrate"));
+    }
+
+    [Test]
+    public async Task The_pid_file_names_the_new_process_and_the_end_of_the_old_one_removes_nothing()
+    {
+        var successor = await UpdateAsync();
+        var session = await OpenQmpAsync(successor, Socket);
+        Assert.That(await PidAsync(), Is.EqualTo(successor.Pid));
+
+        await _session.ExecuteAsync("quit");
+        await _old.Exited.WaitAsync(Patience.Answer);
+
+        Assert.That(await PidAsync(), Is.EqualTo(successor.Pid));
+        await session.DisposeAsync();
+        session = await OpenQmpAsync(successor, Socket);
+        await session.ExecuteAsync("quit");
+        await successor.Exited.WaitAsync(Patience.Answer);
+        Assert.That(Directory.GetFiles(Folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { "debug.out", "serial.out", "vmm.log" }));
+    }
+
+    [Test]
+    public async Task Output_files_are_contiguous_over_three_hops()
+    {
+        var output = new GrowingFile(InFolder("debug.out"));
+        for (int hop = 0; hop < 3; hop++)
+        {
+            var successor = await UpdateAsync();
+            await output.WaitForGrowthAsync();
+            await _session.ExecuteAsync("quit");
+            await _old.Exited.WaitAsync(Patience.Answer);
+            await output.WaitForGrowthAsync();
+            _old = successor;
+            _session = await OpenQmpAsync(successor, Socket);
+        }
+
+        await _session.ExecuteAsync("quit");
+        await _old.Exited.WaitAsync(Patience.Answer);
+        string[] lines = output.Text.Split('\n')[..^1];
+        Assert.That(lines, Is.EqualTo(Enumerable.Range(1, lines.Length).Select(n => n.ToString(CultureInfo.InvariantCulture))));
+    }
+
+    [Test]
+    public async Task Both_processes_write_the_log_to_its_end()
+    {
+        var successor = await UpdateAsync();
+        await OpenQmpAsync(successor, Socket);
+        var log = new GrowingFile(InFolder("vmm.log"));
+
+        await log.WaitUntilAsync(
+            text => text.Contains("the guest went to", StringComparison.Ordinal) && text.Contains("took the guest over", StringComparison.Ordinal),
+            "what both have to say");
+
+        Assert.That(log.Text.Split('\n')[..^1], Has.All.StartsWith("vmm: "));
+    }
+
+    [Test]
+    public async Task A_failed_update_leaves_the_old_process_its_path()
+    {
+        var successor = await StartSuccessorAsync();
+        await successor.SignalAsync("KILL");
+        await successor.Exited.WaitAsync(Patience.Answer);
+        await _session.ExecuteAsync("migrate-set-parameters", $$"""{"mode": "cpr-transfer", "cpr-uri": "unix:{{_route.Cpr}}"}""");
+        Assert.ThrowsAsync<QmpException>(() => _session.ExecuteAsync("migrate", $$"""{"uri": "unix:{{_route.Main}}"}"""));
+        await _session.DisposeAsync();
+
+        _session = await OpenQmpAsync(_old, Socket);
+
+        Assert.That((await _session.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+        Assert.That(await PidAsync(), Is.EqualTo(_old.Pid));
+    }
+
+    private async Task<VmmProcess> UpdateAsync()
+    {
+        var successor = await StartSuccessorAsync();
+        await _session.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        await _route.AskAsync(_session);
+        string status = await _session.WaitForMigrationAsync("completed", "failed");
+        Assert.That(status, Is.EqualTo("completed"), successor.Errors);
+        return successor;
+    }
+
+    /// <summary>Its monitor's path is the old one's still, so what shows that it waits is that it listens.</summary>
+    private async Task<VmmProcess> StartSuccessorAsync()
+    {
+        var successor = await StartAsync(_arguments.With(_route.Listening()));
+        await new GrowingFile(InFolder(_route.Main)).WaitUntilThereAsync();
+        return successor;
+    }
+
+    private async Task<int> PidAsync() => int.Parse(await File.ReadAllTextAsync(InFolder("vmm.pid")), CultureInfo.InvariantCulture);
+}

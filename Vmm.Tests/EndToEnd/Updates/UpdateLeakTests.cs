@@ -1,0 +1,108 @@
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>Updates leave nothing behind, in the line's processes and on the disk. Alone, because descriptors that tests pass on are inherited by whoever starts meanwhile.</summary>
+[NonParallelizable]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class UpdateLeakTests : UpdateTest
+{
+    private const int Hops = 20;
+    private static readonly string[] Guests = ["kvm-vm", "kvm-vcpu", "memfd:ram0", "memory-backend", "serial.out", "counter.elf"];
+
+    [Test]
+    public async Task Twenty_hops_leave_as_many_descriptors_and_threads_as_two_and_no_socket_file()
+    {
+        var generation = await BootAsync(
+            "counter", "-smp", "2", "-serial", "file:serial.out", "-D", "vmm.log",
+            "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-serial", "chardev:console");
+        var ram = Keep(GuestRam.Of(generation.Process));
+        string[] descriptors = [];
+        int threads = 0;
+        for (int hop = 1; hop <= Hops; hop++)
+        {
+            var old = generation;
+            generation = await HopAsync(generation, hop % 2 == 0 ? UpdateForm.CprUri : UpdateForm.Channels);
+            await ram.WaitForProgressAsync();
+            await QuitAsync(old);
+            if (hop == 2)
+            {
+                await SettleAsync(generation);
+                descriptors = Descriptors(generation);
+                threads = Threads(generation);
+            }
+        }
+
+        await SettleAsync(generation);
+        Assert.That(Descriptors(generation), Is.EquivalentTo(descriptors));
+        Assert.That(Threads(generation), Is.EqualTo(threads).Within(3), "the runtime's own threads come and go");
+        Assert.That(Directory.GetFiles(Folder, "*.vm.sock").Concat(Directory.GetFiles(Folder, "*.cpr.sock")), Is.Empty);
+    }
+
+    [Test]
+    public async Task The_old_process_closes_the_hypervisor_and_the_guests_descriptors()
+    {
+        var old = await BootAsync("counter", "-serial", "file:serial.out");
+        var ram = GuestRam.Of(old.Process);
+        await ram.DisposeAsync();
+        await HopAsync(old);
+
+        await UntilAsync(
+            () => !Descriptors(old).Any(name => Guests.Any(part => name.Contains(part, StringComparison.Ordinal))),
+            () => string.Join('\n', Descriptors(old)));
+    }
+
+    [Test]
+    public async Task Failed_attempts_leave_nothing_in_the_old_process()
+    {
+        var old = await BootAsync("counter");
+        string[] after2 = [];
+        for (int attempt = 1; attempt <= 20; attempt++)
+        {
+            string name = $"failed{attempt}";
+            using var peer = DeafPeer.Listen(InFolder($"{name}.cpr.sock"));
+            await new UpdateRoute(name).AskAsync(old.Qmp);
+            (await peer.AcceptAsync()).Dispose();
+            await old.ExpectAsync("failed");
+            await SettleAsync(old);
+            if (attempt == 2)
+            {
+                after2 = Descriptors(old);
+            }
+        }
+
+        Assert.That(Descriptors(old), Is.EquivalentTo(after2));
+        await HopAsync(old);
+    }
+
+    /// <summary>Waits until nothing of the attempt is left to be closed: the old process's end is seen on the cpr channel.</summary>
+    private static Task SettleAsync(Generation generation) => UntilAsync(
+        () => !Descriptors(generation).Any(name => name.Contains("baton", StringComparison.Ordinal)),
+        () => string.Join('\n', Descriptors(generation)));
+
+    /// <summary>What a process's descriptors are, without numbers that differ between processes.</summary>
+    private static string[] Descriptors(Generation generation) =>
+    [
+        .. Directory.EnumerateFileSystemEntries($"/proc/{generation.Process.Pid}/fd")
+            .Select(link => new FileInfo(link).LinkTarget ?? "closed meanwhile")
+            .Select(name => name.Contains(":[", StringComparison.Ordinal) ? name[..name.IndexOf(":[", StringComparison.Ordinal)] : name)
+            .Order(StringComparer.Ordinal),
+    ];
+
+    private static int Threads(Generation generation) => Directory.GetDirectories($"/proc/{generation.Process.Pid}/task").Length;
+
+    private static async Task UntilAsync(Func<bool> condition, Func<string> otherwise)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        while (!condition())
+        {
+            if (deadline.IsCancellationRequested)
+            {
+                throw new TimeoutException(otherwise());
+            }
+
+            await Task.Delay(5);
+        }
+    }
+}

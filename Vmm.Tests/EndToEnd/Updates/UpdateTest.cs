@@ -1,0 +1,79 @@
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>A test with a line of processes: the first boots a guest, each further one is started with the same arguments plus the update options.</summary>
+public abstract class UpdateTest : EndToEndTest
+{
+    private ArgumentList _arguments = [];
+    private int _started;
+
+    /// <summary>Boots a guest in the first process.</summary>
+    internal Task<Generation> BootAsync(string guest, params string[] more) => BootAsync(TinyMachine.Silent(guest).With(more));
+
+    /// <summary>Boots a guest with these arguments; a monitor is added.</summary>
+    internal Task<Generation> BootAsync(ArgumentList arguments)
+    {
+        _arguments = arguments;
+        return StartGenerationAsync(arguments, []);
+    }
+
+    /// <summary>Starts a successor with the same arguments, and waits until it listens.</summary>
+    internal Task<Generation> AwaitGuestAsync(UpdateRoute route, UpdateForm form = UpdateForm.CprUri, bool deferred = false) =>
+        AwaitGuestAsync(_arguments, route.Listening(form, deferred));
+
+    /// <summary>Starts a successor with other arguments, and waits until it listens.</summary>
+    internal async Task<Generation> AwaitGuestAsync(ArgumentList arguments, params string[] update)
+    {
+        var successor = await StartGenerationAsync(arguments, update);
+        Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
+        return successor;
+    }
+
+    /// <summary>Updates to a new process.</summary>
+    internal async Task<Generation> HopAsync(Generation old, UpdateForm form = UpdateForm.CprUri)
+    {
+        var route = new UpdateRoute($"{_started}");
+        var successor = await AwaitGuestAsync(route, form);
+        await route.AskAsync(old.Qmp, form);
+        await ExpectHandoverAsync(old, successor);
+        return successor;
+    }
+
+    /// <summary>Waits until both processes say that the guest has gone over.</summary>
+    internal static async Task ExpectHandoverAsync(Generation old, Generation successor)
+    {
+        await old.ExpectAsync("completed");
+        await successor.ExpectAsync("completed");
+        Assert.That(await old.StatusAsync(), Is.EqualTo("postmigrate"));
+    }
+
+    /// <summary>Ends a process whose guest is gone.</summary>
+    internal static async Task QuitAsync(Generation generation)
+    {
+        await generation.Qmp.ExecuteAsync("quit");
+        Assert.That(await generation.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+    }
+
+    /// <summary>Shortens the waits of an attempt, each to this many milliseconds.</summary>
+    internal static Task HurryAsync(Generation old, int milliseconds) => old.Qmp.ExecuteAsync(
+        "migrate-set-parameters",
+        $$"""
+        {"cpr-connect-timeout": {{milliseconds}}, "cpr-plan-timeout": {{milliseconds}}, "cpr-ready-timeout": {{milliseconds}},
+         "cpr-load-timeout": {{milliseconds}}}
+        """);
+
+    /// <summary>Shortens only the wait for the guest to be taken, in which it is stopped.</summary>
+    internal static Task HurryLoadAsync(Generation old, int milliseconds) =>
+        old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"cpr-load-timeout": {{milliseconds}}}""");
+
+    private async Task<Generation> StartGenerationAsync(ArgumentList arguments, string[] update)
+    {
+        string socket = $"{(char)('a' + _started++)}.qmp";
+        var process = await StartAsync(arguments.With(TinyMachine.Monitor(socket)).With(update));
+        var qmp = await OpenQmpAsync(process, socket);
+        await qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        return new Generation(process, qmp);
+    }
+}

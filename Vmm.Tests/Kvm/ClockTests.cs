@@ -1,0 +1,92 @@
+using Vmm.Core.State;
+using Vmm.Kvm.Clocks;
+
+namespace Vmm.Tests.Kvm;
+
+public sealed class ClockTests
+{
+    [SetUp]
+    public void RequireKvm() => TinyMachine.RequireKvm();
+
+    [Test]
+    public async Task The_clock_is_right_to_a_microsecond_after_ten_hops_and_keeps_its_first_anchor()
+    {
+        using var memory = new TinyMemory();
+        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
+        uint khz = Vmm.Kvm.KvmPromises.Parse(machine.Vm.Promises).TscKhz;
+        machine.Start();
+        await machine.WritesAsync(1);
+        await machine.StopAsync();
+        var first = ClockOf(machine);
+        var clocks = new List<KvmClockState>();
+        for (int hop = 0; hop < 10; hop++)
+        {
+            machine.Start();
+            await machine.WritesAsync(1);
+            var successor = await machine.HandOverAsync();
+            machine.Dispose();
+            machine = successor;
+            clocks.Add(ClockOf(machine));
+        }
+
+        machine.Dispose();
+        var errors = clocks.Select(c => (long)(c.Last.Guest - first.Anchor.At(c.Last, new TscScale(khz))));
+        Assert.Multiple(() =>
+        {
+            Assert.That(clocks.Select(c => c.Anchor), Is.All.EqualTo(first.Anchor));
+            Assert.That(errors.Select(Math.Abs), Is.All.LessThan(first.Anchor.Tsc != 0 ? 1_000 : 3_000), "nanoseconds off the anchor");
+        });
+    }
+
+    [Test]
+    public async Task A_frozen_clock_goes_on_from_where_it_stood_even_in_the_new_machine()
+    {
+        using var memory = new TinyMemory();
+        using var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
+        machine.Start();
+        await machine.WritesAsync(1);
+        await machine.StopAsync();
+        machine.Vm.FreezeClock();
+        ulong frozen = ClockOf(machine).Last.Guest;
+        using var successor = await machine.HandOverAsync();
+        Assert.That(ClockOf(successor).Last.Guest, Is.EqualTo(frozen));
+
+        var before = ClockReading(successor);
+        successor.Vm.ThawClock();
+        var after = ClockOf(successor);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(after.Last.Guest, Is.GreaterThanOrEqualTo(frozen));
+            Assert.That(after.Last.Guest - frozen, Is.LessThanOrEqualTo(after.Last.Raw - before.Raw), "no time of the pause shows");
+            Assert.That(after.Anchor, Is.Not.EqualTo(before), "a deliberate set makes a new anchor");
+        });
+    }
+
+    [TestCase(2_445_432u)]
+    [TestCase(1_000_000u)]
+    [TestCase(3_999_999u)]
+    [TestCase(800_000u)]
+    public void Ticks_scale_to_nanoseconds_within_the_fraction_of_the_guests_own_arithmetic(uint khz)
+    {
+        const ulong Day = 86_400;
+        ulong ticks = khz * 1000UL * Day;
+
+        Assert.That(new TscScale(khz).Nanoseconds(ticks), Is.EqualTo(Day * 1_000_000_000).Within(Day * 2));
+    }
+
+    [Test]
+    public void Readings_without_a_tsc_go_by_the_hosts_raw_time() =>
+        Assert.That(new ClockReading(100, 0, 1_000).At(new ClockReading(0, 5, 1_700), new TscScale(1_000_000)), Is.EqualTo(800));
+
+    private static ClockReading ClockReading(TinyMachine machine) => ClockOf(machine).Last;
+
+    private static KvmClockState ClockOf(TinyMachine machine)
+    {
+        var writer = new StateWriter();
+        machine.Vm.KernelDevices[^1].Save(writer);
+        var state = new KvmClockState();
+        new StateReader(writer.Written.ToArray()).Read(KvmClockState.Layout, state);
+        return state;
+    }
+}

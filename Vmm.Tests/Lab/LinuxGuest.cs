@@ -1,0 +1,190 @@
+// A Debian guest and the line of processes that run it, one after the other. Everything that a process is started with is the
+// same for all of them; the new ones get the update options beside it. The console is one connection that crosses with the
+// guest; the newest process answers on the one QMP path.
+
+using Vmm.Lab.Drivers;
+using Vmm.Lab.Hosts;
+using Vmm.Tests.EndToEnd.Updates;
+
+namespace Vmm.Tests.Lab;
+
+/// <summary>A running Linux guest, in the process that has it now.</summary>
+internal sealed class LinuxGuest : IAsyncDisposable
+{
+    private const string ConsoleSocket = "console.sock";
+    private const string QmpSocket = "qmp.sock";
+    private const string Kernel = "vmlinuz";
+    private const string Initrd = "initrd";
+
+    // A stretch between two hops is judged by the line that arrived soonest: the more lines, the less a busy machine matters.
+    private const int TicksBetween = 20;
+    private const int TicksInFlight = 5;
+
+    private readonly IHost _host;
+    private readonly string _folder;
+    private readonly ArgumentList _arguments;
+    private readonly List<VmmProcess> _processes = [];
+    private readonly List<Interruption> _hops = [];
+    private int _up;
+
+    private LinuxGuest(IHost host, string folder, int vcpus)
+    {
+        _host = host;
+        _folder = folder;
+        _arguments = new ArgumentList
+        {
+            { "-machine", "microvm,memory-backend=ram0" },
+            { "-accel", "kvm" },
+            { "-cpu", "host" },
+            { "-smp", $"{vcpus}" },
+            { "-m", "256M" },
+            { "-object", "memory-backend-memfd,id=ram0,size=256M,share=on" },
+            "-nodefaults",
+            { "-display", "none" },
+            { "-kernel", Kernel },
+            { "-initrd", Initrd },
+            { "-append", "console=ttyS0 quiet" },
+            { "-chardev", $"socket,id=console,path={ConsoleSocket},server=on,wait=off" },
+            { "-serial", "chardev:console" },
+            { "-qmp", $"unix:{QmpSocket},server=on,wait=off" },
+            { "-monitor", "stdio" },
+        };
+    }
+
+    /// <summary>The serial console.</summary>
+    internal ConsoleReader Console { get; private set; } = null!;
+
+    /// <summary>The process that has the guest.</summary>
+    internal VmmProcess Process { get; private set; } = null!;
+
+    /// <summary>A session with the process that has the guest.</summary>
+    internal QmpClient Qmp { get; private set; } = null!;
+
+    /// <summary>What all processes so far said on stderr.</summary>
+    internal string Errors => string.Concat(_processes.Select(process => $"[{process.Pid}]\n{process.Errors}"));
+
+    /// <summary>Boots a guest from copies of the kernel and initrd, and waits until its init runs.</summary>
+    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus)
+    {
+        var folder = await host.MakeFolderAsync();
+        var guest = new LinuxGuest(host, folder, vcpus);
+        try
+        {
+            await host.RunAsync(
+                $"cd {Shell.Quote(folder)} && cp {Shell.Quote(host.GuestKernel)} {Kernel} && cp {Shell.Quote(host.GuestInitramfs)} {Initrd}");
+            var first = guest.Process = await guest.StartAsync([]);
+            guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
+            guest.Qmp = await OpenQmpAsync(first);
+            guest._up = (await guest.Console.WaitForLineAsync(IsUp, Patience.Boot)).Number;
+            return guest;
+        }
+        catch
+        {
+            await TestContext.Out.WriteLineAsync(guest.Errors);
+            await guest.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs a shell command in the guest, which must succeed.</summary>
+    /// <returns>What it printed.</returns>
+    internal async Task<string> RunAsync(string command)
+    {
+        var result = await Console.RunAsync(command);
+        Assert.That(result.Status, Is.Zero, $"`{command}` in the guest: {result.Output}");
+        return result.Output;
+    }
+
+    /// <summary>The lines of the kernel's log that match an extended regular expression, whatever their case.</summary>
+    internal async Task<string> KernelLogAsync(string pattern) => await RunAsync($"dmesg | grep -iE {Shell.Quote(pattern)} || true");
+
+    /// <summary>Waits for some pulse lines and judges all since the guest came up.</summary>
+    internal async Task<PulseVerdict> JudgeAsync()
+    {
+        await Console.WaitForTicksAsync(TicksBetween, Patience.Boot);
+        var verdict = PulseVerdict.Of(Console.Lines.Where(line => line.Number > _up), _hops);
+        await TestContext.Out.WriteLineAsync(verdict.ToString());
+        if (!verdict.Holds)
+        {
+            await TestContext.Out.WriteLineAsync($"hops: {string.Join(' ', _hops)}\n{string.Join('\n', Console.Ticks)}");
+        }
+
+        return verdict;
+    }
+
+    /// <summary>Updates to a new process and ends the old one; each is held to what it should say.</summary>
+    internal async Task HopAsync(UpdateForm form)
+    {
+        var route = new UpdateRoute($"{_processes.Count}");
+        var (old, asked) = (Process, Qmp);
+        var successor = await StartAsync(route.Listening(form));
+        var monitor = await successor.OpenMonitorAsync();
+        Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: paused (inmigrate)\n"));
+        await Console.WaitForTicksAsync(TicksBetween, Patience.Boot);
+        await asked.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        var before = Console.LastTick;
+        await route.AskAsync(asked, form);
+        var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
+        var account = await asked.ExecuteAsync("query-migrate");
+        Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
+        Assert.That(await StatusAsync(asked), Is.EqualTo("postmigrate"));
+
+        // What comes first may have been written before the switch.
+        await Console.WaitForTicksAsync(TicksInFlight, Patience.Boot);
+        _hops.Add(new Interruption(before, Console.LastTick));
+        Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: running\n"));
+        Process = successor;
+        Qmp = await OpenQmpAsync(successor);
+        Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
+
+        await asked.ExecuteAsync("quit");
+        Assert.That(await old.Exited.WaitAsync(Patience.Answer), Is.Zero, old.Errors);
+        await asked.DisposeAsync();
+    }
+
+    /// <summary>Does what makes the guest reboot, and waits until its init runs again.</summary>
+    internal async Task RebootAsync(Func<Task> order)
+    {
+        var up = Console.WaitForNextLineAsync(IsUp, Patience.Boot);
+        await order();
+        _up = (await up).Number;
+        _hops.Clear();
+    }
+
+    /// <summary>Deletes the files that the guest was booted from.</summary>
+    internal Task DeleteKernelAsync() => _host.RunAsync($"cd {Shell.Quote(_folder)} && rm {Kernel} {Initrd}");
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in Enumerable.Reverse(_processes))
+        {
+            await process.DisposeAsync();
+        }
+
+        if (Qmp is not null)
+        {
+            await Qmp.DisposeAsync();
+        }
+
+        if (Console is not null)
+        {
+            await Console.DisposeAsync();
+        }
+
+        await _host.TryRunAsync($"rm -rf {Shell.Quote(_folder)}");
+    }
+
+    // A reboot may cut a line short; the new boot's first line then stands behind the stump.
+    private static bool IsUp(string line) => line.EndsWith("guest: up", StringComparison.Ordinal);
+
+    private static async Task<string> StatusAsync(QmpClient qmp) => (await qmp.ExecuteAsync("query-status")).GetProperty("status").GetString()!;
+
+    private static Task<QmpClient> OpenQmpAsync(VmmProcess process) => process.OpenQmpAsync(QmpSocket);
+
+    private async Task<VmmProcess> StartAsync(string[] update)
+    {
+        var process = await VmmProcess.StartAsync(_host, _host.VmmPath, _arguments.With(update), _folder);
+        _processes.Add(process);
+        return process;
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Vmm.Lab.Drivers;
+
+namespace Vmm.Tests.Lab;
+
+/// <summary>Tests that share one guest and go through its life in order.</summary>
+[NonParallelizable]
+public abstract class LinuxGuestTest(int vcpus)
+{
+    private protected LinuxGuest Guest { get; private set; } = null!;
+
+    [OneTimeSetUp]
+    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus);
+
+    [OneTimeTearDown]
+    public async Task End()
+    {
+        if (Guest is not null)
+        {
+            await Guest.DisposeAsync();
+        }
+    }
+
+    [TearDown]
+    public void TellWhatTheProcessesSaid()
+    {
+        if (TestContext.CurrentContext.Result.FailCount > 0)
+        {
+            TestContext.Out.WriteLine(Guest.Errors);
+        }
+    }
+
+    /// <summary>Does what makes the guest reboot, and holds the event to its reason.</summary>
+    private protected async Task RebootAsync()
+    {
+        await Guest.RebootAsync(() => Guest.Console.TypeAsync("reboot -f"));
+        var reset = await Guest.Qmp.WaitForEventAsync("RESET");
+        Assert.That(Reason(reset.Data), Is.EqualTo("guest-reset"));
+    }
+
+    /// <summary>Waits until the guest has switched itself off and its process has ended.</summary>
+    private protected async Task ExpectOffAsync()
+    {
+        var shutdown = await Guest.Qmp.WaitForEventAsync("SHUTDOWN");
+        Assert.That(Reason(shutdown.Data), Is.EqualTo("guest-shutdown"));
+        Assert.That(await Guest.Process.Exited.WaitAsync(Patience.Answer), Is.Zero, Guest.Errors);
+    }
+
+    private static string? Reason(JsonElement data) => data.GetProperty("reason").GetString();
+}

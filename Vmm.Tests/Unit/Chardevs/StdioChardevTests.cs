@@ -1,0 +1,135 @@
+using Vmm.Core.Buses;
+using Vmm.Core.Chardevs;
+using Vmm.Core.Devices.DebugConsole;
+using Vmm.Core.Native;
+using Vmm.Tests.Unit.Devices;
+
+namespace Vmm.Tests.Unit.Chardevs;
+
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class StdioChardevTests : IDisposable
+{
+    private readonly ChardevBench _bench = new();
+
+    public void Dispose() => _bench.Dispose();
+
+    [Test]
+    public void Input_comes_from_a_pipe_and_its_end_does_not_end_the_output()
+    {
+        var (input, typing) = TestPipe.Create();
+        var (shown, output) = TestPipe.Create();
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, input, output));
+        var frontEnd = new CollectingFrontEnd(stdio);
+        Posix.Write(typing, "typed"u8);
+        typing.Dispose();
+        frontEnd.WaitFor(5);
+
+        stdio.Write("shown"u8);
+
+        byte[] buffer = new byte[16];
+        Assert.That(Posix.ReadNow(shown, buffer), Is.EqualTo(5));
+        shown.Dispose();
+        output.Dispose();
+    }
+
+    [Test]
+    public void Input_comes_from_a_regular_file_at_the_guests_pace()
+    {
+        string path = _bench.PathOf("typed");
+        byte[] typed = [.. Enumerable.Range(0, 5000).Select(i => (byte)i)];
+        File.WriteAllBytes(path, typed);
+        var stdio = new StdioChardev("serial0", _bench.Loop, File.OpenHandle(path), File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Write));
+        var frontEnd = new CollectingFrontEnd(stdio);
+        frontEnd.Allow(16);
+        Started(stdio);
+        frontEnd.WaitFor(16);
+
+        frontEnd.Allow(int.MaxValue);
+
+        frontEnd.WaitFor(5000);
+        Assert.That(frontEnd.Received, Is.EqualTo(typed));
+    }
+
+    [Test]
+    public void A_reader_who_goes_away_takes_the_output_with_him_and_nothing_else()
+    {
+        var (shown, output) = TestPipe.Create();
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), output));
+        shown.Dispose();
+
+        Assert.That(stdio.Write("nobody"u8), Is.EqualTo(6));
+        Assert.That(stdio.Write(new byte[100_000]), Is.EqualTo(100_000));
+    }
+
+    [Test]
+    public void A_shared_pipe_keeps_its_blocking_mode_and_a_writer_never_waits()
+    {
+        const int NonBlocking = 0x800;
+        var (shown, output) = TestPipe.Create();
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), Posix.Duplicate(output)));
+        int total = 0;
+        for (int taken; (taken = stdio.Write(new byte[100])) > 0;)
+        {
+            total += taken;
+        }
+
+        Assert.That(total, Is.GreaterThanOrEqualTo(4096 + 4096), "a pipe and the queue");
+        string flags = File.ReadAllLines($"/proc/self/fdinfo/{output.DangerousGetHandle()}").Single(l => l.StartsWith("flags:", StringComparison.Ordinal));
+        Assert.That(Convert.ToInt32(flags["flags:".Length..].Trim(), 8) & NonBlocking, Is.Zero);
+        shown.Dispose();
+        output.Dispose();
+    }
+
+    [Test]
+    public void Nothing_of_it_crosses() =>
+        Assert.That(Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), File.OpenHandle("/dev/null"))).Export(), Is.Empty);
+
+    [Test]
+    public void A_debug_console_writes_each_byte_and_answers_0xe9()
+    {
+        string path = _bench.PathOf("debug");
+        var file = _bench.Keep(new FileChardev("debug", _bench.Loop, path, append: false));
+        var bus = new PortBus();
+        bus.Attach(new DebugConsole(DebugConsole.DefaultPort, file));
+        file.Open();
+        file.Start();
+
+        bus.Write(0xe9, 1, 'A');
+        bus.Write(0xe9, 1, 'B');
+
+        Assert.That(File.ReadAllText(path), Is.EqualTo("AB"));
+        Assert.That(bus.Read(0xe9, 1), Is.EqualTo(0xe9));
+        Assert.That(Allocation.Of(() => bus.Write(0xe9, 1, 'C')), Is.Zero);
+    }
+
+    [Test]
+    public void Null_takes_everything()
+    {
+        var nothing = new NullChardev("n", _bench.Loop);
+        nothing.Open();
+        nothing.Start();
+
+        Assert.That(nothing.Write(new byte[1_000_000]), Is.EqualTo(1_000_000));
+        Assert.That(nothing.FileName, Is.EqualTo("null"));
+    }
+
+    [Test]
+    public void Only_an_attached_front_end_counts_as_open()
+    {
+        var nothing = new NullChardev("n", _bench.Loop);
+        Assert.That(nothing.FrontendOpen, Is.False);
+
+        _ = new CollectingFrontEnd(nothing);
+
+        Assert.That(nothing.FrontendOpen, Is.True);
+    }
+
+    private StdioChardev Started(StdioChardev stdio)
+    {
+        _bench.Keep(stdio);
+        stdio.Open();
+        stdio.Start();
+        return stdio;
+    }
+}

@@ -1,0 +1,15 @@
+using System.IO.Pipes;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Native;
+
+namespace Vmm.Tests.Unit.Chardevs;
+
+internal static class TestPipe
+{
+    /// <summary>A pipe in blocking mode, as a shell makes one.</summary>
+    internal static (SafeFileHandle ReadEnd, SafeFileHandle WriteEnd) Create()
+    {
+        using var server = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
+        return (Posix.Duplicate(server.SafePipeHandle), Posix.Duplicate(server.ClientSafePipeHandle));
+    }
+}

@@ -1,0 +1,83 @@
+using Vmm.CommandLine;
+using Vmm.Core.Configuration;
+using static Vmm.Tests.Unit.CommandLine.CommandLines;
+
+namespace Vmm.Tests.Unit.CommandLine;
+
+public sealed class ChardevOptionTests
+{
+    private static readonly object[][] Backends =
+    [
+        ["-chardev null,id=c", new NullChardevConfiguration("c")],
+        ["-chardev backend=stdio,id=c,signal=off", new StdioChardevConfiguration("c") { Signal = false }],
+        ["-chardev file,id=c,path=/a,,b", new FileChardevConfiguration("c", "/a,b", Append: false)],
+        ["-chardev file,id=c,path=/a=b,append=on", new FileChardevConfiguration("c", "/a=b", Append: true)],
+        ["-chardev pty,id=c", new PtyChardevConfiguration("c", null)],
+        ["-chardev pty,id=c,path=/link", new PtyChardevConfiguration("c", "/link")],
+        ["-chardev socket,id=c,path=/s", new SocketChardevConfiguration("c") { Path = "/s" }],
+        ["-chardev socket,id=c,path=/s,server=on", new SocketChardevConfiguration("c") { Path = "/s", Server = true, Wait = true }],
+        ["-chardev socket,id=c,path=/s,server,nowait", new SocketChardevConfiguration("c") { Path = "/s", Server = true }],
+        ["-chardev socket,id=c,fd=7,server=on,wait=off", new SocketChardevConfiguration("c") { Descriptor = 7, Server = true }],
+        ["-serial null", new NullChardevConfiguration("serial0")],
+        ["-serial stdio", new StdioChardevConfiguration("serial0")],
+        ["-serial pty", new PtyChardevConfiguration("serial0", null)],
+        ["-serial pty:/link", new PtyChardevConfiguration("serial0", "/link")],
+        ["-serial file:/a,b", new FileChardevConfiguration("serial0", "/a,b", Append: false)],
+        ["-serial unix:/s=1,server=on,wait=off", new SocketChardevConfiguration("serial0") { Path = "/s=1", Server = true }],
+        ["-debugcon file:/d", new FileChardevConfiguration("debugcon", "/d", Append: false)],
+        ["-monitor stdio", new StdioChardevConfiguration("compat_monitor0")],
+        ["-qmp unix:/q,server=on", new SocketChardevConfiguration("compat_monitor0") { Path = "/q", Server = true, Wait = true }],
+        ["-qmp unix:/q", new SocketChardevConfiguration("compat_monitor0") { Path = "/q" }],
+    ];
+
+    [TestCaseSource(nameof(Backends))]
+    public void A_device_text_or_chardev_makes_a_back_end(string options, ChardevConfiguration expected) =>
+        Assert.That(Machine("-nodefaults " + options).Chardevs, Is.EqualTo(new[] { expected }));
+
+    [Test]
+    public void Monitors_of_all_kinds_are_numbered_together()
+    {
+        var program = Parse("-kernel k -nodefaults -qmp unix:/a,server=on -monitor stdio -qmp-pretty null -monitor none -chardev null,id=m -mon m,mode=control");
+
+        Assert.That(program.Monitors, Is.EqualTo(new MonitorConfiguration[]
+        {
+            new("compat_monitor0", MonitorMode.Control, Pretty: false),
+            new("compat_monitor1", MonitorMode.Readline, Pretty: false),
+            new("compat_monitor2", MonitorMode.Control, Pretty: true),
+            new("m", MonitorMode.Control, Pretty: false),
+        }));
+    }
+
+    [Test]
+    public void A_front_end_may_stand_before_its_chardev() =>
+        Assert.That(Machine("-nodefaults -serial chardev:late -chardev null,id=late").Serials, Is.EqualTo(new[] { new SerialConfiguration(0, "late", null) }));
+
+    [TestCase("", "0:null")]
+    [TestCase("-nodefaults", "")]
+    [TestCase("-serial none", "")]
+    [TestCase("-nographic", "0:stdio")]
+    [TestCase("-nographic -nodefaults", "")]
+    [TestCase("-nographic -monitor stdio", "0:null")]
+    [TestCase("-nographic -serial file:/f", "0:file")]
+    [TestCase("-serial none -serial null", "1:null")]
+    [TestCase("-serial null -chardev pty,id=p -device isa-serial,chardev=p", "0:null 1:pty")]
+    [TestCase("-chardev pty,id=p -device isa-serial,chardev=p -chardev null,id=n -device isa-serial,chardev=n,index=0", "0:null 1:pty")]
+    [TestCase("""-chardev pty,id=p -device '{"driver":"isa-serial","chardev":"p","index":3,"id":"s"}'""", "3:pty")]
+    public void Serial_ports(string options, string expected)
+    {
+        var machine = Machine(options);
+
+        var found = machine.Serials.Select(s => $"{s.Index}:{machine.Chardevs.Single(c => c.Id == s.ChardevId).Backend}");
+        Assert.That(string.Join(' ', found), Is.EqualTo(expected));
+    }
+
+    [TestCase("-device isa-debug-exit", 0x501, 2)]
+    [TestCase("-device isa-debug-exit,iobase=0xf4,iosize=0x4", 0xf4, 4)]
+    [TestCase("""-device '{"driver":"isa-debug-exit","iobase":244}'""", 0xf4, 2)]
+    public void Debug_exit(string options, int port, int size) =>
+        Assert.That(Machine(options).DebugExit, Is.EqualTo(new DebugExitConfiguration((ushort)port, (ushort)size)));
+
+    [TestCase("-debugcon null", 0xe9)]
+    [TestCase("-chardev null,id=c -device isa-debugcon,chardev=c,iobase=0x402", 0x402)]
+    public void Debug_console(string options, int port) => Assert.That(Machine(options).DebugConsole!.IoBase, Is.EqualTo(port));
+}

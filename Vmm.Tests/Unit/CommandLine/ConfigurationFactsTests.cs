@@ -1,0 +1,74 @@
+using Vmm.Core.Configuration;
+using static Vmm.Tests.Unit.CommandLine.CommandLines;
+
+namespace Vmm.Tests.Unit.CommandLine;
+
+public sealed class ConfigurationFactsTests
+{
+    private const string Full = "-cpu host,+avx2,-svm -smp 2 -object memory-backend-memfd,id=mem0,size=512M -machine memory-backend=mem0 "
+        + "-serial file:/s -debugcon null -device isa-debug-exit,iobase=0xf4 -uuid 01234567-89ab-cdef-0123-456789abcdef";
+
+    [Test]
+    public void Facts_are_in_the_operators_words() =>
+        Assert.That(ConfigurationFacts.Of(Machine(Full)).Select(f => $"{f.Subject} {f.Property} {f.Value}"), Is.EqualTo(new[]
+        {
+            "machine type microvm",
+            "machine acpi on",
+            "machine uuid 01234567-89ab-cdef-0123-456789abcdef",
+            "cpu model host,+avx2,-svm",
+            "cpu count 2",
+            "cpu sockets 1",
+            "cpu cores 2",
+            "cpu threads 1",
+            "memory size 536870912",
+            "memory backend mem0",
+            "memory share on",
+            "memory backend mem0 type memory-backend-memfd",
+            "memory backend mem0 size 536870912",
+            "memory backend mem0 share on",
+            "memory backend mem0 hugetlb off",
+            "memory backend mem0 hugetlbsize 0",
+            "device serial0 iobase 0x3f8",
+            "device serial0 irq 4",
+            "device serial0 id none",
+            "device serial0 chardev file",
+            "device isa-debugcon iobase 0xe9",
+            "device isa-debugcon chardev null",
+            "device isa-debug-exit iobase 0xf4",
+            "device isa-debug-exit iosize 2",
+        }));
+
+    [TestCase("-S -no-reboot -no-shutdown -name b,debug-threads=on -pidfile /p -D /l -d all -msg timestamp=on")]
+    [TestCase("-incoming unix:/vm -cpr-uri unix:/cpr -global migration.x-events=on")]
+    [TestCase("-qmp unix:/q,server=on -monitor stdio -chardev null,id=unused")]
+    [TestCase("-initrd /i -append quiet -kernel /other")]
+    public void What_a_guest_cannot_see_is_no_fact(string options) =>
+        Assert.That(ConfigurationFacts.Of(Machine($"{Full} {options}")), Is.EqualTo(ConfigurationFacts.Of(Machine(Full))));
+
+    [TestCase("-m 256", "-m 512", "memory size")]
+    [TestCase("-smp 2", "-smp 2,sockets=2", "cpu sockets")]
+    [TestCase("-cpu host", "-cpu max", "cpu model")]
+    [TestCase("-cpu host", "-cpu host,-avx2", "cpu model")]
+    [TestCase("-M acpi=on", "-M acpi=off", "machine acpi")]
+    [TestCase("-M anon-alloc=memfd", "", "memory share")]
+    [TestCase("-serial null", "-serial pty", "device serial0 chardev")]
+    [TestCase("-serial null", "-serial none", "device serial0 iobase")]
+    [TestCase("-device isa-debug-exit", "", "device isa-debug-exit iobase")]
+    public void What_a_guest_can_see_is_a_fact(string one, string other, string difference)
+    {
+        var differences = ConfigurationFacts.Of(Machine(one)).Except(ConfigurationFacts.Of(Machine(other)));
+
+        Assert.That(differences.Select(f => $"{f.Subject} {f.Property}"), Does.Contain(difference));
+    }
+
+    [Test]
+    public void The_order_of_features_and_backends_does_not_matter()
+    {
+        const string A = "-object memory-backend-ram,id=a,size=1M ";
+        const string B = "-object memory-backend-ram,id=b,size=1M ";
+
+        Assert.That(
+            ConfigurationFacts.Of(Machine($"{A}{B}-cpu host,+x,-y")),
+            Is.EqualTo(ConfigurationFacts.Of(Machine($"{B}{A}-cpu host,+y,-y,+x"))));
+    }
+}

@@ -1,0 +1,71 @@
+namespace Vmm.Tests.Unit.Machines;
+
+/// <summary>What was told, in order, and a way to wait for it. Any thread.</summary>
+internal sealed class EventLog
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly Lock _gate = new();
+    private readonly List<string> _told = [];
+    private readonly List<(Func<string, bool> IsIt, TaskCompletionSource<string> Came)> _waiting = [];
+
+    /// <summary>Everything so far.</summary>
+    internal IReadOnlyList<string> Told
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _told];
+            }
+        }
+    }
+
+    internal void Tell(string what)
+    {
+        lock (_gate)
+        {
+            _told.Add(what);
+            foreach (var waiter in _waiting.Where(w => w.IsIt(what)).ToList())
+            {
+                _waiting.Remove(waiter);
+                waiter.Came.TrySetResult(what);
+            }
+        }
+    }
+
+    /// <summary>Begins anew: what was told is forgotten.</summary>
+    internal void Clear()
+    {
+        lock (_gate)
+        {
+            _told.Clear();
+        }
+    }
+
+    /// <summary>Waits for one of some events; one that was told already counts.</summary>
+    internal async Task<string> Of(params string[] events)
+    {
+        Task<string> wait;
+        lock (_gate)
+        {
+            if (_told.Find(events.Contains) is { } already)
+            {
+                return already;
+            }
+
+            var came = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiting.Add((events.Contains, came));
+            wait = came.Task;
+        }
+
+        try
+        {
+            return await wait.WaitAsync(Patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"'{string.Join("' or '", events)}' was expected, told was: {string.Join(", ", Told)}");
+        }
+    }
+}

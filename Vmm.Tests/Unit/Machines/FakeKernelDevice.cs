@@ -1,0 +1,42 @@
+using Vmm.Core.State;
+
+namespace Vmm.Tests.Unit.Machines;
+
+/// <summary>A device inside the hypervisor: one register.</summary>
+internal sealed class FakeKernelDevice(FakeHypervisor hypervisor, StateLayout<FakeKernelDevice> layout) : IStateful
+{
+    /// <summary>The layout of a hypervisor as it is, and of one that a later release changed.</summary>
+    internal static readonly StateLayout<FakeKernelDevice> Today = new("fake-irqchip", version: 1) { { "pending", s => ref s.Pending } };
+
+    internal static readonly StateLayout<FakeKernelDevice> Changed = new("fake-irqchip", version: 1)
+    {
+        { "pending", s => ref s.Pending },
+        { "masked", s => ref s.Masked },
+    };
+
+    private uint _pending;
+    private uint _masked;
+
+    public StateLayout Layout => layout;
+
+    internal ref uint Pending => ref _pending;
+
+    internal ref uint Masked => ref _masked;
+
+    internal bool IsApplied { get; private set; }
+
+    public void Save(StateWriter writer) => writer.Write(layout, this);
+
+    public void Load(StateReader reader) => reader.Read(layout, this);
+
+    public void Apply()
+    {
+        hypervisor.Note("apply irqchip");
+        if (hypervisor.RefuseApply is { } refusal)
+        {
+            throw refusal();
+        }
+
+        IsApplied = true;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Text;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.State;
+
+namespace Vmm.Tests.Unit.Machines;
+
+/// <summary>A VM of the <see cref="FakeHypervisor"/>.</summary>
+internal sealed class FakeMachine : IVirtualMachine
+{
+    private static int _made;
+
+    private readonly FakeHypervisor _hypervisor;
+
+    internal FakeMachine(FakeHypervisor hypervisor, VirtualMachineOptions options)
+    {
+        _hypervisor = hypervisor;
+        FakeCpus = [.. Enumerable.Range(0, options.Topology.Count).Select(i => new FakeCpu(hypervisor, i))];
+        Device = new FakeKernelDevice(hypervisor, hypervisor.DeviceLayout);
+        Promises = options.Inherited.IsEmpty
+            ? Encoding.ASCII.GetBytes($"promises of VM {Interlocked.Increment(ref _made)}")
+            : options.Inherited.ToArray();
+    }
+
+    public IReadOnlyList<IVirtualCpu> Cpus => FakeCpus;
+
+    public IReadOnlyList<IStateful> KernelDevices => [Device];
+
+    public ReadOnlyMemory<byte> Promises { get; }
+
+    internal IReadOnlyList<FakeCpu> FakeCpus { get; }
+
+    internal FakeKernelDevice Device { get; }
+
+    internal List<MemorySlot> Slots { get; } = [];
+
+    internal bool IsRunning { get; private set; }
+
+    internal bool IsClockFrozen { get; private set; }
+
+    internal TaskCompletionSource Disposed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void AddMemory(MemorySlot slot) => Slots.Add(slot);
+
+    public IInterruptLine InterruptLine(int gsi) => new FakeLine();
+
+    public void ResetKernelDevices()
+    {
+        _hypervisor.Note("reset");
+        Device.Pending = 0;
+    }
+
+    public void StartCpus()
+    {
+        _hypervisor.Note("start");
+        IsRunning = true;
+        _hypervisor.Ownership.Starts(this);
+    }
+
+    public async Task StopCpusAsync(bool captureState)
+    {
+        _hypervisor.Note(captureState ? "stop and capture" : "stop");
+        if (_hypervisor.WhileStopping is { } wait)
+        {
+            await wait();
+        }
+
+        if (_hypervisor.RefuseStop is { } reason)
+        {
+            throw new HypervisorException(reason);
+        }
+
+        IsRunning = false;
+        _hypervisor.Ownership.Stops(this);
+    }
+
+    public async Task ApplyCpuStatesAsync()
+    {
+        if (_hypervisor.WhileApplying is { } wait)
+        {
+            await wait();
+        }
+
+        foreach (var cpu in FakeCpus)
+        {
+            cpu.Apply();
+        }
+    }
+
+    public void FreezeClock() => IsClockFrozen = true;
+
+    public void ThawClock() => IsClockFrozen = false;
+
+    public void Dispose()
+    {
+        _hypervisor.Note("dispose");
+        IsRunning = false;
+        _hypervisor.Ownership.Stops(this);
+        Disposed.TrySetResult();
+    }
+
+    private sealed class FakeLine : IInterruptLine
+    {
+        public void Set(bool level)
+        {
+        }
+    }
+}

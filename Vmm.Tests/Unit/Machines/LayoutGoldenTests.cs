@@ -1,0 +1,70 @@
+// Every layout of device state has a golden file. A stream of any released version must load in every later one, so a layout
+// that changed needs a new version or a subsection, and then a new file is added beside the decision; nothing is overwritten
+// by accident. A layout that has no file yet fails with the text to put there.
+
+using System.Runtime.CompilerServices;
+using Vmm.Core.Chardevs;
+using Vmm.Core.Configuration;
+using Vmm.Core.State;
+using Vmm.Kvm;
+using Vmm.Tests.Unit.Migration;
+
+namespace Vmm.Tests.Unit.Machines;
+
+[Parallelizable(ParallelScope.All)]
+public sealed class LayoutGoldenTests
+{
+    [Test]
+    public void Every_layout_of_a_machine_is_as_its_golden_file_says()
+    {
+        using var fixture = new HandoverFixture();
+        var host = fixture.Host(fixture.Configuration with { DebugExit = new DebugExitConfiguration(0xf4, 4) });
+        host.Do(host.Machine.PowerOn);
+
+        var layouts = host.Board.Sections.Select(s => s.Item.Layout)
+            .Append(ChardevState.Layout)
+            .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
+            .DistinctBy(l => l.Name);
+
+        AssertGolden(layouts);
+    }
+
+    // The layouts are data: they are there without a KVM device.
+    [Test]
+    public void Every_layout_of_KVMs_part_of_a_machine_is_as_its_golden_file_says() => AssertGolden(KvmHypervisor.Layouts);
+
+    [Test]
+    public void No_golden_file_is_ever_removed()
+    {
+        string[] known =
+        [
+            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "chardev", "globalstate",
+            "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
+        ];
+        Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));
+    }
+
+    /// <summary>Compares layouts with their files; also for the hypervisors' own, from where there is one.</summary>
+    internal static void AssertGolden(IEnumerable<StateLayout> layouts)
+    {
+        Assert.Multiple(() =>
+        {
+            foreach (var layout in layouts)
+            {
+                string file = Path.Combine(Folder(), $"{layout.Name.Replace('/', '-')}.txt");
+                string now = layout.Describe();
+                if (File.Exists(file))
+                {
+                    Assert.That(now, Is.EqualTo(File.ReadAllText(file)), $"layout '{layout.Name}' changed without a new version: see {Path.GetFileName(file)}");
+                }
+                else
+                {
+                    Assert.Fail($"layout '{layout.Name}' has no golden file; if it is as it shall be for ever, add Golden/layouts/{Path.GetFileName(file)}:\n{now}");
+                }
+            }
+        });
+    }
+
+    private static string Folder([CallerFilePath] string here = "") =>
+        Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "Golden", "layouts");
+}

@@ -1,0 +1,200 @@
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+using Vmm.Migration;
+using Vmm.Migration.Channels;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>Messages and descriptors between two ends on one loop.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ChannelTests : IDisposable
+{
+    private readonly EventLoop _loop = new("channels");
+    private readonly SafeFileHandle _near;
+    private readonly SafeFileHandle _far;
+
+    public ChannelTests()
+    {
+        (_near, _far) = SocketPair.Create();
+        _loop.Start();
+    }
+
+    public void Dispose()
+    {
+        _loop.StopAndJoin();
+        _loop.Dispose();
+        _near.Dispose();
+        _far.Dispose();
+    }
+
+    [Test]
+    public Task Messages_arrive_in_order_with_their_descriptors() => Run(async () =>
+    {
+        using var near = new MessageChannel(_loop, _near);
+        using var far = new MessageChannel(_loop, _far);
+        using var file = Posix.CreateMemfd("marked", 123);
+        await near.SendAsync(MessageType.Hello, Body(1, 2, 3), Soon());
+        await near.SendAsync(MessageType.Descriptors, Body(), [file], Soon());
+        var descriptors = new List<SafeFileHandle>();
+
+        var first = await far.ReceiveAsync(descriptors, Soon());
+        Assert.That((first.Type, first.Body.ToArray()), Is.EqualTo((MessageType.Hello, new byte[] { 1, 2, 3 })));
+        Assert.That(descriptors, Is.Empty);
+        var second = await far.ReceiveAsync(descriptors, Soon());
+        Assert.That(second.Type, Is.EqualTo(MessageType.Descriptors));
+        Assert.That(RandomAccess.GetLength(descriptors[0]), Is.EqualTo(123));
+        descriptors.ForEach(d => d.Dispose());
+    });
+
+    [Test]
+    public Task A_message_carries_253_descriptors_in_order() => Run(async () =>
+    {
+        using var near = new MessageChannel(_loop, _near);
+        using var far = new MessageChannel(_loop, _far);
+        var sent = Enumerable.Range(0, 253).Select(i => Posix.CreateMemfd("one of many", i)).ToList();
+        var received = new List<SafeFileHandle>();
+        await near.SendAsync(MessageType.Descriptors, Body(9), sent, Soon());
+
+        await far.ReceiveAsync(received, Soon());
+
+        Assert.That(received.Select(RandomAccess.GetLength), Is.EqualTo(Enumerable.Range(0, 253)));
+        sent.Concat(received).ToList().ForEach(d => d.Dispose());
+    });
+
+    [Test]
+    public Task A_message_with_254_descriptors_is_not_sent() => Run(async () =>
+    {
+        using var near = new MessageChannel(_loop, _near);
+        using var file = Posix.CreateEventFd();
+        var error = await Caught<ArgumentException>(async () =>
+            await near.SendAsync(MessageType.Descriptors, Body(1), [.. Enumerable.Repeat(file, 254)], Soon()));
+        Assert.That(error.Message, Does.Contain("at most 253 descriptors"));
+    });
+
+    [Test]
+    public Task A_message_that_announces_254_descriptors_is_refused() => Run(async () =>
+    {
+        using var far = new MessageChannel(_loop, _far);
+        Posix.Send(_near, [.. "VMMc"u8, 0, 2, 0, 254, 0, 0, 0, 0, 0, 0, 0, 0], []);
+        var error = await Caught<HandoverException>(async () => await far.ReceiveAsync([], Soon()));
+        Assert.That(error.Message, Does.Contain("announced a message of 0 bytes and 254 descriptors"));
+    });
+
+    [Test]
+    public Task A_long_message_passes_a_narrow_socket() => Run(async () =>
+    {
+        using var near = new MessageChannel(_loop, _near);
+        using var far = new MessageChannel(_loop, _far);
+        var body = new StateWriter();
+        new Random(7).NextBytes(body.Reserve(3 << 20));
+        var send = near.SendAsync(MessageType.Plan, body, Soon()).AsTask();
+        Assert.That(send.IsCompleted, Is.False, "the socket takes less than this at once");
+
+        var message = await far.ReceiveAsync([], Soon());
+        await send;
+
+        Assert.That(message.Body.Span.SequenceEqual(body.Written), Is.True);
+    });
+
+    [Test]
+    public Task A_send_that_nobody_takes_ends_at_its_deadline() => Run(async () =>
+    {
+        using var near = new MessageChannel(_loop, _near);
+        var body = new StateWriter();
+        body.Reserve(3 << 20);
+        var error = await Caught<HandoverException>(async () =>
+            await near.SendAsync(MessageType.Plan, body, Deadline.In(50, "somebody", "did not read")));
+        Assert.That(error.Message, Is.EqualTo("somebody did not read within 50 ms"));
+    });
+
+    [Test]
+    public Task Closing_here_wakes_who_waits() => Run(async () =>
+    {
+        var far = new MessageChannel(_loop, _far);
+        Task receive = far.ReceiveAsync([], Deadline.Never).AsTask();
+        far.Dispose();
+        await Caught<HandoverException>(() => receive);
+        await Caught<HandoverException>(async () => await far.ReceiveAsync([], Deadline.Never));
+    });
+
+    [Test]
+    public Task Closing_there_is_the_end() => Run(async () =>
+    {
+        using var far = new MessageChannel(_loop, _far);
+        Task receive = far.ReceiveAsync([], Deadline.Never).AsTask();
+        _near.Dispose();
+        Assert.That(await Caught<HandoverException>(() => receive), Is.TypeOf<PeerGoneException>());
+    });
+
+    [Test]
+    public Task What_was_sent_before_the_end_is_still_received() => Run(async () =>
+    {
+        using var far = new LoopSocket(_loop, _far);
+        Posix.Send(_near, [1, 2], []);
+        _near.Dispose();
+
+        // A turn of the loop passes while nobody waits: the hang-up is looked away from.
+        await _loop.Delay(TimeSpan.FromMilliseconds(1));
+        byte[] buffer = new byte[4];
+        Assert.That(await far.ReceiveAsync(buffer, [], Soon()), Is.EqualTo(2));
+        Assert.That(await far.ReceiveAsync(buffer, [], Soon()), Is.Zero);
+    });
+
+    [Test]
+    public Task A_send_to_a_closed_peer_is_an_error() => Run(async () =>
+    {
+        using var near = new MessageChannel(_loop, _near);
+        _far.Dispose();
+        var error = await Caught<HandoverException>(async () => await near.SendAsync(MessageType.Ready, Body(1), Soon()));
+        Assert.That(error.Message, Is.EqualTo($"cannot send Ready to process {Environment.ProcessId}: Broken pipe"));
+    });
+
+    [Test]
+    public Task Descriptors_of_a_message_that_fails_still_belong_to_somebody() => Run(async () =>
+    {
+        using var far = new MessageChannel(_loop, _far);
+        using var file = Posix.CreateEventFd();
+        using (var borrowed = new BorrowedDescriptors([file, file]))
+        {
+            Posix.Send(_near, "no message at all"u8, borrowed.Numbers);
+        }
+
+        var received = new List<SafeFileHandle>();
+        await Caught<HandoverException>(async () => await far.ReceiveAsync(received, Soon()));
+        Assert.That(received, Has.Count.EqualTo(2));
+        received.ForEach(d => d.Dispose());
+    });
+
+    private static Deadline Soon() => Deadline.In(10_000, "the test", "waited");
+
+    private static StateWriter Body(params byte[] bytes)
+    {
+        var body = new StateWriter(16);
+        body.WriteBytes(bytes);
+        return body;
+    }
+
+    private static async Task<T> Caught<T>(Func<Task> action)
+        where T : Exception
+    {
+        try
+        {
+            await action();
+        }
+        catch (T e)
+        {
+            return e;
+        }
+
+        throw new AssertionException($"{typeof(T).Name} was expected");
+    }
+
+    private async Task Run(Func<Task> test) => await _loop.InvokeAsync(async () =>
+    {
+        await test();
+        return true;
+    }).WaitAsync(TimeSpan.FromSeconds(30));
+}

@@ -1,0 +1,127 @@
+using System.Globalization;
+using Vmm.Core.Hypervisors;
+using Vmm.Migration.Channels;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>What an attempt opens is closed, however it ends. The only tests in the process while they run.</summary>
+[NonParallelizable]
+public sealed class LeakTests
+{
+    private static readonly Dictionary<string, Func<HandoverFixture, Task>> Scenarios = new()
+    {
+        ["a handover"] = async fixture => await fixture.HandOverAsync(fixture.Old(), fixture.New()),
+        ["a refused plan"] = async fixture =>
+        {
+            var next = fixture.New(fixture.Configuration with { RamSize = 8 << 20 });
+            await fixture.MigrateAsync(fixture.Old());
+            await next.Events.Of("INCOMING FAILED");
+        },
+        ["a machine that cannot be built"] = async fixture =>
+        {
+            var next = fixture.New();
+            next.Hypervisor.RefuseCreate = "no";
+            await fixture.MigrateAsync(fixture.Old());
+            await next.Events.Of("INCOMING FAILED");
+        },
+        ["a state that cannot be applied"] = async fixture =>
+        {
+            var next = fixture.New();
+            next.Hypervisor.RefuseApply = static () => new HypervisorException("no");
+            await fixture.MigrateAsync(fixture.Old());
+            await next.Events.Of("INCOMING FAILED");
+        },
+        ["a cancelled attempt"] = async fixture =>
+        {
+            var old = fixture.Old();
+            var next = fixture.Deferred();
+            old.Migrate(fixture.Channels);
+            await next.HasBuilt();
+            old.Do(old.Migrator.Cancel);
+            await HandoverFixture.EndOf(old);
+            await next.Events.Of("failed");
+        },
+        ["a cpr path where nobody listens"] = fixture =>
+        {
+            var old = fixture.Old();
+            Assert.That(() => old.Migrate(fixture.Channels), Throws.Exception);
+            return Task.CompletedTask;
+        },
+        ["a peer that dies after the state"] = async fixture =>
+        {
+            using var peer = new PeerAsNew(fixture);
+            var old = fixture.Old();
+            old.Migrate(fixture.Channels);
+            await peer.HearState();
+            peer.Cpr.HangUp();
+            await HandoverFixture.EndOf(old);
+        },
+        ["a peer that sends descriptors that nobody wants"] = async fixture =>
+        {
+            var old = fixture.Old();
+            var next = fixture.Deferred();
+            using (var peer = new PeerAsOld(fixture, old))
+            {
+                await peer.Meet();
+                for (int i = 0; i < 20; i++)
+                {
+                    int batch = i;
+                    await peer.SayDescriptors(
+                        [.. Enumerable.Range(0, 10).Select(n => new Core.Machines.CarriedDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
+                }
+
+                await peer.SayDescriptors([peer.Carried[0], peer.Carried[0]]);
+                await peer.Cpr.Hear(MessageType.Refused);
+            }
+        },
+    };
+
+    private static IEnumerable<string> Names => Scenarios.Keys;
+
+    [Test]
+    public async Task No_descriptor_and_no_path_is_left_after([ValueSource(nameof(Names))] string scenario)
+    {
+        await Play(scenario);
+        var before = Descriptors();
+        for (int i = 0; i < 3; i++)
+        {
+            await Play(scenario);
+        }
+
+        var after = before;
+        var patience = Environment.TickCount64 + 10_000;
+        do
+        {
+            // Hardware of a guest that left is closed off the machine loop, in its own time.
+            await Task.Yield();
+            after = Descriptors();
+        }
+        while (after.Count > before.Count && Environment.TickCount64 < patience);
+
+        Assert.That(after, Has.Count.LessThanOrEqualTo(before.Count), $"new: {string.Join(", ", after.Except(before))}");
+    }
+
+    private static async Task Play(string scenario)
+    {
+        using var fixture = new HandoverFixture();
+        await Scenarios[scenario](fixture);
+        fixture.DisposeHosts();
+        Assert.That(fixture.Files.Names, Is.EqualTo(new[] { "kernel", "serial" }));
+    }
+
+    private static List<string> Descriptors()
+    {
+        var open = new List<string>();
+        foreach (string link in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
+        {
+            if (int.TryParse(Path.GetFileName(link), CultureInfo.InvariantCulture, out int number)
+                && new FileInfo(link).LinkTarget is { } target
+                && !target.StartsWith("/proc/", StringComparison.Ordinal))
+            {
+                open.Add($"{number} {target}");
+            }
+        }
+
+        return open;
+    }
+}

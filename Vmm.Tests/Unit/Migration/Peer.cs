@@ -1,0 +1,111 @@
+// The other half of a handover, driven by hand: it says what a test wants it to say, at the step that a test wants, and
+// then falls silent, closes or lies.
+
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
+using Vmm.Migration.Plans;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>One end of a cpr channel in a test's hands. Any thread.</summary>
+internal sealed class Peer : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly EventLoop _loop = new("peer");
+    private readonly MessageChannel _channel;
+    private readonly LoopSocket? _unframed;
+
+    private Peer(SafeFileHandle socket)
+    {
+        _loop.Start();
+        (_channel, _unframed) = Run(() => Task.FromResult((new MessageChannel(_loop, socket), new LoopSocket(_loop, Posix.Duplicate(socket))))).Result;
+    }
+
+    /// <summary>Descriptors that came.</summary>
+    internal List<SafeFileHandle> Received { get; } = [];
+
+    internal EventLoop Loop => _loop;
+
+    /// <summary>Connects to a process that waits.</summary>
+    internal static Peer To(string path) => new(Connecting.ToUnix(path));
+
+    /// <summary>Takes one end of a connection.</summary>
+    internal static Peer Of(SafeFileHandle socket) => new(socket);
+
+    internal async Task<T> Run<T>(Func<Task<T>> function) => await _loop.InvokeAsync(function).WaitAsync(Patience);
+
+    internal Task Say(MessageType type, StateWriter body, params SafeHandle[] descriptors) => Run(async () =>
+    {
+        await _channel.SendAsync(type, body, descriptors, Deadline.Never);
+        return true;
+    });
+
+    internal Task Say(MessageType type, params string[] texts)
+    {
+        var body = new StateWriter();
+        PlanCodec.WriteList(body, texts, body.WriteText);
+        return Say(type, body);
+    }
+
+    internal Task Greet() => Say(MessageType.Hello, Greeting.Hello());
+
+    /// <summary>Sends bytes that need not be a message.</summary>
+    internal Task SayRaw(byte[] bytes, params SafeHandle[] descriptors) => Run(async () =>
+    {
+        using var borrowed = new BorrowedDescriptors(descriptors);
+        await _unframed!.SendAsync(bytes, borrowed.Numbers, Deadline.Never);
+        return true;
+    });
+
+    internal Task<Message> Hear() => Run(async () => await _channel.ReceiveAsync(Received, Deadline.Never));
+
+    /// <summary>The next message, which must be of a type.</summary>
+    internal async Task<StateReader> Hear(MessageType type)
+    {
+        var message = await Hear();
+        Assert.That(message.Type, Is.EqualTo(type), message.Type is MessageType.Refused or MessageType.Failed ? string.Join("; ", Reasons(message)) : null);
+        return message.Reader();
+    }
+
+    /// <summary>Whether the process closes the channel before it says anything else.</summary>
+    internal async Task HearEnd()
+    {
+        try
+        {
+            var message = await Hear();
+            Assert.Fail($"the end of the channel was expected, {message.Type} came");
+        }
+        catch (Vmm.Migration.Channels.HandoverException)
+        {
+            // The end, in one of its forms.
+        }
+    }
+
+    internal static IReadOnlyList<string> Reasons(Message message)
+    {
+        var reader = message.Reader();
+        return PlanCodec.ReadList(reader, reader.ReadText);
+    }
+
+    /// <summary>Closes the channel and goes on existing.</summary>
+    internal void HangUp() => Run(() =>
+    {
+        _channel.Dispose();
+        _unframed?.Dispose();
+        return Task.FromResult(true);
+    }).Wait();
+
+    public void Dispose()
+    {
+        HangUp();
+        _loop.StopAndJoin();
+        _loop.Dispose();
+        Received.ForEach(d => d.Dispose());
+    }
+}

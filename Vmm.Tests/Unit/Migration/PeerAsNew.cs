@@ -1,0 +1,147 @@
+// A new process in a test's hands. It listens at the two paths where a real old process will look for it.
+
+using System.Net.Sockets;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
+using Vmm.Migration.Plans;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>Plays the new process.</summary>
+internal sealed class PeerAsNew : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly Socket _cprListener;
+    private readonly Socket _mainListener;
+    private readonly string[] _paths;
+    private Baton? _baton;
+
+    internal PeerAsNew(HandoverFixture fixture)
+    {
+        _paths = [fixture.CprPath, fixture.MainPath];
+        _cprListener = Listen(fixture.CprPath);
+        _mainListener = Listen(fixture.MainPath);
+    }
+
+    internal Peer Cpr { get; private set; } = null!;
+
+    internal Socket Main { get; private set; } = null!;
+
+    internal Plan Plan { get; private set; } = null!;
+
+    internal List<string> Names { get; } = [];
+
+    internal Baton Baton => _baton ??= Baton.Open(Posix.Duplicate(Cpr.Received[Names.IndexOf(DescriptorNames.Baton)]), Plan.Attempt);
+
+    /// <summary>Accepts the old process.</summary>
+    internal async Task Accept()
+    {
+        using var accepted = await _cprListener.AcceptAsync().WaitAsync(Patience);
+        Cpr = Peer.Of(Posix.Duplicate(accepted.SafeHandle));
+    }
+
+    /// <summary>Accepts the old process and greets it.</summary>
+    internal async Task Meet()
+    {
+        await Accept();
+        await Cpr.Hear(MessageType.Hello);
+        await Cpr.Greet();
+    }
+
+    /// <summary>Also hears the plan.</summary>
+    internal async Task HearPlan()
+    {
+        await Meet();
+        while (true)
+        {
+            var message = await Cpr.Hear();
+            var reader = message.Reader();
+            if (message.Type == MessageType.Plan)
+            {
+                Plan = PlanCodec.Read(reader);
+                return;
+            }
+
+            Assert.That(message.Type, Is.EqualTo(MessageType.Descriptors));
+            Names.AddRange(PlanCodec.ReadList(reader, reader.ReadText));
+        }
+    }
+
+    /// <summary>Also says that the machine is built.</summary>
+    internal async Task SayReady()
+    {
+        await HearPlan();
+        var body = new StateWriter();
+        body.WriteUInt64(1);
+        await Cpr.Say(MessageType.Ready, body);
+    }
+
+    /// <summary>Also says that it listens, and accepts the main channel.</summary>
+    internal async Task AcceptMain()
+    {
+        await SayReady();
+        await Cpr.Say(MessageType.Listening, new StateWriter());
+        Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
+    }
+
+    /// <summary>Also receives the whole state, up to the end record.</summary>
+    internal async Task<byte[]> HearState()
+    {
+        await AcceptMain();
+        byte[] head = await Fill(StateFrame.Size);
+        byte[] state = await Fill(StateFrame.ReadHead(head, Plan.Attempt));
+        byte[] end = await Fill(StateFrame.Size);
+        StateFrame.VerifyEnd(end, Plan.Attempt, state);
+        return state;
+    }
+
+    /// <summary>Says that the guest was taken.</summary>
+    internal async Task SayTaken()
+    {
+        var body = new StateWriter();
+        for (int i = 0; i < 4; i++)
+        {
+            body.WriteUInt64(HandoverTimes.Now);
+        }
+
+        await Cpr.Say(MessageType.Taken, body);
+    }
+
+    public void Dispose()
+    {
+        Cpr?.Dispose();
+        Main?.Dispose();
+        _baton?.Dispose();
+        _cprListener.Dispose();
+        _mainListener.Dispose();
+        foreach (string path in _paths)
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static Socket Listen(string path)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(path));
+        socket.Listen(4);
+        return socket;
+    }
+
+    private async Task<byte[]> Fill(int count)
+    {
+        byte[] bytes = new byte[count];
+        int at = 0;
+        while (at < count)
+        {
+            int got = await Main.ReceiveAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Patience);
+            Assert.That(got, Is.GreaterThan(0), "the main channel ended early");
+            at += got;
+        }
+
+        return bytes;
+    }
+}

@@ -1,0 +1,129 @@
+// An old process in a test's hands. Its guest is a real machine's, so that what it sends is right until a test spoils it.
+
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Vmm.Core.Machines;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
+using Vmm.Migration.Plans;
+using Vmm.Migration.Streams;
+using Vmm.Tests.Unit.Machines;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>Plays the old process.</summary>
+internal sealed class PeerAsOld : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly HandoverFixture _fixture;
+    private readonly MachineHost _source;
+
+    internal PeerAsOld(HandoverFixture fixture, MachineHost source)
+    {
+        _fixture = fixture;
+        _source = source;
+        Cpr = Peer.To(fixture.CprPath);
+        Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10));
+        Carried = [.. source.Do(() => source.Machine.Carried.ToList()), new CarriedDescriptor("baton", Baton.File)];
+    }
+
+    internal Peer Cpr { get; }
+
+    internal Baton Baton { get; } = Baton.Create();
+
+    internal Plan Plan { get; set; }
+
+    internal List<CarriedDescriptor> Carried { get; }
+
+    internal Socket? Main { get; private set; }
+
+    /// <summary>The state on the main channel: head, stream, end record.</summary>
+    internal byte[] Frames(byte[]? state = null)
+    {
+        state ??= State();
+        byte[] frames = new byte[state.Length + (2 * StateFrame.Size)];
+        StateFrame.WriteHead(frames, Baton.Attempt, state.Length);
+        state.CopyTo(frames, StateFrame.Size);
+        StateFrame.WriteEnd(frames.AsSpan(StateFrame.Size + state.Length), Baton.Attempt, state);
+        return frames;
+    }
+
+    /// <summary>The guest's state.</summary>
+    internal byte[] State() => _source.Do(() =>
+    {
+        var writer = new StateWriter();
+        var board = _source.Machine.Board!;
+        VmStateWriter.Write(writer, _source.Machine.Configuration.MachineType, RamTable.Of(board), board.Sections);
+        new PauseInstants(1, 2, 3, 4).Write(writer);
+        return writer.Written.ToArray();
+    });
+
+    internal async Task Meet()
+    {
+        await Cpr.Greet();
+        await Cpr.Hear(MessageType.Hello);
+    }
+
+    internal Task SayDescriptors() => SayDescriptors(Carried);
+
+    internal Task SayDescriptors(IReadOnlyList<CarriedDescriptor> carried)
+    {
+        var body = new StateWriter();
+        PlanCodec.WriteList(body, carried, c => body.WriteText(c.Name));
+        return Cpr.Say(MessageType.Descriptors, body, [.. carried.Select(c => (SafeHandle)c.Handle)]);
+    }
+
+    internal Task SayPlan()
+    {
+        var body = new StateWriter();
+        PlanCodec.Write(body, Plan);
+        return Cpr.Say(MessageType.Plan, body);
+    }
+
+    /// <summary>Greets, sends descriptors and plan, and hears that the new process listens.</summary>
+    internal async Task Prepare()
+    {
+        await Meet();
+        await SayDescriptors();
+        await SayPlan();
+        await Cpr.Hear(MessageType.Ready);
+        await Cpr.Hear(MessageType.Listening);
+    }
+
+    /// <summary>Also opens the main channel.</summary>
+    internal async Task ConnectMain()
+    {
+        await Prepare();
+        Main = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await Main.ConnectAsync(new UnixDomainSocketEndPoint(_fixture.MainPath));
+    }
+
+    /// <summary>Stops the guest at its source, as an old process does before it sends.</summary>
+    internal Task StopGuest() => _source.DoAsync(() => _source.Machine.Board!.Vm.StopCpusAsync(captureState: true));
+
+    /// <summary>Sends bytes on the main channel. The new process may close while it reads: that is its right.</summary>
+    internal async Task SayMain(byte[] bytes)
+    {
+        try
+        {
+            int at = 0;
+            while (at < bytes.Length)
+            {
+                at += await Main!.SendAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Patience);
+            }
+        }
+        catch (SocketException)
+        {
+            // Its judgement is heard on the cpr channel, or seen in its status.
+        }
+    }
+
+    public void Dispose()
+    {
+        Main?.Dispose();
+        Cpr.Dispose();
+        Baton.Dispose();
+    }
+}

@@ -1,0 +1,116 @@
+using Vmm.Core.Configuration;
+using Vmm.Core.Memory;
+using Vmm.Core.State;
+using Vmm.Migration.Plans;
+
+namespace Vmm.Tests.Unit.Migration;
+
+[Parallelizable(ParallelScope.All)]
+public sealed class PlanCodecTests
+{
+    private static readonly Plan Sample = new()
+    {
+        Attempt = 0x1234,
+        PrefaultBudget = 50,
+        Facts = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
+        Layouts = [new("state of serial 0", "layout", "version 1, 00112233")],
+        Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
+        Promises = new byte[] { 9, 8, 7 },
+        Placement = [new(new byte[] { 3, 0 }, 1, 50)],
+    };
+
+    [Test]
+    public void A_plan_reads_back_as_written()
+    {
+        var plan = Read(Write(Sample));
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.Attempt, Is.EqualTo(Sample.Attempt));
+            Assert.That(plan.PrefaultBudget, Is.EqualTo(Sample.PrefaultBudget));
+            Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
+            Assert.That(plan.Layouts, Is.EqualTo(Sample.Layouts));
+            Assert.That(plan.Ram, Is.EqualTo(Sample.Ram));
+            Assert.That(plan.Promises.ToArray(), Is.EqualTo(Sample.Promises.ToArray()));
+            Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
+            Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
+        });
+    }
+
+    [Test]
+    public void Every_truncation_is_refused()
+    {
+        byte[] bytes = Write(Sample);
+        for (int length = 0; length < bytes.Length; length++)
+        {
+            Assert.That(() => Read(bytes[..length]), Throws.TypeOf<StateException>(), $"{length} bytes");
+        }
+    }
+
+    [Test]
+    public void Every_damaged_byte_is_read_or_refused_and_nothing_else()
+    {
+        byte[] bytes = Write(Sample);
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            foreach (byte value in (byte[])[0, 1, 0x7f, 0x80, 0xff, (byte)~bytes[i]])
+            {
+                byte[] damaged = [.. bytes];
+                damaged[i] = value;
+                try
+                {
+                    Read(damaged);
+                }
+                catch (StateException)
+                {
+                    // Refused.
+                }
+            }
+        }
+    }
+
+    [Test]
+    public void Random_bytes_are_read_or_refused_and_nothing_else()
+    {
+        var random = new Random(20261123);
+        byte[] bytes = new byte[200];
+        for (int i = 0; i < 5000; i++)
+        {
+            random.NextBytes(bytes);
+            bytes.AsSpan(12, 3).Clear();
+            try
+            {
+                Read(bytes);
+            }
+            catch (StateException)
+            {
+                // Refused.
+            }
+        }
+    }
+
+    [Test]
+    public void A_list_longer_than_any_is_refused_before_memory_is_spent_on_it()
+    {
+        var writer = new StateWriter();
+        writer.WriteUInt64(1);
+        writer.WriteUInt32(0);
+        writer.WriteUInt32(uint.MaxValue);
+        Assert.That(
+            () => Read(writer.Written.ToArray()),
+            Throws.TypeOf<StateException>().With.Message.EqualTo("a list of 4294967295 was announced, at most 4096 is taken"));
+    }
+
+    [Test]
+    public void Bytes_after_the_plan_are_refused() => Assert.That(
+        () => Read([.. Write(Sample), 0]),
+        Throws.TypeOf<StateException>().With.Message.EqualTo("1 bytes follow the plan"));
+
+    private static byte[] Write(Plan plan)
+    {
+        var writer = new StateWriter();
+        PlanCodec.Write(writer, plan);
+        return writer.Written.ToArray();
+    }
+
+    private static Plan Read(byte[] bytes) => PlanCodec.Read(new StateReader(bytes));
+}

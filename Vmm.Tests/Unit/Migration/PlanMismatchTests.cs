@@ -1,0 +1,119 @@
+using Vmm.Core.Configuration;
+using Vmm.Core.Machines;
+using Vmm.Tests.Unit.Machines;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>A new process that is not the same machine: it says every reason, the guest is never paused, and a matching one works.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class PlanMismatchTests : IDisposable
+{
+    private static readonly string Itself = $"process {Environment.ProcessId}";
+
+    private readonly HandoverFixture _fixture = new();
+
+    public void Dispose() => _fixture.Dispose();
+
+    [Test]
+    public Task Another_RAM_size() => IsRefused(
+        _fixture.Configuration with { RamSize = 8 << 20 },
+        "memory: size is '4194304' in the old process and '8388608' in the new one");
+
+    [Test]
+    public Task Another_number_of_vCPUs() => IsRefused(
+        _fixture.Configuration with { Topology = new CpuTopology(2, 2, 1, 1) },
+        "cpu: count is '1' in the old process and '2' in the new one",
+        "cpu: sockets is '1' in the old process and '2' in the new one");
+
+    [Test]
+    public Task A_missing_serial_port() => IsRefused(
+        _fixture.Configuration with { Serials = [] },
+        "device serial0: iobase is '0x3f8' in the old process and absent in the new one",
+        "device serial0: irq is '4' in the old process and absent in the new one");
+
+    [Test]
+    public Task A_serial_port_too_many() => IsRefused(
+        _fixture.Configuration with
+        {
+            Chardevs = [.. _fixture.Configuration.Chardevs, new NullChardevConfiguration("serial1")],
+            Serials = [.. _fixture.Configuration.Serials, new SerialConfiguration(1, "serial1", null)],
+        },
+        "device serial1: iobase is absent in the old process and '0x2f8' in the new one");
+
+    [Test]
+    public Task RAM_that_would_not_be_shared() => IsRefused(
+        _fixture.Configuration with { AuxRamShare = false },
+        "memory: share is 'on' in the old process and 'off' in the new one");
+
+    [Test]
+    public Task Several_things_at_once() => IsRefused(
+        _fixture.Configuration with { RamSize = 8 << 20, Acpi = false, DebugConsole = null },
+        "machine: acpi is 'on' in the old process and 'off' in the new one",
+        "memory: size is '4194304'",
+        "device isa-debugcon: iobase is '0xe9' in the old process and absent in the new one");
+
+    [Test]
+    public async Task Another_layout()
+    {
+        var old = _fixture.Old();
+        var next = _fixture.New();
+        next.Hypervisor.DeviceLayout = FakeKernelDevice.Changed;
+
+        await AssertRefused(old, next, "state of fake-irqchip 0: layout is 'version 1, ");
+        Assert.That(next.Hypervisor.Count("dispose"), Is.EqualTo(1), "what was built is gone");
+        await AMatchingOneWorks(old);
+    }
+
+    [Test]
+    public async Task A_deferred_process_that_refused_can_serve_the_guest_that_it_was_made_for()
+    {
+        var wrong = _fixture.Old();
+        var right = _fixture.Old(_fixture.Configuration with { RamSize = 8 << 20 });
+        await wrong.DoAsync(wrong.Machine.StopAsync);
+        var next = _fixture.Deferred(_fixture.Configuration with { RamSize = 8 << 20 });
+        next.Do(() => next.Migrator.StartIncoming(new Vmm.Migration.Channels.UnixAddress(_fixture.MainPath)));
+        Assert.That(await _fixture.MigrateAsync(wrong), Is.EqualTo("failed"));
+        await next.Events.Of("failed");
+
+        await _fixture.HandOverAsync(right, next);
+
+        Assert.That(next.State, Is.EqualTo(RunState.Running));
+        Assert.That(next.Report.Error, Is.Null);
+    }
+
+    private async Task IsRefused(MachineConfiguration other, params string[] reasons)
+    {
+        var old = _fixture.Old();
+        await AssertRefused(old, _fixture.New(other), reasons);
+        await AMatchingOneWorks(old);
+    }
+
+    private async Task AssertRefused(MachineHost old, MachineHost next, params string[] reasons)
+    {
+        Assert.That(await _fixture.MigrateAsync(old), Is.EqualTo("failed"));
+        await next.Events.Of("INCOMING FAILED");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(old.Report.Error, Does.StartWith($"{Itself} refused the guest: "));
+            foreach (string reason in reasons)
+            {
+                Assert.That(old.Report.Error, Does.Contain(reason));
+                Assert.That(next.Report.Error, Does.Contain(reason));
+            }
+
+            Assert.That(old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+            Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
+            Assert.That(next.Hypervisor.Calls, Has.None.EqualTo("start"));
+        });
+        _fixture.AssertRunsIn(old);
+    }
+
+    private async Task AMatchingOneWorks(MachineHost old)
+    {
+        var matching = _fixture.New();
+        await _fixture.HandOverAsync(old, matching);
+        _fixture.AssertRunsIn(matching);
+    }
+}

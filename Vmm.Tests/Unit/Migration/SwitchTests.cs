@@ -1,0 +1,181 @@
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Tests.Unit.Machines;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>Trouble inside the pause, with two real sides.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class SwitchTests : IDisposable
+{
+    private readonly HandoverFixture _fixture = new();
+    private readonly MachineHost _old;
+
+    public SwitchTests() => _old = _fixture.Old();
+
+    public void Dispose() => _fixture.Dispose();
+
+    [Test]
+    public async Task A_new_process_that_is_too_slow_loses_the_race_and_drops_everything()
+    {
+        _old.Set(p => p with { CprLoadTimeout = 150 });
+        var slow = _fixture.New();
+        var held = new TaskCompletionSource();
+        slow.Hypervisor.WhileApplying = () => held.Task;
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+        await _old.Events.Of("RESUME");
+        Assert.That(_old.Report.Error, Does.EndWith("did not take the guest within 150 ms"));
+        held.SetResult();
+
+        await slow.Events.Of("INCOMING FAILED");
+        await slow.Hypervisor.Newest.Disposed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.That(slow.Report.Error, Does.EndWith("kept the guest: it gave this attempt up before it was taken"));
+        Assert.That(slow.Hypervisor.Count("start"), Is.Zero);
+        _fixture.AssertRunsIn(_old);
+
+        _old.Set(p => p with { CprLoadTimeout = 5000 });
+        var next = _fixture.New();
+        await _fixture.HandOverAsync(_old, next);
+        _fixture.AssertRunsIn(next);
+    }
+
+    [Test]
+    public async Task A_process_that_wakes_after_a_retry_to_another_does_nothing()
+    {
+        _old.Set(p => p with { CprLoadTimeout = 150 });
+        var slow = _fixture.New();
+        var held = new TaskCompletionSource();
+        slow.Hypervisor.WhileApplying = () => held.Task;
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+        await _old.Events.Of("RESUME");
+
+        _old.Set(p => p with { CprLoadTimeout = 5000 });
+        var next = _fixture.Host();
+        string cpr = _fixture.Files.Path("cpr2");
+        string main = _fixture.Files.Path("main2");
+        next.AwaitGuest(cpr, main);
+        await _fixture.HandOverAsync(_old, next, Vmm.Migration.MigrationTarget.FromChannels(
+            [(false, new Vmm.Migration.Channels.UnixAddress(main)), (true, new Vmm.Migration.Channels.UnixAddress(cpr))]));
+        held.SetResult();
+
+        await slow.Events.Of("INCOMING FAILED");
+        _fixture.AssertRunsIn(next);
+    }
+
+    [Test]
+    public async Task State_that_cannot_be_saved_costs_a_pause()
+    {
+        var first = _fixture.New();
+        _old.Hypervisor.RefuseSave = "the host lost a register";
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+        await _old.Events.Of("RESUME");
+
+        Assert.That(_old.Report.Error, Is.EqualTo("the host lost a register"));
+        Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "STOP", "failed", "RESUME" }));
+        _old.Hypervisor.RefuseSave = null;
+        await RetryWorks(first);
+    }
+
+    [Test]
+    public async Task vCPUs_that_cannot_be_stopped_go_on()
+    {
+        var first = _fixture.New();
+        _old.Hypervisor.RefuseStop = "vCPU 0 does not answer";
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+
+        Assert.That(_old.Report.Error, Is.EqualTo("vCPU 0 does not answer"));
+        Assert.That(_old.State, Is.EqualTo(RunState.Running));
+        Assert.That(_old.Ask(m => m.Board!.Chardevs.All(c => c.IsRunning)), Is.True);
+        _old.Hypervisor.RefuseStop = null;
+        await RetryWorks(first);
+    }
+
+    [Test]
+    public async Task A_guest_that_resets_itself_just_then_is_reset_here_and_can_go_later()
+    {
+        var first = _fixture.New();
+        bool asked = false;
+        _old.Hypervisor.WhileStopping = () =>
+        {
+            if (!asked)
+            {
+                asked = true;
+                _old.Machine.RequestReset();
+            }
+
+            return Task.CompletedTask;
+        };
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+
+        Assert.That(_old.Report.Error, Is.EqualTo("the guest asked for a reset or for power-off just now; try again"));
+        await _old.Events.Of("RESET GuestReset");
+        await RetryWorks(first);
+    }
+
+    [Test]
+    public async Task What_the_process_carries_crosses_and_is_released()
+    {
+        var mine = new Carrier(Posix.CreateMemfd("log", 321));
+        _old.Do(() => _old.Machine.Carry(mine));
+        var next = _fixture.Host();
+        var theirs = new Carrier(null);
+        next.Do(() => next.Machine.Carry(theirs));
+        next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
+
+        await _fixture.HandOverAsync(_old, next);
+
+        Assert.That(mine.IsReleased, Is.True);
+        Assert.That(RandomAccess.GetLength(theirs.Handle!), Is.EqualTo(321));
+        theirs.Handle!.Dispose();
+    }
+
+    [Test]
+    public async Task A_carrier_that_cannot_adopt_does_not_undo_a_handover()
+    {
+        using var file = Posix.CreateMemfd("log", 321);
+        _old.Do(() => _old.Machine.Carry(new Carrier(file)));
+        var next = _fixture.Host();
+        next.Do(() => next.Machine.Carry(new Carrier(null) { Refusal = "the disk is full" }));
+        next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
+
+        await _fixture.HandOverAsync(_old, next);
+
+        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
+        _fixture.AssertRunsIn(next);
+    }
+
+    private async Task RetryWorks(MachineHost first)
+    {
+        await first.Events.Of("INCOMING FAILED");
+        _fixture.AssertRunsIn(_old);
+        var next = _fixture.New();
+        await _fixture.HandOverAsync(_old, next);
+        _fixture.AssertRunsIn(next);
+    }
+
+    private sealed class Carrier(SafeFileHandle? handle) : IDescriptorCarrier
+    {
+        internal string? Refusal { get; init; }
+
+        internal SafeFileHandle? Handle { get; private set; } = handle;
+
+        internal bool IsReleased { get; private set; }
+
+        public IEnumerable<CarriedDescriptor> Carried => Handle is null ? [] : [new CarriedDescriptor("test/log", Handle)];
+
+        public void Adopt(DescriptorBag bag) =>
+            Handle = Refusal is null ? bag.Claim("test/log") : throw new IOException(Refusal);
+
+        public void Release(Func<string, bool> wasTaken)
+        {
+            IsReleased = wasTaken("test/log");
+            Handle?.Dispose();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Vmm.Core.Configuration;
+
+namespace Vmm.CommandLine;
+
+/// <summary>-chardev: BACKEND,id=ID[,…].</summary>
+internal static class ChardevOption
+{
+    /// <summary>Reads a back end.</summary>
+    internal static ChardevConfiguration Read(OptionList options)
+    {
+        var backend = options.Take("backend")
+            ?? throw new CommandLineException("chardev: backend is missing: expected null, stdio, file, pty or socket");
+        var id = options.TakeId() ?? throw new CommandLineException("chardev: no id specified");
+        if (options.TakeSwitch("mux") == true)
+        {
+            throw new CommandLineException("mux=on is not supported: give each front end a chardev of its own");
+        }
+
+        ChardevConfiguration chardev = backend switch
+        {
+            "null" => new NullChardevConfiguration(id),
+            "stdio" => new StdioChardevConfiguration(id) { Signal = options.TakeSwitch("signal") ?? true },
+            "file" => new FileChardevConfiguration(
+                id,
+                options.TakeText("path") ?? throw new CommandLineException("chardev: file: no filename given"),
+                options.TakeSwitch("append") ?? false),
+            "pty" => new PtyChardevConfiguration(id, options.TakeText("path")),
+            "socket" => ReadSocket(id, options),
+            _ => throw new CommandLineException($"'{backend}' is not a valid char driver name: expected null, stdio, file, pty or socket"),
+        };
+        options.Finish();
+        return chardev;
+    }
+
+    /// <summary>Reads what is said of a unix socket: path= or fd=, server=, wait=.</summary>
+    internal static SocketChardevConfiguration ReadSocket(string id, OptionList options)
+    {
+        var (path, descriptor) = (options.TakeText("path"), options.TakeNumber("fd", 0, int.MaxValue));
+        if (options.Take("host") is not null || options.Take("port") is not null)
+        {
+            throw new CommandLineException("chardev: socket: TCP is not supported: expected path= or fd=");
+        }
+
+        if (path is null == descriptor is null)
+        {
+            var mistake = path is null ? "no address given" : "path and fd exclude each other";
+            throw new CommandLineException($"chardev: socket: {mistake}: expected path= or fd=");
+        }
+
+        var server = options.TakeSwitch("server") ?? false;
+        var wait = options.TakeSwitch("wait");
+        if (wait is not null && !server)
+        {
+            throw new CommandLineException("'wait' option is incompatible with socket in client connect mode");
+        }
+
+        return new SocketChardevConfiguration(id) { Path = path, Descriptor = descriptor, Server = server, Wait = server && wait != false };
+    }
+}

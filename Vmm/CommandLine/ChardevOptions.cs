@@ -1,0 +1,72 @@
+using Vmm.Core.Configuration;
+
+namespace Vmm.CommandLine;
+
+/// <summary>Collects all chardevs, those that other options imply included, and sees to it that each has one user at most.</summary>
+internal sealed class ChardevOptions
+{
+    private const string ChardevPrefix = "chardev:";
+    private readonly List<ChardevConfiguration> _chardevs = [];
+
+    /// <summary>All chardevs in the order in which they came.</summary>
+    internal IReadOnlyList<ChardevConfiguration> All => _chardevs;
+
+    /// <summary>Whether stdin and stdout are taken.</summary>
+    internal bool UsesStdio => _chardevs.Exists(c => c is StdioChardevConfiguration);
+
+    /// <summary>Adds a chardev.</summary>
+    internal void Add(ChardevConfiguration chardev)
+    {
+        if (_chardevs.Exists(c => c.Id == chardev.Id))
+        {
+            throw new CommandLineException($"Duplicate ID '{chardev.Id}' for chardev");
+        }
+
+        if (chardev is StdioChardevConfiguration && UsesStdio)
+        {
+            throw new CommandLineException("cannot use stdio by multiple character devices");
+        }
+
+        _chardevs.Add(chardev);
+    }
+
+    /// <summary>Reads a DEV and adds the chardev that it stands for.</summary>
+    /// <param name="label">The id of a chardev that is made.</param>
+    /// <param name="device">DEV.</param>
+    /// <returns>The chardev's id; null for "none".</returns>
+    internal string? Resolve(string label, string device)
+    {
+        if (device == "none")
+        {
+            return null;
+        }
+
+        if (device.StartsWith(ChardevPrefix, StringComparison.Ordinal))
+        {
+            return device[ChardevPrefix.Length..];
+        }
+
+        var chardev = CompatChardev.Read(label, device);
+        Add(chardev);
+        return chardev.Id;
+    }
+
+    /// <summary>Checks that every used chardev is there and none is used twice.</summary>
+    /// <param name="uses">Chardev ids with the words for their users.</param>
+    internal void CheckUses(IEnumerable<(string ChardevId, string User)> uses)
+    {
+        var users = new Dictionary<string, string>();
+        foreach (var (id, user) in uses)
+        {
+            if (!_chardevs.Exists(c => c.Id == id))
+            {
+                throw new CommandLineException($"{user}: chardev '{id}' not found: expected the id of a -chardev");
+            }
+
+            if (!users.TryAdd(id, user))
+            {
+                throw new CommandLineException($"{user}: chardev '{id}' is in use by {users[id]}: expected one of its own");
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// The short way to name a back end: -serial, -debugcon, -monitor and -qmp take a DEV, and the chardev that it stands for
+// comes into being with a label of QEMU's choosing (serial0, debugcon, compat_monitor0), under which query-chardev shows it.
+//
+//   null  stdio  pty[:LINK]  file:PATH  unix:PATH[,server=on|off][,wait=on|off]
+
+using Vmm.Core.Configuration;
+
+namespace Vmm.CommandLine;
+
+/// <summary>Reads the DEV forms that make a chardev.</summary>
+internal static class CompatChardev
+{
+    private const string Expected = "expected none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off] or chardev:ID";
+
+    /// <summary>Makes the chardev that <paramref name="device"/> stands for.</summary>
+    /// <param name="label">The chardev's id.</param>
+    /// <param name="device">DEV, other than none and chardev:ID.</param>
+    internal static ChardevConfiguration Read(string label, string device)
+    {
+        var colon = device.IndexOf(':', StringComparison.Ordinal);
+        var rest = device[(colon + 1)..];
+        return (colon < 0 ? device : device[..(colon + 1)]) switch
+        {
+            "null" => new NullChardevConfiguration(label),
+            "stdio" => new StdioChardevConfiguration(label),
+            "pty" => new PtyChardevConfiguration(label, null),
+            "pty:" when rest.Length > 0 => new PtyChardevConfiguration(label, rest),
+            "file:" when rest.Length > 0 => new FileChardevConfiguration(label, rest, Append: false),
+            "unix:" => ReadUnix(label, rest),
+            "mon:" => throw new CommandLineException(
+                $"multiplexing (mon:) is not supported: give the device and -monitor a back end each, such as '{rest}' and unix:PATH"),
+            "tcp:" or "udp:" or "telnet:" or "websocket:" or "vc:" or "vc" =>
+                throw new CommandLineException($"'{device}' is not supported: {Expected}"),
+            _ => throw new CommandLineException($"'{device}' is no character device: {Expected}"),
+        };
+    }
+
+    private static SocketChardevConfiguration ReadUnix(string label, string rest)
+    {
+        var options = OptionList.ParseAfterValue(rest, "path");
+        var socket = ChardevOption.ReadSocket(label, options);
+        options.Finish();
+        return socket;
+    }
+}

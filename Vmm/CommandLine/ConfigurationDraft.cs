@@ -1,0 +1,160 @@
+// The configuration while the command line is being read. Each option leaves its word here; Build adds what nobody said
+// (the defaults that depend on other options) and checks what no option can check alone: that names lead somewhere, that
+// nothing is used twice, that sizes agree, that there is something to run.
+
+using Vmm.Core.Configuration;
+
+namespace Vmm.CommandLine;
+
+/// <summary>Collects options and builds the configuration.</summary>
+internal sealed class ConfigurationDraft
+{
+    private readonly List<MonitorConfiguration> _monitors = [];
+    private readonly List<MemoryBackendConfiguration> _backends = [];
+    private readonly List<string> _accelerators = [];
+    private OptionList? _smp;
+    private ulong? _ramSize;
+    private int _monitorNumber;
+
+    /// <summary>What is not about the machine's parts.</summary>
+    internal ProgramConfiguration Program { get; set; } = new();
+
+    /// <summary>The machine without the parts that are collected below.</summary>
+    internal MachineConfiguration Machine { get; set; } = new();
+
+    internal ChardevOptions Chardevs { get; } = new();
+
+    internal DeviceOptions Devices { get; } = new();
+
+    internal IncomingOptions Incoming { get; } = new();
+
+    /// <summary>-nodefaults.</summary>
+    internal bool NoDefaults { get; set; }
+
+    /// <summary>-nographic.</summary>
+    internal bool NoGraphic { get; set; }
+
+    /// <summary>Adds -smp; repeated ones add up.</summary>
+    internal void AddSmp(OptionList options) => _smp = _smp?.Append(options) ?? options;
+
+    /// <summary>Sets -m.</summary>
+    internal void SetRamSize(ulong size) => _ramSize = size;
+
+    /// <summary>Adds an -accel.</summary>
+    internal void AddAccelerator(string name) => _accelerators.Add(name);
+
+    /// <summary>Adds an -object.</summary>
+    internal void AddBackend(MemoryBackendConfiguration backend)
+    {
+        if (_backends.Exists(b => b.Id == backend.Id))
+        {
+            throw new CommandLineException($"Duplicate object ID '{backend.Id}'");
+        }
+
+        _backends.Add(backend);
+    }
+
+    /// <summary>Adds a -mon.</summary>
+    internal void AddMonitor(MonitorConfiguration monitor) => _monitors.Add(monitor);
+
+    /// <summary>Adds a -monitor, -qmp or -qmp-pretty; their chardevs are numbered together.</summary>
+    internal void AddMonitor(string device, MonitorMode mode, bool pretty)
+    {
+        if (Chardevs.Resolve($"compat_monitor{_monitorNumber}", device) is { } chardev)
+        {
+            _monitors.Add(new MonitorConfiguration(chardev, mode, pretty));
+            _monitorNumber++;
+        }
+    }
+
+    /// <summary>The configuration.</summary>
+    /// <exception cref="CommandLineException">The options do not go together.</exception>
+    internal ProgramConfiguration Build()
+    {
+        if (_accelerators.Count > 0)
+        {
+            AccelOption.Check(_accelerators);
+        }
+
+        if (!Devices.SpeaksOfSerials && !NoDefaults)
+        {
+            Devices.AddSerial(Chardevs, NoGraphic && !Chardevs.UsesStdio ? "stdio" : "null");
+        }
+
+        var machine = Machine with
+        {
+            Topology = BuildTopology(),
+            RamSize = BuildRamSize(),
+            MemoryBackends = _backends,
+            Chardevs = Chardevs.All,
+            Serials = Devices.PlaceSerials(),
+            DebugConsole = Devices.DebugConsole,
+            DebugExit = Devices.DebugExit,
+        };
+        var program = Program with { Machine = machine, Monitors = _monitors, Incoming = Incoming.Build() };
+        CheckKernel(program);
+        Chardevs.CheckUses(Uses(program));
+        return program;
+    }
+
+    private static void CheckKernel(ProgramConfiguration program)
+    {
+        if (program.Machine.KernelPath is not null)
+        {
+            return;
+        }
+
+        if (program.Machine.KernelCommandLine.Length > 0)
+        {
+            throw new CommandLineException("-append only allowed with -kernel option");
+        }
+
+        if (program.Machine.InitrdPath is not null)
+        {
+            throw new CommandLineException("-initrd only allowed with -kernel option");
+        }
+
+        if (program.Incoming is null)
+        {
+            throw new CommandLineException("-kernel is missing: machine 'microvm' has no firmware to boot from; expected -kernel FILE, or -incoming");
+        }
+    }
+
+    private static IEnumerable<(string ChardevId, string User)> Uses(ProgramConfiguration program)
+    {
+        var serials = program.Machine.Serials.Select(s => (s.ChardevId, $"serial port {s.Index}"));
+        var consoles = program.Machine.DebugConsole is { } console
+            ? [(console.ChardevId, "the debug console")]
+            : Array.Empty<(string, string)>();
+        var monitors = program.Monitors.Select(m => (m.ChardevId, m.Mode == MonitorMode.Control ? "a QMP monitor" : "an HMP monitor"));
+        return [.. serials, .. consoles, .. monitors];
+    }
+
+    private CpuTopology BuildTopology()
+    {
+        try
+        {
+            return _smp is null ? CpuTopology.Single : SmpOption.Read(_smp);
+        }
+        catch (CommandLineException e)
+        {
+            throw new CommandLineException($"-smp: {e.Message}");
+        }
+    }
+
+    private ulong BuildRamSize()
+    {
+        if (Machine.MemoryBackendId is not { } id)
+        {
+            return _ramSize ?? MachineConfiguration.DefaultRamSize;
+        }
+
+        var backend = _backends.Find(b => b.Id == id)
+            ?? throw new CommandLineException($"-machine memory-backend={id}: Memory backend '{id}' not found: expected the id of an -object");
+        return _ramSize is null || _ramSize == backend.Size
+            ? backend.Size
+            : throw new CommandLineException(
+                "-m: Size specified by -m option must match size of explicitly specified 'memory-backend' property: "
+                + $"{_ramSize} is not {backend.Size}");
+    }
+}

@@ -1,0 +1,137 @@
+// QEMU's option lists: key=value,key=value, with these rules.
+//
+//   - A comma inside a value is doubled: path=/a,,b is the path "/a,b".
+//   - A key alone is on: "server" is server=on; "no" and a key alone is off: "nowait" is wait=off.
+//   - The first element may be a value alone when the option has an implied key: "-m 512" is size=512.
+//   - A key given twice keeps its last value.
+//   - Where a value has structure, keys have dots (addr.type=unix), or the whole argument is a JSON object, which is read
+//     as the same dotted keys, so that those who use a list need not know which it was.
+//
+// A reader takes the keys it knows and then calls Finish: what is left is a mistake.
+
+using System.Globalization;
+using Vmm.Core.Configuration;
+
+namespace Vmm.CommandLine;
+
+/// <summary>The keys and values of one option's argument.</summary>
+internal sealed class OptionList
+{
+    private readonly List<Entry> _entries;
+
+    private OptionList(List<Entry> entries) => _entries = entries;
+
+    /// <summary>Reads a list or, where <paramref name="json"/> allows it, a JSON object.</summary>
+    /// <param name="text">The argument.</param>
+    /// <param name="impliedKey">The key of a first element without one; null if the option has none.</param>
+    /// <param name="json">Whether an argument that begins with a brace is JSON.</param>
+    internal static OptionList Parse(string text, string? impliedKey = null, bool json = false) =>
+        json && text.StartsWith('{')
+            ? new(JsonOptions.Flatten(text).ConvertAll(pair => new Entry(pair.Key, pair.Value, Bare: false)))
+            : new(OptionGrammar.Split(text).Select((element, at) => ToEntry(element, at == 0 ? impliedKey : null)).ToList());
+
+    /// <summary>Reads a list whose first element is a value even if there is an equals sign in it, as in unix:PATH,server=on.</summary>
+    internal static OptionList ParseAfterValue(string text, string firstKey) =>
+        new(OptionGrammar.Split(text).Select((element, at) =>
+            at == 0 ? new Entry(firstKey, element, Bare: false) : ToEntry(element, impliedKey: null)).ToList());
+
+    /// <summary>Adds another list's elements after this one's, so that the other's win.</summary>
+    internal OptionList Append(OptionList other) => new([.. _entries, .. other._entries]);
+
+    /// <summary>Takes a key's value; null when the key is not there.</summary>
+    internal string? Take(string key)
+    {
+        var last = _entries.FindLast(e => e.Key == key);
+        _entries.RemoveAll(e => e.Key == key);
+        return last is { Bare: true } ? throw new CommandLineException($"Expected '=' and a value after parameter '{key}'") : last?.Value;
+    }
+
+    /// <summary>Takes a key's value, which must be there.</summary>
+    internal string TakeRequired(string key) =>
+        Take(key) ?? throw new CommandLineException($"Parameter '{key}' is missing");
+
+    /// <summary>Takes a value that must not be empty, such as a path; null when the key is not there.</summary>
+    internal string? TakeText(string key) =>
+        Take(key) is not { } value ? null : value.Length > 0 ? value : throw Expects(key, "a value", value);
+
+    /// <summary>Takes on or off, also as a bare key (on) or a bare key after "no" (off); null when the key is not there.</summary>
+    internal bool? TakeSwitch(string key)
+    {
+        var last = _entries.FindLast(e => e.Key == key || IsNegated(e, key));
+        _entries.RemoveAll(e => e.Key == key || IsNegated(e, key));
+        return last is null ? null : last.Key != key ? false : last.Value switch
+        {
+            "on" or "yes" or "true" or "y" => true,
+            "off" or "no" or "false" or "n" => false,
+            var other => throw Expects(key, "'on' or 'off'", other),
+        };
+    }
+
+    /// <summary>Takes a size; null when the key is not there.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="unit">What a number without a suffix counts, in bytes.</param>
+    internal ulong? TakeSize(string key, ulong unit = ByteSize.Bytes)
+    {
+        if (Take(key) is not { } text)
+        {
+            return null;
+        }
+
+        return ByteSize.TryParse(text, unit, out var size)
+            ? size
+            : throw Expects(key, "a size below 16 EiB, such as 512M or 1G (suffixes k, M, G, T, P, E)", text);
+    }
+
+    /// <summary>Takes a whole number, decimal or with 0x hexadecimal; null when the key is not there.</summary>
+    internal int? TakeNumber(string key, int min, int max)
+    {
+        if (Take(key) is not { } text)
+        {
+            return null;
+        }
+
+        var hex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        var style = hex ? NumberStyles.AllowHexSpecifier : NumberStyles.None;
+        return uint.TryParse(hex ? text[2..] : text, style, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
+            ? (int)value
+            : throw Expects(key, $"a number from {min} to {max}", text);
+    }
+
+    /// <summary>Takes an id, which must be well formed; null when the key is not there.</summary>
+    internal string? TakeId(string key = "id")
+    {
+        if (Take(key) is not { } id)
+        {
+            return null;
+        }
+
+        return id.Length > 0 && char.IsAsciiLetter(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_')
+            ? id
+            : throw Expects(key, "an identifier (a letter, then letters, digits, '-', '.', '_')", id);
+    }
+
+    /// <summary>Says that nothing else may be in the list.</summary>
+    internal void Finish()
+    {
+        if (_entries is [var (key, _, _), ..])
+        {
+            throw new CommandLineException($"Invalid parameter '{key}'");
+        }
+    }
+
+    private static bool IsNegated(Entry entry, string key) => entry.Bare && entry.Key.Length == key.Length + 2
+        && entry.Key.StartsWith("no", StringComparison.Ordinal) && entry.Key.EndsWith(key, StringComparison.Ordinal);
+
+    private static Entry ToEntry(string element, string? impliedKey)
+    {
+        var equals = element.IndexOf('=', StringComparison.Ordinal);
+        return equals >= 0 ? new Entry(element[..equals], element[(equals + 1)..], Bare: false)
+            : impliedKey is not null ? new Entry(impliedKey, element, Bare: false)
+            : new Entry(element, "on", Bare: true);
+    }
+
+    private static CommandLineException Expects(string key, string expected, string found) =>
+        new($"Parameter '{key}' expects {expected}, not '{found}'");
+
+    private sealed record Entry(string Key, string Value, bool Bare);
+}

@@ -1,0 +1,166 @@
+using System.Collections.Frozen;
+using Vmm.Core.Configuration;
+
+namespace Vmm.CommandLine;
+
+/// <summary>Every option that there is, in the order of the help.</summary>
+internal static class OptionTable
+{
+    private static readonly OptionDefinition[] Definitions =
+    [
+        With(
+            "machine",
+            "[type=]microvm[,PROPERTY=VALUE...]",
+            "machine type and properties: memory-backend=ID, anon-alloc=memfd,\n"
+                + "aux-ram-share=on, acpi=on|off, dump-guest-core=on|off",
+            ApplyMachine),
+        With("M", "...", "short for -machine", ApplyMachine),
+        With(
+            "accel",
+            "kvm",
+            "accelerator; kvm is the only one",
+            (d, a) => d.AddAccelerator(AccelOption.Read(OptionList.Parse(a, "accel")))),
+        With(
+            "cpu",
+            "MODEL[,+FEATURE][,-FEATURE]",
+            "CPU model: host, max or qemu64",
+            (d, a) => d.Machine = d.Machine with { Cpu = CpuOption.Read(a) }),
+        With(
+            "smp",
+            "[cpus=]N[,sockets=N][,cores=N][,threads=N][,maxcpus=N]",
+            "number of vCPUs and how they are grouped",
+            (d, a) => d.AddSmp(OptionList.Parse(a, "cpus"))),
+        With(
+            "m",
+            "[size=]SIZE",
+            "guest RAM in MiB, or with a suffix k, M, G, T",
+            (d, a) => d.SetRamSize(MemoryOption.Read(OptionList.Parse(a, "size")))),
+        With(
+            "object",
+            "memory-backend-ram|memfd|file|shm,id=ID,size=SIZE[,share=on|off]\n"
+                + "[,mem-path=PATH][,prealloc=on][,hugetlb=on][,hugetlbsize=SIZE]",
+            "memory backend, also as a JSON object",
+            (d, a) => d.AddBackend(ObjectOption.Read(OptionList.Parse(a, "qom-type", json: true)))),
+
+        With(
+            "kernel",
+            "FILE",
+            "kernel: a bzImage, or an ELF file with a PVH note",
+            (d, a) => d.Machine = d.Machine with { KernelPath = NotEmpty(a) }),
+        With("initrd", "FILE", "initial RAM disk", (d, a) => d.Machine = d.Machine with { InitrdPath = NotEmpty(a) }),
+        With("append", "TEXT", "kernel command line", (d, a) => d.Machine = d.Machine with { KernelCommandLine = a }),
+
+        With("serial", "DEV", "serial port on DEV; up to four", (d, a) => d.Devices.AddSerial(d.Chardevs, a)),
+        With("debugcon", "DEV", "debug console (port 0xe9) on DEV", (d, a) => d.Devices.AddDebugConsole(d.Chardevs, a)),
+        With(
+            "chardev",
+            "null|stdio|pty|file|socket,id=ID[,path=PATH][,fd=N][,server=on|off][,wait=on|off][,append=on]",
+            "character back end",
+            (d, a) => d.Chardevs.Add(ChardevOption.Read(OptionList.Parse(a, "backend")))),
+        With(
+            "device",
+            "isa-serial,chardev=ID[,id=ID][,index=N]\n"
+                + "isa-debugcon,chardev=ID[,iobase=PORT]\n"
+                + "isa-debug-exit[,iobase=PORT][,iosize=N]",
+            "device, also as a JSON object",
+            (d, a) => d.Devices.AddDevice(OptionList.Parse(a, "driver", json: true))),
+
+        With(
+            "mon",
+            "[chardev=]ID[,mode=readline|control][,pretty=on]",
+            "monitor on a chardev: HMP or QMP",
+            (d, a) => d.AddMonitor(MonitorOption.Read(OptionList.Parse(a, "chardev")))),
+        With("monitor", "DEV", "HMP monitor on DEV", (d, a) => d.AddMonitor(a, MonitorMode.Readline, pretty: false)),
+        With("qmp", "DEV", "QMP monitor on DEV", (d, a) => d.AddMonitor(a, MonitorMode.Control, pretty: false)),
+        With("qmp-pretty", "DEV", "QMP monitor on DEV with indented replies", (d, a) => d.AddMonitor(a, MonitorMode.Control, pretty: true)),
+
+        With("name", "[guest=]NAME[,debug-threads=on]", "name of the guest; whether threads have names", ApplyName),
+        With("uuid", "UUID", "UUID of the machine", (d, a) => d.Machine = d.Machine with { Uuid = ReadUuid(a) }),
+        Alone("S", "do not start the vCPUs: wait for cont", d => d.Machine = d.Machine with { StartPaused = true }),
+        Alone("no-reboot", "a reset by the guest ends the program", d => d.Machine = d.Machine with { NoReboot = true }),
+        Alone("no-shutdown", "the program stays when the guest powers off", d => d.Machine = d.Machine with { NoShutdown = true }),
+        Alone("nodefaults", "no serial port unless an option says so", d => d.NoDefaults = true),
+        Alone("no-user-config", "accepted: there are no configuration files", _ => { }),
+        Alone("nographic", "serial port on stdio, if no option speaks of serial ports and stdio is free", d => d.NoGraphic = true),
+        With("display", "none", "accepted: there is no display", (_, a) => RequireNone(a)),
+
+        With(
+            "incoming",
+            "URI|defer|CHANNEL",
+            "take over a guest. URI: unix:PATH, fd:N, tcp:HOST:PORT, file:PATH[,offset=N], exec:COMMAND\n"
+                + "CHANNEL: main or cpr,addr.transport=socket,addr.type=unix,addr.path=PATH\n"
+                + "or addr.type=fd,addr.str=N; also as a JSON object; once for each channel",
+            (d, a) => d.Incoming.AddIncoming(a)),
+        With(
+            "cpr-uri",
+            "unix:PATH",
+            "where the guest's descriptors arrive in a live update; the same as a cpr channel",
+            (d, a) => d.Incoming.AddCprUri(a)),
+        With(
+            "global",
+            "migration.x-events=on",
+            "send migration events from the start",
+            (d, a) => d.Program = d.Program with { MigrationEvents = GlobalOption.ReadMigrationEvents(OptionList.Parse(a)) }),
+
+        With("pidfile", "FILE", "write the process id to FILE", (d, a) => d.Program = d.Program with { PidFile = NotEmpty(a) }),
+        With("D", "FILE", "log to FILE instead of stderr", (d, a) => d.Program = d.Program with { LogFile = NotEmpty(a) }),
+        With(
+            "d",
+            "ITEM[,ITEM...]",
+            $"log in detail: {string.Join(", ", LogItem.Known)}",
+            (d, a) => d.Program = d.Program with { LogItems = LogItem.ReadList(a) }),
+        With("msg", "timestamp=on|off", "begin messages with the time", ApplyMsg),
+
+        new("version", null, "print the version", (_, _) => { }) { Action = ProgramAction.ShowVersion },
+        new("h", null, "print this help", (_, _) => { }) { Action = ProgramAction.ShowHelp },
+        new("help", null, "print this help", (_, _) => { }) { Action = ProgramAction.ShowHelp },
+    ];
+
+    private static readonly FrozenDictionary<string, OptionDefinition> ByName = Definitions.ToFrozenDictionary(d => d.Name, StringComparer.Ordinal);
+
+    /// <summary>All options.</summary>
+    internal static IReadOnlyList<OptionDefinition> All => Definitions;
+
+    /// <summary>The option of a name without dashes; null when there is none.</summary>
+    internal static OptionDefinition? Find(string name) => ByName.GetValueOrDefault(name);
+
+    private static OptionDefinition With(string name, string argument, string help, Action<ConfigurationDraft, string> apply) =>
+        new(name, argument, help, apply);
+
+    private static OptionDefinition Alone(string name, string help, Action<ConfigurationDraft> apply) => new(name, null, help, (d, _) => apply(d));
+
+    private static void ApplyMachine(ConfigurationDraft draft, string argument) =>
+        draft.Machine = MachineOption.Apply(OptionList.Parse(argument, "type"), draft.Machine);
+
+    private static void ApplyName(ConfigurationDraft draft, string argument)
+    {
+        var options = OptionList.Parse(argument, "guest");
+        draft.Machine = draft.Machine with
+        {
+            Name = options.Take("guest") ?? draft.Machine.Name,
+            DebugThreads = options.TakeSwitch("debug-threads") ?? draft.Machine.DebugThreads,
+        };
+        options.Finish();
+    }
+
+    private static void ApplyMsg(ConfigurationDraft draft, string argument)
+    {
+        var options = OptionList.Parse(argument);
+        draft.Program = draft.Program with { TimestampMessages = options.TakeSwitch("timestamp") ?? draft.Program.TimestampMessages };
+        options.Finish();
+    }
+
+    private static Guid ReadUuid(string text) => Guid.TryParseExact(text, "D", out var uuid)
+        ? uuid
+        : throw new CommandLineException("failed to parse UUID string: expected the form 01234567-89ab-cdef-0123-456789abcdef");
+
+    private static void RequireNone(string argument)
+    {
+        if (argument != "none")
+        {
+            throw new CommandLineException("there is no display: expected none");
+        }
+    }
+
+    private static string NotEmpty(string path) => path.Length > 0 ? path : throw new CommandLineException("expected a file name");
+}

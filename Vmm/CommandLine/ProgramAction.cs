@@ -1,0 +1,14 @@
+namespace Vmm.CommandLine;
+
+/// <summary>What the program was asked to do.</summary>
+internal enum ProgramAction
+{
+    /// <summary>Run the machine.</summary>
+    Run,
+
+    /// <summary>Print the version and exit 0.</summary>
+    ShowVersion,
+
+    /// <summary>Print <see cref="CommandLineHelp.Text"/> and exit 0.</summary>
+    ShowHelp,
+}

@@ -1,0 +1,31 @@
+using Vmm.Core.Loop;
+using Vmm.Qmp.Sessions;
+
+namespace Vmm.Hosting;
+
+/// <summary>A source of clients that tells when the first one came.</summary>
+/// <param name="source">Where they come from.</param>
+internal sealed class FirstClientSource(IConnectionSource source) : IConnectionSource
+{
+    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes with the first client.</summary>
+    internal Task FirstClient => _first.Task;
+
+    /// <inheritdoc/>
+    public async Task<Connection?> AcceptAsync(EventLoop io)
+    {
+        var connection = await source.AcceptAsync(io);
+        _first.TrySetResult();
+        return connection;
+    }
+
+    /// <inheritdoc/>
+    public void StopAccepting() => source.StopAccepting();
+
+    /// <inheritdoc/>
+    public void StartAccepting() => source.StartAccepting();
+
+    /// <inheritdoc/>
+    public void Dispose() => source.Dispose();
+}

@@ -1,0 +1,171 @@
+// Where a monitor's clients come from, and what becomes of that place in a live update.
+//
+// A listening socket is shared by old and new for a while: it crosses as a descriptor, the new process accepts on it after
+// the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path that somebody
+// listens on; a path that is free it serves at once, so that its own monitor answers while it waits.
+
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Chardevs;
+using Vmm.Core.Configuration;
+using Vmm.Core.Loop;
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Qmp.Sessions;
+
+namespace Vmm.Hosting;
+
+/// <summary>One monitor's end: a listening socket, a connected one, or standard input and output.</summary>
+internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
+{
+    private readonly ChardevConfiguration _configuration;
+    private readonly MonitorServer _server;
+    private readonly UnixListener? _listener;
+    private readonly ListeningSource? _listening;
+
+    /// <summary>Makes the end; nothing is opened yet.</summary>
+    /// <param name="configuration">The chardev that the monitor names.</param>
+    /// <param name="server">Runs the monitor.</param>
+    /// <param name="loop">The machine loop.</param>
+    /// <exception cref="MachineException">A monitor cannot sit on such a chardev.</exception>
+    internal MonitorEndpoint(ChardevConfiguration configuration, MonitorServer server, EventLoop loop)
+    {
+        _configuration = configuration;
+        _server = server;
+        switch (configuration)
+        {
+            case SocketChardevConfiguration { Server: true } socket:
+                _listener = new UnixListener(loop, socket.Path);
+                _listening = new ListeningSource();
+                Source = new FirstClientSource(_listening);
+                break;
+            case SocketChardevConfiguration socket:
+                Source = new ConnectedSource(Connection.OverSocket(Connect(socket)));
+                break;
+            case StdioChardevConfiguration:
+                Source = new ConnectedSource(Connection.OverPair(
+                    new SafeFileHandle(0, ownsHandle: false), new SafeFileHandle(1, ownsHandle: false)));
+                break;
+            default:
+                throw new MachineException(
+                    $"chardev '{configuration.Id}': a monitor needs a socket or stdio, '{configuration.Backend}' is neither");
+        }
+    }
+
+    /// <summary>What the monitor accepts from.</summary>
+    internal IConnectionSource Source { get; }
+
+    /// <summary>Completes when a client has connected, where the command line asked to wait for one.</summary>
+    internal Task FirstClient => _configuration is SocketChardevConfiguration { Server: true, Wait: true }
+        ? ((FirstClientSource)Source).FirstClient
+        : Task.CompletedTask;
+
+    /// <summary>What query-chardev shows.</summary>
+    internal string FileName => _configuration switch
+    {
+        SocketChardevConfiguration { Server: true } socket => $"disconnected:unix:{_listener!.Path ?? socket.Path},server=on",
+        SocketChardevConfiguration socket => $"unix:{socket.Path}",
+        _ => _configuration.Backend,
+    };
+
+    /// <summary>The chardev's id.</summary>
+    internal string Label => _configuration.Id;
+
+    /// <inheritdoc/>
+    public IEnumerable<CarriedDescriptor> Carried =>
+        _listener?.Handle is { } handle ? [new CarriedDescriptor(DescriptorName, handle)] : [];
+
+    private string DescriptorName => $"monitor/{_configuration.Id}/listener";
+
+    /// <summary>Opens the end.</summary>
+    /// <param name="waiting">Whether this process waits for a guest: then a path that is taken is left alone.</param>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    internal void Open(bool waiting)
+    {
+        if (_listener is null)
+        {
+            return;
+        }
+
+        var socket = (SocketChardevConfiguration)_configuration;
+        if (socket.Descriptor is { } number)
+        {
+            _listener.Adopt(Inherited(number));
+        }
+        else if (waiting && UnixListener.IsTaken(socket.Path!))
+        {
+            return;
+        }
+        else
+        {
+            _listener.Open();
+        }
+
+        Serve();
+    }
+
+    /// <summary>After the switch: the old process's socket, unless this one has its own.</summary>
+    public void Adopt(DescriptorBag bag)
+    {
+        if (_listener is null || _listener.Handle is not null)
+        {
+            return;
+        }
+
+        if (bag.Claim(DescriptorName) is { } handle)
+        {
+            _listener.Adopt(handle);
+            Serve();
+        }
+        else
+        {
+            Open(waiting: true);
+        }
+    }
+
+    /// <summary>New clients are the successor's now, and so is the path; sessions that are open stay.</summary>
+    public void Release(Func<string, bool> wasTaken)
+    {
+        if (_listener?.Handle is not null && wasTaken(DescriptorName))
+        {
+            _ = _server.StopAccepting(_listening!);
+            _listener.Abandon();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _listener?.Dispose();
+
+    /// <summary>The monitor gets a descriptor of its own, so that the listener alone answers for the path.</summary>
+    private void Serve()
+    {
+        var shared = Posix.Duplicate(_listener!.Handle!);
+        _ = _server.Adopt(_listening!, shared);
+    }
+
+    private static SafeFileHandle Connect(SocketChardevConfiguration socket)
+    {
+        if (socket.Descriptor is { } number)
+        {
+            return Inherited(number);
+        }
+
+        var handle = Posix.CreateUnixSocket();
+        try
+        {
+            Posix.Connect(handle, socket.Path!);
+            return handle;
+        }
+        catch (PosixException e)
+        {
+            handle.Dispose();
+            throw new MachineException($"chardev '{socket.Id}': Failed to connect to '{socket.Path}': {e.Reason}", e);
+        }
+    }
+
+    private static SafeFileHandle Inherited(int number)
+    {
+        var handle = new SafeFileHandle(number, ownsHandle: true);
+        Posix.MakePrivate(handle);
+        return handle;
+    }
+}

@@ -1,0 +1,85 @@
+// The process's monitors: where they listen, what they serve, and how events reach them.
+
+using Microsoft.Extensions.Logging;
+using Vmm.CommandLine;
+using Vmm.Core.Configuration;
+using Vmm.Core.Machines;
+using Vmm.Migration;
+using Vmm.Qmp.Commands;
+using Vmm.Qmp.Hmp;
+using Vmm.Qmp.Schema;
+using Vmm.Qmp.Sessions;
+
+namespace Vmm.Hosting;
+
+/// <summary>All monitors of a process. Machine loop only, except where a member says otherwise.</summary>
+internal sealed class Monitors : IDisposable
+{
+    private readonly MonitorServer _server;
+    private readonly Machine _machine;
+    private readonly List<MonitorEndpoint> _endpoints = [];
+    private readonly List<Qmp.Sessions.Monitor> _monitors = [];
+
+    internal Monitors(ProgramConfiguration configuration, Machine machine, Migrator migrator, ILogger log)
+    {
+        _machine = machine;
+        _server = new MonitorServer(log);
+        var events = new EventBroadcaster(machine.Loop, TimeProvider.System);
+        machine.Happened += happened => events.Emit(MachineEvents.ToQapi(happened), happened.At);
+        migrator.StatusChanged += status => events.Emit(new MigrationEvent { Status = status.ToQapi() });
+        migrator.PassBegan += pass => events.Emit(new MigrationPassEvent { Pass = pass });
+
+        HmpExecutor? hmp = null;
+        var handlers = new CommandHandlers
+        {
+            Char = new CharCommands(ListChardevs),
+            Control = new ControlCommands(machine),
+            Introspect = new IntrospectCommands(),
+            Machine = new MachineCommands(machine),
+            Migration = new MigrationCommands(migrator),
+            Misc = new MiscCommands((line, context) => hmp!.ExecuteAsync(line, context)),
+            RunState = new RunStateCommands(machine),
+        };
+        hmp = new HmpExecutor(handlers, migrator.SettledAsync);
+        var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log);
+        foreach (var monitor in configuration.Monitors)
+        {
+            var chardev = configuration.Machine.Chardevs.First(c => c.Id == monitor.ChardevId);
+            var endpoint = new MonitorEndpoint(chardev, _server, machine.Loop);
+            _endpoints.Add(endpoint);
+            machine.Carry(endpoint);
+            _monitors.Add(monitor.Mode == MonitorMode.Control
+                ? new QmpMonitor(chardev.Id, endpoint.Source, qmp, monitor.Pretty)
+                : new HmpMonitor(chardev.Id, endpoint.Source, hmp, machine.Loop, log));
+        }
+
+    }
+
+    /// <summary>Opens every monitor's end and begins to serve; the machine can answer from now on.</summary>
+    /// <param name="waiting">Whether this process waits for a guest.</param>
+    internal void Open(bool waiting)
+    {
+        _endpoints.ForEach(endpoint => endpoint.Open(waiting));
+        _monitors.ForEach(_server.Add);
+    }
+
+    /// <summary>Completes when every monitor that shall be waited for has a client.</summary>
+    internal Task FirstClients() => Task.WhenAll(_endpoints.Select(endpoint => endpoint.FirstClient));
+
+    /// <summary>Sends what clients are owed.</summary>
+    internal Task FlushAsync(TimeSpan timeout) => _server.FlushAsync(timeout);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _server.Dispose();
+        _endpoints.ForEach(endpoint => endpoint.Dispose());
+    }
+
+    private IEnumerable<ChardevInfo> ListChardevs() =>
+    [
+        .. _endpoints.Select(e => new ChardevInfo { Label = e.Label, Filename = e.FileName, FrontendOpen = true }),
+        .. (_machine.Board?.Chardevs ?? []).Select(
+            c => new ChardevInfo { Label = c.Label, Filename = c.FileName, FrontendOpen = c.FrontendOpen }),
+    ];
+}

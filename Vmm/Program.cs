@@ -1,0 +1,24 @@
+using Vmm.CommandLine;
+using Vmm.Hosting;
+using Vmm.Migration.Channels;
+
+try
+{
+    var configuration = CommandLineParser.Parse(args);
+    switch (configuration.Action)
+    {
+        case ProgramAction.ShowHelp:
+            Console.Out.Write(CommandLineHelp.Text);
+            return 0;
+        case ProgramAction.ShowVersion:
+            Console.Out.WriteLine($"vmm version {typeof(VmmHost).Assembly.GetName().Version?.ToString(3)}");
+            return 0;
+        default:
+            return VmmHost.Run(configuration);
+    }
+}
+catch (Exception e) when (e is CommandLineException or ChannelAddressException)
+{
+    Console.Error.WriteLine($"vmm: {e.Message}");
+    return 1;
+}

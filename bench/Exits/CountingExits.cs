@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using Vmm.Core.Hypervisors;
+
+namespace Vmm.Bench.Exits;
+
+/// <summary>Counts port writes and times a run of them; notes what the vCPU's thread has allocated.</summary>
+internal sealed class CountingExits(long warm, long exits) : IExitHandler, IDisposable
+{
+    private long _seen;
+    private long _start;
+    private long _allocatedAtStart;
+    private bool _isLast;
+
+    /// <summary>Set when all have been seen.</summary>
+    internal ManualResetEventSlim Done { get; } = new();
+
+    internal double Nanoseconds { get; private set; }
+
+    internal long Allocated { get; private set; }
+
+    internal string? Failure { get; private set; }
+
+    /// <summary>Takes the next write for the last.</summary>
+    internal void Finish() => Volatile.Write(ref _isLast, true);
+
+    public void Dispose() => Done.Dispose();
+
+    public uint PortRead(ushort port, int size) => uint.MaxValue;
+
+    public void PortWrite(ushort port, int size, uint value)
+    {
+        long seen = ++_seen;
+        if (seen == warm)
+        {
+            _allocatedAtStart = GC.GetAllocatedBytesForCurrentThread();
+            _start = Stopwatch.GetTimestamp();
+        }
+        else if (seen == warm + exits || Volatile.Read(ref _isLast))
+        {
+            Nanoseconds = Stopwatch.GetElapsedTime(_start).TotalNanoseconds;
+            Allocated = GC.GetAllocatedBytesForCurrentThread() - _allocatedAtStart;
+            Done.Set();
+        }
+    }
+
+    public void MmioRead(ulong address, Span<byte> data) => data.Clear();
+
+    public void MmioWrite(ulong address, ReadOnlySpan<byte> data)
+    {
+    }
+
+    public void CpuShutdown(int cpu) => Fail("the guest shut down");
+
+    public void CpuFailed(int cpu, string reason) => Fail(reason);
+
+    private void Fail(string reason)
+    {
+        Failure = reason;
+        Done.Set();
+    }
+}
