@@ -234,8 +234,12 @@ public sealed partial class Board : IExitHandler, IDisposable
     {
     }
 
-    /// <summary>A triple fault resets a PC.</summary>
-    public void CpuShutdown(int cpu) => _machine.RequestReset();
+    /// <summary>A triple fault resets a PC. It is told, for few guests mean it.</summary>
+    public void CpuShutdown(int cpu)
+    {
+        LogTripleFault(_log, cpu);
+        _machine.RequestReset();
+    }
 
     /// <inheritdoc/>
     public void CpuFailed(int cpu, string reason) => _machine.ReportFailure($"vCPU {cpu}: {reason}");
@@ -248,6 +252,9 @@ public sealed partial class Board : IExitHandler, IDisposable
             same => same.Select((device, instance) => new StateSection(instance, device))),
         new StateSection(0, GlobalState),
     ];
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vCPU {Cpu} shut down (a triple fault); the guest is reset")]
+    private static partial void LogTripleFault(ILogger log, int cpu);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "chardev '{Label}' did not cross and cannot be opened: {Reason}")]
     private static partial void LogNotOpened(ILogger log, string label, string reason);
