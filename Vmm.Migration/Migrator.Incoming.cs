@@ -80,11 +80,10 @@ public sealed partial class Migrator
 
     private async Task ServeAsync(SafeFileHandle connection)
     {
-        using var handover = new IncomingHandover(_machine, Parameters, connection)
+        using var handover = new IncomingHandover(_machine, Parameters, connection, () => _mainListener?.AcceptPending())
         {
             TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
             WaitForListening = () => _mainOpen.Task,
-            AcceptPending = () => _mainListener?.AcceptPending(),
         };
         handover.OnOwned = () => TellActive(handover);
         if (await handover.MeetAsync() is not { } plan)

@@ -37,7 +37,6 @@ public sealed partial class SourceRulesTests
     private static readonly Dictionary<string, string> LongFiles = new(StringComparer.Ordinal)
     {
         ["Vmm.Tests/Unit/Migration/OldProcessFailsTests.cs"] = "one table of failures; each case is a few lines",
-        ["Vmm.Migration/Handover/IncomingHandover.cs"] = "one half of the handover, read from top to bottom",
     };
 
     [Test]

@@ -1,0 +1,107 @@
+// The third part of an incoming handover: the main channel, and the state that comes on it. Nobody trusts the sender or
+// the channel: the state counts only when its end record is here and the checksum agrees.
+
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+using Vmm.Migration.Channels;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>Receives the state. Machine loop only.</summary>
+internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
+{
+    private readonly TaskCompletionSource<LoopSocket> _main = new();
+
+    /// <summary>Asked to accept at once whoever has connected to the main channel's socket.</summary>
+    internal required Action AcceptPending { get; init; }
+
+    /// <summary>Whether the old process has opened the main channel.</summary>
+    internal bool IsConnected => _main.Task.IsCompletedSuccessfully;
+
+    /// <summary>Hands over a connection that was accepted on the main channel's socket.</summary>
+    /// <returns>False when it is not wanted; it stays the caller's then.</returns>
+    internal bool TryConnect(SafeFileHandle connection)
+    {
+        if (_main.Task.IsCompleted || !Credentials.Permit(Posix.PeerOf(connection).UserId))
+        {
+            return false;
+        }
+
+        _main.SetResult(new LoopSocket(loop, connection));
+        return true;
+    }
+
+    /// <summary>Waits for the state and verifies it.</summary>
+    /// <exception cref="HandoverException">It is not whole; the guest is the old process's.</exception>
+    internal async Task<ReadOnlyMemory<byte>> ReceiveAsync(ulong attempt)
+    {
+        var main = await ConnectedAsync();
+        Boundary.Passed(HandoverStep.NewMainAccepted);
+        var frame = new byte[StateFrame.Size];
+        await FillAsync(main, frame);
+        var state = new byte[StateFrame.ReadHead(frame, attempt)];
+        await FillAsync(main, state);
+        await FillAsync(main, frame);
+        StateFrame.VerifyEnd(frame, attempt, state);
+        Boundary.Passed(HandoverStep.NewStateVerified);
+        return state;
+    }
+
+    /// <summary>Closes the main channel.</summary>
+    public void Dispose()
+    {
+        if (IsConnected)
+        {
+            _main.Task.Result.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Waits for the main channel. An old process that died may have sent everything before: whoever connected is looked at first, because
+    /// a whole state is taken whatever became of its sender.
+    /// </summary>
+    private async Task<LoopSocket> ConnectedAsync()
+    {
+        try
+        {
+            return await peer.OrGoneAsync(_main.Task);
+        }
+        catch (HandoverException)
+        {
+            AcceptPending();
+            if (!IsConnected)
+            {
+                throw;
+            }
+
+            return await _main.Task;
+        }
+    }
+
+    private async Task FillAsync(LoopSocket main, Memory<byte> buffer)
+    {
+        var unwanted = new List<SafeFileHandle>();
+        try
+        {
+            while (!buffer.IsEmpty)
+            {
+                int got = await main.ReceiveAsync(buffer, unwanted, Deadline.Never);
+                if (got == 0)
+                {
+                    throw new PeerGoneException($"{peer.Name} closed the main channel before the state was complete");
+                }
+
+                buffer = buffer[got..];
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            throw new HandoverException($"the main channel to {peer.Name} broke: {e.Message}", e);
+        }
+        finally
+        {
+            unwanted.ForEach(d => d.Dispose());
+        }
+    }
+}

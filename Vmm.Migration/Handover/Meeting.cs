@@ -1,0 +1,77 @@
+// The first part of an incoming handover: who is calling, and with what plan. Anybody may connect, so nothing but memory
+// is spent here, each wait has its time-out, and a client that fails is turned away without harm to the update.
+
+using Vmm.Core.Machines;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Plans;
+using Vmm.Migration.Settings;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>Greets a client and receives its plan, with the descriptors that belong to it. Machine loop only.</summary>
+internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, DescriptorBag bag)
+{
+    /// <summary>Meets the client; its descriptors are in the bag then.</summary>
+    /// <exception cref="HandoverException">It may not take part, was too late, or sent something else.</exception>
+    /// <exception cref="Vmm.Core.State.StateException">It sent a plan that is none.</exception>
+    internal async Task<Plan> RunAsync()
+    {
+        peer.CheckCredentials();
+        var greeted = peer.Soon("did not greet");
+        Greeting.Settle(await peer.ReceiveAsync(greeted), peer.Name);
+        await peer.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
+        var plan = await ReceivePlanAsync(Deadline.In(parameters.CprPlanTimeout, peer.Name, "did not send its plan"));
+        Boundary.Passed(HandoverStep.NewPlanReceived);
+        return plan;
+    }
+
+    private async Task<Plan> ReceivePlanAsync(Deadline deadline)
+    {
+        while (true)
+        {
+            deadline.ThrowIfMissed();
+            var message = await peer.ReceiveAsync(deadline);
+            switch (message.Type)
+            {
+                case MessageType.Descriptors:
+                    FileDescriptors(message);
+                    break;
+                case MessageType.Plan:
+                    return PlanCodec.Read(message.Reader());
+                default:
+                    throw new HandoverException($"{peer.Name} sent message {(ushort)message.Type} where its plan was expected");
+            }
+        }
+    }
+
+    /// <summary>Puts the descriptors that came with a message into the bag, under the names that it gives.</summary>
+    private void FileDescriptors(Message message)
+    {
+        var reader = message.Reader();
+        var names = PlanCodec.ReadList(reader, reader.ReadText);
+        var handles = peer.TakeReceived();
+        int filed = 0;
+        try
+        {
+            if (names.Count != handles.Length)
+            {
+                throw new HandoverException($"{peer.Name} named {names.Count} descriptors and sent {handles.Length}");
+            }
+
+            while (filed < handles.Length)
+            {
+                if (!bag.TryAdd(names[filed], handles[filed++]))
+                {
+                    throw new HandoverException($"{peer.Name} sent descriptor '{names[filed - 1]}' twice");
+                }
+            }
+        }
+        finally
+        {
+            foreach (var handle in handles.AsSpan(filed))
+            {
+                handle.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// The old process, as the one that waits speaks with it on the cpr channel. It is not trusted: descriptors that it sends
+// are kept here until somebody files them under a name, and are closed with the channel otherwise.
+//
+// Once the plan is accepted old has nothing more to say until the guest is gone, or not. So one receive stays pending from
+// then on, and each wait ends when that does: it is how the end of the old process is noticed.
+
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Plans;
+using Vmm.Migration.Settings;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>The other half of an incoming handover. Machine loop only.</summary>
+internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, MigrationParameters parameters) : IDisposable
+{
+    private readonly MessageChannel _channel = new(loop, connection);
+    private readonly List<SafeFileHandle> _received = [];
+    private Task<Message>? _word;
+
+    /// <summary>The peer, for texts.</summary>
+    internal string Name => _channel.PeerName;
+
+    /// <summary>Why it could not be told something; null when it was told everything.</summary>
+    internal string? Unheard { get; private set; }
+
+    /// <exception cref="HandoverException">It is of another user.</exception>
+    internal void CheckCredentials() => Credentials.Check(_channel);
+
+    /// <summary>Time for something that costs it nothing: a greeting, taking an answer.</summary>
+    internal Deadline Soon(string what) => Deadline.In(parameters.CprConnectTimeout, Name, what);
+
+    /// <summary>Receives its next message; descriptors that came along wait to be taken.</summary>
+    internal async Task<Message> ReceiveAsync(Deadline deadline) => await _channel.ReceiveAsync(_received, deadline);
+
+    /// <summary>Takes the descriptors that came and were not taken yet; they belong to the caller.</summary>
+    internal SafeFileHandle[] TakeReceived()
+    {
+        var handles = _received.ToArray();
+        _received.Clear();
+        return handles;
+    }
+
+    /// <summary>Tells it something without which the handover cannot go on.</summary>
+    /// <exception cref="HandoverException">It did not take the message.</exception>
+    internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => _channel.SendAsync(type, body, deadline);
+
+    /// <summary>Tells it how things stand. Whether it hears that changes nothing here: it has the channel's end and the baton to go by.</summary>
+    /// <returns>Whether it was told; if not, <see cref="Unheard"/> says why.</returns>
+    internal async Task<bool> TryTellAsync(MessageType type, StateWriter body, Deadline deadline)
+    {
+        try
+        {
+            await _channel.SendAsync(type, body, deadline);
+            return true;
+        }
+        catch (Exception e) when (e is HandoverException or ObjectDisposedException)
+        {
+            Unheard = e.Message;
+            return false;
+        }
+    }
+
+    /// <summary>Tells it why this process will not, or could not, take the guest.</summary>
+    internal Task TellAsync(MessageType type, IReadOnlyCollection<string> reasons)
+    {
+        var body = new StateWriter(1024);
+        PlanCodec.WriteList(body, reasons, body.WriteText);
+        return TryTellAsync(type, body, Soon("did not take an answer"));
+    }
+
+    /// <summary>Waits for something that only comes while the old process lives; its end is noticed on the cpr channel.</summary>
+    internal async Task<T> OrGoneAsync<T>(Task<T> awaited)
+    {
+        await OrGoneAsync((Task)awaited);
+        return await awaited;
+    }
+
+    /// <inheritdoc cref="OrGoneAsync{T}"/>
+    internal async Task OrGoneAsync(Task awaited)
+    {
+        _word ??= ReceiveAsync(Deadline.Never);
+        if (await Task.WhenAny(awaited, _word) == awaited)
+        {
+            await awaited;
+            return;
+        }
+
+        var message = await _word;
+        throw new HandoverException(message.Type == MessageType.Abandoned
+            ? $"{Name} gave the attempt up"
+            : $"{Name} sent message {(ushort)message.Type} where none was expected");
+    }
+
+    /// <summary>Hangs up, and closes the descriptors that nobody took.</summary>
+    public void Dispose()
+    {
+        _channel.Dispose();
+        _received.ForEach(d => d.Dispose());
+    }
+}
