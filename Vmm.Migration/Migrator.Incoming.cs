@@ -6,6 +6,7 @@ using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Handover;
+using Vmm.Migration.Plans;
 
 namespace Vmm.Migration;
 
@@ -93,6 +94,12 @@ public sealed partial class Migrator
         }
 
         _incoming = handover;
+        if (plan.IsPreflight)
+        {
+            await TryOutAsync(handover, plan);
+            return;
+        }
+
         if (Status == MigrationStatus.Failed && _mainOpen.Task.IsCompleted)
         {
             // An earlier attempt failed; this one is told and reported from its beginning.
@@ -125,6 +132,23 @@ public sealed partial class Migrator
         }
     }
 
+    /// <summary>Answers a preflight. When the answer leaves, this process waits for a guest as before.</summary>
+    private async Task TryOutAsync(IncomingHandover handover, Plan plan)
+    {
+        IReadOnlyList<string> reasons;
+        try
+        {
+            reasons = await handover.RehearseAsync(plan);
+        }
+        finally
+        {
+            _incoming = null;
+        }
+
+        LogTriedOut(_log, handover.PeerName, reasons.Count == 0 ? "it would succeed" : string.Join("; ", reasons));
+        await handover.AnswerAsync(reasons);
+    }
+
     /// <summary>The main channel was in use; told after the hurry.</summary>
     private void TellActive(IncomingHandover handover)
     {
@@ -146,6 +170,9 @@ public sealed partial class Migrator
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: did not take the guest of {Peer}: {Reason}")]
     private static partial void LogNotTaken(ILogger log, string peer, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "live update: a preflight by {Peer}: {Verdict}")]
+    private static partial void LogTriedOut(ILogger log, string peer, string verdict);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: turned {Peer} away: {Reason}")]
     private static partial void LogStray(ILogger log, string peer, string reason);

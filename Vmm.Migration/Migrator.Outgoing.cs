@@ -38,8 +38,7 @@ public sealed partial class Migrator
         Begin();
         try
         {
-            string path = (cpr as UnixAddress)?.Path ?? throw new HandoverException("bad cpr channel address; must be unix");
-            _outgoing = new OutgoingHandover(_machine, Parameters, path, main)
+            _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), main)
             {
                 OnStateSent = TellSwitch,
                 OnStaying = TellFailure,
@@ -56,9 +55,10 @@ public sealed partial class Migrator
         _ = RunAsync(_outgoing);
     }
 
-    /// <summary>Gives the migration under way up; without effect when there is none.</summary>
+    /// <summary>Gives the migration or preflight under way up; without effect when there is none.</summary>
     public void Cancel()
     {
+        _preflight?.Cancel();
         if (_outgoing is not null && Status is MigrationStatus.Setup or MigrationStatus.Active or MigrationStatus.Device)
         {
             Enter(MigrationStatus.Cancelling);
@@ -125,7 +125,7 @@ public sealed partial class Migrator
         }
     }
 
-    /// <summary>The cpr channel: the command's, or the parameter's.</summary>
+    /// <summary>Where the new process listens: as the command says, or the parameter.</summary>
     private ChannelAddress CprAddress(MigrationTarget target)
     {
         if (Parameters.Mode != MigrationMode.CprTransfer)
@@ -148,6 +148,9 @@ public sealed partial class Migrator
         return ChannelAddress.ParseUri(Parameters.CprUri) as UnixAddress
             ?? throw new MigrationException($"bad cpr-uri {Parameters.CprUri}; must be unix:");
     }
+
+    private static string PathOf(ChannelAddress cpr) =>
+        (cpr as UnixAddress)?.Path ?? throw new HandoverException("bad cpr channel address; must be unix");
 
     private void RefuseTarget(MigrationTarget target)
     {

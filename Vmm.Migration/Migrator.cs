@@ -90,6 +90,7 @@ public sealed partial class Migrator : IDisposable
     /// <summary>Ends whatever is under way and closes every channel.</summary>
     public void Dispose()
     {
+        _preflight?.Dispose();
         _outgoing?.Dispose();
         _incoming?.Dispose();
         _cprListener?.Dispose();
@@ -102,6 +103,11 @@ public sealed partial class Migrator : IDisposable
         if (IsUnderWay && _machine.State != RunState.Inmigrate)
         {
             throw new MigrationException("There's a migration process in progress");
+        }
+
+        if (_preflight is not null)
+        {
+            throw new MigrationException("There's a preflight of a migration in progress");
         }
     }
 

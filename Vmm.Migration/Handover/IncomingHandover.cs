@@ -10,6 +10,7 @@
 // means that the old process has the guest, and then this one drops what it built.
 
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Hypervisors;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
@@ -22,12 +23,15 @@ namespace Vmm.Migration.Handover;
 /// <summary>One client's attempt to hand its guest to this process. Machine loop only.</summary>
 internal sealed class IncomingHandover : IDisposable
 {
+    private const string TookNoAnswer = "did not take an answer";
+
     private readonly Machine _machine;
     private readonly MigrationParameters _parameters;
     private readonly OldPeer _peer;
     private readonly IncomingState _state;
     private readonly DescriptorBag _bag = new();
     private IncomingBuild? _build;
+    private ulong _rehearsed;
 
     /// <summary>Begins with a client that was accepted on the cpr channel.</summary>
     /// <param name="machine">The machine that waits.</param>
@@ -84,13 +88,27 @@ internal sealed class IncomingHandover : IDisposable
         }
     }
 
+    /// <summary>Builds the machine, tries it and drops it again.</summary>
+    /// <returns>Why a handover would fail; empty when it would not.</returns>
+    internal async Task<IReadOnlyList<string>> RehearseAsync(Plan plan)
+    {
+        using var build = new IncomingBuild(_machine, plan, _bag);
+        return await TryOutAsync(plan, build);
+    }
+
+    /// <summary>Tells the old process what a rehearsal found.</summary>
+    internal Task AnswerAsync(IReadOnlyList<string> reasons) => reasons.Count > 0
+        ? _peer.TellAsync(MessageType.Refused, reasons)
+        : _peer.TryTellAsync(MessageType.Ready, ReadyBody(), _peer.Soon(TookNoAnswer));
+
     /// <summary>Builds the machine, waits for the state, takes the guest.</summary>
     /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
     internal async Task RunAsync(Plan plan)
     {
         ulong planned = HandoverTimes.Now;
         var board = await BuildAsync(plan);
-        await GetReadyAsync(plan, board, planned);
+        Times.Prepare = HandoverTimes.Between(planned, HandoverTimes.Now);
+        await GetReadyAsync();
         var state = await _state.ReceiveAsync(plan.Attempt);
         ulong received = HandoverTimes.Now;
         var old = PauseInstants.Read(state[^PauseInstants.Size..]);
@@ -129,34 +147,57 @@ internal sealed class IncomingHandover : IDisposable
     private async Task<Board> BuildAsync(Plan plan)
     {
         _build = new IncomingBuild(_machine, plan, _bag);
-        var reasons = _build.Run();
+        var reasons = await TryOutAsync(plan, _build);
         if (reasons.Count > 0)
         {
             await _peer.TellAsync(MessageType.Refused, reasons);
             throw new HandoverException($"the plan of {PeerName} cannot be met: {string.Join("; ", reasons)}");
         }
 
-        Boundary.Passed(HandoverStep.NewBuilt);
         return _build.Board!;
     }
 
-    /// <summary>Touches RAM ahead, says that this process is ready, and later, with -incoming defer, that it listens.</summary>
-    private async Task GetReadyAsync(Plan plan, Board board, ulong planned)
+    /// <summary>Says that this process is ready, and later, with -incoming defer, that it listens.</summary>
+    private async Task GetReadyAsync()
     {
-        ulong begin = HandoverTimes.Now;
-        Times.Prepare = HandoverTimes.Between(planned, begin);
-        var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
-        await Task.Run(() => board.PrefaultRam(budget));
-        Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
-        Times.Prepare += Times.Prefault;
-
-        const string TookNoAnswer = "did not take an answer";
-        var body = new StateWriter(16);
-        body.WriteUInt64(Times.Prefault);
-        await _peer.SendAsync(MessageType.Ready, body, _peer.Soon(TookNoAnswer));
+        await _peer.SendAsync(MessageType.Ready, ReadyBody(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
         await _peer.OrGoneAsync(WaitForListening());
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
+    }
+
+    /// <summary>Builds the machine, touches its RAM and, by a rehearsal, everything else that the pause will need.</summary>
+    /// <returns>Why the guest cannot run here; empty when it can.</returns>
+    private async Task<IReadOnlyList<string>> TryOutAsync(Plan plan, IncomingBuild build)
+    {
+        var reasons = build.Run();
+        if (reasons.Count > 0)
+        {
+            return reasons;
+        }
+
+        Boundary.Passed(HandoverStep.NewBuilt);
+        ulong begin = HandoverTimes.Now;
+        var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
+        await Task.Run(() => build.Board!.PrefaultRam(budget));
+        Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
+        try
+        {
+            _rehearsed = await Rehearsal.RunAsync(_machine, build.Board!);
+            return [];
+        }
+        catch (Exception e) when (e is StateException or HypervisorException)
+        {
+            return [e.Message];
+        }
+    }
+
+    private StateWriter ReadyBody()
+    {
+        var body = new StateWriter(16);
+        body.WriteUInt64(Times.Prefault);
+        body.WriteUInt64(_rehearsed);
+        return body;
     }
 
     private async Task LoadAsync(Board board, StateReader state)

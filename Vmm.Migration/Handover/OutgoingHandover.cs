@@ -22,6 +22,9 @@ namespace Vmm.Migration.Handover;
 /// <summary>One attempt to hand the guest to a new process. Machine loop only.</summary>
 internal sealed class OutgoingHandover : IDisposable
 {
+    /// <summary>What a rehearsal cannot know: how long running vCPUs take to leave the guest, and the state to cross. Microseconds.</summary>
+    private const ulong KickAllowance = 150;
+
     private readonly Machine _machine;
     private readonly MigrationParameters _parameters;
     private readonly Func<EventLoop, LoopSocket> _openMain;
@@ -125,6 +128,26 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldCompleted);
     }
 
+    /// <summary>Does everything that comes before the pause, and ends there. The new process drops what it built and waits on.</summary>
+    /// <exception cref="HandoverException">The handover would fail, and why.</exception>
+    internal async Task<PreflightVerdict> PreflightAsync()
+    {
+        ulong begin = HandoverTimes.Now;
+        try
+        {
+            ulong rehearsed = await MakeReadyAsync(isPreflight: true);
+            return new PreflightVerdict([], HandoverTimes.Between(begin, HandoverTimes.Now), rehearsed + KickAllowance);
+        }
+        catch (Exception e)
+        {
+            throw AsHandoverException(e);
+        }
+        finally
+        {
+            _machine.Board?.WakeBackEnds();
+        }
+    }
+
     /// <summary>Gives the attempt up, as soon as the step under way notices; the guest stays unless it was already taken.</summary>
     internal void Cancel()
     {
@@ -146,6 +169,18 @@ internal sealed class OutgoingHandover : IDisposable
     private async Task PrepareAsync()
     {
         ulong begin = HandoverTimes.Now;
+        await MakeReadyAsync(isPreflight: false);
+
+        // With -incoming defer the operator opens the main channel, in his own time.
+        await ExpectAsync(MessageType.Listening, Deadline.Never);
+        Boundary.Passed(HandoverStep.OldPeerReady);
+        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
+    }
+
+    /// <summary>Greets, tells the plan, and waits until the new process has built the machine.</summary>
+    /// <returns>How long the new process took to save and load the machine that it built, in microseconds.</returns>
+    private async Task<ulong> MakeReadyAsync(bool isPreflight)
+    {
         Credentials.Check(_channel);
         var greeted = Deadline.In(_parameters.CprConnectTimeout, _channel.PeerName, "did not answer the greeting");
         await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
@@ -154,26 +189,22 @@ internal sealed class OutgoingHandover : IDisposable
 
         var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
         var ready = Deadline.In(_parameters.CprReadyTimeout, _channel.PeerName, "was not ready");
-        await TellPlanAsync(board, ready);
+        await TellPlanAsync(board, isPreflight, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
-        var answer = await ExpectAsync(MessageType.Ready, ready);
-        Times.Prefault = answer.Reader().ReadUInt64();
-
-        // With -incoming defer the operator opens the main channel, in his own time.
-        await ExpectAsync(MessageType.Listening, Deadline.Never);
-        Boundary.Passed(HandoverStep.OldPeerReady);
-        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
+        var answer = (await ExpectAsync(MessageType.Ready, ready)).Reader();
+        Times.Prefault = answer.ReadUInt64();
+        return answer.ReadUInt64();
     }
 
     /// <summary>Sends descriptors and plan. A peer that hangs up on them has said why before; that counts, not the broken pipe.</summary>
-    private async Task TellPlanAsync(Board board, Deadline ready)
+    private async Task TellPlanAsync(Board board, bool isPreflight, Deadline ready)
     {
         try
         {
             await SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
             var body = new StateWriter();
-            PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget));
+            PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight));
             await _channel.SendAsync(MessageType.Plan, body, ready);
         }
         catch (HandoverException e) when (e.InnerException is PosixException)
@@ -298,7 +329,7 @@ internal sealed class OutgoingHandover : IDisposable
             var reader = message.Reader();
             var reasons = PlanCodec.ReadList(reader, reader.ReadText);
             string verb = message.Type == MessageType.Refused ? "refused the guest" : "could not load the guest";
-            throw new HandoverException($"{_channel.PeerName} {verb}: {string.Join("; ", reasons)}");
+            throw new PlanRefusedException($"{_channel.PeerName} {verb}: {string.Join("; ", reasons)}", reasons);
         }
 
         throw new HandoverException($"{_channel.PeerName} sent message {(ushort)message.Type} where {expected} was expected");

@@ -6,7 +6,7 @@ namespace Vmm.Migration.Handover;
 /// <summary>Draws up the old process's plan.</summary>
 internal static class OutgoingPlan
 {
-    internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget) => new()
+    internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget, bool isPreflight) => new()
     {
         Attempt = attempt,
         Facts = [.. machine.Facts],
@@ -15,5 +15,6 @@ internal static class OutgoingPlan
         Promises = board.Vm.Promises,
         Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],
         PrefaultBudget = prefaultBudget,
+        IsPreflight = isPreflight,
     };
 }

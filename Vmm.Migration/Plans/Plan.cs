@@ -33,4 +33,7 @@ internal sealed record Plan
 
     /// <summary>How long the new process may spend on touching RAM ahead, in milliseconds.</summary>
     internal required uint PrefaultBudget { get; init; }
+
+    /// <summary>Whether only the answer is wanted: the new process builds the machine, drops it again and goes on waiting.</summary>
+    internal bool IsPreflight { get; init; }
 }

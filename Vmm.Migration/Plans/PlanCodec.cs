@@ -15,11 +15,13 @@ internal static class PlanCodec
     private const int LongestText = 64 * 1024;
     private const int LargestPromises = 8 * 1024 * 1024;
     private const int LargestMask = 1024;
+    private const uint Preflight = 1;
 
     internal static void Write(StateWriter writer, Plan plan)
     {
         writer.WriteUInt64(plan.Attempt);
         writer.WriteUInt32(plan.PrefaultBudget);
+        writer.WriteUInt32(plan.IsPreflight ? Preflight : 0);
         WriteFacts(writer, plan.Facts);
         WriteFacts(writer, plan.Layouts);
         WriteList(writer, plan.Ram, ram =>
@@ -45,6 +47,12 @@ internal static class PlanCodec
     {
         ulong attempt = reader.ReadUInt64();
         uint prefaultBudget = reader.ReadUInt32();
+        uint flags = reader.ReadUInt32();
+        if ((flags & ~Preflight) != 0)
+        {
+            throw new StateException($"the plan has flags 0x{flags:x}, of which 0x{flags & ~Preflight:x} are unknown here");
+        }
+
         var facts = ReadFacts(reader);
         var layouts = ReadFacts(reader);
         var ram = ReadList(reader, () => new PlannedRam(
@@ -63,6 +71,7 @@ internal static class PlanCodec
         {
             Attempt = attempt,
             PrefaultBudget = prefaultBudget,
+            IsPreflight = (flags & Preflight) != 0,
             Facts = facts,
             Layouts = layouts,
             Ram = ram,

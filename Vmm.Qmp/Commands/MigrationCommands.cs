@@ -93,6 +93,26 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     });
 
     /// <inheritdoc/>
+    public async ValueTask<CprPreflight> XCprPreflight(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels)
+    {
+        try
+        {
+            var verdict = await migrator.PreflightAsync(Target(uri, channels));
+            return new CprPreflight
+            {
+                WouldSucceed = verdict.WouldSucceed,
+                Reasons = verdict.Reasons,
+                Prepare = verdict.WouldSucceed ? verdict.Prepare : null,
+                ExpectedPause = verdict.WouldSucceed ? verdict.ExpectedPause : null,
+            };
+        }
+        catch (MigrationException e)
+        {
+            throw QmpException.GenericError(e.Message);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask MigrateIncoming(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels) => Refusals.Told(() =>
     {
         var target = Target(uri, channels);

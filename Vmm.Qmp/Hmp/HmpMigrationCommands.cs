@@ -20,6 +20,10 @@ internal static class HmpMigrationCommands
         {
             Parameters = [HmpParameter.Flag('d'), HmpParameter.Text("uri")],
         },
+        new("x_cpr_preflight", "try a live update to URI out, up to the pause", hmp => Preflight(handlers, hmp))
+        {
+            Parameters = [HmpParameter.Text("uri")],
+        },
         new("migrate_incoming", "continue an incoming migration from an -incoming defer", hmp =>
             handlers.Migration.MigrateIncoming(hmp.Context, hmp["uri"], null)) { Parameters = [HmpParameter.Text("uri")] },
         new("migrate_cancel", "cancel the current VM migration", hmp => handlers.Migration.MigrateCancel(hmp.Context)),
@@ -66,6 +70,22 @@ internal static class HmpMigrationCommands
         if (info.Status == MigrationStatus.Failed)
         {
             hmp.Line($"Error: {info.ErrorDesc}");
+        }
+    }
+
+    private static async ValueTask Preflight(CommandHandlers handlers, HmpInvocation hmp)
+    {
+        var verdict = await handlers.Migration.XCprPreflight(hmp.Context, hmp["uri"], null);
+        if (verdict.WouldSucceed)
+        {
+            hmp.Line($"would succeed: prepared in {verdict.Prepare} us, expected pause {verdict.ExpectedPause} us");
+            return;
+        }
+
+        hmp.Line("would fail:");
+        foreach (string reason in verdict.Reasons)
+        {
+            hmp.Line($"  {reason}");
         }
     }
 

@@ -47,8 +47,12 @@ internal sealed class DeafPeer : IDisposable
     {
         using var deadline = new CancellationTokenSource(Patience.Answer);
         using var all = new MemoryStream();
-        await using var stream = new NetworkStream(connection);
-        await stream.CopyToAsync(all, deadline.Token);
+        byte[] chunk = new byte[4096];
+        while (await connection.ReceiveAsync(chunk, deadline.Token) is > 0 and var got)
+        {
+            all.Write(chunk, 0, got);
+        }
+
         return all.ToArray();
     }
 
@@ -72,7 +76,7 @@ internal sealed class DeafPeer : IDisposable
         {
             await ReadToEndAsync(connection);
         }
-        catch (IOException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset })
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset)
         {
             // That is how a socket closes on which bytes were left unread.
         }

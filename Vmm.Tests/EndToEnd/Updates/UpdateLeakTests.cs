@@ -81,14 +81,7 @@ public sealed class UpdateLeakTests : UpdateTest
         () => !Descriptors(generation).Any(name => name.Contains("baton", StringComparison.Ordinal)),
         () => string.Join('\n', Descriptors(generation)));
 
-    /// <summary>What a process's descriptors are, without numbers that differ between processes.</summary>
-    private static string[] Descriptors(Generation generation) =>
-    [
-        .. Directory.EnumerateFileSystemEntries($"/proc/{generation.Process.Pid}/fd")
-            .Select(link => new FileInfo(link).LinkTarget ?? "closed meanwhile")
-            .Select(name => name.Contains(":[", StringComparison.Ordinal) ? name[..name.IndexOf(":[", StringComparison.Ordinal)] : name)
-            .Order(StringComparer.Ordinal),
-    ];
+    private static string[] Descriptors(Generation generation) => ProcessFiles.Of(generation.Process);
 
     private static int Threads(Generation generation) => Directory.GetDirectories($"/proc/{generation.Process.Pid}/task").Length;
 

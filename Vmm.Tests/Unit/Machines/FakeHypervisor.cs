@@ -21,7 +21,13 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Why the next VM cannot be made.</summary>
     internal string? RefuseCreate { get; set; }
 
-    /// <summary>What a device throws when its state is to take effect.</summary>
+    /// <summary>Why a device does not take its own state back.</summary>
+    internal string? RefuseRehearsal { get; set; }
+
+    /// <summary>Whether what is applied next is what a machine captured of itself, and not a guest's state that arrived.</summary>
+    internal bool IsRehearsing { get; set; }
+
+    /// <summary>What a device throws when a guest's state is to take effect.</summary>
     internal Func<Exception>? RefuseApply { get; set; }
 
     /// <summary>Why a vCPU's state cannot be written.</summary>
@@ -33,7 +39,7 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Called while vCPUs are being stopped, before they are.</summary>
     internal Func<Task>? WhileStopping { get; set; }
 
-    /// <summary>Called while vCPU state is being applied, before it is.</summary>
+    /// <summary>Called while a guest's vCPU state is being applied, before it is.</summary>
     internal Func<Task>? WhileApplying { get; set; }
 
     /// <summary>Completes when the first VM is made.</summary>

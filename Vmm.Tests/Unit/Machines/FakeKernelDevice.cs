@@ -32,7 +32,14 @@ internal sealed class FakeKernelDevice(FakeHypervisor hypervisor, StateLayout<Fa
     public void Apply()
     {
         hypervisor.Note("apply irqchip");
-        if (hypervisor.RefuseApply is { } refusal)
+        if (hypervisor.IsRehearsing)
+        {
+            if (hypervisor.RefuseRehearsal is { } reason)
+            {
+                throw new StateException(reason);
+            }
+        }
+        else if (hypervisor.RefuseApply is { } refusal)
         {
             throw refusal();
         }

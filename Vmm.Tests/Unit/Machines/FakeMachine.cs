@@ -70,12 +70,13 @@ internal sealed class FakeMachine : IVirtualMachine
         }
 
         IsRunning = false;
+        _hypervisor.IsRehearsing = captureState;
         _hypervisor.Ownership.Stops(this);
     }
 
     public async Task ApplyCpuStatesAsync()
     {
-        if (_hypervisor.WhileApplying is { } wait)
+        if (!_hypervisor.IsRehearsing && _hypervisor.WhileApplying is { } wait)
         {
             await wait();
         }
@@ -84,6 +85,8 @@ internal sealed class FakeMachine : IVirtualMachine
         {
             cpu.Apply();
         }
+
+        _hypervisor.IsRehearsing = false;
     }
 
     public void FreezeClock() => IsClockFrozen = true;

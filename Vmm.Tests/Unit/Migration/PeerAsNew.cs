@@ -76,6 +76,7 @@ internal sealed class PeerAsNew : IDisposable
         await HearPlan();
         var body = new StateWriter();
         body.WriteUInt64(1);
+        body.WriteUInt64(1);
         await Cpr.Say(MessageType.Ready, body);
     }
 

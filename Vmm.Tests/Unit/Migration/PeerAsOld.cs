@@ -25,7 +25,7 @@ internal sealed class PeerAsOld : IDisposable
         _fixture = fixture;
         _source = source;
         Cpr = Peer.To(fixture.CprPath);
-        Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10));
+        Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10, isPreflight: false));
         Carried = [.. source.Do(() => source.Machine.Carried.ToList()), new CarriedDescriptor("baton", Baton.File)];
     }
 

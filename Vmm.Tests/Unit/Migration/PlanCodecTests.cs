@@ -94,10 +94,23 @@ public sealed class PlanCodecTests
         var writer = new StateWriter();
         writer.WriteUInt64(1);
         writer.WriteUInt32(0);
+        writer.WriteUInt32(0);
         writer.WriteUInt32(uint.MaxValue);
         Assert.That(
             () => Read(writer.Written.ToArray()),
             Throws.TypeOf<StateException>().With.Message.EqualTo("a list of 4294967295 was announced, at most 4096 is taken"));
+    }
+
+    [Test]
+    public void A_flag_that_nobody_knows_is_refused()
+    {
+        var writer = new StateWriter();
+        writer.WriteUInt64(1);
+        writer.WriteUInt32(0);
+        writer.WriteUInt32(3);
+        Assert.That(
+            () => Read(writer.Written.ToArray()),
+            Throws.TypeOf<StateException>().With.Message.EqualTo("the plan has flags 0x3, of which 0x2 are unknown here"));
     }
 
     [Test]

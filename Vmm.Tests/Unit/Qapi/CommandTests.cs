@@ -15,7 +15,7 @@ public sealed class CommandTests
         {
             "qmp_capabilities", "query-version", "query-commands", "query-qmp-schema", "query-name", "query-uuid", "query-status", "query-kvm",
             "query-target", "query-cpus-fast", "query-memory-size-summary", "query-memdev", "query-machines", "query-chardev", "stop", "cont",
-            "system_reset", "system_powerdown", "quit", "human-monitor-command", "migrate", "migrate-incoming", "migrate_cancel",
+            "system_reset", "system_powerdown", "quit", "human-monitor-command", "migrate", "x-cpr-preflight", "migrate-incoming", "migrate_cancel",
             "migrate-set-parameters", "query-migrate-parameters", "migrate-set-capabilities", "query-migrate-capabilities", "query-migrate", "getfd",
             "closefd",
         }));

@@ -92,6 +92,9 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     public ValueTask Migrate(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels, bool? detach, bool? resume) =>
         Note([uri, .. channels ?? [], detach, resume]);
 
+    public ValueTask<CprPreflight> XCprPreflight(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels) =>
+        new(new CprPreflight { WouldSucceed = false, Reasons = [uri ?? "no uri"] });
+
     public ValueTask MigrateIncoming(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels) => Note(uri);
 
     public ValueTask MigrateCancel(CommandContext context) => Note("cancel");

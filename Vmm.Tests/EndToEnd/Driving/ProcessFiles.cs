@@ -1,0 +1,16 @@
+using Vmm.Lab.Drivers;
+
+namespace Vmm.Tests.EndToEnd.Driving;
+
+/// <summary>What a process has open.</summary>
+internal static class ProcessFiles
+{
+    /// <summary>What a process's descriptors are, in order, without the numbers that differ between processes.</summary>
+    internal static string[] Of(VmmProcess process) =>
+    [
+        .. Directory.EnumerateFileSystemEntries($"/proc/{process.Pid}/fd")
+            .Select(link => new FileInfo(link).LinkTarget ?? "closed meanwhile")
+            .Select(name => name.Contains(":[", StringComparison.Ordinal) ? name[..name.IndexOf(":[", StringComparison.Ordinal)] : name)
+            .Order(StringComparer.Ordinal),
+    ];
+}

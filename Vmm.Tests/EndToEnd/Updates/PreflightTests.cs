@@ -1,0 +1,86 @@
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>x-cpr-preflight, over QMP and HMP: the verdict, and that it changes nothing.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class PreflightTests : UpdateTest
+{
+    private readonly UpdateRoute _route = new("tried");
+
+    [Test]
+    public async Task A_preflight_changes_nothing_and_the_update_works_afterwards()
+    {
+        var old = await BootAsync("counter", "-smp", "2");
+        var ram = Keep(GuestRam.Of(old.Process));
+        var successor = await AwaitGuestAsync(_route);
+        for (int warm = 0; warm < 3; warm++)
+        {
+            await AskAsync(old);
+        }
+
+        string[] before = [.. ProcessFiles.Of(old.Process), "new:", .. ProcessFiles.Of(successor.Process)];
+
+        var verdict = await AskAsync(old);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.True, verdict.GetRawText());
+            Assert.That(verdict.GetProperty("expected-pause").GetInt64(), Is.GreaterThan(0));
+            Assert.That(verdict.GetProperty("reasons").GetArrayLength(), Is.Zero);
+            Assert.That(old.Events, Is.Empty, "no event tells of it");
+        });
+        Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
+        Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
+        string[] after = [.. ProcessFiles.Of(old.Process), "new:", .. ProcessFiles.Of(successor.Process)];
+        Assert.That(after, Is.EqualTo(before));
+        await ram.WaitForProgressAsync();
+        await _route.AskAsync(old.Qmp);
+        await ExpectHandoverAsync(old, successor);
+        await ram.WaitForProgressAsync();
+    }
+
+    [Test]
+    public async Task Another_machine_says_every_reason_and_waits_for_the_one_that_it_was_made_for()
+    {
+        var old = await BootAsync("counter");
+        var wrong = await AwaitGuestAsync(TinyMachine.Silent("counter").With("-smp", "2", "-cpu", "qemu64"), _route.Listening());
+
+        var verdict = await AskAsync(old);
+
+        Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.False);
+        Assert.That(
+            verdict.GetProperty("reasons").EnumerateArray().Select(reason => reason.GetString()),
+            Has.One.EqualTo("cpu: count is '1' in the old process and '2' in the new one").And.One.StartsWith("cpu: model is "));
+        Assert.That(await wrong.StatusAsync(), Is.EqualTo("inmigrate"));
+        Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
+    }
+
+    [Test]
+    public async Task The_human_monitor_tells_the_verdict()
+    {
+        var old = await BootAsync("counter");
+
+        string nobody = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
+        await AwaitGuestAsync(_route);
+        await old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"mode": "cpr-transfer", "cpr-uri": "unix:{{_route.Cpr}}"}""");
+        string somebody = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
+
+        Assert.That(nobody, Is.EqualTo(
+            "would fail:\r\n  migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'\r\n"));
+        Assert.That(somebody, Does.Match(@"^would succeed: prepared in \d+ us, expected pause \d+ us\r\n$"));
+    }
+
+    private static async Task<string> HumanAsync(Generation old, string line) =>
+        (await old.Qmp.ExecuteAsync("human-monitor-command", $$"""{"command-line": "{{line}}"}""")).GetString()!;
+
+    private async Task<System.Text.Json.JsonElement> AskAsync(Generation old)
+    {
+        await old.Qmp.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-transfer"}""");
+        return await old.Qmp.ExecuteAsync(
+            "x-cpr-preflight",
+            $$"""{"channels": [{{UpdateRoute.Channel("main", _route.Main)}}, {{UpdateRoute.Channel("cpr", _route.Cpr)}}]}""");
+    }
+}
