@@ -25,6 +25,7 @@ public sealed class ForeignPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(18)]
     public async Task The_old_process_refuses_a_new_one_of_another_user()
     {
         var old = await BootAsAsync(Alice);
@@ -37,6 +38,7 @@ public sealed class ForeignPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(18)]
     public async Task The_new_process_refuses_an_old_one_of_another_user()
     {
         var old = await BootAsAsync(Alice);

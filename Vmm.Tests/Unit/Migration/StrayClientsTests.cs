@@ -14,6 +14,7 @@ public sealed class StrayClientsTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Test]
+    [Promise(18)]
     public async Task Garbage_does_not_end_the_wait()
     {
         var old = _fixture.Old();
@@ -34,6 +35,7 @@ public sealed class StrayClientsTests : IDisposable
     }
 
     [Test]
+    [Promise(18)]
     public async Task A_silent_client_keeps_nobody_else_waiting()
     {
         var old = _fixture.Old();
@@ -91,6 +93,7 @@ public sealed class StrayClientsTests : IDisposable
     }
 
     [Test]
+    [Promise(18)]
     public async Task Silent_clients_on_the_main_channel_keep_nobody_away_and_are_closed_when_the_guest_is_here()
     {
         var old = _fixture.Old();
