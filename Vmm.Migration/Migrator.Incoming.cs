@@ -15,6 +15,7 @@ public sealed partial class Migrator
     private readonly TaskCompletionSource _mainOpen = new();
     private IncomingListener? _cprListener;
     private IncomingListener? _mainListener;
+    private EarlyConnections? _early;
     private IncomingHandover? _incoming;
     private ChannelAddress? _mainAddress;
     private bool _isIncoming;
@@ -66,6 +67,7 @@ public sealed partial class Migrator
     private void OpenMainListener(ChannelAddress main)
     {
         _mainListener = IncomingListener.Open(_machine.Loop, main, OnMainConnection);
+        _early = new EarlyConnections(_machine.Loop, connection => _incoming?.TryOfferMain(connection) == true);
         _mainAddress = main;
         Begin();
         _mainOpen.TrySetResult();
@@ -73,15 +75,30 @@ public sealed partial class Migrator
 
     private void OnMainConnection(SafeFileHandle connection)
     {
-        if (_incoming?.TryOfferMain(connection) != true)
+        if (_incoming?.TryOfferMain(connection) == true)
+        {
+            return;
+        }
+
+        if (_incoming?.IsMainConnected != true && Credentials.Permit(connection))
+        {
+            _early!.Add(connection);
+        }
+        else
         {
             connection.Dispose();
         }
     }
 
+    private void AcceptPending()
+    {
+        _mainListener?.AcceptPending();
+        _early?.OfferSpeaking();
+    }
+
     private async Task ServeAsync(SafeFileHandle connection)
     {
-        using var handover = new IncomingHandover(_machine, Parameters, connection, () => _mainListener?.AcceptPending())
+        using var handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending)
         {
             TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
             WaitForListening = () => _mainOpen.Task,
@@ -162,6 +179,7 @@ public sealed partial class Migrator
     {
         _cprListener?.Dispose();
         _mainListener?.Dispose();
+        _early?.Dispose();
         _mainAddress = null;
     }
 

@@ -6,6 +6,7 @@
 
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
@@ -18,6 +19,7 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     private OutgoingHandover? _outgoing;
+    private SafeFileHandle? _mainDescriptor;
     private HandoverTimes? _times;
     private ulong _transferred;
     private bool _failureTold;
@@ -33,12 +35,12 @@ public sealed partial class Migrator
         RefuseWhileUnderWay();
         var cpr = CprAddress(target);
         RefuseTarget(target);
-        var main = MainSocket(target.Main, takeDescriptor);
+        _mainDescriptor = MainDescriptor(target.Main, takeDescriptor);
 
         Begin();
         try
         {
-            _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), main)
+            _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), loop => OpenMain(loop, target.Main))
             {
                 OnStateSent = TellSwitch,
                 OnStaying = TellFailure,
@@ -46,6 +48,7 @@ public sealed partial class Migrator
         }
         catch (HandoverException e)
         {
+            _mainDescriptor?.Dispose();
             _error = e.Message;
             Enter(MigrationStatus.Failed);
             throw new MigrationException(e.Message, e);
@@ -86,6 +89,9 @@ public sealed partial class Migrator
             _transferred = handover.Transferred;
             _outgoing = null;
             handover.Dispose();
+
+            // Closed with the handover if that came to use it.
+            _mainDescriptor?.Dispose();
         }
     }
 
@@ -170,21 +176,24 @@ public sealed partial class Migrator
         }
     }
 
-    /// <summary>How the main channel will be opened: a path is connected to when it is time, a descriptor is taken now.</summary>
-    private static Func<EventLoop, LoopSocket> MainSocket(ChannelAddress address, Func<string, SafeHandle?>? takeDescriptor)
+    /// <summary>A main channel that was given as a descriptor is taken now, for the name is good only once; a path has none.</summary>
+    private static SafeFileHandle? MainDescriptor(ChannelAddress address, Func<string, SafeHandle?>? takeDescriptor)
     {
-        if (address is UnixAddress unix)
+        if (address is not DescriptorAddress descriptor)
         {
-            return loop => new LoopSocket(loop, Connecting.ToUnix(unix.Path));
+            return null;
         }
 
-        string name = ((DescriptorAddress)address).NameOrNumber;
-        using var named = takeDescriptor?.Invoke(name)
-            ?? throw new MigrationException($"File descriptor named '{name}' has not been found");
+        using var named = takeDescriptor?.Invoke(descriptor.NameOrNumber)
+            ?? throw new MigrationException($"File descriptor named '{descriptor.NameOrNumber}' has not been found");
         var socket = Posix.Duplicate(named);
         Posix.MakePrivate(socket);
-        return loop => new LoopSocket(loop, socket);
+        return socket;
     }
+
+    /// <summary>Opens the main channel, when it is time: a path is connected to, a descriptor is connected already.</summary>
+    private LoopSocket OpenMain(EventLoop loop, ChannelAddress address) =>
+        new(loop, address is UnixAddress unix ? Connecting.ToUnix(unix.Path) : _mainDescriptor!);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: the guest went to {Peer}: {Times}")]
     private static partial void LogHandedOver(ILogger log, string peer, HandoverTimes times);

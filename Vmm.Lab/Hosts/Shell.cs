@@ -44,7 +44,7 @@ public static class Shell
 
     /// <summary>Makes a new, empty folder on the host.</summary>
     public static async Task<string> MakeFolderAsync(this IHost host, CancellationToken cancellation = default) =>
-        (await host.RunAsync("exec mktemp -d /tmp/vmm.XXXXXX", cancellation)).TrimEnd();
+        (await host.RunAsync("exec mktemp -d \"${TMPDIR:-/tmp}/vmm.XXXXXX\"", cancellation)).TrimEnd();
 
     private static async Task<string> RunAsync(
         this IHost host, string command, ReadOnlyMemory<byte> input, CancellationToken cancellation)

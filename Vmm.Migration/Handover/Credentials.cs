@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;
 using Vmm.Migration.Channels;
 
@@ -8,6 +9,9 @@ internal static class Credentials
 {
     /// <summary>Whether a peer of this effective user may take part.</summary>
     internal static bool Permit(uint user) => user == Posix.EffectiveUserId || user == 0;
+
+    /// <summary>Whether whoever made a connection may take part.</summary>
+    internal static bool Permit(SafeFileHandle connection) => Permit(Posix.PeerOf(connection).UserId);
 
     /// <exception cref="HandoverException">The peer is of another user.</exception>
     internal static void Check(MessageChannel channel)

@@ -37,7 +37,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <param name="machine">The machine that waits.</param>
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
     /// <param name="connection">The client, which now belongs to the handover.</param>
-    /// <param name="acceptPending">Accepts at once whoever has connected to the main channel's socket.</param>
+    /// <param name="acceptPending">Offers at once whoever has connected to the main channel's socket.</param>
     internal IncomingHandover(Machine machine, MigrationParameters parameters, SafeFileHandle connection, Action acceptPending)
     {
         _machine = machine;

@@ -3,7 +3,6 @@
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
-using Vmm.Core.Native;
 using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Handover;
@@ -13,7 +12,7 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
 {
     private readonly TaskCompletionSource<LoopSocket> _main = new();
 
-    /// <summary>Asked to accept at once whoever has connected to the main channel's socket.</summary>
+    /// <summary>Asked to offer at once whoever has connected to the main channel's socket.</summary>
     internal required Action AcceptPending { get; init; }
 
     /// <summary>Whether the old process has opened the main channel.</summary>
@@ -23,7 +22,7 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
     /// <returns>False when it is not wanted; it stays the caller's then.</returns>
     internal bool TryConnect(SafeFileHandle connection)
     {
-        if (_main.Task.IsCompleted || !Credentials.Permit(Posix.PeerOf(connection).UserId))
+        if (_main.Task.IsCompleted || !Credentials.Permit(connection))
         {
             return false;
         }

@@ -183,8 +183,10 @@ internal sealed class OutgoingHandover : IDisposable
     {
         Credentials.Check(_channel);
         var greeted = Deadline.In(_parameters.CprConnectTimeout, _channel.PeerName, "did not answer the greeting");
-        await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
-        Greeting.Settle(await ReceiveAsync(greeted), _channel.PeerName);
+        await SayAsync(greeted, () => _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted));
+        var greeting = await ReceiveAsync(greeted);
+        ThrowIfRefusal(greeting);
+        Greeting.Settle(greeting, _channel.PeerName);
         Boundary.Passed(HandoverStep.OldGreeted);
 
         var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
@@ -197,20 +199,25 @@ internal sealed class OutgoingHandover : IDisposable
         return answer.ReadUInt64();
     }
 
-    /// <summary>Sends descriptors and plan. A peer that hangs up on them has said why before; that counts, not the broken pipe.</summary>
-    private async Task TellPlanAsync(Board board, bool isPreflight, Deadline ready)
+    private Task TellPlanAsync(Board board, bool isPreflight, Deadline ready) => SayAsync(ready, async () =>
+    {
+        await SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
+        var body = new StateWriter();
+        PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight));
+        await _channel.SendAsync(MessageType.Plan, body, ready);
+    });
+
+    /// <summary>Sends something to a peer that may hang up on it. Such a peer has said why before; that counts, not the broken pipe.</summary>
+    private async Task SayAsync(Deadline deadline, Func<ValueTask> send)
     {
         try
         {
-            await SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
-            var body = new StateWriter();
-            PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight));
-            await _channel.SendAsync(MessageType.Plan, body, ready);
+            await send();
         }
         catch (HandoverException e) when (e.InnerException is PosixException)
         {
             // This throws what the peer said, or that it said nothing.
-            await ExpectAsync(MessageType.Ready, ready);
+            await ExpectAsync(MessageType.Ready, deadline);
             throw;
         }
     }
@@ -324,6 +331,12 @@ internal sealed class OutgoingHandover : IDisposable
             return message;
         }
 
+        ThrowIfRefusal(message);
+        throw new HandoverException($"{_channel.PeerName} sent message {(ushort)message.Type} where {expected} was expected");
+    }
+
+    private void ThrowIfRefusal(Message message)
+    {
         if (message.Type is MessageType.Refused or MessageType.Failed)
         {
             var reader = message.Reader();
@@ -331,8 +344,6 @@ internal sealed class OutgoingHandover : IDisposable
             string verb = message.Type == MessageType.Refused ? "refused the guest" : "could not load the guest";
             throw new PlanRefusedException($"{_channel.PeerName} {verb}: {string.Join("; ", reasons)}", reasons);
         }
-
-        throw new HandoverException($"{_channel.PeerName} sent message {(ushort)message.Type} where {expected} was expected");
     }
 
     /// <summary>Receives a message from a peer that has no descriptor to send.</summary>

@@ -36,8 +36,11 @@ public abstract class EndToEndTest
     protected string InFolder(string name) => Path.Combine(Folder, name);
 
     /// <summary>Starts the program.</summary>
-    protected async Task<VmmProcess> StartAsync(ArgumentList arguments) =>
-        Keep(await VmmProcess.StartAsync(Host, ProgramFixture.Program, arguments, Folder));
+    protected Task<VmmProcess> StartAsync(ArgumentList arguments) => StartAsync([ProgramFixture.Program], arguments);
+
+    /// <summary>Starts the program by a command line that ends with it.</summary>
+    protected async Task<VmmProcess> StartAsync(string[] command, ArgumentList arguments) =>
+        Keep(await VmmProcess.StartAsync(Host, command[0], [.. command[1..], .. arguments], Folder));
 
     /// <summary>Runs the program to its end; for command lines that start no guest.</summary>
     protected async Task<CommandResult> RunAsync(params IEnumerable<string> arguments) =>

@@ -9,6 +9,7 @@ public sealed class ClockTests
     public void RequireKvm() => TinyMachine.RequireKvm();
 
     [Test]
+    [Promise(24)]
     public async Task The_clock_is_right_to_a_microsecond_after_ten_hops_and_keeps_its_first_anchor()
     {
         using var memory = new TinyMemory();
@@ -39,6 +40,7 @@ public sealed class ClockTests
     }
 
     [Test]
+    [Promise(24)]
     public async Task A_frozen_clock_goes_on_from_where_it_stood_even_in_the_new_machine()
     {
         using var memory = new TinyMemory();

@@ -96,6 +96,7 @@ public sealed class CpuidTests
     }
 
     [Test]
+    [Promise(25)]
     public void Inherited_promises_are_kept_to_the_byte()
     {
         using var first = new TinyMachine(2, model: new CpuModel("host", [new("cx16", false)]));
@@ -105,6 +106,7 @@ public sealed class CpuidTests
     }
 
     [Test]
+    [Promise(25)]
     public void Promises_that_this_host_cannot_keep_are_refused_by_feature_name()
     {
         using var machine = new TinyMachine();

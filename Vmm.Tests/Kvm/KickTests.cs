@@ -9,6 +9,7 @@ public sealed class KickTests
     public void RequireKvm() => TinyMachine.RequireKvm();
 
     [Test]
+    [Promise(36)]
     public async Task No_stop_is_lost_in_twenty_thousand_at_random_instants()
     {
         using var machine = new TinyMachine { Records = false }.Load(TinyGuests.Telling);
@@ -24,6 +25,7 @@ public sealed class KickTests
     }
 
     [Test]
+    [Promise(36)]
     public async Task Stray_kicks_stop_nothing_and_neither_they_nor_exits_allocate()
     {
         long atStart = -1;

@@ -22,6 +22,7 @@ public sealed class StateTransferTests
     public void Free() => _memory?.Dispose();
 
     [Test]
+    [Promise(21)]
     public async Task A_busy_loop_neither_loses_nor_repeats_an_instruction_in_twenty_hops()
     {
         var machine = new TinyMachine(memory: _memory).Load(TinyGuests.Comparing);
@@ -44,6 +45,7 @@ public sealed class StateTransferTests
     }
 
     [Test]
+    [Promise(21)]
     public async Task A_guest_in_the_middle_of_a_port_read_gets_each_answer_once()
     {
         uint next = 0;
@@ -59,6 +61,7 @@ public sealed class StateTransferTests
     }
 
     [Test]
+    [Promise(21)]
     public async Task A_guest_in_the_middle_of_a_port_write_writes_each_value_once() =>
         await InTheMiddle(TinyGuests.Telling.ToArray(), (machine, stop) => machine.OnPortWrite = (_, _, value) =>
         {
@@ -69,6 +72,7 @@ public sealed class StateTransferTests
         });
 
     [Test]
+    [Promise(21)]
     public async Task A_guest_in_the_middle_of_a_string_write_goes_on_with_the_next_byte()
     {
         var bytes = new List<uint>();
@@ -142,6 +146,7 @@ public sealed class StateTransferTests
     }
 
     [Test]
+    [Promise(22)]
     public async Task An_interrupt_that_pends_is_taken_once_in_the_new_machine()
     {
         using var machine = new TinyMachine(memory: _memory).Load(TinyGuests.Deaf);

@@ -160,6 +160,7 @@ public sealed class VirtualCpuTests
     }
 
     [Test]
+    [Promise(35)]
     public async Task A_device_that_throws_parks_the_vcpu_and_leaves_the_process_alive()
     {
         using var machine = new TinyMachine();

@@ -59,6 +59,7 @@ public sealed class GuestEndTests : EndToEndTest
     }
 
     [Test]
+    [Promise(35)]
     public async Task A_triple_fault_resets_the_machine()
     {
         var (vmm, qmp) = await BootAsync("triple-fault");

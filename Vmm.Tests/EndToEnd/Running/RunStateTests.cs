@@ -9,6 +9,7 @@ namespace Vmm.Tests.EndToEnd.Running;
 public sealed class RunStateTests : EndToEndTest
 {
     [Test]
+    [Promise(34)]
     public async Task Stop_and_cont_tell_their_events_before_they_reply_and_the_guest_obeys()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));

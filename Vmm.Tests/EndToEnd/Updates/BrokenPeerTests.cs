@@ -43,6 +43,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(10)]
     public async Task A_peer_that_says_nothing_is_given_up_in_time()
     {
         await HurryAsync(_old, 200);
@@ -69,6 +70,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(18)]
     public async Task Garbage_from_one_client_of_the_waiting_process_does_not_end_the_wait()
     {
         var successor = await AwaitGuestAsync(_route);
@@ -100,6 +102,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(18)]
     public async Task A_second_client_is_refused_while_the_first_one_is_served()
     {
         var successor = await AwaitGuestAsync(_route, deferred: true);
@@ -117,6 +120,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(8)]
     public async Task A_new_process_that_is_killed_while_it_prepares()
     {
         var successor = await AwaitGuestAsync(_route, deferred: true);
@@ -130,6 +134,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(8)]
     public async Task A_new_process_that_is_killed_while_the_guest_is_stopped()
     {
         var successor = await AwaitGuestAsync(_route);
@@ -164,6 +169,7 @@ public sealed class BrokenPeerTests : UpdateTest
     /// process in a second attempt, and only then wakes the sleeper with all that it was waiting for.
     /// </summary>
     [Test]
+    [Promise(2)]
     public async Task A_new_process_that_slept_until_another_one_has_the_guest_wakes_and_does_nothing()
     {
         await HurryLoadAsync(_old, 500);
@@ -191,12 +197,14 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
+    [Promise(4)]
     public async Task A_state_that_is_cut_short_is_never_taken()
     {
         await ExpectSpoiledStateFailsAsync(state => state[..(state.Length / 2)]);
     }
 
     [Test]
+    [Promise(4)]
     public async Task A_state_with_one_changed_bit_is_never_taken()
     {
         await ExpectSpoiledStateFailsAsync(state =>

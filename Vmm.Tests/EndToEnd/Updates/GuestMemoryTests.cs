@@ -35,6 +35,7 @@ public sealed class GuestMemoryTests : UpdateTest
     }
 
     [Test]
+    [Promise(20)]
     public async Task It_is_while_the_new_process_is_prepared_and_after_a_cancel()
     {
         await AwaitGuestAsync(_route, deferred: true);
@@ -47,6 +48,7 @@ public sealed class GuestMemoryTests : UpdateTest
     }
 
     [Test]
+    [Promise(20)]
     public async Task It_is_after_a_refusal()
     {
         await AwaitGuestAsync(TinyMachine.Silent("smp").With("-smp", "3"), _route.Listening());
@@ -56,6 +58,7 @@ public sealed class GuestMemoryTests : UpdateTest
     }
 
     [Test]
+    [Promise(20)]
     public async Task It_is_after_a_take_back()
     {
         await HurryLoadAsync(_old, 500);
@@ -68,6 +71,7 @@ public sealed class GuestMemoryTests : UpdateTest
     }
 
     [Test]
+    [Promise(20)]
     public async Task It_is_in_the_new_process()
     {
         var successor = await HopAsync(_old);

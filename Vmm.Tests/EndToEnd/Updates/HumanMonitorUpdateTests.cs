@@ -12,6 +12,7 @@ public sealed class HumanMonitorUpdateTests : EndToEndTest
     private static readonly ArgumentList Arguments = TinyMachine.Silent("counter").With("-monitor", "stdio");
 
     [Test]
+    [Promise(31)]
     public async Task The_example_of_the_series_works_as_it_is_typed()
     {
         var old = await StartAsync(Arguments);

@@ -8,6 +8,7 @@ namespace Vmm.Tests.EndToEnd.Updates;
 public sealed class KernelFileTests : UpdateTest
 {
     [Test]
+    [Promise(27)]
     public async Task Kernel_and_initrd_may_be_deleted_after_the_first_boot()
     {
         File.Copy(Host.TinyGuest("hello"), InFolder("kernel.elf"));

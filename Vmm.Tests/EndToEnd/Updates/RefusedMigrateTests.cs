@@ -13,6 +13,7 @@ public sealed class RefusedMigrateTests : UpdateTest
     private static readonly string Cpr = UpdateRoute.Channel("cpr", "cpr.sock");
 
     [Test]
+    [Promise(9)]
     public async Task Ram_that_is_not_shared()
     {
         var old = await BootAsync(new ArgumentList
@@ -29,6 +30,7 @@ public sealed class RefusedMigrateTests : UpdateTest
     }
 
     [Test]
+    [Promise(9)]
     public async Task The_mode_normal()
     {
         var old = await BootAsync("counter");
@@ -39,6 +41,7 @@ public sealed class RefusedMigrateTests : UpdateTest
     }
 
     [Test]
+    [Promise(9)]
     public async Task No_cpr_channel()
     {
         var old = await BootAsync("counter");
@@ -48,6 +51,7 @@ public sealed class RefusedMigrateTests : UpdateTest
     }
 
     [Test]
+    [Promise(9)]
     public async Task Only_a_cpr_channel()
     {
         var old = await BootAsync("counter");
@@ -111,6 +115,7 @@ public sealed class RefusedMigrateTests : UpdateTest
     }
 
     [Test]
+    [Promise(12)]
     public async Task Anything_about_the_mode_while_a_migration_runs()
     {
         var route = new UpdateRoute("busy");
@@ -136,6 +141,7 @@ public sealed class RefusedMigrateTests : UpdateTest
     }
 
     [Test]
+    [Promise(6)]
     public async Task Cont_and_reset_of_a_guest_that_has_gone()
     {
         var old = await BootAsync("counter");

@@ -11,6 +11,7 @@ public sealed class RefusedPlanTests : UpdateTest
     private readonly UpdateRoute _route = new("refused");
 
     [Test]
+    [Promise(7)]
     public async Task A_refused_plan_never_pauses_the_guest_and_a_retry_works()
     {
         var old = await BootAsync("counter", "-serial", "null");
@@ -53,6 +54,7 @@ public sealed class RefusedPlanTests : UpdateTest
     }
 
     [Test]
+    [Promise(14)]
     public async Task With_defer_the_new_process_waits_for_another_attempt()
     {
         var old = await BootAsync("counter", "-serial", "null");

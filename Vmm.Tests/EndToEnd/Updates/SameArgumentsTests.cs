@@ -28,6 +28,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     }
 
     [Test]
+    [Promise(15)]
     public async Task A_waiting_process_leaves_sockets_files_and_the_pid_file_alone()
     {
         var output = new GrowingFile(InFolder("debug.out"));
@@ -43,6 +44,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     }
 
     [Test]
+    [Promise(16)]
     public async Task After_the_switch_the_same_path_reaches_the_new_process_and_open_sessions_stay_with_the_old_one()
     {
         var successor = await UpdateAsync();
@@ -54,6 +56,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     }
 
     [Test]
+    [Promise(16)]
     public async Task The_pid_file_names_the_new_process_and_the_end_of_the_old_one_removes_nothing()
     {
         var successor = await UpdateAsync();
@@ -72,6 +75,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     }
 
     [Test]
+    [Promise(23)]
     public async Task Output_files_are_contiguous_over_three_hops()
     {
         var output = new GrowingFile(InFolder("debug.out"));
@@ -107,6 +111,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     }
 
     [Test]
+    [Promise(15)]
     public async Task A_failed_update_leaves_the_old_process_its_path()
     {
         var successor = await StartSuccessorAsync();

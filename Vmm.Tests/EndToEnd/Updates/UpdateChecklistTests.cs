@@ -17,6 +17,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     private readonly UpdateRoute _route = new("row");
 
     [Test, Description("Row 1, done better: the new process answers while it waits, and its sockets are there before the old one is asked.")]
+    [Promise(17)]
     public async Task The_new_process_answers_while_it_waits()
     {
         await BootAsync("counter");
@@ -63,6 +64,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [Test, Description("Row 4: the order of the old process's events.")]
+    [Promise(32)]
     public async Task The_old_processs_events_come_in_their_order()
     {
         var old = await BootAsync("counter");
@@ -73,6 +75,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [TestCase(false), TestCase(true), Description("Row 5: the order of the new process's events.")]
+    [Promise(32)]
     public async Task The_new_processs_events_come_in_their_order(bool deferred)
     {
         var old = await BootAsync("counter");
@@ -104,6 +107,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [Test, Description("Row 6, second half: after the stop a failure is followed by RESUME.")]
+    [Promise(8)]
     public async Task A_failure_after_the_stop_is_followed_by_resume()
     {
         var old = await BootAsync("counter");
@@ -121,6 +125,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [Test, Description("Row 7: a cancel before the stop.")]
+    [Promise(11)]
     public async Task A_cancel_before_the_stop_tells_cancelling_and_cancelled()
     {
         var old = await BootAsync("counter");
@@ -148,6 +153,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [Test, Description("Row 9: blocked-reasons before anything was tried.")]
+    [Promise(9)]
     public async Task What_blocks_an_update_is_told_before_it_is_tried()
     {
         var old = await BootAsync(NotShared());

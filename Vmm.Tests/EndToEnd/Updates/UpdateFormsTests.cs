@@ -10,6 +10,7 @@ namespace Vmm.Tests.EndToEnd.Updates;
 public sealed class UpdateFormsTests : UpdateTest
 {
     [Test]
+    [Promise(31)]
     public async Task A_guest_hops_twice(
         [Values] UpdateForm listening, [Values] UpdateForm asking, [Values] bool deferred)
     {

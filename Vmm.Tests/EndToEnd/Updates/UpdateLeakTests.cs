@@ -12,6 +12,7 @@ public sealed class UpdateLeakTests : UpdateTest
     private static readonly string[] Guests = ["kvm-vm", "kvm-vcpu", "memfd:ram0", "memory-backend", "serial.out", "counter.elf"];
 
     [Test]
+    [Promise(13)]
     public async Task Twenty_hops_leave_as_many_descriptors_and_threads_as_two_and_no_socket_file()
     {
         var generation = await BootAsync(
@@ -41,6 +42,7 @@ public sealed class UpdateLeakTests : UpdateTest
     }
 
     [Test]
+    [Promise(6)]
     public async Task The_old_process_closes_the_hypervisor_and_the_guests_descriptors()
     {
         var old = await BootAsync("counter", "-serial", "file:serial.out");
@@ -54,6 +56,7 @@ public sealed class UpdateLeakTests : UpdateTest
     }
 
     [Test]
+    [Promise(13)]
     public async Task Failed_attempts_leave_nothing_in_the_old_process()
     {
         var old = await BootAsync("counter");

@@ -16,7 +16,7 @@ public abstract class UpdateTest : EndToEndTest
     internal Task<Generation> BootAsync(ArgumentList arguments)
     {
         _arguments = arguments;
-        return StartGenerationAsync(arguments, []);
+        return StartGenerationAsync([ProgramFixture.Program], arguments, []);
     }
 
     /// <summary>Starts a successor with the same arguments, and waits until it listens.</summary>
@@ -26,7 +26,7 @@ public abstract class UpdateTest : EndToEndTest
     /// <summary>Starts a successor with other arguments, and waits until it listens.</summary>
     internal async Task<Generation> AwaitGuestAsync(ArgumentList arguments, params string[] update)
     {
-        var successor = await StartGenerationAsync(arguments, update);
+        var successor = await StartGenerationAsync([ProgramFixture.Program], arguments, update);
         Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
         return successor;
     }
@@ -68,10 +68,14 @@ public abstract class UpdateTest : EndToEndTest
     internal static Task HurryLoadAsync(Generation old, int milliseconds) =>
         old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"cpr-load-timeout": {{milliseconds}}}""");
 
-    private async Task<Generation> StartGenerationAsync(ArgumentList arguments, string[] update)
+    /// <summary>Starts a process of the line with a monitor of its own.</summary>
+    /// <param name="command">What runs the program: the program itself, or a command line that ends with it.</param>
+    /// <param name="arguments">What every process of the line gets.</param>
+    /// <param name="update">What this one gets besides.</param>
+    internal async Task<Generation> StartGenerationAsync(string[] command, ArgumentList arguments, string[] update)
     {
         string socket = $"{(char)('a' + _started++)}.qmp";
-        var process = await StartAsync(arguments.With(TinyMachine.Monitor(socket)).With(update));
+        var process = await StartAsync(command, arguments.With(TinyMachine.Monitor(socket)).With(update));
         var qmp = await OpenQmpAsync(process, socket);
         await qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
         return new Generation(process, qmp);

@@ -18,6 +18,7 @@ public sealed class UpdatedConsoleTests : UpdateTest
         Enumerable.Range(0, Length / LineLength).Select(line => line.ToString("x7", CultureInfo.InvariantCulture) + "\n"));
 
     [Test]
+    [Promise(23)]
     public async Task A_stream_of_64_KiB_into_a_file_is_whole()
     {
         var generation = await BootAsync("serial-sequence", "-S", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-serial", "file:serial.out");
@@ -36,6 +37,7 @@ public sealed class UpdatedConsoleTests : UpdateTest
     }
 
     [Test]
+    [Promise(23)]
     public async Task A_stream_of_64_KiB_to_a_connected_client_is_whole()
     {
         var generation = await BootAsync(
@@ -90,6 +92,7 @@ public sealed class UpdatedConsoleTests : UpdateTest
     }
 
     [Test]
+    [Promise(23)]
     public async Task A_pty_goes_on_under_its_name()
     {
         var old = await BootAsync("echo", "-chardev", "pty,id=console", "-serial", "chardev:console");

@@ -25,6 +25,7 @@ public sealed class UpdatedGuestsTests : UpdateTest
     }
 
     [Test]
+    [Promise(22)]
     public async Task A_guest_that_sleeps_in_hlt_is_woken_by_its_timer_in_the_new_process()
     {
         var generation = await BootAsync("hlt");
@@ -38,6 +39,7 @@ public sealed class UpdatedGuestsTests : UpdateTest
     }
 
     [Test]
+    [Promise(21)]
     public async Task A_guest_in_the_middle_of_port_io_repeats_and_loses_no_byte()
     {
         var generation = await BootAsync("debugport", "-debugcon", "file:debug.out");
@@ -80,6 +82,7 @@ public sealed class UpdatedGuestsTests : UpdateTest
     }
 
     [Test]
+    [Promise(26)]
     public async Task A_guest_that_was_stopped_before_is_the_same_after_and_goes_on_when_told()
     {
         var old = await BootAsync("counter");

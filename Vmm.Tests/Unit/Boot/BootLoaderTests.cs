@@ -32,6 +32,7 @@ public sealed class BootLoaderTests
     }
 
     [Test]
+    [Promise(27)]
     public void The_next_process_resets_from_the_descriptors_of_the_first()
     {
         using var folder = new Folder();

@@ -138,6 +138,7 @@ public sealed class SocketChardevTests : IDisposable
     }
 
     [Test]
+    [Promise(16)]
     public void A_client_notices_nothing_of_a_handover_and_nobody_removes_the_path()
     {
         var old = Started(Server());

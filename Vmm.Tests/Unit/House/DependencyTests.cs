@@ -36,6 +36,7 @@ public sealed class DependencyTests
         Checkout.Files().Where(f => f.EndsWith(".csproj", StringComparison.Ordinal));
 
     [Test]
+    [Promise(37)]
     public void Projects_use_only_what_the_arrows_allow()
     {
         Assert.Multiple(() =>
@@ -85,6 +86,7 @@ public sealed class DependencyTests
     [TestCase("Vmm.Qmp")]
     [TestCase("Vmm")]
     [TestCase("Vmm.Lab")]
+    [Promise(37)]
     public void Folders_of_a_project_form_no_cycle(string project)
     {
         var graph = new NamespaceGraph([.. SourceFile.All().Where(f => f.IsIn(project))]);

@@ -1,5 +1,7 @@
-// docs/promises.md numbers what this project promises. A promise is worth what asserts it: each names tests, and they are there.
+// docs/promises.md numbers what this project promises. A promise is worth what asserts it: each names tests, they are there, and they bear its
+// number. So whoever reads the page finds the tests, and whoever changes a test sees what was promised.
 
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 
@@ -8,12 +10,21 @@ namespace Vmm.Tests.Unit.House;
 [Parallelizable(ParallelScope.All)]
 public sealed partial class PromisesTests
 {
+    private static readonly HashSet<(int Number, string Test)> Borne =
+    [
+        .. from found in Methods()
+           from attribute in Attributes(found.Method)
+           where attribute.Name.ToString() == "Promise"
+           from argument in attribute.ArgumentList!.Arguments
+           select (int.Parse(argument.ToString(), CultureInfo.InvariantCulture), Name(found.File, found.Method)),
+    ];
+
     private static string[] Page => File.ReadAllLines(Path.Combine(Checkout.Root, "docs", "promises.md"));
 
     [Test]
     public void Promises_are_numbered_from_1_without_a_gap()
     {
-        int[] numbers = [.. Page.Select(line => Promise().Match(line)).Where(m => m.Success).Select(m => int.Parse(m.Groups["number"].Value, null))];
+        int[] numbers = [.. Promises().Select(p => p.Number)];
 
         Assert.That(numbers, Is.Not.Empty);
         Assert.That(numbers, Is.EqualTo(Enumerable.Range(1, numbers.Length)));
@@ -29,33 +40,54 @@ public sealed partial class PromisesTests
     [Test]
     public void Every_test_that_is_named_exists()
     {
+        var tests = Methods().Where(m => Attributes(m.Method).Any(IsTest)).Select(m => Name(m.File, m.Method)).ToHashSet();
         var missing = from promise in Promises()
                       from test in promise.Tests
-                      where !Exists(test)
+                      where !tests.Contains(test)
                       select $"{promise.Heading}: {test}";
         Assert.That(missing, Is.Empty);
     }
 
-    /// <summary>A test is named Folder/Class.Method, from Vmm.Tests on.</summary>
-    private static bool Exists(string test)
+    [Test]
+    public void Every_test_that_is_named_bears_the_promises_number()
     {
-        int dot = test.LastIndexOf('.');
-        string path = $"Vmm.Tests/{test[..dot]}.cs";
-        return File.Exists(Path.Combine(Checkout.Root, path))
-            && SourceFile.Read(path).Root.DescendantNodes().OfType<MethodDeclarationSyntax>()
-                .Any(m => m.Identifier.Text == test[(dot + 1)..] && m.AttributeLists.SelectMany(l => l.Attributes).Any(IsTest));
+        var silent = from promise in Promises()
+                     from test in promise.Tests
+                     where !Borne.Contains((promise.Number, test))
+                     select $"{test} does not bear [Promise({promise.Number})]";
+        Assert.That(silent, Is.Empty);
     }
+
+    [Test]
+    public void Every_number_that_a_test_bears_is_that_of_a_promise_that_names_it()
+    {
+        var named = Promises().SelectMany(p => p.Tests.Select(test => (p.Number, Test: test))).ToHashSet();
+        var strays = Borne.Where(b => !named.Contains(b)).Select(b => $"promise {b.Number} does not name {b.Test}");
+        Assert.That(strays, Is.Empty);
+    }
+
+    /// <summary>A test is named Folder/Class.Method, from Vmm.Tests on.</summary>
+    private static string Name(SourceFile file, MethodDeclarationSyntax method) =>
+        $"{file.Path["Vmm.Tests/".Length..^".cs".Length]}.{method.Identifier.Text}";
+
+    private static IEnumerable<AttributeSyntax> Attributes(MethodDeclarationSyntax method) => method.AttributeLists.SelectMany(l => l.Attributes);
 
     private static bool IsTest(AttributeSyntax attribute) => attribute.Name.ToString() is "Test" or "TestCase" or "TestCaseSource" or "Theory";
 
-    private static List<(string Heading, List<string> Tests)> Promises()
+    private static IEnumerable<(SourceFile File, MethodDeclarationSyntax Method)> Methods() =>
+        from file in SourceFile.All()
+        where file.IsIn("Vmm.Tests")
+        from method in file.Root.DescendantNodes().OfType<MethodDeclarationSyntax>()
+        select (file, method);
+
+    private static List<(int Number, string Heading, List<string> Tests)> Promises()
     {
-        var promises = new List<(string Heading, List<string> Tests)>();
+        var promises = new List<(int Number, string Heading, List<string> Tests)>();
         foreach (string line in Page)
         {
-            if (Promise().IsMatch(line))
+            if (Promise().Match(line) is { Success: true } heading)
             {
-                promises.Add((line, []));
+                promises.Add((int.Parse(heading.Groups["number"].ValueSpan, CultureInfo.InvariantCulture), line, []));
             }
             if (promises.Count > 0)
             {

@@ -15,6 +15,7 @@ namespace Vmm.Tests.Unit.Machines;
 public sealed class LayoutGoldenTests
 {
     [Test]
+    [Promise(30)]
     public void Every_layout_of_a_machine_is_as_its_golden_file_says()
     {
         using var fixture = new HandoverFixture();
@@ -31,9 +32,11 @@ public sealed class LayoutGoldenTests
 
     // The layouts are data: they are there without a KVM device.
     [Test]
+    [Promise(30)]
     public void Every_layout_of_KVMs_part_of_a_machine_is_as_its_golden_file_says() => AssertGolden(KvmHypervisor.Layouts);
 
     [Test]
+    [Promise(30)]
     public void No_golden_file_is_ever_removed()
     {
         string[] known =

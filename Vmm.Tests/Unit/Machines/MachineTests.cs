@@ -136,6 +136,7 @@ public sealed class MachineTests : IDisposable
     }
 
     [Test]
+    [Promise(35)]
     public async Task A_vCPU_that_cannot_go_on_stops_the_machine_and_not_the_process()
     {
         var host = PowerOn();

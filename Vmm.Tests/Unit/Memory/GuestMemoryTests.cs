@@ -96,6 +96,7 @@ public sealed class GuestMemoryTests
     }
 
     [Test]
+    [Promise(35)]
     public void A_page_that_the_host_cannot_provide_is_an_error_and_no_signal([Values] bool share)
     {
         string path = Path.GetTempFileName();

@@ -224,6 +224,7 @@ public sealed class RamBlockTests : IDisposable
     }
 
     [Test]
+    [Promise(19)]
     public void A_received_memfd_that_could_shrink_is_refused()
     {
         using var loose = RamBlock.Create(Memfd() with { Seal = false });
@@ -254,6 +255,7 @@ public sealed class RamBlockTests : IDisposable
     }
 
     [Test]
+    [Promise(29)]
     public void Prefaulting_touches_what_is_there_and_allocates_nothing()
     {
         using var old = RamBlock.Create(Memfd());
@@ -271,6 +273,7 @@ public sealed class RamBlockTests : IDisposable
     }
 
     [Test]
+    [Promise(29)]
     public void Prefaulting_stops_when_its_budget_is_used_up()
     {
         using var ram = RamBlock.Create(Memfd() with { Prealloc = true });

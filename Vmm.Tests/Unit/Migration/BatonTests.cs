@@ -76,6 +76,7 @@ public sealed class BatonTests : IDisposable
     }
 
     [Test]
+    [Promise(1)]
     public void What_is_taken_cannot_be_taken_back()
     {
         _old.Offer();
@@ -134,6 +135,7 @@ public sealed class BatonTests : IDisposable
     }
 
     [Test]
+    [Promise(1)]
     public void Of_a_take_and_a_take_back_at_the_same_time_exactly_one_wins()
     {
         const int Rounds = 2000;

@@ -17,6 +17,7 @@ public sealed class CancelTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Test]
+    [Promise(11)]
     public async Task Before_the_stop_the_guest_notices_nothing()
     {
         var next = _fixture.Deferred();
@@ -79,6 +80,7 @@ public sealed class CancelTests : IDisposable
     }
 
     [Test]
+    [Promise(11)]
     public async Task After_the_take_it_comes_too_late()
     {
         using var peer = new PeerAsNew(_fixture);
@@ -93,6 +95,7 @@ public sealed class CancelTests : IDisposable
     }
 
     [Test]
+    [Promise(1)]
     public async Task Against_a_taking_process_exactly_one_has_the_guest()
     {
         for (int round = 0; round < 20; round++)

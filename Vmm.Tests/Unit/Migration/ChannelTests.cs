@@ -75,6 +75,7 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
+    [Promise(19)]
     public Task A_message_that_announces_254_descriptors_is_refused() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
@@ -100,6 +101,7 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
+    [Promise(10)]
     public Task A_send_that_nobody_takes_ends_at_its_deadline() => Run(async () =>
     {
         using var near = new MessageChannel(_loop, _near);

@@ -11,6 +11,7 @@ public sealed class HandoverStepTests
         Assert.That(Rows().Select(r => r.Step), Is.EqualTo(Enum.GetNames<HandoverStep>()));
 
     [Test]
+    [Promise(1)]
     public void The_owner_changes_once_and_at_the_take()
     {
         var rows = Rows();

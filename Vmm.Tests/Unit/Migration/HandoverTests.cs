@@ -96,6 +96,7 @@ public sealed class HandoverTests : IDisposable
     }
 
     [Test]
+    [Promise(28)]
     public async Task The_new_process_does_everything_slow_before_the_guest_stops()
     {
         var old = _fixture.Old();
@@ -115,6 +116,7 @@ public sealed class HandoverTests : IDisposable
     }
 
     [Test]
+    [Promise(6)]
     public async Task The_old_process_lets_its_hardware_go()
     {
         var old = _fixture.Old();
@@ -210,6 +212,7 @@ public sealed class HandoverTests : IDisposable
     }
 
     [Test]
+    [Promise(26)]
     public async Task A_paused_guest_arrives_paused_and_can_be_continued()
     {
         var old = _fixture.Old();
@@ -231,6 +234,7 @@ public sealed class HandoverTests : IDisposable
     }
 
     [Test]
+    [Promise(26)]
     public async Task A_guest_that_never_ran_arrives_as_never_run()
     {
         var old = _fixture.Old(_fixture.Configuration with { StartPaused = true });
@@ -286,6 +290,7 @@ public sealed class HandoverTests : IDisposable
     }
 
     [Test]
+    [Promise(28)]
     public async Task The_reports_of_both_sides_account_for_the_pause()
     {
         var old = _fixture.Old();

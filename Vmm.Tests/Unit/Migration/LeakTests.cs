@@ -79,6 +79,7 @@ public sealed class LeakTests
     private static IEnumerable<string> Names => Scenarios.Keys;
 
     [Test]
+    [Promise(13)]
     public async Task No_descriptor_and_no_path_is_left_after([ValueSource(nameof(Names))] string scenario)
     {
         await Play(scenario);

@@ -100,6 +100,7 @@ public sealed class NewProcessFailsTests : IDisposable
         $"{Itself} closed the cpr channel");
 
     [Test]
+    [Promise(10)]
     public Task A_peer_that_never_gets_ready()
     {
         _old.Set(p => p with { CprReadyTimeout = 100 });
@@ -235,6 +236,7 @@ public sealed class NewProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(10)]
     public Task A_peer_that_reads_nothing_of_the_state()
     {
         _old.Set(p => p with { CprLoadTimeout = 150 });
@@ -242,6 +244,7 @@ public sealed class NewProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(3)]
     public Task A_peer_that_claims_a_guest_which_it_did_not_take() => StaysAfterAStop(
         async peer =>
         {
@@ -260,6 +263,7 @@ public sealed class NewProcessFailsTests : IDisposable
         $"{Itself} does not speak the handover protocol");
 
     [Test]
+    [Promise(2)]
     public async Task A_peer_that_wakes_after_its_attempt_was_given_up_takes_nothing()
     {
         _old.Set(p => p with { CprLoadTimeout = 100 });
@@ -273,6 +277,7 @@ public sealed class NewProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(3)]
     public async Task A_peer_that_takes_and_dies_has_the_guest()
     {
         using var peer = new PeerAsNew(_fixture);
@@ -292,6 +297,7 @@ public sealed class NewProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(3)]
     public async Task A_peer_that_takes_and_is_silent_has_the_guest()
     {
         _old.Set(p => p with { CprLoadTimeout = 100 });

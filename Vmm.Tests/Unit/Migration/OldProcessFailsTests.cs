@@ -46,6 +46,7 @@ public sealed class OldProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(5)]
     public async Task A_guest_is_taken_although_the_old_process_died_after_the_offer()
     {
         using var peer = new PeerAsOld(_fixture, _source);
@@ -62,6 +63,7 @@ public sealed class OldProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(5)]
     public Task A_whole_state_without_an_offer_is_not_taken() => IsNotTaken(
         async peer =>
         {
@@ -71,6 +73,7 @@ public sealed class OldProcessFailsTests : IDisposable
         $"{Itself} kept the guest: it gave this attempt up before it was taken");
 
     [Test]
+    [Promise(5)]
     public Task A_state_whose_baton_was_retired_is_not_taken() => IsNotTaken(
         async peer =>
         {
@@ -114,6 +117,7 @@ public sealed class OldProcessFailsTests : IDisposable
     [TestCase(300, TestName = "A_main_channel_that_ends_in_the_state")]
     [TestCase(-24, TestName = "A_main_channel_that_ends_before_the_end_record")]
     [TestCase(-1, TestName = "A_main_channel_that_ends_in_the_end_record")]
+    [Promise(4)]
     public Task A_main_channel_that_ends_early(int length) => IsNotTaken(
         async peer =>
         {
@@ -133,6 +137,7 @@ public sealed class OldProcessFailsTests : IDisposable
     [TestCase(100, "the state is damaged: checksum", TestName = "A_damaged_state")]
     [TestCase(-1, "the state's end record is damaged", TestName = "A_damaged_end_record")]
     [TestCase(-18, "the state is damaged: checksum", TestName = "A_damaged_checksum")]
+    [Promise(4)]
     public Task A_damaged_main_channel(int at, string reason) => IsNotTaken(
         async peer =>
         {
@@ -303,6 +308,7 @@ public sealed class OldProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(10)]
     public async Task A_client_that_is_silent_is_turned_away_in_time()
     {
         _new.Do(_new.Migrator.Dispose);
@@ -333,6 +339,7 @@ public sealed class OldProcessFailsTests : IDisposable
     }
 
     [Test]
+    [Promise(15)]
     public async Task A_dropped_machine_removes_no_name_of_the_old_process()
     {
         var configuration = _fixture.Configuration with

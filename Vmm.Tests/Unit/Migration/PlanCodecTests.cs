@@ -37,6 +37,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
+    [Promise(19)]
     public void Every_truncation_is_refused()
     {
         byte[] bytes = Write(Sample);
@@ -47,6 +48,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
+    [Promise(19)]
     public void Every_damaged_byte_is_read_or_refused_and_nothing_else()
     {
         byte[] bytes = Write(Sample);

@@ -47,6 +47,7 @@ public sealed class PlanMismatchTests : IDisposable
         "memory: share is 'on' in the old process and 'off' in the new one");
 
     [Test]
+    [Promise(7)]
     public Task Several_things_at_once() => IsRefused(
         _fixture.Configuration with { RamSize = 8 << 20, Acpi = false, DebugConsole = null },
         "machine: acpi is 'on' in the old process and 'off' in the new one",
@@ -54,6 +55,7 @@ public sealed class PlanMismatchTests : IDisposable
         "device isa-debugcon: iobase is '0xe9' in the old process and absent in the new one");
 
     [Test]
+    [Promise(7)]
     public async Task Another_layout()
     {
         var old = _fixture.Old();
@@ -66,6 +68,7 @@ public sealed class PlanMismatchTests : IDisposable
     }
 
     [Test]
+    [Promise(14)]
     public async Task A_deferred_process_that_refused_can_serve_the_guest_that_it_was_made_for()
     {
         var wrong = _fixture.Old();

@@ -108,6 +108,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
+    [Promise(12)]
     public async Task A_second_migrate_and_new_parameters_while_one_is_under_way()
     {
         var old = _fixture.Old();
@@ -166,6 +167,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
+    [Promise(15)]
     public void A_path_where_another_process_listens_is_not_stolen()
     {
         _fixture.New();

@@ -51,6 +51,7 @@ public sealed class StateFrameTests
     }
 
     [Test]
+    [Promise(4)]
     public void Every_flipped_bit_of_state_or_end_record_is_noticed()
     {
         byte[] state = [.. Enumerable.Range(0, 37).Select(i => (byte)i)];

@@ -14,6 +14,7 @@ public sealed class StrayClientsTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Test]
+    [Promise(18)]
     public async Task Garbage_does_not_end_the_wait()
     {
         var old = _fixture.Old();
@@ -34,6 +35,7 @@ public sealed class StrayClientsTests : IDisposable
     }
 
     [Test]
+    [Promise(18)]
     public async Task A_silent_client_keeps_nobody_else_waiting()
     {
         var old = _fixture.Old();
@@ -77,16 +79,35 @@ public sealed class StrayClientsTests : IDisposable
     }
 
     [Test]
-    public async Task A_client_on_the_main_channel_before_any_guest_is_announced_is_dropped()
+    public async Task A_client_that_speaks_on_the_main_channel_before_any_guest_is_announced_is_dropped()
     {
         var old = _fixture.Old();
         var next = _fixture.New();
         using var early = Connect(_fixture.MainPath);
+        early.Send("a state, perhaps"u8);
         await EndOf(early);
 
         await _fixture.HandOverAsync(old, next);
 
         _fixture.AssertRunsIn(next);
+    }
+
+    [Test]
+    [Promise(18)]
+    public async Task Silent_clients_on_the_main_channel_keep_nobody_away_and_are_closed_when_the_guest_is_here()
+    {
+        var old = _fixture.Old();
+        var next = _fixture.New();
+        var silent = Enumerable.Range(0, 20).Select(_ => Connect(_fixture.MainPath)).ToArray();
+
+        await _fixture.HandOverAsync(old, next);
+
+        _fixture.AssertRunsIn(next);
+        foreach (var client in silent)
+        {
+            await EndOf(client);
+            client.Dispose();
+        }
     }
 
     private static Socket Connect(string path)

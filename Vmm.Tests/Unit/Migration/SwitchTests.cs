@@ -18,6 +18,7 @@ public sealed class SwitchTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Test]
+    [Promise(8)]
     public async Task A_new_process_that_is_too_slow_loses_the_race_and_drops_everything()
     {
         _old.Set(p => p with { CprLoadTimeout = 150 });
@@ -43,6 +44,7 @@ public sealed class SwitchTests : IDisposable
     }
 
     [Test]
+    [Promise(2)]
     public async Task A_process_that_wakes_after_a_retry_to_another_does_nothing()
     {
         _old.Set(p => p with { CprLoadTimeout = 150 });
@@ -66,6 +68,7 @@ public sealed class SwitchTests : IDisposable
     }
 
     [Test]
+    [Promise(8)]
     public async Task State_that_cannot_be_saved_costs_a_pause()
     {
         var first = _fixture.New();

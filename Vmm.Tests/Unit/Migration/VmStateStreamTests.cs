@@ -94,6 +94,7 @@ public sealed class VmStateStreamTests
     }
 
     [Test]
+    [Promise(19)]
     public void Every_damaged_byte_of_a_machines_state_loads_or_is_refused_and_nothing_else()
     {
         using var machine = new BoardUnderTest();

@@ -149,6 +149,7 @@ public sealed class QmpSessionTests : IDisposable
     }
 
     [Test]
+    [Promise(34)]
     public void Events_and_replies_keep_the_order_in_which_they_happened()
     {
         _qmp.Add("stop", (_, _, _) =>
@@ -232,6 +233,7 @@ public sealed class QmpSessionTests : IDisposable
     }
 
     [Test]
+    [Promise(33)]
     public void A_client_that_stops_reading_is_let_go_and_holds_up_nobody()
     {
         _qmp.Add("big", (_, _, result) =>
