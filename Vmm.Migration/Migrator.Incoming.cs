@@ -122,6 +122,7 @@ public sealed partial class Migrator
         finally
         {
             _incoming = null;
+            _metrics.Record(isOutgoing: false, Status, _times);
         }
     }
 

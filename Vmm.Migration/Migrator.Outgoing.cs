@@ -49,6 +49,7 @@ public sealed partial class Migrator
         {
             _error = e.Message;
             Enter(MigrationStatus.Failed);
+            _metrics.Record(isOutgoing: true, Status, null);
             throw new MigrationException(e.Message, e);
         }
 
@@ -86,6 +87,7 @@ public sealed partial class Migrator
             _transferred = handover.Transferred;
             _outgoing = null;
             handover.Dispose();
+            _metrics.Record(isOutgoing: true, Status, _times);
         }
     }
 

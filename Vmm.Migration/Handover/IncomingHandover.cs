@@ -27,6 +27,7 @@ internal sealed class IncomingHandover : IDisposable
     private readonly OldPeer _peer;
     private readonly IncomingState _state;
     private readonly DescriptorBag _bag = new();
+    private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
 
     /// <summary>Begins with a client that was accepted on the cpr channel.</summary>
@@ -88,9 +89,8 @@ internal sealed class IncomingHandover : IDisposable
     /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
     internal async Task RunAsync(Plan plan)
     {
-        ulong planned = HandoverTimes.Now;
         var board = await BuildAsync(plan);
-        await GetReadyAsync(plan, board, planned);
+        await GetReadyAsync(plan, board);
         var state = await _state.ReceiveAsync(plan.Attempt);
         ulong received = HandoverTimes.Now;
         var old = PauseInstants.Read(state[^PauseInstants.Size..]);
@@ -141,14 +141,13 @@ internal sealed class IncomingHandover : IDisposable
     }
 
     /// <summary>Touches RAM ahead, says that this process is ready, and later, with -incoming defer, that it listens.</summary>
-    private async Task GetReadyAsync(Plan plan, Board board, ulong planned)
+    private async Task GetReadyAsync(Plan plan, Board board)
     {
         ulong begin = HandoverTimes.Now;
-        Times.Prepare = HandoverTimes.Between(planned, begin);
         var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
         await Task.Run(() => board.PrefaultRam(budget));
         Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
-        Times.Prepare += Times.Prefault;
+        Times.Prepare = HandoverTimes.Between(_began, HandoverTimes.Now);
 
         const string TookNoAnswer = "did not take an answer";
         var body = new StateWriter(16);

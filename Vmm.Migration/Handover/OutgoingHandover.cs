@@ -113,6 +113,7 @@ internal sealed class OutgoingHandover : IDisposable
                 throw reason;
             }
 
+            Times.Account(_instants);
             Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {failure.Message}";
         }
 
@@ -159,11 +160,11 @@ internal sealed class OutgoingHandover : IDisposable
 
         var answer = await ExpectAsync(MessageType.Ready, ready);
         Times.Prefault = answer.Reader().ReadUInt64();
+        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
         // With -incoming defer the operator opens the main channel, in his own time.
         await ExpectAsync(MessageType.Listening, Deadline.Never);
         Boundary.Passed(HandoverStep.OldPeerReady);
-        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
     }
 
     /// <summary>Sends descriptors and plan. A peer that hangs up on them has said why before; that counts, not the broken pipe.</summary>
