@@ -146,6 +146,7 @@ public sealed partial class Migrator
         finally
         {
             _incoming = null;
+            _metrics.Record(isOutgoing: false, Status, _times);
         }
     }
 

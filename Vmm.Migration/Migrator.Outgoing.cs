@@ -51,6 +51,7 @@ public sealed partial class Migrator
             _mainDescriptor?.Dispose();
             _error = e.Message;
             Enter(MigrationStatus.Failed);
+            _metrics.Record(isOutgoing: true, Status, null);
             throw new MigrationException(e.Message, e);
         }
 
@@ -89,6 +90,7 @@ public sealed partial class Migrator
             _transferred = handover.Transferred;
             _outgoing = null;
             handover.Dispose();
+            _metrics.Record(isOutgoing: true, Status, _times);
 
             // Closed with the handover if that came to use it.
             _mainDescriptor?.Dispose();

@@ -17,6 +17,7 @@ public sealed partial class Migrator : IDisposable
 {
     private readonly Machine _machine;
     private readonly ILogger _log;
+    private readonly MigrationMetrics _metrics;
     private ulong _began;
     private ulong? _totalTime;
     private ulong? _setupTime;
@@ -30,6 +31,7 @@ public sealed partial class Migrator : IDisposable
     {
         _machine = machine;
         _log = log;
+        _metrics = new MigrationMetrics(this);
     }
 
     /// <summary>Tells each state that the migration enters.</summary>
@@ -80,7 +82,7 @@ public sealed partial class Migrator : IDisposable
         Transferred = _outgoing?.Transferred ?? _transferred,
         TotalTime = Status is MigrationStatus.None or MigrationStatus.Setup ? null : _totalTime ?? Elapsed(),
         SetupTime = _setupTime,
-        Downtime = Status == MigrationStatus.Completed && _times is not null ? (_times.Pause + 999) / 1000 : null,
+        Downtime = Status == MigrationStatus.Completed && _times is { Pause: > 0 } ? (_times.Pause + 999) / 1000 : null,
         Times = Status == MigrationStatus.Completed ? _times : null,
     };
 
@@ -95,6 +97,7 @@ public sealed partial class Migrator : IDisposable
         _incoming?.Dispose();
         _cprListener?.Dispose();
         _mainListener?.Dispose();
+        _metrics.Dispose();
     }
 
     /// <summary>A process that waits for a guest may still be configured: what it will do as the old one is not under way.</summary>

@@ -132,24 +132,12 @@ internal static partial class Posix
                 descriptors.CopyTo(new Span<int>(CMSG_DATA(header), descriptors.Length));
             }
 
-            while (true)
+            int moved;
+            while (!Settle((nint)sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT), "sendmsg", out moved))
             {
-                nint sent = (nint)sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-                if (sent >= 0)
-                {
-                    return (int)sent;
-                }
-
-                if (errno == EAGAIN)
-                {
-                    return WouldBlock;
-                }
-
-                if (errno != EINTR)
-                {
-                    throw new PosixException("sendmsg", errno);
-                }
             }
+
+            return moved;
         }
     }
 
@@ -167,29 +155,25 @@ internal static partial class Posix
         fixed (byte* data = bytes)
         {
             var part = new iovec { iov_base = data, iov_len = bytes.Length };
-            while (true)
+            msghdr message;
+            int moved;
+            do
             {
-                var message = new msghdr { msg_iov = &part, msg_iovlen = 1, msg_control = control, msg_controllen = capacity };
-                nint got = (nint)recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-                if (got >= 0)
-                {
-                    bool truncated = (message.msg_flags & MSG_CTRUNC) != 0;
-                    TakeDescriptors(&message, truncated ? null : descriptors);
-                    return truncated
-                        ? throw new IOException("the peer sent more descriptors than a message may carry, or this process may open no more")
-                        : (int)got;
-                }
-
-                if (errno == EAGAIN)
-                {
-                    return WouldBlock;
-                }
-
-                if (errno != EINTR)
-                {
-                    throw new PosixException("recvmsg", errno);
-                }
+                // The header is in and out: the kernel writes lengths and flags into it.
+                message = new msghdr { msg_iov = &part, msg_iovlen = 1, msg_control = control, msg_controllen = capacity };
             }
+            while (!Settle((nint)recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT), "recvmsg", out moved));
+
+            if (moved == WouldBlock)
+            {
+                return WouldBlock;
+            }
+
+            bool truncated = (message.msg_flags & MSG_CTRUNC) != 0;
+            TakeDescriptors(&message, truncated ? null : descriptors);
+            return truncated
+                ? throw new IOException("the peer sent more descriptors than a message may carry, or this process may open no more")
+                : moved;
         }
     }
 

@@ -9,7 +9,7 @@ internal static partial class Posix
 {
     /// <summary>Opens a file for output, made if there is none (mode 0666 less the umask). A fifo must have a reader.</summary>
     internal static SafeFileHandle OpenForOutput(string path, bool append) =>
-        OpenAs(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | (append ? O_APPEND : O_TRUNC), 0x1b6 /* 0666 */);
+        OpenPath(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | (append ? O_APPEND : O_TRUNC), 0x1b6 /* 0666 */);
 
     /// <summary>
     /// Opens a pipe or terminal once more for output, non-blocking, so that whoever shares the first opening does not see its mode
@@ -20,7 +20,7 @@ internal static partial class Posix
         using var fd = new Borrowed(handle);
         try
         {
-            return OpenAs($"/proc/self/fd/{(int)fd}", O_WRONLY | O_NOCTTY | O_NONBLOCK, 0);
+            return OpenPath($"/proc/self/fd/{(int)fd}", O_WRONLY | O_NOCTTY | O_NONBLOCK, 0);
         }
         catch (PosixException)
         {
@@ -84,25 +84,12 @@ internal static partial class Posix
                 throw new PosixException("write", EIO);
             }
 
-            nint put;
             fixed (byte* p = buffer)
             {
-                put = (nint)write(fd, p, buffer.Length);
-            }
-
-            if (put >= 0)
-            {
-                return (int)put;
-            }
-
-            if (errno == EAGAIN)
-            {
-                return WouldBlock;
-            }
-
-            if (errno != EINTR)
-            {
-                throw new PosixException("write", errno);
+                if (Settle((nint)write(fd, p, buffer.Length), "write", out int moved))
+                {
+                    return moved;
+                }
             }
         }
     }
@@ -112,28 +99,14 @@ internal static partial class Posix
     internal static unsafe int ReceiveNow(SafeHandle handle, Span<byte> buffer)
     {
         using var fd = new Borrowed(handle);
-        while (true)
+        fixed (byte* p = buffer)
         {
-            nint got;
-            fixed (byte* p = buffer)
+            int moved;
+            while (!Settle((nint)recv(fd, p, buffer.Length, MSG_DONTWAIT), "recv", out moved))
             {
-                got = (nint)recv(fd, p, buffer.Length, MSG_DONTWAIT);
             }
 
-            if (got >= 0)
-            {
-                return (int)got;
-            }
-
-            if (errno == EAGAIN)
-            {
-                return WouldBlock;
-            }
-
-            if (errno != EINTR)
-            {
-                throw new PosixException("recv", errno);
-            }
+            return moved;
         }
     }
 
@@ -142,28 +115,14 @@ internal static partial class Posix
     internal static unsafe int SendNow(SafeHandle handle, ReadOnlySpan<byte> buffer)
     {
         using var fd = new Borrowed(handle);
-        while (true)
+        fixed (byte* p = buffer)
         {
-            nint sent;
-            fixed (byte* p = buffer)
+            int moved;
+            while (!Settle((nint)send(fd, p, buffer.Length, MSG_DONTWAIT | MSG_NOSIGNAL), "send", out moved))
             {
-                sent = (nint)send(fd, p, buffer.Length, MSG_DONTWAIT | MSG_NOSIGNAL);
             }
 
-            if (sent >= 0)
-            {
-                return (int)sent;
-            }
-
-            if (errno == EAGAIN)
-            {
-                return WouldBlock;
-            }
-
-            if (errno != EINTR)
-            {
-                throw new PosixException("send", errno);
-            }
+            return moved;
         }
     }
 
@@ -193,21 +152,6 @@ internal static partial class Posix
         fixed (byte* p = CString(path))
         {
             return unlink(p) == 0 || (errno == ENOENT ? false : throw new PosixException($"unlink '{path}'", errno));
-        }
-    }
-
-    private static unsafe SafeFileHandle OpenAs(string path, int flags, int mode)
-    {
-        fixed (byte* p = CString(path))
-        {
-            while (true)
-            {
-                int fd = openat(AT_FDCWD, p, flags | O_CLOEXEC, (mode_t)mode);
-                if (fd >= 0 || errno != EINTR)
-                {
-                    return Own(fd, $"open '{path}'");
-                }
-            }
         }
     }
 }

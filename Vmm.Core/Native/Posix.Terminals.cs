@@ -20,7 +20,7 @@ internal static partial class Posix
     /// <summary>Makes a pseudo-terminal whose slave is raw. The master is non-blocking from its creation on.</summary>
     internal static unsafe (SafeFileHandle Master, string SlavePath) CreatePty()
     {
-        var master = OpenAs("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
+        var master = OpenPath("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
         try
         {
             using (var fd = new Borrowed(master))
@@ -30,7 +30,7 @@ internal static partial class Posix
             }
 
             string path = SlaveOf(master) ?? throw new InvalidOperationException("a new pseudo-terminal has no slave");
-            using var slave = OpenAs(path, O_RDWR | O_NOCTTY, 0);
+            using var slave = OpenPath(path, O_RDWR | O_NOCTTY, 0);
             var attributes = GetTerminal(slave);
             SetTerminal(slave, Raw(attributes, processOutput: false, signalKeys: false));
             return (master, path);

@@ -21,58 +21,30 @@ internal static partial class Posix
     /// <summary>Reads; 0 is the end, <see cref="WouldBlock"/> nothing yet.</summary>
     internal static unsafe int Read(SafeHandle handle, Span<byte> buffer)
     {
-        while (true)
+        using var fd = new Borrowed(handle);
+        fixed (byte* p = buffer)
         {
-            nint got;
-            using var fd = new Borrowed(handle);
-            fixed (byte* p = buffer)
+            int moved;
+            while (!Settle((nint)read(fd, p, buffer.Length), "read", out moved))
             {
-                got = (nint)read(fd, p, buffer.Length);
             }
 
-            if (got >= 0)
-            {
-                return (int)got;
-            }
-
-            if (errno == EAGAIN)
-            {
-                return WouldBlock;
-            }
-
-            if (errno != EINTR)
-            {
-                throw new PosixException("read", errno);
-            }
+            return moved;
         }
     }
 
     /// <summary>Writes once; the count may be short, <see cref="WouldBlock"/> means not at all.</summary>
     internal static unsafe int Write(SafeHandle handle, ReadOnlySpan<byte> buffer)
     {
-        while (true)
+        using var fd = new Borrowed(handle);
+        fixed (byte* p = buffer)
         {
-            nint put;
-            using var fd = new Borrowed(handle);
-            fixed (byte* p = buffer)
+            int moved;
+            while (!Settle((nint)write(fd, p, buffer.Length), "write", out moved))
             {
-                put = (nint)write(fd, p, buffer.Length);
             }
 
-            if (put >= 0)
-            {
-                return (int)put;
-            }
-
-            if (errno == EAGAIN)
-            {
-                return WouldBlock;
-            }
-
-            if (errno != EINTR)
-            {
-                throw new PosixException("write", errno);
-            }
+            return moved;
         }
     }
 
@@ -151,6 +123,24 @@ internal static partial class Posix
         int flags = fcntl(fd, F_GETFL);
         Check(flags, "read descriptor flags");
         Check(fcntl(fd, F_SETFL, flags | O_NONBLOCK), "set non-blocking");
+    }
+
+    /// <summary>What a call that moves bytes has come to. Directly after the call, because errno is looked at.</summary>
+    /// <param name="result">What the call returned.</param>
+    /// <param name="operation">What was being done.</param>
+    /// <param name="moved">The bytes, or <see cref="WouldBlock"/>.</param>
+    /// <returns>False when a signal interrupted it before anything moved: it is to be made again.</returns>
+    private static bool Settle(nint result, string operation, out int moved)
+    {
+        moved = (int)result;
+        if (result >= 0)
+        {
+            return true;
+        }
+
+        int error = errno;
+        moved = WouldBlock;
+        return error == EAGAIN || (error == EINTR ? false : throw new PosixException(operation, error));
     }
 
     private static SafeFileHandle Own(int fd, string operation)

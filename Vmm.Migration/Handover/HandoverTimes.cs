@@ -8,16 +8,16 @@ namespace Vmm.Migration.Handover;
 /// <summary>The account of one handover, in microseconds.</summary>
 public sealed record HandoverTimes
 {
-    /// <summary>From the command to the new process being ready, the guest running.</summary>
+    /// <summary>From the cpr channel's opening to the new process being ready, the guest running.</summary>
     public ulong Prepare { get; set; }
 
     /// <summary>Of that, touching RAM ahead.</summary>
     public ulong Prefault { get; set; }
 
-    /// <summary>From the decision to stop until every vCPU was out of the guest, its state captured.</summary>
+    /// <summary>From the back ends' silence until every vCPU was out of the guest, its state captured.</summary>
     public ulong Kick { get; set; }
 
-    /// <summary>Waiting for back ends to fall silent.</summary>
+    /// <summary>From the decision to stop until the back ends were silent.</summary>
     public ulong Drain { get; set; }
 
     /// <summary>Putting the state into bytes.</summary>
@@ -38,6 +38,13 @@ public sealed record HandoverTimes
     /// <summary>The guest's whole pause: from the decision to stop until the vCPUs were released in the new process.</summary>
     public ulong Pause { get; set; }
 
+    /// <summary>Every phase with its name and its microseconds, in the order of time. Those of the pause add up to it.</summary>
+    internal IEnumerable<(string Name, ulong Microseconds)> Phases =>
+    [
+        ("prepare", Prepare), ("prefault", Prefault), ("drain", Drain), ("kick", Kick), ("save", Save), ("send", Send),
+        ("load", Load), ("take", Take), ("resume", Resume),
+    ];
+
     /// <summary>Now, in nanoseconds of CLOCK_MONOTONIC.</summary>
     internal static ulong Now => Instant.Now;
 
@@ -47,9 +54,7 @@ public sealed record HandoverTimes
     /// <summary>Fills in the pause from what both processes saw of it.</summary>
     internal void Account(PauseInstants old, ulong received, ulong applied, ulong taken, ulong running)
     {
-        Drain = Between(old.Begin, old.Quiet);
-        Kick = Between(old.Quiet, old.Stopped);
-        Save = Between(old.Stopped, old.Saved);
+        Account(old);
         Send = Between(old.Saved, received);
         Load = Between(received, applied);
         Take = Between(applied, taken);
@@ -57,8 +62,16 @@ public sealed record HandoverTimes
         Pause = Between(old.Begin, running);
     }
 
+    /// <summary>Fills in what the old process knows by itself.</summary>
+    internal void Account(PauseInstants old)
+    {
+        Drain = Between(old.Begin, old.Quiet);
+        Kick = Between(old.Quiet, old.Stopped);
+        Save = Between(old.Stopped, old.Saved);
+    }
+
     /// <summary>The split in one line for the log and for the operator.</summary>
     public override string ToString() =>
-        $"pause {Pause} us (kick {Kick}, drain {Drain}, save {Save}, send {Send}, load {Load}, take {Take}, resume {Resume}), "
+        $"pause {Pause} us (drain {Drain}, kick {Kick}, save {Save}, send {Send}, load {Load}, take {Take}, resume {Resume}), "
         + $"prepare {Prepare} us of which prefault {Prefault}";
 }

@@ -30,6 +30,7 @@ internal sealed class IncomingHandover : IDisposable
     private readonly OldPeer _peer;
     private readonly IncomingState _state;
     private readonly DescriptorBag _bag = new();
+    private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
     private ulong _rehearsed;
 
@@ -105,9 +106,8 @@ internal sealed class IncomingHandover : IDisposable
     /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
     internal async Task RunAsync(Plan plan)
     {
-        ulong planned = HandoverTimes.Now;
         var board = await BuildAsync(plan);
-        Times.Prepare = HandoverTimes.Between(planned, HandoverTimes.Now);
+        Times.Prepare = HandoverTimes.Between(_began, HandoverTimes.Now);
         await GetReadyAsync();
         var state = await _state.ReceiveAsync(plan.Attempt);
         ulong received = HandoverTimes.Now;

@@ -116,6 +116,7 @@ internal sealed class OutgoingHandover : IDisposable
                 throw reason;
             }
 
+            Times.Account(_instants);
             Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {failure.Message}";
         }
 
@@ -170,11 +171,11 @@ internal sealed class OutgoingHandover : IDisposable
     {
         ulong begin = HandoverTimes.Now;
         await MakeReadyAsync(isPreflight: false);
+        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
         // With -incoming defer the operator opens the main channel, in his own time.
         await ExpectAsync(MessageType.Listening, Deadline.Never);
         Boundary.Passed(HandoverStep.OldPeerReady);
-        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
     }
 
     /// <summary>Greets, tells the plan, and waits until the new process has built the machine.</summary>

@@ -13,18 +13,5 @@ namespace Vmm.Qmp.Hmp;
 public sealed class HmpMonitor(string name, IConnectionSource source, HmpExecutor executor, EventLoop machine, ILogger log)
     : Sessions.Monitor(name, source, log)
 {
-    private HmpSession? _session;
-
-    internal override Task FlushAsync() => _session?.FlushAsync() ?? Task.CompletedTask;
-
-    private protected override async Task ServeAsync(Connection connection)
-    {
-        using var session = new HmpSession(connection, executor, machine, Io);
-        _session = session;
-        session.Start();
-        await session.Completion;
-        _session = null;
-    }
-
-    private protected override void CloseSession() => _session?.Dispose();
+    private protected override ClientSession Open(Connection connection) => new HmpSession(connection, executor, machine, Io, Log);
 }

@@ -5,6 +5,7 @@
 
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Loop;
@@ -15,7 +16,7 @@ using Vmm.Qmp.Wire;
 namespace Vmm.Qmp.Hmp;
 
 /// <summary>A human monitor's session with one client. I/O loop, save for the commands themselves.</summary>
-internal sealed class HmpSession : IConnectionUser, IDisposable
+internal sealed class HmpSession : ClientSession
 {
     /// <summary>What ends every answer; programs that drive a monitor wait for it.</summary>
     internal const string Prompt = "(qemu) ";
@@ -23,30 +24,20 @@ internal sealed class HmpSession : IConnectionUser, IDisposable
     private const int LongestLine = 1 << 20;
     private const int LinesAhead = 64;
 
-    private readonly Connection _connection;
     private readonly HmpExecutor _executor;
     private readonly EventLoop _machine;
-    private readonly EventLoop _io;
-    private readonly OutboundQueue _outbound;
-    private readonly NamedDescriptors _named = new();
     private readonly Queue<string> _lines = new();
     private readonly List<byte> _partial = [];
     private readonly LineEditor? _editor;
     private readonly TerminalMode? _terminal;
-    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _lastWasReturn;
     private bool _running;
-    private bool _inputEnded;
-    private bool _closed;
 
-    internal HmpSession(Connection connection, HmpExecutor executor, EventLoop machine, EventLoop io)
+    internal HmpSession(Connection connection, HmpExecutor executor, EventLoop machine, EventLoop io, ILogger log)
+        : base(connection, machine, io, log)
     {
-        _connection = connection;
         _executor = executor;
         _machine = machine;
-        _io = io;
-        _outbound = new OutboundQueue(OutboundQueue.DefaultLimit, () => _io.Post(Flush), () => _io.Post(Dispose));
-        connection.Outbound = _outbound;
         if (connection.IsTerminal)
         {
             _editor = new LineEditor(Prompt, executor.Completions);
@@ -54,20 +45,18 @@ internal sealed class HmpSession : IConnectionUser, IDisposable
         }
     }
 
-    /// <summary>Completes when the client is gone.</summary>
-    internal Task Completion => _completion.Task;
+    /// <inheritdoc/>
+    protected override bool IsIdle => !_running && _lines.Count == 0;
 
     /// <summary>Shows banner and prompt and starts to serve.</summary>
-    internal void Start()
+    internal override void Start()
     {
         Write($"{QmpVersion.Current.Package} monitor - type 'help' for more information\r\n{Prompt}");
-        _connection.Start(_io, this);
+        Begin();
     }
 
-    /// <summary>Completes when everything that is queued now has been sent, or the client is gone.</summary>
-    internal Task FlushAsync() => _outbound.WhenEmpty();
-
-    void IConnectionUser.Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors)
+    /// <inheritdoc/>
+    public override void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors)
     {
         foreach (var descriptor in descriptors)
         {
@@ -88,37 +77,25 @@ internal sealed class HmpSession : IConnectionUser, IDisposable
             Write(echo.ToString());
         }
 
-        _connection.WantInput(_lines.Count < LinesAhead);
-        RunNext();
+        Continue();
     }
 
-    void IConnectionUser.Ended(bool gone)
+    /// <inheritdoc/>
+    protected override void Continue()
     {
-        _inputEnded = true;
-        if (gone)
+        Connection.WantInput(_lines.Count < LinesAhead);
+        if (!_running && !IsClosed && _lines.TryDequeue(out string? line))
         {
-            Dispose();
-        }
-        else
-        {
-            CloseWhenDone();
+            _running = true;
+            _ = RunAsync(line);
         }
     }
 
-    /// <summary>Ends the session.</summary>
-    public void Dispose()
+    /// <inheritdoc/>
+    protected override void PutAway()
     {
-        if (_closed)
-        {
-            return;
-        }
-
-        _closed = true;
         _lines.Clear();
-        _connection.Dispose();
         _terminal?.Dispose();
-        _machine.Post(_named.Dispose);
-        _completion.SetResult();
     }
 
     private string? TakeByte(byte b)
@@ -145,44 +122,16 @@ internal sealed class HmpSession : IConnectionUser, IDisposable
         return null;
     }
 
-    private void RunNext()
-    {
-        if (!_running && !_closed && _lines.TryDequeue(out string? line))
-        {
-            _running = true;
-            _ = RunAsync(line);
-        }
-    }
-
     private async Task RunAsync(string line)
     {
-        string answer = await _machine.InvokeAsync(() => _executor.ExecuteAsync(line, new Context(_named), interactive: true));
+        string answer = await _machine.InvokeAsync(() => _executor.ExecuteAsync(line, new Context(Named), interactive: true));
         _running = false;
+
+        // A turn follows, and with it the next line.
         Write(answer + Prompt);
-        if (!_closed)
-        {
-            _connection.WantInput(_lines.Count < LinesAhead);
-        }
-
-        RunNext();
-        CloseWhenDone();
     }
 
-    private void Flush()
-    {
-        _connection.Send();
-        CloseWhenDone();
-    }
-
-    private void CloseWhenDone()
-    {
-        if (_inputEnded && !_running && _lines.Count == 0 && _outbound.IsEmpty)
-        {
-            Dispose();
-        }
-    }
-
-    private void Write(string text) => _outbound.Enqueue(Encoding.UTF8.GetBytes(text));
+    private void Write(string text) => Outbound.Enqueue(Encoding.UTF8.GetBytes(text));
 
     private sealed class Context(NamedDescriptors named) : MonitorContext
     {

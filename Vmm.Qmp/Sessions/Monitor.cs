@@ -7,18 +7,21 @@ namespace Vmm.Qmp.Sessions;
 public abstract class Monitor
 {
     private readonly IConnectionSource _source;
-    private readonly ILogger _log;
+    private ClientSession? _session;
     private volatile bool _stopped;
 
     private protected Monitor(string name, IConnectionSource source, ILogger log)
     {
         Name = name;
         _source = source;
-        _log = log;
+        Log = log;
     }
 
     /// <summary>The name in logs: the character device's id, for instance.</summary>
     public string Name { get; }
+
+    /// <summary>Where trouble is told.</summary>
+    private protected ILogger Log { get; }
 
     internal EventLoop Io { get; private set; } = null!;
 
@@ -35,7 +38,7 @@ public abstract class Monitor
         }
         catch (Exception e) when (e is IOException or InvalidOperationException)
         {
-            _log.MonitorFailed(Name, e);
+            Log.MonitorFailed(Name, e);
         }
     }
 
@@ -43,7 +46,7 @@ public abstract class Monitor
     internal void Stop()
     {
         _stopped = true;
-        CloseSession();
+        _session?.Dispose();
         _source.Dispose();
     }
 
@@ -52,9 +55,17 @@ public abstract class Monitor
     internal void StartAccepting() => _source.StartAccepting();
 
     /// <summary>Completes when what is queued for the client now has been sent. I/O loop.</summary>
-    internal abstract Task FlushAsync();
+    internal Task FlushAsync() => _session?.FlushAsync() ?? Task.CompletedTask;
 
-    private protected abstract Task ServeAsync(Connection connection);
+    /// <summary>Makes a session for a client; the client then belongs to it.</summary>
+    private protected abstract ClientSession Open(Connection connection);
 
-    private protected abstract void CloseSession();
+    private async Task ServeAsync(Connection connection)
+    {
+        using var session = Open(connection);
+        _session = session;
+        session.Start();
+        await session.Completion;
+        _session = null;
+    }
 }

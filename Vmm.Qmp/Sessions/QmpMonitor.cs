@@ -8,18 +8,5 @@ namespace Vmm.Qmp.Sessions;
 public sealed class QmpMonitor(string name, IConnectionSource source, QmpService service, bool pretty = false)
     : Monitor(name, source, service.Log)
 {
-    private QmpSession? _session;
-
-    internal override Task FlushAsync() => _session?.FlushAsync() ?? Task.CompletedTask;
-
-    private protected override async Task ServeAsync(Connection connection)
-    {
-        using var session = new QmpSession(connection, service, Io, pretty);
-        _session = session;
-        session.Start();
-        await session.Completion;
-        _session = null;
-    }
-
-    private protected override void CloseSession() => _session?.Dispose();
+    private protected override ClientSession Open(Connection connection) => new QmpSession(connection, service, Io, pretty);
 }

@@ -4,8 +4,7 @@
 // requests as they become due and runs each on the machine loop; the machine loop decides the order of what goes out, by
 // taking a place in the outbound queue for every event when it happens and for every reply when its command ends.
 //
-// A client that closes its sending side still gets its replies. One that is gone loses what it had: requests that wait,
-// half a request, descriptors. A command that is running goes on.
+// A client that is gone loses what it had: requests that wait, half a request, descriptors. A command that is running goes on.
 
 using System.Buffers;
 using Microsoft.Extensions.Logging;
@@ -17,38 +16,27 @@ using Vmm.Qmp.Wire;
 namespace Vmm.Qmp.Sessions;
 
 /// <summary>A QMP session, from greeting to end of file.</summary>
-internal sealed class QmpSession : IConnectionUser, IEventSink, IDisposable
+internal sealed class QmpSession : ClientSession, IEventSink
 {
     private const string Negotiation = "qmp_capabilities";
 
-    private readonly Connection _connection;
     private readonly QmpService _service;
-    private readonly EventLoop _io;
     private readonly JsonSource _source = new();
     private readonly QmpMessageFormatter _formatter;
     private readonly RequestQueue _requests = new();
-    private readonly OutboundQueue _outbound;
     private readonly ReceivedDescriptors _received = new();
-    private readonly NamedDescriptors _named = new();
-    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly QmpRpc _rpc;
     private byte[] _unread = [];
     private long _receivedBytes;
-    private bool _inputEnded;
-    private bool _closed;
     private bool _negotiated;
-    private int _turnPosted;
 
     internal QmpSession(Connection connection, QmpService service, EventLoop io, bool pretty)
+        : base(connection, service.Machine, io, service.Log)
     {
-        _connection = connection;
         _service = service;
-        _io = io;
         Pretty = pretty;
         _formatter = new QmpMessageFormatter(pretty);
-        _outbound = new OutboundQueue(OutboundQueue.DefaultLimit, PostTurn, Overflowed);
-        _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, _outbound, PostTurn), service.Machine, ExecuteAsync);
-        connection.Outbound = _outbound;
+        _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, Outbound, PostTurn), service.Machine, ExecuteAsync);
     }
 
     /// <inheritdoc/>
@@ -57,60 +45,39 @@ internal sealed class QmpSession : IConnectionUser, IEventSink, IDisposable
     /// <inheritdoc/>
     public bool Pretty { get; }
 
-    /// <summary>Completes when the client is gone and its things are put away.</summary>
-    internal Task Completion => _completion.Task;
-
-    /// <summary>Greets and starts to serve. I/O loop.</summary>
-    internal void Start()
-    {
-        _outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));
-        _rpc.StartListening();
-        _service.Events.Add(this);
-        _connection.Start(_io, this);
-    }
-
-    /// <summary>Completes when everything that is queued now has been sent, or the client is gone.</summary>
-    internal Task FlushAsync() => _outbound.WhenEmpty();
+    /// <inheritdoc/>
+    protected override bool IsIdle => _unread.Length == 0 && _requests.IsIdle;
 
     /// <inheritdoc/>
-    public void Send(ReadOnlyMemory<byte> message) => _outbound.Enqueue(message);
+    internal override void Start()
+    {
+        Outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));
+        _rpc.StartListening();
+        _service.Events.Add(this);
+        Begin();
+    }
 
-    void IConnectionUser.Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors)
+    /// <inheritdoc/>
+    public void Send(ReadOnlyMemory<byte> message) => Outbound.Enqueue(message);
+
+    /// <inheritdoc/>
+    public override void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors)
     {
         _received.Add(descriptors, _receivedBytes, bytes);
         _receivedBytes += bytes.Length;
         Read(bytes);
     }
 
-    void IConnectionUser.Ended(bool gone)
-    {
-        _inputEnded = true;
-        if (gone)
-        {
-            Dispose();
-        }
-        else
-        {
-            CloseWhenDone();
-        }
-    }
+    /// <inheritdoc/>
+    protected override void Continue() => Read(_unread);
 
-    /// <summary>Ends the session. I/O loop.</summary>
-    public void Dispose()
+    /// <inheritdoc/>
+    protected override void PutAway()
     {
-        if (_closed)
-        {
-            return;
-        }
-
-        _closed = true;
         _service.Events.Remove(this);
         _requests.Close();
-        _connection.Dispose();
         _received.Dispose();
         _rpc.Dispose();
-        _service.Machine.Post(_named.Dispose);
-        _completion.SetResult();
     }
 
     /// <summary>Cuts bytes into requests as long as there is room for them, and keeps the rest.</summary>
@@ -125,49 +92,8 @@ internal sealed class QmpSession : IConnectionUser, IEventSink, IDisposable
         }
 
         _unread = bytes.ToArray();
-        _connection.WantInput(_unread.Length == 0 && _requests.HasRoom(readAhead: _formatter.OobEnabled));
+        Connection.WantInput(_unread.Length == 0 && _requests.HasRoom(readAhead: _formatter.OobEnabled));
     }
-
-    private void PostTurn()
-    {
-        if (Interlocked.Exchange(ref _turnPosted, 1) == 0)
-        {
-            _io.Post(TakeTurn);
-        }
-    }
-
-    private void TakeTurn()
-    {
-        Interlocked.Exchange(ref _turnPosted, 0);
-        if (_closed)
-        {
-            return;
-        }
-
-        _connection.Send();
-        if (!_closed)
-        {
-            Read(_unread);
-            CloseWhenDone();
-        }
-    }
-
-    private void CloseWhenDone()
-    {
-        if (_inputEnded && _unread.Length == 0 && _requests.IsIdle && _outbound.IsEmpty)
-        {
-            Dispose();
-        }
-    }
-
-    private void Overflowed() => _io.Post(() =>
-    {
-        if (!_closed)
-        {
-            _service.Log.ClientDoesNotRead(OutboundQueue.DefaultLimit);
-            Dispose();
-        }
-    });
 
     /// <summary>Runs a request on the machine loop. The reply's place is taken where the command ends, before anything else can happen there.</summary>
     private async Task<object?> ExecuteAsync(QmpRequest request)
@@ -187,7 +113,7 @@ internal sealed class QmpSession : IConnectionUser, IEventSink, IDisposable
         finally
         {
             _received.Release(request.End);
-            request.Reply = _outbound.Reserve();
+            request.Reply = Outbound.Reserve();
             WantsEvents = _negotiated;
         }
     }
@@ -218,7 +144,7 @@ internal sealed class QmpSession : IConnectionUser, IEventSink, IDisposable
     {
         public override bool IsOob => request.IsOob;
 
-        public override NamedDescriptors Descriptors => session._named;
+        public override NamedDescriptors Descriptors => session.Named;
 
         public override void EnableCapabilities(IReadOnlyList<QMPCapability> capabilities)
         {

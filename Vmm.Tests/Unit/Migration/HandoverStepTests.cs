@@ -26,6 +26,8 @@ public sealed class HandoverStepTests
         [
             .. File.ReadLines(path)
                 .SkipWhile(line => line != "## Boundaries")
+                .Skip(1)
+                .TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
                 .Where(line => line.StartsWith('|'))
                 .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
                 .Skip(2)

@@ -84,6 +84,12 @@ internal sealed class PeerAsNew : IDisposable
     internal async Task AcceptMain()
     {
         await SayReady();
+        await SayListening();
+    }
+
+    /// <summary>Says that it listens, after it said that it is ready, and accepts the main channel.</summary>
+    internal async Task SayListening()
+    {
         await Cpr.Say(MessageType.Listening, new StateWriter());
         Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
     }
@@ -92,6 +98,12 @@ internal sealed class PeerAsNew : IDisposable
     internal async Task<byte[]> HearState()
     {
         await AcceptMain();
+        return await ReceiveState();
+    }
+
+    /// <summary>Receives the whole state from the main channel.</summary>
+    internal async Task<byte[]> ReceiveState()
+    {
         byte[] head = await Fill(StateFrame.Size);
         byte[] state = await Fill(StateFrame.ReadHead(head, Plan.Attempt));
         byte[] end = await Fill(StateFrame.Size);
