@@ -130,6 +130,15 @@ internal sealed class KvmMachine : IVirtualMachine
     public Task StopCpusAsync(bool captureState) => _group.Stop(captureState);
 
     /// <inheritdoc/>
+    public void WakeCpus()
+    {
+        foreach (var cpu in _cpus)
+        {
+            cpu.Wake();
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task ApplyCpuStatesAsync()
     {
         await _group.Apply();

@@ -11,6 +11,9 @@ public interface IPortDevice
     /// <summary>The ports it answers.</summary>
     PortRange Ports { get; }
 
+    /// <summary>Whether it has been written more than it could pass on: a vCPU that wrote to it does not go on while this lasts. Any thread.</summary>
+    bool IsBusy => false;
+
     /// <summary>Reads the byte at <paramref name="offset"/> from the first port.</summary>
     byte ReadByte(int offset);
 

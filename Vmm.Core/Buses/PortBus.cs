@@ -61,6 +61,20 @@ public sealed class PortBus
         }
     }
 
+    /// <summary>Whether a device that a write of <paramref name="size"/> bytes reached is busy (<see cref="IPortDevice.IsBusy"/>).</summary>
+    public bool IsBusy(ushort port, int size)
+    {
+        for (int i = 0; i < size; i++)
+        {
+            if (_owners[(ushort)(port + i)] is { IsBusy: true })
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private uint ReadSplit(ushort port, int size)
     {
         uint value = 0;

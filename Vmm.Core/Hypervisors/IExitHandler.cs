@@ -11,6 +11,15 @@ public interface IExitHandler
     /// <summary>A port write of <paramref name="size"/> (1, 2 or 4) bytes.</summary>
     void PortWrite(ushort port, int size, uint value);
 
+    /// <summary>
+    /// Asked after each port write, and again until the answer is no: whether the vCPU must not enter the guest yet, because what it wrote has
+    /// nowhere to go. The end is told by <see cref="IVirtualMachine.WakeCpus"/>. A vCPU that is told to stop meanwhile stops, and waits on when
+    /// it is started again, here or where its state is loaded.
+    /// </summary>
+    /// <param name="port">The port that it wrote to.</param>
+    /// <param name="size">How many bytes wide.</param>
+    bool IsBusy(ushort port, int size) => false;
+
     /// <summary>A read from an address without memory; fills <paramref name="data"/> (1 to 8 bytes).</summary>
     void MmioRead(ulong address, Span<byte> data);
 

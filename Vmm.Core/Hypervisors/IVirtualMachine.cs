@@ -44,6 +44,9 @@ public interface IVirtualMachine : IDisposable
     /// <param name="captureState">Whether each vCPU also captures its state for <see cref="IStateful.Save"/>.</param>
     Task StopCpusAsync(bool captureState);
 
+    /// <summary>Has vCPUs that wait at a busy port (<see cref="IExitHandler.IsBusy"/>) ask again. Any thread; allocates nothing and never waits.</summary>
+    void WakeCpus();
+
     /// <summary>Applies the loaded state of every vCPU (<see cref="IStateful.Apply"/>), each on its own thread, in parallel.</summary>
     /// <exception cref="StateException">The hypervisor refused a part of it; the message names which.</exception>
     Task ApplyCpuStatesAsync();

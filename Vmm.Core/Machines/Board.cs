@@ -196,6 +196,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Lets go of a guest that lives on in another process: closes everything, unlinks and unlocks nothing.</summary>
     public void Release()
     {
+        ParkBackEnds();
         foreach (var chardev in Chardevs)
         {
             chardev.Abandon();
@@ -211,8 +212,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         {
             _released = true;
 
-            // A back end that still moved bytes would drive an interrupt line of a VM that is gone.
-            QuietBackEnds();
+            ParkBackEnds();
             Vm.Dispose();
             _devices.Dispose();
             _boot.Dispose();
@@ -225,6 +225,9 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <inheritdoc/>
     public void PortWrite(ushort port, int size, uint value) => _ports.Write(port, size, value);
+
+    /// <inheritdoc/>
+    public bool IsBusy(ushort port, int size) => _ports.IsBusy(port, size);
 
     /// <summary>No device of the board answers memory accesses: they read as all ones.</summary>
     public void MmioRead(ulong address, Span<byte> data) => data.Fill(0xff);
@@ -243,6 +246,16 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <inheritdoc/>
     public void CpuFailed(int cpu, string reason) => _machine.ReportFailure($"vCPU {cpu}: {reason}");
+
+    /// <summary>Parts back ends and devices: one that still moved bytes would drive an interrupt line or wake a vCPU of a VM that is gone.</summary>
+    private void ParkBackEnds()
+    {
+        QuietBackEnds();
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Detach();
+        }
+    }
 
     private IEnumerable<StateSection> AllSections() =>
     [

@@ -56,7 +56,9 @@ internal sealed class BoardDevices : IDisposable
 
         if (_configuration.DebugConsole is { } console)
         {
-            _ports.Attach(new DebugConsole(console.IoBase, _chardevs[console.ChardevId]));
+            var debugConsole = new DebugConsole(console.IoBase, _chardevs[console.ChardevId], vm.WakeCpus);
+            _ports.Attach(debugConsole);
+            Carry(debugConsole);
         }
 
         if (_configuration.DebugExit is { } exit)

@@ -24,36 +24,68 @@ public sealed partial class Machine
     public async Task<HandoverPause> PauseForHandoverAsync()
     {
         var pass = await Gate.EnterAsync();
-        HandoverPause? pause = null;
+        var before = State;
+        if (Board is not { } board || before is not (RunState.Running or RunState.Paused or RunState.Prelaunch))
+        {
+            pass.Dispose();
+            throw new MachineException($"a guest in run state {before.Name()} cannot be handed over");
+        }
+
+        var pause = new HandoverPause(this, board, before, pass);
         try
         {
-            if (Board is not { } board || State is not (RunState.Running or RunState.Paused or RunState.Prelaunch))
-            {
-                throw new MachineException($"a guest in run state {State.Name()} cannot be handed over");
-            }
-
-            var before = State;
-            pause = new HandoverPause(this, board, before, pass);
             State = RunState.FinishMigrate;
             board.GlobalState.State = before;
             board.QuietBackEnds();
             pause.Quiet = Instant.Now;
             await board.Vm.StopCpusAsync(captureState: true);
+            await ServeLastRequestAsync(board, before);
             pause.Stopped = Instant.Now;
             pause.StoppedAt = _time.GetUtcNow();
-            if (Volatile.Read(ref _resetRequested) + Volatile.Read(ref _shutdownRequested) > 0 || _failure is not null)
-            {
-                throw new MachineException("the guest asked for a reset or for power-off just now; try again");
-            }
-
             return pause;
         }
         catch
         {
-            // Whatever could not be stopped goes on as before.
-            pause?.Resume(null);
-            pass.Dispose();
+            if (State == RunState.InternalError)
+            {
+                // Its reset failed: there is nothing to go on with.
+                board.WakeBackEnds();
+                pass.Dispose();
+            }
+            else
+            {
+                // Whatever could not be stopped goes on as before.
+                pause.Resume(null);
+            }
+
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Serves what the guest asked for with its last instruction before it was stopped. A reset is done here and now, and the guest goes over as
+    /// one that begins anew: it cannot ask again, because it does not run. One that switches itself off stays.
+    /// </summary>
+    private async Task ServeLastRequestAsync(Board board, RunState before)
+    {
+        if (Volatile.Read(ref _failure) is { } failure)
+        {
+            throw new MachineException($"the guest cannot go on: {failure}");
+        }
+
+        bool off = Volatile.Read(ref _shutdownRequested) != 0;
+        if (off || (Volatile.Read(ref _resetRequested) != 0 && Configuration.NoReboot))
+        {
+            throw new MachineException("the guest is switching itself off");
+        }
+
+        if (Interlocked.Exchange(ref _resetRequested, 0) != 0)
+        {
+            // As at any other time: a reset that fails halts a guest that runs.
+            State = before;
+            await ResetStoppedAsync(board, ShutdownCause.GuestReset);
+            State = RunState.FinishMigrate;
+            await board.Vm.StopCpusAsync(captureState: true);
         }
     }
 

@@ -6,6 +6,9 @@
 // has seen EINTR and the request is between two instructions (or two rounds of a REP) and can be read or moved.
 // EINTR without a request is a stray signal, EAGAIN a vCPU that has just been started by another: both go on.
 //
+// Waiting. A device that cannot pass on what was written to its port is busy, and the vCPU that wrote waits before it enters the
+// guest again: at a bell, which a stop rings as well. A stop finds the write done and the vCPU still waiting; both are state.
+//
 // A vCPU that has shut down or failed stays here, waiting for the request, and does not enter the guest again before a reset.
 
 using System.Buffers.Binary;
@@ -23,11 +26,19 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
     : IDisposable
 {
     private readonly FutexWord _stop = new();
+    private readonly FutexWord _bell = new();
 
     /// <summary>Whether the vCPU may not enter the guest until it is reset.</summary>
     internal bool IsDown { get; set; }
 
-    public void Dispose() => _stop.Dispose();
+    /// <summary>The busy port that the vCPU wrote to and waits at, and the width of the write; width 0 when it waits at none.</summary>
+    internal (ushort Port, byte Size) Wait { get; set; }
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _bell.Dispose();
+    }
 
     /// <summary>Asks the loop to end; the thread is <paramref name="threadId"/>. May be called from any thread.</summary>
     internal void RequestStop(int threadId)
@@ -35,8 +46,12 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
         _stop.Value = 1;
         page.ImmediateExit = true;
         Interlocked.MemoryBarrier();
+        _bell.Post(1);
         KickSignal.Send(threadId);
     }
+
+    /// <summary>Has a vCPU that waits at a port ask again. May be called from any thread.</summary>
+    internal void Wake() => _bell.Post(1);
 
     /// <summary>Takes an earlier request back, while the loop does not run.</summary>
     internal void ClearStop()
@@ -72,6 +87,11 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
         ref var run = ref page.Run;
         while (true)
         {
+            if (Wait.Size != 0)
+            {
+                WaitAtPort();
+            }
+
             if (NativeMethods.IoControl(cpu.Descriptor, KvmRequest.Run.Code, 0) < 0)
             {
                 int error = Marshal.GetLastPInvokeError();
@@ -114,6 +134,25 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
         }
     }
 
+    // A ring between the question and the sleep is not missed: it is found in the word, by the exchange or by the kernel.
+    private void WaitAtPort()
+    {
+        while (exits.IsBusy(Wait.Port, Wait.Size))
+        {
+            if (_stop.Value != 0)
+            {
+                return;
+            }
+
+            if (_bell.Exchange(0) == 0)
+            {
+                _bell.WaitWhileZero();
+            }
+        }
+
+        Wait = default;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void ServePort(in KvmRun.IoExit io)
     {
@@ -146,6 +185,11 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
                     BinaryPrimitives.WriteUInt32LittleEndian(data, value);
                     break;
             }
+        }
+
+        if (io.Direction == Out && exits.IsBusy(io.Port, size))
+        {
+            Wait = (io.Port, (byte)size);
         }
     }
 

@@ -99,6 +99,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
 
         _runner.IsDown = _state.IsDown;
+        _runner.Wait = (_state.WaitPort, _state.WaitSize);
         _tellOfPause = true;
     }
 
@@ -168,6 +169,9 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>Calls the vCPU out of the guest.</summary>
     internal void RequestStop() => _runner.RequestStop(ThreadId);
 
+    /// <summary>Has the vCPU look again whether the port is still busy that it waits at, if it does.</summary>
+    internal void Wake() => _runner.Wake();
+
     /// <summary>At the next run the guest is told that it was paused, so that its watchdogs forgive the gap.</summary>
     internal void TellOfPause() => _tellOfPause = true;
 
@@ -203,6 +207,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     {
         _transfer.Capture(_state);
         _state.IsDown = _runner.IsDown;
+        (_state.WaitPort, _state.WaitSize) = _runner.Wait;
         _holdsState = true;
     }
 

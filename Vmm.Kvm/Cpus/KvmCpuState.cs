@@ -2,7 +2,8 @@
 //
 // The kernel's structures travel as they are: both processes of a handover speak to the same kernel, and its layouts are ABI.
 // Model-specific registers are pairs of index and value, as many as this KVM has, so that a KVM which lacks one can name it.
-// What most guests do not have stands in subsections: vector state beyond the first page, a nested guest, a vCPU that is down.
+// What most guests do not have stands in subsections: vector state beyond the first page, a nested guest, a vCPU that is down or
+// waits at a busy port.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.State;
@@ -18,6 +19,7 @@ internal sealed class KvmCpuState
     internal const int XsaveExtraCapacity = 12288;
     internal const int NestedCapacity = 128 + 8192;
     private const int MsrSize = 16;
+    private const int WidestAccess = 4;
 
     internal static readonly StateLayout<KvmCpuState> Layout = new("cpu", version: 1)
     {
@@ -37,6 +39,7 @@ internal sealed class KvmCpuState
         { XsaveExtra, s => s._xsaveExtraSize != 0 },
         { Nested, s => s._nestedSize != 0 },
         { Down, s => s._isDown },
+        { AtBusyPort, s => s._waitSize != 0 },
     };
 
     private readonly byte[] _events = new byte[64];
@@ -56,6 +59,8 @@ internal sealed class KvmCpuState
     private uint _xsaveExtraSize;
     private uint _nestedSize;
     private bool _isDown;
+    private ushort _waitPort;
+    private byte _waitSize;
 
     /// <summary>Whether the vCPU runs, waits for an interrupt or waits for a start-up IPI.</summary>
     internal ref uint MpState => ref _mpState;
@@ -114,6 +119,12 @@ internal sealed class KvmCpuState
     /// <summary>Whether the vCPU shut down or failed and waits for a reset.</summary>
     internal ref bool IsDown => ref _isDown;
 
+    /// <summary>The busy port that the vCPU wrote to and waits at.</summary>
+    internal ref ushort WaitPort => ref _waitPort;
+
+    /// <summary>How many bytes wide that write was; 0 when the vCPU waits at no port.</summary>
+    internal ref byte WaitSize => ref _waitSize;
+
     private static StateLayout<KvmCpuState> XsaveExtra => new("cpu/xsave_extra", version: 1)
     {
         { "xsave_extra_size", s => ref s._xsaveExtraSize },
@@ -131,12 +142,19 @@ internal sealed class KvmCpuState
         { "is_down", s => ref s._isDown },
     };
 
+    private static StateLayout<KvmCpuState> AtBusyPort => new("cpu/wait", version: 1)
+    {
+        { "wait_port", s => ref s._waitPort },
+        { "wait_size", s => ref s._waitSize },
+    };
+
     private Span<byte> XsaveBytes => _xsave.AsSpan(0, XsaveSize);
 
     private Span<byte> MsrBytes => _msrs;
 
     /// <summary>Forgets what a record without subsections would leave behind.</summary>
-    internal void ClearSubsections() => (_xsaveExtraSize, _nestedSize, _isDown) = (0, 0, false);
+    internal void ClearSubsections() =>
+        (_xsaveExtraSize, _nestedSize, _isDown, _waitPort, _waitSize) = (0, 0, false, 0, 0);
 
     /// <summary>Refuses counts that point beyond the buffers.</summary>
     /// <exception cref="StateException">A count is too big.</exception>
@@ -145,6 +163,7 @@ internal sealed class KvmCpuState
         Limit("msr_count", _msrCount, MsrCapacity);
         Limit("xsave_extra_size", _xsaveExtraSize, XsaveExtraCapacity);
         Limit("nested_size", _nestedSize, NestedCapacity);
+        Limit("wait_size", _waitSize, WidestAccess);
     }
 
     /// <summary>Makes this a copy of another record.</summary>
@@ -161,6 +180,7 @@ internal sealed class KvmCpuState
         other._nested.CopyTo(_nested, 0);
         (_mpState, _tscOffsetKnown, _tscOffset, _tscReadAt) = (other._mpState, other._tscOffsetKnown, other._tscOffset, other._tscReadAt);
         (_msrCount, _xsaveExtraSize, _nestedSize, _isDown) = (other._msrCount, other._xsaveExtraSize, other._nestedSize, other._isDown);
+        (_waitPort, _waitSize) = (other._waitPort, other._waitSize);
     }
 
     private static void Limit(string field, uint value, uint most)

@@ -14,6 +14,7 @@ public sealed class VmmProcess : IAsyncDisposable
     private readonly IHostProcess _process;
     private readonly string _folder;
     private readonly ConsoleReader _errors;
+    private Task? _ending;
 
     private VmmProcess(IHost host, IHostProcess process, string folder)
     {
@@ -64,8 +65,10 @@ public sealed class VmmProcess : IAsyncDisposable
     /// <summary>Sends a signal by name, such as <c>STOP</c>, to the process.</summary>
     public Task SignalAsync(string signal) => _host.RunAsync($"kill -{signal} {Pid}");
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends the process if it still runs. Who asks again waits for the same end.</summary>
+    public ValueTask DisposeAsync() => new(_ending ??= EndAsync());
+
+    private async Task EndAsync()
     {
         await _process.DisposeAsync();
         await _errors.DisposeAsync();

@@ -51,8 +51,7 @@ internal static class DispatchEmitter
     private static string Flags(CommandDefinition command)
     {
         static string Bool(bool value) => value ? "true" : "false";
-        return $"AllowOob = {Bool(command.AllowOob)}, AllowPreconfig = {Bool(command.AllowPreconfig)}, "
-            + $"SuccessResponse = {Bool(command.SuccessResponse)}";
+        return $"AllowOob = {Bool(command.AllowOob)}, SuccessResponse = {Bool(command.SuccessResponse)}";
     }
 
     private static void Invoke(CodeWriter w, CommandDefinition command)

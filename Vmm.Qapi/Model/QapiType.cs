@@ -138,8 +138,6 @@ internal sealed record CommandDefinition(RawDefinition Raw)
 
     internal bool AllowOob { get; init; }
 
-    internal bool AllowPreconfig { get; init; }
-
     internal bool Coroutine { get; init; }
 
     internal IReadOnlyList<QapiFeature> Features { get; init; } = [];

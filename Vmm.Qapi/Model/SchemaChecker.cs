@@ -129,6 +129,9 @@ internal sealed class SchemaChecker
             body, "a command", ["command"], "data", "boxed", "returns", "success-response", "gen", "allow-oob", "allow-preconfig", "coroutine",
             "if", "features");
         bool boxed = Expect.Flag(body, "boxed", written: true);
+
+        // Nothing follows from it here: there is no stage before the machine in which commands run.
+        Expect.Flag(body, "allow-preconfig", written: true);
         return new(raw)
         {
             Arguments = _members.Data(raw, boxed),
@@ -137,7 +140,6 @@ internal sealed class SchemaChecker
             Generated = Expect.Flag(body, "gen", written: false),
             SuccessResponse = Expect.Flag(body, "success-response", written: false),
             AllowOob = Expect.Flag(body, "allow-oob", written: true),
-            AllowPreconfig = Expect.Flag(body, "allow-preconfig", written: true),
             Coroutine = Expect.Flag(body, "coroutine", written: true),
             Features = MemberReader.Features(body, raw.Doc),
         };

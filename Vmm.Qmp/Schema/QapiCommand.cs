@@ -19,9 +19,6 @@ public sealed class QapiCommand
     /// <summary>Whether <c>exec-oob</c> may run it, past commands that wait.</summary>
     public required bool AllowOob { get; init; }
 
-    /// <summary>Whether it may run before the machine is built.</summary>
-    public required bool AllowPreconfig { get; init; }
-
     /// <summary>Whether success is answered at all.</summary>
     public required bool SuccessResponse { get; init; }
 

@@ -58,6 +58,9 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
     /// <summary>Called at each port write, on the vCPU's thread.</summary>
     internal Action<ushort, int, uint>? OnPortWrite { get; set; }
 
+    /// <summary>Whether ports are busy; any thread.</summary>
+    internal Func<ushort, bool> OnIsBusy { get; set; } = _ => false;
+
     internal TaskCompletionSource<int> Shutdown { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal TaskCompletionSource<string> Failure { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -139,6 +142,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
         {
             OnPortRead = OnPortRead,
             OnPortWrite = OnPortWrite,
+            OnIsBusy = OnIsBusy,
             Records = Records,
         };
         await successor.LoadStateAsync(Save());
@@ -168,6 +172,8 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
             _written.Release();
         }
     }
+
+    bool IExitHandler.IsBusy(ushort port, int size) => OnIsBusy(port);
 
     void IExitHandler.MmioRead(ulong address, Span<byte> data)
     {

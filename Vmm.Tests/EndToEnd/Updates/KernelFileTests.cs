@@ -43,4 +43,22 @@ public sealed class KernelFileTests : UpdateTest
         await new GrowingFile(InFolder("serial.out")).WaitUntilAsync(
             text => text.StartsWith("up\nup\nup\n", StringComparison.Ordinal), "three boots");
     }
+
+    [Test]
+    [Promise(27)]
+    public async Task A_guest_that_does_nothing_but_reset_itself_goes_over_at_the_first_attempt_each_time()
+    {
+        var generation = await BootAsync("reset", "-serial", "file:serial.out");
+        var serial = new GrowingFile(InFolder("serial.out"));
+        for (int hop = 0; hop < 10; hop++)
+        {
+            await serial.WaitForGrowthAsync();
+            var old = generation;
+            generation = await HopAsync(old);
+            await QuitAsync(old);
+        }
+
+        await serial.WaitForGrowthAsync();
+        Assert.That(serial.Text, Does.Match(@"\A(up\n)+(u|up)?\z"), "no boot was cut short");
+    }
 }

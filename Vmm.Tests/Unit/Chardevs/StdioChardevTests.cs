@@ -91,7 +91,7 @@ public sealed class StdioChardevTests : IDisposable
         string path = _bench.PathOf("debug");
         var file = _bench.Keep(new FileChardev("debug", _bench.Loop, path, append: false));
         var bus = new PortBus();
-        bus.Attach(new DebugConsole(DebugConsole.DefaultPort, file));
+        bus.Attach(new DebugConsole(DebugConsole.DefaultPort, file, static () => { }));
         file.Open();
         file.Start();
 

@@ -74,6 +74,8 @@ internal sealed class FakeMachine : IVirtualMachine
         _hypervisor.Ownership.Stops(this);
     }
 
+    public void WakeCpus() => _hypervisor.Note("wake");
+
     public async Task ApplyCpuStatesAsync()
     {
         if (!_hypervisor.IsRehearsing && _hypervisor.WhileApplying is { } wait)

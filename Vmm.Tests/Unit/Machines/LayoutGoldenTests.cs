@@ -41,7 +41,7 @@ public sealed class LayoutGoldenTests
     {
         string[] known =
         [
-            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "chardev", "globalstate",
+            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "globalstate",
             "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
         ];
         Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));

@@ -99,26 +99,94 @@ public sealed class SwitchTests : IDisposable
     }
 
     [Test]
-    public async Task A_guest_that_resets_itself_just_then_is_reset_here_and_can_go_later()
+    [Promise(27)]
+    public async Task A_guest_that_resets_itself_just_then_is_reset_and_goes_over_as_one_that_begins_anew()
+    {
+        var next = _fixture.New();
+        var vm = _old.Hypervisor.Newest;
+        vm.FakeCpus[0].State.Rip = 0x1234;
+        WhileStopping(() => _old.Machine.RequestReset());
+
+        await _fixture.HandOverAsync(_old, next);
+
+        _fixture.AssertRunsIn(next);
+        Assert.Multiple(() =>
+        {
+            Assert.That(_old.Hypervisor.Calls.Count(c => c == "start"), Is.EqualTo(1), "it never ran between its reset and its departure");
+            Assert.That(_old.Events.Told.Count(e => e == "RESET GuestReset"), Is.EqualTo(1));
+            Assert.That(next.Hypervisor.Newest.FakeCpus[0].Applied.Rip, Is.EqualTo(vm.FakeCpus[0].Entry!.InstructionPointer));
+        });
+    }
+
+    [Test]
+    public async Task A_guest_that_was_reset_just_then_and_stays_all_the_same_runs_on_and_is_not_reset_twice()
     {
         var first = _fixture.New();
-        bool asked = false;
-        _old.Hypervisor.WhileStopping = () =>
-        {
-            if (!asked)
-            {
-                asked = true;
-                _old.Machine.RequestReset();
-            }
-
-            return Task.CompletedTask;
-        };
+        WhileStopping(() => _old.Machine.RequestReset());
+        _old.Hypervisor.RefuseSave = "not today";
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
 
-        Assert.That(_old.Report.Error, Is.EqualTo("the guest asked for a reset or for power-off just now; try again"));
-        await _old.Events.Of("RESET GuestReset");
+        Assert.That(_old.State, Is.EqualTo(RunState.Running));
+        _old.Hypervisor.RefuseSave = null;
+        Assert.That(_old.Events.Told.Count(e => e == "RESET GuestReset"), Is.EqualTo(1));
         await RetryWorks(first);
+        Assert.That(_old.Hypervisor.Calls.Count(c => c == "reset"), Is.EqualTo(2), "once when it was switched on, and once since");
+    }
+
+    [Test]
+    public async Task A_guest_that_switches_itself_off_just_then_stays_and_is_off()
+    {
+        _fixture.New();
+        WhileStopping(() => _old.Machine.RequestShutdown());
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+
+        Assert.That(_old.Report.Error, Is.EqualTo("the guest is switching itself off"));
+        await _old.Events.Of("SHUTDOWN GuestShutdown");
+        await _old.Events.Of("EXIT 0");
+    }
+
+    [Test]
+    public async Task With_no_reboot_a_reset_just_then_is_the_end_of_the_guest()
+    {
+        var old = _fixture.Old(_fixture.Configuration with { NoReboot = true });
+        _fixture.New(_fixture.Configuration with { NoReboot = true });
+        WhileStopping(() => old.Machine.RequestReset(), old);
+
+        Assert.That(await _fixture.MigrateAsync(old), Is.EqualTo("failed"));
+
+        Assert.That(old.Report.Error, Is.EqualTo("the guest is switching itself off"));
+        await old.Events.Of("SHUTDOWN GuestReset");
+    }
+
+    [Test]
+    public async Task A_reset_just_then_that_fails_halts_the_guest_and_says_why()
+    {
+        _fixture.New();
+        WhileStopping(() =>
+        {
+            File.WriteAllBytes(_fixture.Files.Path("kernel"), [1]);
+            _old.Machine.RequestReset();
+        });
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+
+        Assert.That(_old.Report.Error, Does.StartWith("the reset failed: "));
+        Assert.That(_old.State, Is.EqualTo(RunState.InternalError));
+        Assert.That(_old.Hypervisor.Newest.IsRunning, Is.False);
+    }
+
+    [Test]
+    public async Task A_vCPU_that_fails_just_then_stops_the_guest_here()
+    {
+        _fixture.New();
+        WhileStopping(() => _old.Machine.Board!.CpuFailed(0, "RIP 0 is nowhere"));
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+
+        Assert.That(_old.Report.Error, Is.EqualTo("the guest cannot go on: vCPU 0: RIP 0 is nowhere"));
+        Assert.That(() => _old.State, Is.EqualTo(RunState.InternalError).After(20_000, 5));
     }
 
     [Test]
@@ -151,6 +219,18 @@ public sealed class SwitchTests : IDisposable
 
         Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
         _fixture.AssertRunsIn(next);
+    }
+
+    /// <summary>The guest does something in the instant in which it is stopped for the switch.</summary>
+    private void WhileStopping(Action deed, MachineHost? host = null)
+    {
+        var hypervisor = (host ?? _old).Hypervisor;
+        hypervisor.WhileStopping = () =>
+        {
+            hypervisor.WhileStopping = null;
+            deed();
+            return Task.CompletedTask;
+        };
     }
 
     private async Task RetryWorks(MachineHost first)

@@ -99,9 +99,9 @@ public sealed class GeneratedCodeTests
             Sample.Value.Invoke("echo-choice", """{"choice":1.5}"""),
             Is.EqualTo("GenericError: Invalid parameter type for 'choice', expected: integer"));
 
-    [TestCase("echo-any", "True False True")]
-    [TestCase("echo-text", "False True True")]
-    [TestCase("silent", "False False False")]
+    [TestCase("echo-any", "True True")]
+    [TestCase("echo-text", "False True")]
+    [TestCase("silent", "False False")]
     public void The_table_knows_a_commands_flags(string command, string expected) =>
         Assert.That(Sample.Value.Flags(command), Is.EqualTo(expected));
 

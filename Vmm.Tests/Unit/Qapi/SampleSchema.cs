@@ -109,7 +109,7 @@ internal static class SampleSchema
             public static string Flags(string command)
             {
                 var found = QapiCommands.All[command];
-                return $"{found.AllowOob} {found.AllowPreconfig} {found.SuccessResponse}";
+                return $"{found.AllowOob} {found.SuccessResponse}";
             }
 
             public static string Event(string which)

@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Text;
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>
+/// A guest that writes its debug console without end, and a reader who does not read: the guest waits, its monitor does not, an update goes
+/// through, and in the end the reader has every line once. With -S among the same arguments, the guest begins when the reader is there.
+/// </summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class SlowReaderTests : UpdateTest
+{
+    private static readonly string[] Console =
+        ["-S", "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-debugcon", "chardev:console"];
+
+    [Test]
+    [Promise(23)]
+    public async Task A_debug_console_whose_reader_sleeps_over_two_updates_loses_and_repeats_nothing()
+    {
+        var generation = await BootAsync("debugport", Console);
+        using var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
+        await generation.Qmp.ExecuteAsync("cont");
+        var ram = Keep(GuestRam.Of(generation.Process));
+        ulong stuck = await StuckAsync(ram);
+
+        await generation.Qmp.ExecuteAsync("stop");
+        await generation.Qmp.ExecuteAsync("cont");
+        for (int hop = 0; hop < 2; hop++)
+        {
+            generation = await HopAsync(generation);
+            await generation.Qmp.ExecuteAsync("cont");
+        }
+
+        Assert.That(ram.Count, Is.EqualTo(stuck), "the guest waits on in the new process");
+
+        await ExpectLinesAsync(reader, (int)stuck * 2);
+        await QuitAsync(generation);
+    }
+
+    [Test]
+    public async Task A_process_whose_guest_waits_for_a_reader_can_be_ended()
+    {
+        var generation = await BootAsync("debugport", Console);
+        using var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
+        await generation.Qmp.ExecuteAsync("cont");
+        await StuckAsync(Keep(GuestRam.Of(generation.Process)));
+
+        await QuitAsync(generation);
+    }
+
+    [Test]
+    public async Task A_guest_that_waits_for_a_reader_goes_on_when_the_reader_is_gone()
+    {
+        var generation = await BootAsync("debugport", Console);
+        var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
+        await generation.Qmp.ExecuteAsync("cont");
+        var ram = Keep(GuestRam.Of(generation.Process));
+        ulong stuck = await StuckAsync(ram);
+
+        reader.Dispose();
+
+        await ram.WaitPastAsync(stuck);
+    }
+
+    /// <summary>Waits until the guest stands still: every buffer between it and its reader is full.</summary>
+    private static async Task<ulong> StuckAsync(GuestRam ram)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Boot);
+        ulong before;
+        do
+        {
+            before = ram.Count;
+            await Task.Delay(200, deadline.Token);
+        }
+        while (ram.Count != before || before == 0);
+        return before;
+    }
+
+    /// <summary>Reads the guest's numbers, which begin at 1 and leave none out.</summary>
+    private static async Task ExpectLinesAsync(System.Net.Sockets.Socket reader, int count)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Boot);
+        var text = new StringBuilder();
+        var piece = new byte[65536];
+        int lines = 0;
+        while (lines < count)
+        {
+            int got = await reader.ReceiveAsync(piece, deadline.Token);
+            Assert.That(got, Is.GreaterThan(0), "the console goes on");
+            lines += piece.AsSpan(0, got).Count((byte)'\n');
+            text.Append(Encoding.ASCII.GetString(piece, 0, got));
+        }
+
+        string[] read = text.ToString().Split('\n')[..^1];
+        Assert.That(read, Is.EqualTo(Enumerable.Range(1, read.Length).Select(n => n.ToString(CultureInfo.InvariantCulture))));
+    }
+}
