@@ -103,6 +103,7 @@ public sealed partial class Migrator
             TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
             WaitForListening = () => _mainOpen.Task,
         };
+        handover.OnBuilt = () => LogPlacement(handover.PlacementProblems);
         handover.OnOwned = () => TellActive(handover);
         if (await handover.MeetAsync() is not { } plan)
         {
@@ -183,6 +184,17 @@ public sealed partial class Migrator
         _early?.Dispose();
         _mainAddress = null;
     }
+
+    private void LogPlacement(IReadOnlyList<string> problems)
+    {
+        foreach (string problem in problems)
+        {
+            LogMisplaced(_log, problem);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: not placed on the host as before: {Problem}")]
+    private static partial void LogMisplaced(ILogger log, string problem);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: took the guest over from {Peer}: {Times}")]
     private static partial void LogTaken(ILogger log, string peer, HandoverTimes times);

@@ -42,6 +42,7 @@ public sealed partial class Migrator
         {
             _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), loop => OpenMain(loop, target.Main))
             {
+                OnReady = LogPlacement,
                 OnStateSent = TellSwitch,
                 OnStaying = TellFailure,
             };

@@ -1,8 +1,10 @@
 // The second part of an incoming handover: everything that takes time, done while the guest runs on in the old process.
 // The plan is held against this process; if the facts agree the machine is built from the descriptors that came with it,
-// and what only a built machine can tell (its layouts, its threads' placement) is compared as well.
+// and what only a built machine can tell (its layouts) is compared as well. Process and threads are placed on the host as
+// old's were.
 //
-// Whatever goes wrong here is a reason for a refusal, and every reason is told at once.
+// Whatever goes wrong here is a reason for a refusal, and every reason is told at once. Not so the placement: a guest that
+// runs on other processors is right and may be slow, and the operator is told; a refusal would be more than he wants.
 
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;
@@ -15,10 +17,14 @@ namespace Vmm.Migration.Handover;
 internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag bag) : IDisposable
 {
     private Baton? _baton;
+    private HostPlacement? _before;
     private bool _kept;
 
     /// <summary>The machine; null until it is built.</summary>
     internal Board? Board { get; private set; }
+
+    /// <summary>What could not be placed as in the old process, and why, for the operator.</summary>
+    internal List<string> PlacementProblems { get; } = [];
 
     /// <summary>Builds the machine.</summary>
     /// <returns>Every reason why the guest cannot run here; empty when it can.</returns>
@@ -34,9 +40,11 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         try
         {
             _baton = Baton.Open(bag.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
+            _before = HostPlacement.OfThisProcess();
+            PlacementProblems.AddRange(plan.Host.Apply());
             Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
             reasons.AddRange(PlanComparison.Differences(plan.Layouts, Board.LayoutFacts));
-            reasons.AddRange(Place(Board));
+            Place(Board);
         }
         catch (Exception e)
         {
@@ -59,6 +67,9 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         {
             // The names behind its back ends are the old process's.
             Board?.Release();
+
+            // What was had before can be had again.
+            _before?.Apply();
         }
     }
 
@@ -71,14 +82,12 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         return new ReceivedRam(file, planned.Identity);
     }
 
-    private IEnumerable<string> Place(Board board)
+    private void Place(Board board)
     {
-        foreach (var cpu in board.Vm.Cpus)
+        foreach (var cpu in board.Vm.Cpus.Where(cpu => cpu.Index < plan.Placement.Count))
         {
-            if (cpu.Index < plan.Placement.Count && plan.Placement[cpu.Index].TryApply(cpu.ThreadId) is { } problem)
-            {
-                yield return $"vCPU {cpu.Index}: its placement could not be applied: {problem}";
-            }
+            var problems = plan.Placement[cpu.Index].Apply(cpu.ThreadId);
+            PlacementProblems.AddRange(problems.Select(problem => $"vCPU {cpu.Index}: {problem}"));
         }
     }
 }

@@ -57,6 +57,12 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Called when the guest runs here, before the rest of the process is told.</summary>
     internal Action? OnOwned { get; set; }
 
+    /// <summary>What could not be placed on the host as in the old process, and why.</summary>
+    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
+
+    /// <summary>Called when the machine is built and placed, before old is told that it is ready.</summary>
+    internal Action? OnBuilt { get; set; }
+
     /// <summary>Whether the old process has opened the main channel.</summary>
     internal bool IsMainConnected => _state.IsConnected;
 
@@ -177,6 +183,8 @@ internal sealed class IncomingHandover : IDisposable
         }
 
         Boundary.Passed(HandoverStep.NewBuilt);
+        PlacementProblems = build.PlacementProblems;
+        OnBuilt?.Invoke();
         ulong begin = HandoverTimes.Now;
         var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
         await Task.Run(() => build.Board!.PrefaultRam(budget));
@@ -194,9 +202,10 @@ internal sealed class IncomingHandover : IDisposable
 
     private StateWriter ReadyBody()
     {
-        var body = new StateWriter(16);
+        var body = new StateWriter(64);
         body.WriteUInt64(Times.Prefault);
         body.WriteUInt64(_rehearsed);
+        PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
         return body;
     }
 

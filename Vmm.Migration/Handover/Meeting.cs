@@ -18,14 +18,14 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
     {
         peer.CheckCredentials();
         var greeted = peer.Soon("did not greet");
-        Greeting.Settle(await peer.ReceiveAsync(greeted), peer.Name);
+        ushort protocol = Greeting.Settle(await peer.ReceiveAsync(greeted), peer.Name);
         await peer.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
-        var plan = await ReceivePlanAsync(Deadline.In(parameters.CprPlanTimeout, peer.Name, "did not send its plan"));
+        var plan = await ReceivePlanAsync(protocol, Deadline.In(parameters.CprPlanTimeout, peer.Name, "did not send its plan"));
         Boundary.Passed(HandoverStep.NewPlanReceived);
         return plan;
     }
 
-    private async Task<Plan> ReceivePlanAsync(Deadline deadline)
+    private async Task<Plan> ReceivePlanAsync(ushort protocol, Deadline deadline)
     {
         while (true)
         {
@@ -37,7 +37,7 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
                     FileDescriptors(message);
                     break;
                 case MessageType.Plan:
-                    return PlanCodec.Read(message.Reader());
+                    return PlanCodec.Read(message.Reader(), protocol);
                 default:
                     throw new HandoverException($"{peer.Name} sent message {(ushort)message.Type} where its plan was expected");
             }

@@ -76,6 +76,9 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The peer, for texts.</summary>
     internal string PeerName => _channel.PeerName;
 
+    /// <summary>Called when the new process is ready, with what it could not place on the host as here.</summary>
+    internal Action<IReadOnlyList<string>>? OnReady { get; init; }
+
     /// <summary>Called when it was told that the guest stopped, after all of its state was sent.</summary>
     internal Action? OnStateSent { get; init; }
 
@@ -187,24 +190,30 @@ internal sealed class OutgoingHandover : IDisposable
         await SayAsync(greeted, () => _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted));
         var greeting = await ReceiveAsync(greeted);
         ThrowIfRefusal(greeting);
-        Greeting.Settle(greeting, _channel.PeerName);
+        ushort protocol = Greeting.Settle(greeting, _channel.PeerName);
         Boundary.Passed(HandoverStep.OldGreeted);
 
         var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
         var ready = Deadline.In(_parameters.CprReadyTimeout, _channel.PeerName, "was not ready");
-        await TellPlanAsync(board, isPreflight, ready);
+        await TellPlanAsync(board, isPreflight, protocol, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
         var answer = (await ExpectAsync(MessageType.Ready, ready)).Reader();
         Times.Prefault = answer.ReadUInt64();
-        return answer.ReadUInt64();
+        ulong rehearsed = answer.ReadUInt64();
+        if (protocol >= PlanCodec.HasHost)
+        {
+            OnReady?.Invoke(PlanCodec.ReadList(answer, answer.ReadText));
+        }
+
+        return rehearsed;
     }
 
-    private Task TellPlanAsync(Board board, bool isPreflight, Deadline ready) => SayAsync(ready, async () =>
+    private Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready) => SayAsync(ready, async () =>
     {
         await SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
-        PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight));
+        PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight), protocol);
         await _channel.SendAsync(MessageType.Plan, body, ready);
     });
 

@@ -14,6 +14,7 @@ internal static class OutgoingPlan
         Ram = [.. board.Ram.Select(block => new PlannedRam(block.Name, block.Size, block.Identity!.Value))],
         Promises = board.Vm.Promises,
         Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],
+        Host = HostPlacement.OfThisProcess(),
         PrefaultBudget = prefaultBudget,
         IsPreflight = isPreflight,
     };

@@ -31,6 +31,9 @@ internal sealed record Plan
     /// <summary>Where each vCPU's thread runs, by index.</summary>
     internal required IReadOnlyList<ThreadPlacement> Placement { get; init; }
 
+    /// <summary>Where the host lets the process have its memory.</summary>
+    internal required HostPlacement Host { get; init; }
+
     /// <summary>How long the new process may spend on touching RAM ahead, in milliseconds.</summary>
     internal required uint PrefaultBudget { get; init; }
 

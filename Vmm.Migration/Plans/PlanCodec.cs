@@ -1,5 +1,5 @@
-// The plan's bytes in protocol version 1. Lists carry their count and texts their length; both are bounded, because the
-// reader must not trust the writer.
+// The plan's bytes in protocol versions 1 and 2; the second adds the process's placement at the end. Lists carry their count
+// and texts their length; both are bounded, because the reader must not trust the writer.
 
 using System.Text;
 using Vmm.Core.Configuration;
@@ -15,9 +15,16 @@ internal static class PlanCodec
     private const int LongestText = 64 * 1024;
     private const int LargestPromises = 8 * 1024 * 1024;
     private const int LargestMask = 1024;
+    private const int LargestNodes = 128;
     private const uint Preflight = 1;
 
-    internal static void Write(StateWriter writer, Plan plan)
+    /// <summary>
+    /// The first protocol version whose plan has the process's placement, and whose Ready says what of it could not be applied.
+    /// </summary>
+    internal const ushort HasHost = 2;
+
+    /// <summary>Writes a plan for a peer that speaks this version of the protocol.</summary>
+    internal static void Write(StateWriter writer, Plan plan, ushort protocol)
     {
         writer.WriteUInt64(plan.Attempt);
         writer.WriteUInt32(plan.PrefaultBudget);
@@ -40,10 +47,15 @@ internal static class PlanCodec
             writer.WriteUInt32((uint)placement.Policy);
             writer.WriteUInt32((uint)placement.Priority);
         });
+        if (protocol >= HasHost)
+        {
+            WriteHost(writer, plan.Host);
+        }
     }
 
+    /// <summary>Reads the plan of a peer that speaks this version of the protocol.</summary>
     /// <exception cref="StateException">The bytes are no plan.</exception>
-    internal static Plan Read(StateReader reader)
+    internal static Plan Read(StateReader reader, ushort protocol)
     {
         ulong attempt = reader.ReadUInt64();
         uint prefaultBudget = reader.ReadUInt32();
@@ -62,6 +74,7 @@ internal static class PlanCodec
         var promises = ReadBlob(reader, LargestPromises);
         var placement = ReadList(reader, () => new ThreadPlacement(
             ReadBlob(reader, LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
+        var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the plan");
@@ -77,6 +90,7 @@ internal static class PlanCodec
             Ram = ram,
             Promises = promises,
             Placement = placement,
+            Host = host,
         };
     }
 
@@ -109,6 +123,29 @@ internal static class PlanCodec
         }
 
         return items;
+    }
+
+    /// <summary>Each part is a list of one, or of none where the host did not tell.</summary>
+    private static void WriteHost(StateWriter writer, HostPlacement host)
+    {
+        WriteList<NumaPolicy>(writer, host.Policy is null ? [] : [host.Policy], p =>
+        {
+            writer.WriteUInt32((uint)p.Mode);
+            WriteBlob(writer, p.Nodes.Span);
+        });
+        WriteList<uint>(writer, host.HugePagesDisabled is { } disabled ? [(uint)disabled] : [], writer.WriteUInt32);
+        WriteList<ulong>(writer, host.LockLimit is { } limit ? [limit] : [], writer.WriteUInt64);
+    }
+
+    private static HostPlacement ReadHost(StateReader reader)
+    {
+        var policy = ReadList(reader, () => new NumaPolicy((int)reader.ReadUInt32(), ReadBlob(reader, LargestNodes)));
+        var hugePages = ReadList(reader, reader.ReadUInt32);
+        var lockLimit = ReadList(reader, reader.ReadUInt64);
+        return new HostPlacement(
+            policy.FirstOrDefault(),
+            hugePages.Count > 0 ? (int)hugePages[0] : null,
+            lockLimit.Count > 0 ? lockLimit[0] : null);
     }
 
     private static void WriteFacts(StateWriter writer, IReadOnlyList<ConfigurationFact> facts) => WriteList(writer, facts, fact =>

@@ -18,27 +18,36 @@ internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy
         return new ThreadPlacement(Posix.GetAffinity(threadId), policy, priority);
     }
 
-    /// <summary>Places a thread likewise.</summary>
-    /// <returns>Null, or what could not be applied and why.</returns>
-    internal string? TryApply(int threadId)
+    /// <summary>Places a thread likewise, as far as this process may.</summary>
+    /// <returns>What could not be applied and why, for the operator.</returns>
+    internal IReadOnlyList<string> Apply(int threadId)
     {
-        try
+        var problems = new PlacementProblems();
+        problems.Try($"processors {IdList.Of(Affinity.Span)}", () =>
         {
             if (!Posix.GetAffinity(threadId).AsSpan().SequenceEqual(Affinity.Span))
             {
                 Posix.SetAffinity(threadId, Affinity.Span);
             }
-
+        });
+        problems.Try($"scheduling policy {PolicyName}, priority {Priority}", () =>
+        {
             if (Posix.GetScheduler(threadId) != (Policy, Priority))
             {
                 Posix.SetScheduler(threadId, Policy, Priority);
             }
-
-            return null;
-        }
-        catch (PosixException e)
-        {
-            return e.Message;
-        }
+        });
+        return problems.Told;
     }
+
+    private string PolicyName => Policy switch
+    {
+        0 => "SCHED_OTHER",
+        1 => "SCHED_FIFO",
+        2 => "SCHED_RR",
+        3 => "SCHED_BATCH",
+        5 => "SCHED_IDLE",
+        6 => "SCHED_DEADLINE",
+        _ => $"{Policy}",
+    };
 }

@@ -25,7 +25,7 @@ internal sealed class MachineHost : IDisposable
         _io = new EventLoop("io");
         Hypervisor = new FakeHypervisor(ownership);
         Machine = new Machine(configuration, Hypervisor, _loop, _io, TimeProvider.System, NullLogger.Instance);
-        Migrator = new Migrator(Machine, NullLogger.Instance);
+        Migrator = new Migrator(Machine, Log);
         Migrator.EnableEvents();
         Machine.Happened += happened => Events.Tell(Name(happened));
         Machine.ExitRequested += status => Events.Tell($"EXIT {status}");
@@ -45,6 +45,9 @@ internal sealed class MachineHost : IDisposable
     internal Migrator Migrator { get; }
 
     internal EventLoop Loop => _loop;
+
+    /// <summary>What the migrations log.</summary>
+    internal LogLines Log { get; } = new();
 
     internal EventLog Events { get; } = new();
 

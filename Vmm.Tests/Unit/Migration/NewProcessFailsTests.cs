@@ -2,6 +2,7 @@ using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Migration;
 using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
 using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
@@ -56,12 +57,12 @@ public sealed class NewProcessFailsTests : IDisposable
         {
             await peer.Accept();
             var hello = new StateWriter();
-            hello.WriteUInt16(2);
-            hello.WriteUInt16(7);
+            hello.WriteUInt16(Greeting.NewestProtocol + 1);
+            hello.WriteUInt16(9);
             Vmm.Migration.Plans.PlanCodec.WriteText(hello, "9.9.9");
             await peer.Cpr.Say(MessageType.Hello, hello);
         },
-        $"{Itself} (vmm 9.9.9) speaks handover protocol 2 to 7, this process");
+        $"{Itself} (vmm 9.9.9) speaks handover protocol {Greeting.NewestProtocol + 1} to 9, this process");
 
     [Test]
     public Task A_peer_whose_greeting_is_too_short() => StaysUnstopped(

@@ -252,15 +252,6 @@ public sealed class OldProcessFailsTests : IDisposable
         "the main channel carries attempt");
 
     [Test]
-    public Task A_placement_that_cannot_be_had() => IsRefused(
-        peer =>
-        {
-            peer.Plan = peer.Plan with { Placement = [new ThreadPlacement(new byte[128], 0, 0)] };
-            return peer;
-        },
-        "vCPU 0: its placement could not be applied");
-
-    [Test]
     public async Task A_client_that_names_more_descriptors_than_it_sends_is_turned_away()
     {
         using (var peer = new PeerAsOld(_fixture, _source))

@@ -53,7 +53,14 @@ internal sealed class Peer : IDisposable
         return Say(type, body);
     }
 
-    internal Task Greet() => Say(MessageType.Hello, Greeting.Hello());
+    internal Task Greet(ushort newest = Greeting.NewestProtocol)
+    {
+        var hello = new StateWriter();
+        hello.WriteUInt16(Greeting.OldestProtocol);
+        hello.WriteUInt16(newest);
+        hello.WriteText(Greeting.ProgramVersion);
+        return Say(MessageType.Hello, hello);
+    }
 
     /// <summary>Sends bytes that need not be a message.</summary>
     internal Task SayRaw(byte[] bytes, params SafeHandle[] descriptors) => Run(async () =>

@@ -43,12 +43,18 @@ internal sealed class PeerAsNew : IDisposable
         Cpr = Peer.Of(Posix.Duplicate(accepted.SafeHandle));
     }
 
+    /// <summary>The newest protocol version that it speaks.</summary>
+    internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
+
+    /// <summary>What it says that it could not place; not told in version 1.</summary>
+    internal List<string> PlacementProblems { get; } = [];
+
     /// <summary>Accepts the old process and greets it.</summary>
     internal async Task Meet()
     {
         await Accept();
         await Cpr.Hear(MessageType.Hello);
-        await Cpr.Greet();
+        await Cpr.Greet(Protocol);
     }
 
     /// <summary>Also hears the plan.</summary>
@@ -61,7 +67,7 @@ internal sealed class PeerAsNew : IDisposable
             var reader = message.Reader();
             if (message.Type == MessageType.Plan)
             {
-                Plan = PlanCodec.Read(reader);
+                Plan = PlanCodec.Read(reader, Protocol);
                 return;
             }
 
@@ -77,6 +83,11 @@ internal sealed class PeerAsNew : IDisposable
         var body = new StateWriter();
         body.WriteUInt64(1);
         body.WriteUInt64(1);
+        if (Protocol >= PlanCodec.HasHost)
+        {
+            PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
+        }
+
         await Cpr.Say(MessageType.Ready, body);
     }
 

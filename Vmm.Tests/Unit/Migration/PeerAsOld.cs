@@ -62,9 +62,15 @@ internal sealed class PeerAsOld : IDisposable
 
     internal async Task Meet()
     {
-        await Cpr.Greet();
+        await Cpr.Greet(Protocol);
         await Cpr.Hear(MessageType.Hello);
     }
+
+    /// <summary>The newest protocol version that it speaks.</summary>
+    internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
+
+    /// <summary>What the new process could not place; known when it is ready.</summary>
+    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
 
     internal Task SayDescriptors() => SayDescriptors(Carried);
 
@@ -78,7 +84,7 @@ internal sealed class PeerAsOld : IDisposable
     internal Task SayPlan()
     {
         var body = new StateWriter();
-        PlanCodec.Write(body, Plan);
+        PlanCodec.Write(body, Plan, Protocol);
         return Cpr.Say(MessageType.Plan, body);
     }
 
@@ -88,7 +94,10 @@ internal sealed class PeerAsOld : IDisposable
         await Meet();
         await SayDescriptors();
         await SayPlan();
-        await Cpr.Hear(MessageType.Ready);
+        var ready = await Cpr.Hear(MessageType.Ready);
+        ready.ReadUInt64();
+        ready.ReadUInt64();
+        PlacementProblems = PlanCodec.ReadList(ready, ready.ReadText);
         await Cpr.Hear(MessageType.Listening);
     }
 

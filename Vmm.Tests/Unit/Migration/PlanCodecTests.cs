@@ -17,6 +17,7 @@ public sealed class PlanCodecTests
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
         Promises = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
+        Host = new(new NumaPolicy(2, new byte[] { 1 }), 1, 65536),
     };
 
     [Test]
@@ -32,9 +33,24 @@ public sealed class PlanCodecTests
             Assert.That(plan.Ram, Is.EqualTo(Sample.Ram));
             Assert.That(plan.Promises.ToArray(), Is.EqualTo(Sample.Promises.ToArray()));
             Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
+            Assert.That(plan.Host, Is.EqualTo(Sample.Host));
             Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
         });
     }
+
+    [Test]
+    public void What_the_host_did_not_tell_stays_unknown()
+    {
+        var plan = Sample with { Host = HostPlacement.Unknown };
+        Assert.That(Read(Write(plan)).Host, Is.EqualTo(HostPlacement.Unknown));
+    }
+
+    [Test]
+    public void Protocol_version_1_has_no_placement_of_the_process() => Assert.Multiple(() =>
+    {
+        Assert.That(Read(Write(Sample, protocol: 1), protocol: 1).Host, Is.EqualTo(HostPlacement.Unknown));
+        Assert.That(() => Read(Write(Sample), protocol: 1), Throws.TypeOf<StateException>());
+    });
 
     [Test]
     [Promise(19)]
@@ -120,12 +136,12 @@ public sealed class PlanCodecTests
         () => Read([.. Write(Sample), 0]),
         Throws.TypeOf<StateException>().With.Message.EqualTo("1 bytes follow the plan"));
 
-    private static byte[] Write(Plan plan)
+    private static byte[] Write(Plan plan, ushort protocol = 2)
     {
         var writer = new StateWriter();
-        PlanCodec.Write(writer, plan);
+        PlanCodec.Write(writer, plan, protocol);
         return writer.Written.ToArray();
     }
 
-    private static Plan Read(byte[] bytes) => PlanCodec.Read(new StateReader(bytes));
+    private static Plan Read(byte[] bytes, ushort protocol = 2) => PlanCodec.Read(new StateReader(bytes), protocol);
 }
