@@ -140,6 +140,9 @@ internal sealed class QmpProcess : IDisposable
         return found;
     }
 
+    /// <summary>Forgets the events that have come.</summary>
+    internal void ForgetEvents() => _events.Clear();
+
     /// <summary>Resident memory without the guest's RAM, in KiB: the sum of all mappings but the RAM file's.</summary>
     internal long ResidentKiB()
     {

@@ -63,10 +63,11 @@ internal static class CpusCase
             {
                 ours.Prepare();
                 var hop = ours.Switch();
+                ours.Rest();
                 floor.MessageBytes = hop.Bytes;
                 floor.Prepare();
                 rounds[i].Add(floor.Switch().PauseMicroseconds, hop.PauseMicroseconds);
-                floor.Dispose();
+                floor.Rest();
             }
         }
 

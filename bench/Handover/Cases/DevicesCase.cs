@@ -29,8 +29,10 @@ internal static class DevicesCase
         {
             plain.Prepare();
             double without = plain.Switch().PauseMicroseconds;
+            plain.Rest();
             full.Prepare();
             var hop = full.Switch();
+            full.Rest();
             bytes = hop.Bytes;
             rounds.Add(without, hop.PauseMicroseconds);
         }

@@ -27,6 +27,7 @@ internal static class PauseCase
             {
                 all[i].Prepare();
                 hops[i].Add(all[i].Switch());
+                all[i].Rest();
             }
 
             floor.MessageBytes = hops[1][^1].Bytes;
@@ -35,6 +36,7 @@ internal static class PauseCase
             {
                 contender.Prepare();
                 var seen = observer.Watch(contender.RamPath, () => contender.Switch());
+                contender.Rest();
                 blind = Math.Max(blind, seen.OwnGapMicroseconds);
                 return seen.GapMicroseconds;
             })]);

@@ -15,6 +15,8 @@ internal static class PrefaultCase
     internal static CaseReport Run(Setting setting)
     {
         using var guest = new VmmGuest(setting.Scratch, "walk", Setting.SmallRam, "walk");
+        guest.Prepare();
+        guest.Switch();
         RamFile.WaitPast(guest.RamPath, RamFile.Counter, OncePastEveryPage);
         var observer = new Observer(setting.Scratch, setting.Observer);
         var (with, without, took, budgets) = (new List<double>(), new List<double>(), new List<double>(), new[] { DefaultBudget, 0 });

@@ -35,6 +35,7 @@ internal static class RamCase
                 long before = RamFile.Blocks(setting.Scratch, guests[i].RamPath);
                 guests[i].Prepare();
                 (hops[i] ??= []).Add(guests[i].Switch());
+                guests[i].Rest();
                 allocated[i] += Math.Abs(RamFile.Blocks(setting.Scratch, guests[i].RamPath) - before);
             }
 

@@ -21,7 +21,7 @@ internal sealed class Floor(Scratch scratch, string program, int cpus, int mebib
     /// <inheritdoc/>
     public void Prepare()
     {
-        Dispose();
+        Rest();
         _pair = scratch.Start(new ProcessStartInfo(program, [$"{cpus}", $"{mebibytes}", $"{MessageBytes}", isBusy ? "busy" : "still"])
         {
             RedirectStandardInput = true,
@@ -53,7 +53,10 @@ internal sealed class Floor(Scratch scratch, string program, int cpus, int mebib
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => Rest();
+
+    /// <inheritdoc/>
+    public void Rest()
     {
         if (_pair is not null)
         {

@@ -19,6 +19,7 @@ internal sealed class QemuGuest : IContender
     private QmpProcess? _waiting;
     private double _ready;
     private int _generation;
+    private bool _rests;
 
     /// <summary>Boots it.</summary>
     internal QemuGuest(Scratch scratch, string program, int mebibytes)
@@ -32,6 +33,7 @@ internal sealed class QemuGuest : IContender
         _owner = Start();
         _owner.Greet();
         RamFile.WaitPast(RamPath, RamFile.Counter, 1000);
+        Rest();
     }
 
     /// <inheritdoc/>
@@ -44,6 +46,7 @@ internal sealed class QemuGuest : IContender
     /// <inheritdoc/>
     public void Prepare()
     {
+        Wake();
         _owner.Execute("""{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"events","state":true}]}}""");
         _owner.Execute("""{"execute":"migrate-set-parameters","arguments":{"mode":"cpr-transfer"}}""");
         _waiting = Start("-incoming", $"unix:{Main}", "-incoming", $"cpr,addr.transport=socket,addr.type=unix,addr.path={Cpr}");
@@ -74,6 +77,13 @@ internal sealed class QemuGuest : IContender
     }
 
     /// <inheritdoc/>
+    public void Rest()
+    {
+        _owner.Execute("""{"execute":"stop"}""");
+        _rests = true;
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _waiting?.Dispose();
@@ -98,6 +108,16 @@ internal sealed class QemuGuest : IContender
     {
         var time = message.GetProperty("timestamp");
         return (time.GetProperty("seconds").GetInt64() * 1e6) + time.GetProperty("microseconds").GetInt64();
+    }
+
+    private void Wake()
+    {
+        if (_rests)
+        {
+            _owner.Execute("""{"execute":"cont"}""");
+            _owner.ForgetEvents();
+            _rests = false;
+        }
     }
 
     private QmpProcess Start(params string[] update) => new(_scratch, $"qemu-{_generation++}", _program, [.. _arguments, .. update]);

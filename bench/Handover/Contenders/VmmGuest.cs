@@ -20,6 +20,7 @@ internal sealed class VmmGuest : IContender
     private QmpProcess? _waiting;
     private double _ready;
     private int _generation;
+    private bool _rests;
 
     /// <summary>Boots it.</summary>
     /// <param name="scratch">Where its sockets are.</param>
@@ -34,6 +35,7 @@ internal sealed class VmmGuest : IContender
         _owner = Start();
         Greet(_owner);
         RamFile.WaitPast(RamPath, guest == "smp" ? RamFile.Slots : RamFile.Counter, 1000);
+        Rest();
     }
 
     /// <summary>Milliseconds that a new process may spend on mapping RAM ahead; null for the program's own choice.</summary>
@@ -49,6 +51,7 @@ internal sealed class VmmGuest : IContender
     /// <inheritdoc/>
     public void Prepare()
     {
+        Wake();
         string budget = PrefaultBudget is { } milliseconds ? $""","cpr-prefault-budget":{milliseconds}""" : "";
         _owner.Execute($$$"""{"execute":"migrate-set-parameters","arguments":{"mode":"cpr-transfer","cpr-uri":"unix:{{{Cpr}}}"{{{budget}}}}}""");
         _waiting = Start("-incoming", $"unix:{Main}", "-cpr-uri", $"unix:{Cpr}");
@@ -87,6 +90,13 @@ internal sealed class VmmGuest : IContender
     }
 
     /// <inheritdoc/>
+    public void Rest()
+    {
+        _owner.Execute("""{"execute":"stop"}""");
+        _rests = true;
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _waiting?.Dispose();
@@ -111,6 +121,16 @@ internal sealed class VmmGuest : IContender
     {
         process.Greet();
         process.Execute("""{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"events","state":true}]}}""");
+    }
+
+    private void Wake()
+    {
+        if (_rests)
+        {
+            _owner.Execute("""{"execute":"cont"}""");
+            _owner.ForgetEvents();
+            _rests = false;
+        }
     }
 
     private QmpProcess Start(params string[] update) =>
