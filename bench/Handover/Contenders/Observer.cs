@@ -24,12 +24,11 @@ internal sealed class Observer(Scratch scratch, string program)
         {
             Expect(process, "watching");
             never.Wait(Before);
-            process.StandardInput.WriteLine();
-            process.StandardInput.Flush();
+            Mark(process);
             handover();
+            Mark(process);
             never.Wait(After);
-            process.StandardInput.WriteLine();
-            process.StandardInput.Flush();
+            Mark(process);
             if ((process.StandardOutput.ReadLine() ?? "").Split(' ') is not [var gap, _, var own, var before, var after])
             {
                 throw new InvalidOperationException("the observer died");
@@ -41,6 +40,12 @@ internal sealed class Observer(Scratch scratch, string program)
         {
             scratch.End(process);
         }
+    }
+
+    private static void Mark(Process process)
+    {
+        process.StandardInput.Write('\n');
+        process.StandardInput.Flush();
     }
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);

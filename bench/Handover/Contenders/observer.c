@@ -2,9 +2,9 @@
  * priority. What it sees is what the guest lived through, whatever the two processes say of it.
  *
  * observer FILE OFFSET: says `watching`, then waits for lines on stdin. The first marks the beginning of what may disturb the
- * guest, the second its end; at the second it prints, in nanoseconds: the longest time after the mark in which the counter stood
- * still, when that began on CLOCK_MONOTONIC, the longest time between two of its own samples there; then the counter's rate per
- * second in the 200 ms before the mark and in the 100 ms after the gap. Allocates nothing while it watches. */
+ * guest, the second its end, the third that enough was seen; then it prints, in nanoseconds: the longest time between the marks in
+ * which the counter stood still, when that began on CLOCK_MONOTONIC, the longest time between two of its own samples there; and the
+ * counter's rate per second in the 200 ms before the first mark and in the 100 ms after the gap. Allocates nothing while it watches. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,7 +24,7 @@
 #define HISTORY 65536
 
 static volatile unsigned long *counter;
-static _Atomic long mark;
+static _Atomic long mark, end;
 static atomic_int over;
 static long gap, gap_began, own_gap;
 static struct {
@@ -49,27 +49,28 @@ static long now(void)
 static void *watch(void *unused)
 {
     (void)unused;
-    long previous = now(), changed = previous, due = previous;
+    long previous = now(), changed = previous, due = previous, blind = 0;
     unsigned long seen = *counter;
     while (!atomic_load(&over)) {
         due += PERIOD;
         struct timespec t = {due / 1000000000L, due % 1000000000L};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
         unsigned long count = *counter;
-        long at = now(), marked = atomic_load(&mark);
+        long at = now();
         if (at > due + PERIOD)
             due = at; /* late: no burst to catch up */
+        blind = at - previous > blind ? at - previous : blind;
         if (count != seen) {
-            if (marked && at - changed > gap && at > marked) {
+            long from = atomic_load(&mark), to = atomic_load(&end);
+            if (from && at > from && (!to || changed < to) && at - changed > gap) {
                 gap = at - changed;
                 gap_began = changed;
-                own_gap = 0;
+                own_gap = blind;
             }
             seen = count;
             changed = at;
+            blind = 0;
         }
-        if (gap_began == changed || at - previous > own_gap)
-            own_gap = at - previous > own_gap ? at - previous : own_gap;
         previous = at;
         if (remembered == 0 || at - history[(remembered - 1) % HISTORY].at >= MILLISECOND) {
             history[remembered % HISTORY].at = at;
@@ -131,6 +132,8 @@ int main(int argc, char **argv)
     fflush(stdout);
     line();
     atomic_store(&mark, now());
+    line();
+    atomic_store(&end, now());
     line();
     atomic_store(&over, 1);
     pthread_join(sampler, NULL);
