@@ -13,7 +13,14 @@ internal static class Svg
     private const double Left = 110;
     private const double Right = 20;
     private static readonly string[] Colours = ["#8a8a8a", "#0b6e4f", "#b5542a", "#35608f"];
-    private static readonly string[] Shades = ["#2f6690", "#0b6e4f", "#7a8b3f", "#c08a2e", "#b5542a", "#7b4b94", "#5c6b73"];
+
+    // Steps that do the same have the same colour.
+    private static readonly Dictionary<string, string> Shades = new(StringComparer.Ordinal)
+    {
+        ["drain"] = "#5c6b73", ["kick"] = "#2f6690", ["get"] = "#0b6e4f", ["save"] = "#0b6e4f", ["send"] = "#c08a2e",
+        ["set"] = "#b5542a", ["load"] = "#b5542a", ["take"] = "#7b4b94", ["enter"] = "#1c2326", ["resume"] = "#1c2326",
+    };
+
 
     /// <summary>Histograms, one below the other, over one logarithmic axis.</summary>
     internal static string Draw(Distribution distribution)
@@ -85,12 +92,11 @@ internal static class Svg
             Text(svg, Left - 10, top + 19, "old", "name");
             Text(svg, Left - 10, top + Lane + 19, "new", "name");
             double at = 0;
-            int colour = 0;
             foreach (var part in timelines[i].Steps)
             {
                 double y = top + (part.IsNew ? Lane : 0);
                 double wide = X(at + part.Microseconds) - X(at);
-                Box(svg, X(at), y + 3, Math.Max(wide, 1), Lane - 6, Shades[colour++ % Shades.Length], $"{part.Name}: {Time(part.Microseconds)}");
+                Box(svg, X(at), y + 3, Math.Max(wide, 1), Lane - 6, Shades[part.Name], $"{part.Name}: {Time(part.Microseconds)}");
                 if (wide > 34)
                 {
                     Text(svg, X(at) + (wide / 2), y + 19, part.Name, "inside");
