@@ -32,6 +32,7 @@ internal sealed class QmpProcess : IDisposable
         StartedAt = Stopwatch.GetTimestamp();
         _process = scratch.Start(new ProcessStartInfo(program, [.. arguments, "-qmp", $"unix:{SocketPath},server=on,wait=off"])
         {
+            RedirectStandardOutput = true,
             RedirectStandardError = true,
         });
     }

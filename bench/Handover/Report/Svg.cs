@@ -17,8 +17,16 @@ internal static class Svg
     // Steps that do the same have the same colour.
     private static readonly Dictionary<string, string> Shades = new(StringComparer.Ordinal)
     {
-        ["drain"] = "#5c6b73", ["kick"] = "#2f6690", ["get"] = "#0b6e4f", ["save"] = "#0b6e4f", ["send"] = "#c08a2e",
-        ["set"] = "#b5542a", ["load"] = "#b5542a", ["take"] = "#7b4b94", ["enter"] = "#1c2326", ["resume"] = "#1c2326",
+        ["drain"] = "#5c6b73",
+        ["kick"] = "#2f6690",
+        ["get"] = "#0b6e4f",
+        ["save"] = "#0b6e4f",
+        ["send"] = "#c08a2e",
+        ["set"] = "#b5542a",
+        ["load"] = "#b5542a",
+        ["take"] = "#7b4b94",
+        ["enter"] = "#1c2326",
+        ["resume"] = "#1c2326",
     };
 
 
