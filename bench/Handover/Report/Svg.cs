@@ -29,7 +29,6 @@ internal static class Svg
         ["resume"] = "#1c2326",
     };
 
-
     /// <summary>Histograms, one below the other, over one logarithmic axis.</summary>
     internal static string Draw(Distribution distribution)
     {
