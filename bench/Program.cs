@@ -1,19 +1,38 @@
+using System.Globalization;
 using Vmm.Bench.Exits;
+using Vmm.Bench.Handover;
 using Vmm.Bench.Processes;
 
-return args switch
+try
+{
+    return Run(args);
+}
+catch (Exception failure) when (failure is not OutOfMemoryException)
+{
+    // Caught here so that what was started is ended on the way.
+    Console.Error.WriteLine(failure);
+    return 1;
+}
+
+static int Run(string[] args) => args switch
 {
     ["exits"] => ExitsBenchmark.Run(),
     ["kicks"] => KicksBenchmark.Run(1_000_000),
-    ["kicks", var count] when int.TryParse(count, out int kicks) && kicks > 0 => KicksBenchmark.Run(kicks),
+    ["kicks", var count] when IsCount(count) => KicksBenchmark.Run(Number(count)),
     ["startup"] => StartupBenchmark.Run(),
-    ["hops"] => HopsBenchmark.Run(200),
-    ["hops", var count] when int.TryParse(count, out int hops) && hops > 0 => HopsBenchmark.Run(hops),
+    ["handover"] => HandoverBenchmark.Run(200, null),
+    ["handover", var hops] when IsCount(hops) => HandoverBenchmark.Run(Number(hops), null),
+    ["handover", "--only", var only] => HandoverBenchmark.Run(200, only),
+    ["handover", var hops, "--only", var only] when IsCount(hops) => HandoverBenchmark.Run(Number(hops), only),
     _ => Usage(),
 };
 
+static bool IsCount(string text) => int.TryParse(text, CultureInfo.InvariantCulture, out int count) && count > 0;
+
+static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
 static int Usage()
 {
-    Console.Error.WriteLine("vmm-bench exits | kicks [COUNT] | startup | hops [COUNT]");
+    Console.Error.WriteLine($"vmm-bench exits | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
     return 2;
 }

@@ -1,0 +1,62 @@
+// A guest's RAM as a file: the memfd among its process's descriptors. Whoever maps it sees the guest's memory itself.
+
+using System.Buffers.Binary;
+using System.Globalization;
+using Vmm.Bench.Processes;
+
+namespace Vmm.Bench.Handover.Contenders;
+
+/// <summary>Finds and asks a RAM file.</summary>
+internal static class RamFile
+{
+    /// <summary>Where the tiny guests count.</summary>
+    internal const long Counter = 0x200000;
+
+    /// <summary>Where the guest <c>smp</c> counts.</summary>
+    internal const long Slots = 0x9000;
+
+    /// <summary>The path of a process's memfd of a size.</summary>
+    internal static string Of(int process, long size)
+    {
+        foreach (string link in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+        {
+            if (new FileInfo(link).LinkTarget?.StartsWith("/memfd:", StringComparison.Ordinal) == true)
+            {
+                using var file = File.OpenHandle(link, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+                if (RandomAccess.GetLength(file) == size)
+                {
+                    return link;
+                }
+            }
+        }
+
+        throw new InvalidOperationException($"process {process} has no memfd of {size} bytes");
+    }
+
+    /// <summary>Waits until the guest has counted beyond a number.</summary>
+    internal static void WaitPast(string path, long offset, ulong count)
+    {
+        using var never = new ManualResetEventSlim();
+        long deadline = Environment.TickCount64 + 60_000;
+        while (Count(path, offset) <= count)
+        {
+            if (Environment.TickCount64 > deadline)
+            {
+                throw new TimeoutException($"the guest in {path} does not count");
+            }
+
+            never.Wait(1);
+        }
+    }
+
+    /// <summary>Blocks that the file occupies.</summary>
+    internal static long Blocks(Scratch scratch, string path) =>
+        long.Parse(scratch.Output("stat", "-L", "-c", "%b", path), CultureInfo.InvariantCulture);
+
+    private static ulong Count(string path, long offset)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return RandomAccess.Read(file, bytes, offset) == bytes.Length ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : 0;
+    }
+}
