@@ -127,7 +127,8 @@ internal sealed partial class Party : IAsyncDisposable
          "cpr-load-timeout": {{milliseconds}}}
         """);
 
-    /// <summary>Its descriptors, by what they lead to, without what differs between processes; the observer's socket is not counted.</summary>
+    /// <summary>Its descriptors, by what they lead to, without what differs between processes. The observer's socket and what the runtime has
+    /// because of it are not counted.</summary>
     internal IReadOnlyList<string> Descriptors()
     {
         var names = Directory.EnumerateFileSystemEntries($"/proc/{Process.Pid}/fd")
@@ -138,6 +139,7 @@ internal sealed partial class Party : IAsyncDisposable
         if (Steps.IsConnected)
         {
             names.Remove("socket:");
+            names.Remove("anon_inode:[eventpoll]");
         }
 
         return names;

@@ -81,7 +81,7 @@ internal sealed class Verdict
                 case Rest.Exits:
                     int status = await _new.Process.Exited.WaitAsync(Patience.Answer);
                     Hold(status == 1, $"new exits with {status} instead of 1");
-                    Hold(_new.Process.Errors.Contains("vmm: ", StringComparison.Ordinal), $"new exits without a reason: '{_new.Process.Errors}'");
+                    Hold(await UntilAsync(() => _new.Process.Errors.Contains("vmm: ", StringComparison.Ordinal)), $"new exits without a reason: '{_new.Process.Errors}'");
                     break;
             }
         }
