@@ -21,6 +21,10 @@ internal sealed class MessageChannel : IDisposable
     private const uint Magic = 0x564d_4d63;
     private const int HeaderSize = 16;
     private const int ChecksumSize = 4;
+
+    /// <summary>A message is sent in one go: whoever has its header has the rest soon, even where nobody knows when the header will come. Milliseconds.</summary>
+    private const uint MessageTime = 5_000;
+
     private const int LargestBody = 16 * 1024 * 1024;
 
     private readonly LoopSocket _socket;
@@ -107,7 +111,7 @@ internal sealed class MessageChannel : IDisposable
 
         var frame = new byte[HeaderSize + length + ChecksumSize];
         _header.CopyTo(frame, 0);
-        await FillAsync(frame.AsMemory(HeaderSize), descriptors, deadline);
+        await FillAsync(frame.AsMemory(HeaderSize), descriptors, deadline.Or(MessageTime, PeerName, "did not finish a message"));
         uint expected = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(^ChecksumSize..));
         uint actual = Checksum.Of(frame.AsSpan(..^ChecksumSize));
         if (actual != expected)

@@ -16,6 +16,7 @@ internal sealed class CloseCprChannel() : Fault("closed cpr channel")
         < HandoverStep.OldPlanSent => Outcome.Stays(Rest.Waits, Closed),
         < HandoverStep.NewTaken => Outcome.Stays(Rest.Exits, Closed),
         < HandoverStep.NewTakenSent => Outcome.Goes("did not say so"),
+        HandoverStep.OldCompleted => Outcome.CannotHappen("it is closed already"),
         _ => Outcome.Goes(),
     };
 

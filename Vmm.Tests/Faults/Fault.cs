@@ -21,6 +21,17 @@ internal abstract class Fault(string name)
     /// <summary>Options that only the new process is started with.</summary>
     internal virtual IReadOnlyList<string> NewOptions => [];
 
+    /// <summary>Whether the guest may have been stopped by it, and waits for cont.</summary>
+    internal virtual bool MayPause => false;
+
+    /// <summary>Whether the guest may have been reset by it, and counts from 1 again.</summary>
+    internal virtual bool MayRestart => false;
+
+    /// <summary>Puts itself between the two before they meet, if it must.</summary>
+    internal virtual void Interpose(Scene scene)
+    {
+    }
+
     /// <summary>What must come of it after a step.</summary>
     internal abstract Outcome At(HandoverStep step);
 

@@ -17,18 +17,28 @@ public sealed class FaultTests
     {
         var (step, fault) = FaultMatrix.Find(boundary, name);
 
-        var departures = await JudgeAsync(step, fault);
+        var departures = await JudgeAsync(step, fault, paused: false);
+
+        Assert.That(departures, Is.Empty);
+    }
+
+    [TestCaseSource(typeof(FaultMatrix), nameof(FaultMatrix.PausedCases))]
+    public async Task The_memory_of_a_paused_guest_stays_what_it_was(string boundary, string name)
+    {
+        var (step, fault) = FaultMatrix.Find(boundary, name);
+
+        var departures = await JudgeAsync(step, fault, paused: true);
 
         Assert.That(departures, Is.Empty);
     }
 
     /// <summary>A host that was busy elsewhere lets the two give up before the boundary: then the fault has struck nothing, and is tried again.</summary>
-    private static async Task<IReadOnlyList<string>> JudgeAsync(HandoverStep step, Fault fault)
+    private static async Task<IReadOnlyList<string>> JudgeAsync(HandoverStep step, Fault fault, bool paused)
     {
         for (int attempt = 1; ; attempt++)
         {
-            await using var scene = await Scene.SetAsync(fault);
-            var verdict = new Verdict(scene, fault.At(step));
+            await using var scene = await Scene.SetAsync(fault, step, paused);
+            var verdict = new Verdict(scene, fault);
             try
             {
                 await scene.ReachAsync(step);

@@ -109,6 +109,16 @@ internal sealed partial class Party : IAsyncDisposable
     internal async Task<string> ReasonAsync() =>
         (await Qmp.ExecuteAsync("query-migrate")).TryGetProperty("error-desc", out var text) ? text.GetString()! : string.Empty;
 
+    /// <summary>Waits until the guest has counted here.</summary>
+    internal async Task CountsAsync()
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        while (ConsoleLength == 0)
+        {
+            await Task.Delay(Poll, deadline.Token);
+        }
+    }
+
     /// <summary>Waits until no migration is under way any more, without taking the event that says so from whoever waits for it.</summary>
     internal async Task SettledAsync()
     {

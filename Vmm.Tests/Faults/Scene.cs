@@ -16,6 +16,9 @@ internal sealed class Scene : IAsyncDisposable
 
     private readonly List<Party> _parties = [];
     private readonly IReadOnlyList<string> _program;
+    private readonly List<IDisposable> _wires = [];
+    private readonly List<string> _departures = [];
+    private UpdateRoute? _detour;
     private Task _asked = Task.CompletedTask;
 
     private Scene(string folder, IReadOnlyList<string> program)
@@ -36,21 +39,46 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>The sockets between the two.</summary>
     internal UpdateRoute Route { get; private set; } = new("1");
 
+    /// <summary>The step after which the fault strikes.</summary>
+    internal HandoverStep Struck { get; private set; }
+
+    /// <summary>The guest's RAM.</summary>
+    internal RamFile Ram { get; private set; } = null!;
+
+    /// <summary>Whether the guest was stopped before all began.</summary>
+    internal bool IsPaused { get; private set; }
+
+    /// <summary>What was already seen to be otherwise than it should.</summary>
+    internal IReadOnlyList<string> Departures => _departures;
+
     /// <summary>Every process that was started, in order.</summary>
     internal IReadOnlyList<Party> Parties => _parties;
 
     /// <summary>Boots a guest and starts a process that waits for it.</summary>
     /// <param name="fault">Says how long the two shall wait for each other, and how new is started.</param>
+    /// <param name="step">The step after which it will strike.</param>
+    /// <param name="paused">Whether the guest is stopped before all begins.</param>
     /// <param name="program">Another program than the one under test.</param>
-    internal static async Task<Scene> SetAsync(Fault fault, string? program = null)
+    internal static async Task<Scene> SetAsync(Fault fault, HandoverStep step, bool paused = false, string? program = null)
     {
         var scene = new Scene(Directory.CreateTempSubdirectory("vmm-fault-").FullName, [program ?? FaultProgram.Path]);
         try
         {
+            Permissions.OpenToAll(scene.Folder);
+            scene.Struck = step;
             scene.Old = await scene.StartAsync([], []);
+            scene.Ram = RamFile.Of(scene.Old);
+            if (paused)
+            {
+                await scene.Old.CountsAsync();
+                await scene.Old.Qmp.ExecuteAsync("stop");
+                scene.IsPaused = true;
+            }
+
             await scene.Old.HurryAsync(fault.OldPatience);
             scene.New = await scene.StartAsync(fault.NewStartedBy, [.. scene.Route.Listening(), .. fault.NewOptions]);
             await scene.New.HurryAsync(fault.NewPatience);
+            fault.Interpose(scene);
             return scene;
         }
         catch
@@ -60,11 +88,28 @@ internal sealed class Scene : IAsyncDisposable
         }
     }
 
+    /// <summary>Has both channels make a detour through the test.</summary>
+    internal void Interpose(Func<WireMessage, IReadOnlyList<WireMessage>> spoil)
+    {
+        _detour = new UpdateRoute("wire");
+        _wires.Add(new Wire(InFolder(_detour.Cpr), InFolder(Route.Cpr), isMain: false, spoil));
+        _wires.Add(new Wire(InFolder(_detour.Main), InFolder(Route.Main), isMain: true, spoil));
+    }
+
+    /// <summary>Notes what is otherwise than it should be.</summary>
+    internal void Hold(bool isSo, string otherwise)
+    {
+        if (!isSo)
+        {
+            _departures.Add(otherwise);
+        }
+    }
+
     /// <summary>Tells old to hand the guest over, and lets both go on until a step is done.</summary>
     /// <exception cref="StepNotReachedException">The two were slower than their time-outs.</exception>
     internal async Task ReachAsync(HandoverStep step)
     {
-        _asked = Route.AskAsync(Old.Qmp);
+        _asked = (_detour ?? Route).AskAsync(Old.Qmp);
         await GoOnToAsync(step);
     }
 
@@ -89,6 +134,16 @@ internal sealed class Scene : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Waits until new has done, and is held after, the next step of its that depends on nothing but those up to this one.</summary>
+    internal Task NewCatchesUpAsync(HandoverStep step) => step switch
+    {
+        HandoverStep.OldConnected => New.Steps.WaitForAsync(HandoverStep.NewAccepted),
+        HandoverStep.OldPlanSent => New.Steps.WaitForAsync(HandoverStep.NewPlanReceived),
+        HandoverStep.OldMainConnected => New.Steps.WaitForAsync(HandoverStep.NewMainAccepted),
+        HandoverStep.OldEndSent => New.Steps.WaitForAsync(HandoverStep.NewStateVerified),
+        _ => Task.CompletedTask,
+    };
 
     /// <summary>Lets every process go on; none is held again.</summary>
     internal void ReleaseAll() => _parties.ForEach(p => p.Steps.ReleaseAll());
@@ -127,6 +182,7 @@ internal sealed class Scene : IAsyncDisposable
     {
         await owner.HurryAsync(10_000);
         Route = new UpdateRoute($"{_parties.Count}");
+        _detour = null;
         Old = owner;
         New = await StartAsync([], Route.Listening());
     }
@@ -139,8 +195,12 @@ internal sealed class Scene : IAsyncDisposable
             await party.DisposeAsync();
         }
 
+        _wires.ForEach(w => w.Dispose());
+        Ram?.Dispose();
         Directory.Delete(Folder, recursive: true);
     }
+
+    private string InFolder(string name) => Path.Combine(Folder, name);
 
     /// <summary>Whose step it is: its name says it.</summary>
     internal Party Of(HandoverStep step) => IsOlds(step) ? Old : New;

@@ -20,11 +20,13 @@ internal sealed class StepObserver : IAsyncDisposable
     private readonly Task _serving;
     private Socket? _process;
     private bool _open;
+    private int _from;
 
     internal StepObserver(string path)
     {
         _listener.Bind(new UnixDomainSocketEndPoint(path));
         _listener.Listen();
+        Permissions.OpenToAll(path);
         _serving = ServeAsync();
     }
 
@@ -36,7 +38,7 @@ internal sealed class StepObserver : IAsyncDisposable
 
     /// <summary>Waits until the process has done a step, after which it is held.</summary>
     internal Task WaitForAsync(HandoverStep step) =>
-        _passed.FindAsync(0, s => s == step, $"step {step}", Patience.Answer, CancellationToken.None);
+        _passed.FindAsync(_from, s => s == step, $"step {step}", Patience.Answer, CancellationToken.None);
 
     /// <summary>Lets a process that is held after a step go on.</summary>
     internal void Release(HandoverStep step)
@@ -64,12 +66,13 @@ internal sealed class StepObserver : IAsyncDisposable
         }
     }
 
-    /// <summary>Holds the process after each step again.</summary>
+    /// <summary>Begins anew: holds the process after each step of its next attempt.</summary>
     internal void HoldAll()
     {
         lock (_lock)
         {
             _open = false;
+            _from = _passed.Entries.Length;
         }
     }
 

@@ -20,18 +20,22 @@ internal sealed class Verdict
     private readonly Scene _scene;
     private readonly Party _old;
     private readonly Party _new;
+    private readonly Fault _fault;
     private readonly Outcome _expected;
+    private readonly string _digest;
     private readonly IReadOnlyList<string> _descriptors;
     private readonly IReadOnlyList<string> _threads;
     private readonly List<string> _departures = [];
 
     /// <summary>Begins before the fault: the old process, at rest with its guest, is what the survivor is compared with.</summary>
-    internal Verdict(Scene scene, Outcome expected)
+    internal Verdict(Scene scene, Fault fault)
     {
         _scene = scene;
+        _fault = fault;
+        _digest = scene.IsPaused ? scene.Ram.Digest : string.Empty;
         _old = scene.Old;
         _new = scene.New;
-        _expected = expected;
+        _expected = fault.At(scene.Struck);
         _descriptors = _old.Descriptors();
         _threads = _old.Threads();
     }
@@ -41,12 +45,18 @@ internal sealed class Verdict
     internal async Task<IReadOnlyList<string>> JudgeAsync()
     {
         await EndsAsync();
+        _departures.AddRange(_scene.Departures);
         var owner = _expected.Owner switch
         {
             Owner.Old => _old,
             Owner.New => _new,
             _ => null,
         };
+        if (owner is not null && _fault.MayPause && await owner.StatusAsync() == "paused")
+        {
+            await owner.Qmp.ExecuteAsync("cont");
+        }
+
         await WatchAsync(owner);
         if (owner is not null && _departures.Count == 0)
         {
@@ -57,6 +67,8 @@ internal sealed class Verdict
         Counts();
         return _departures;
     }
+
+    private string Running => _scene.IsPaused ? "paused" : "running";
 
     /// <summary>Both processes come to the end that they should.</summary>
     private async Task EndsAsync()
@@ -73,7 +85,8 @@ internal sealed class Verdict
                 case Rest.Owns:
                     string ended = await _new.Qmp.WaitForMigrationAsync("completed", "failed");
                     Hold(ended == "completed", $"new says '{ended}': {await _new.ReasonAsync()}");
-                    Hold(await _new.StatusAsync() is "running", $"new is '{await _new.StatusAsync()}' and should run");
+                    string now = await _new.StatusAsync();
+                    Hold(now == Running || (_fault.MayPause && now == "paused"), $"new is '{now}' instead of '{Running}'");
                     break;
                 case Rest.Waits:
                     Hold(await _new.StatusAsync() == "inmigrate", $"new is '{await _new.StatusAsync()}' and should wait");
@@ -100,7 +113,7 @@ internal sealed class Verdict
         Hold(
             _expected.Reason is { } words ? Regex.IsMatch(reason, words) : reason.Length == 0,
             $"old's reason is '{reason}', expected was '{_expected.Reason}'");
-        string state = _expected.Old == Rest.Owns ? "running" : "postmigrate";
+        string state = _expected.Old == Rest.Owns ? Running : "postmigrate";
         Hold(await _old.StatusAsync() == state, $"old is '{await _old.StatusAsync()}' instead of '{state}'");
     }
 
@@ -117,7 +130,12 @@ internal sealed class Verdict
             Hold(!idle[i].Lives || idle[i].CpuTime() <= before[i].Cpu, $"vCPUs of process {idle[i].Name} run although it does not have the guest");
         }
 
-        if (owner is not null)
+        if (_scene.IsPaused)
+        {
+            Hold(_scene.Ram.Digest == _digest, "the RAM of a paused guest has changed");
+            Hold(owner is null || owner.ConsoleLength == count, "a paused guest runs");
+        }
+        else if (owner is not null)
         {
             Hold(await UntilAsync(() => owner.ConsoleLength > count), "the guest does not run in its owner");
         }
@@ -130,7 +148,7 @@ internal sealed class Verdict
             await UntilAsync(() => survivor.Descriptors().SequenceEqual(_descriptors)),
             $"descriptors of process {survivor.Name}: {Difference(survivor.Descriptors(), _descriptors)}");
         Hold(
-            await UntilAsync(() => survivor.Threads().SequenceEqual(_threads)),
+            await UntilAsync(() => !survivor.Threads().Except(_threads).Any() && survivor.Threads().Count <= _threads.Count),
             $"threads of process {survivor.Name}: {Difference(survivor.Threads(), _threads)}");
 
         // A killed process cannot remove what it was listening on; one that waits still does.
@@ -147,6 +165,12 @@ internal sealed class Verdict
         try
         {
             await _scene.HopAsync(owner);
+            if (_scene.IsPaused)
+            {
+                Hold(_scene.Ram.Digest == _digest, "the RAM of a paused guest has changed in the retry");
+                await _scene.New.Qmp.ExecuteAsync("cont");
+            }
+
             long count = _scene.New.ConsoleLength;
             Hold(await UntilAsync(() => _scene.New.ConsoleLength > count), "the guest does not run after the retry");
         }
@@ -160,11 +184,18 @@ internal sealed class Verdict
     private void Counts()
     {
         string[] lines = string.Concat(_scene.Parties.Select(p => p.Console)).Split('\n');
-        for (int i = 0; i < lines.Length - 1; i++)
+        bool mayRestart = _fault.MayRestart;
+        int count = 0;
+        foreach (string line in lines.SkipLast(1))
         {
-            if (lines[i] != $"{i + 1}")
+            count++;
+            if (mayRestart && line != $"{count}" && line.EndsWith('1') && $"{count}".StartsWith(line[..^1], StringComparison.Ordinal))
             {
-                _departures.Add($"the guest's count: '{lines[i]}' where {i + 1} should follow");
+                (mayRestart, count) = (false, 1);
+            }
+            else if (line != $"{count}")
+            {
+                _departures.Add($"the guest's count: '{line}' where {count} should follow");
                 return;
             }
         }
