@@ -119,7 +119,7 @@ internal sealed class OutgoingHandover : IDisposable
             }
 
             Times.Account(_instants);
-            Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {failure.Message}";
+            Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {AsHandoverException(failure).Message}";
         }
 
         if (PeerProcess.HasEnded)

@@ -23,6 +23,7 @@ internal sealed class CommandFault(string name, string command, string arguments
         {
             < HandoverStep.OldPlanSent and not HandoverStep.OldGreeted => Outcome.CalledOff(Rest.Waits),
             < HandoverStep.NewTaken => Outcome.CalledOff(Rest.Exits),
+            < HandoverStep.NewTakenSent => Outcome.Goes("did not say so: the migration was cancelled"),
             _ => Outcome.Goes(),
         }),
         new CommandFault("a second migrate", "migrate", """{"uri": "unix:elsewhere.sock"}""", _ => Outcome.Goes(), Busy),
@@ -57,7 +58,7 @@ internal sealed class CommandFault(string name, string command, string arguments
         scene.Old.Steps.ReleaseAll();
         switch (At(step))
         {
-            case { Status: "cancelled" }:
+            case { Status: "cancelled" } or { Reason: not null }:
                 await scene.Old.SettledAsync();
                 break;
             case { Old: Rest.Killed }:

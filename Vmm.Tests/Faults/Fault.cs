@@ -21,6 +21,9 @@ internal abstract class Fault(string name)
     /// <summary>Options that only the new process is started with.</summary>
     internal virtual IReadOnlyList<string> NewOptions => [];
 
+    /// <summary>What those options open.</summary>
+    internal virtual IReadOnlyList<string> OnlyInNew => [];
+
     /// <summary>Whether the guest may have been stopped by it, and waits for cont.</summary>
     internal virtual bool MayPause => false;
 

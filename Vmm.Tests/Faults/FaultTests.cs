@@ -20,6 +20,7 @@ public sealed class FaultTests
         var departures = await JudgeAsync(step, fault, paused: false);
 
         Assert.That(departures, Is.Empty);
+        FaultsPage.Note(step, fault);
     }
 
     [TestCaseSource(typeof(FaultMatrix), nameof(FaultMatrix.PausedCases))]
@@ -30,6 +31,18 @@ public sealed class FaultTests
         var departures = await JudgeAsync(step, fault, paused: true);
 
         Assert.That(departures, Is.Empty);
+    }
+
+    /// <summary>What the page tells is what is expected here; ./test faults writes it when all of it has come true.</summary>
+    [Test]
+    public void The_page_tells_every_outcome()
+    {
+        if (FaultProgram.IsFullProduct)
+        {
+            Assert.Ignore("this run writes it");
+        }
+
+        Assert.That(File.ReadAllText(FaultsPage.Path), Is.EqualTo(FaultsPage.Text()));
     }
 
     /// <summary>A host that was busy elsewhere lets the two give up before the boundary: then the fault has struck nothing, and is tried again.</summary>

@@ -9,7 +9,12 @@ internal static partial class Limits
     private const int AddressSpace = 9;
 
     /// <summary>It can open no further descriptor: EMFILE.</summary>
-    internal static IDisposable NoDescriptors(this Party party) => new Limit(party.Process.Pid, OpenFiles, 0);
+    internal static IDisposable NoDescriptors(this Party party)
+    {
+        var used = Directory.EnumerateFileSystemEntries($"/proc/{party.Process.Pid}/fd").Select(Path.GetFileName).ToHashSet();
+        int lowestFree = Enumerable.Range(0, int.MaxValue).First(n => !used.Contains($"{n}"));
+        return new Limit(party.Process.Pid, OpenFiles, (ulong)lowestFree);
+    }
 
     /// <summary>It can map no further memory: ENOMEM.</summary>
     internal static IDisposable NoMemory(this Party party) => new Limit(party.Process.Pid, AddressSpace, 4096);
@@ -30,9 +35,9 @@ internal static partial class Limits
         internal Limit(int process, int resource, ulong least)
         {
             (_process, _resource) = (process, resource);
-            _before = new Pair(ulong.MaxValue, ulong.MaxValue);
-            Apply(new Pair(0, 0), out _before, look: true);
-            Apply(_before with { Soft = least }, out _, look: false);
+            Check(GetLimit(process, resource, 0, out _before));
+            Pair now = _before with { Soft = least };
+            Check(SetLimit(process, resource, in now, out _));
         }
 
         public void Dispose()
@@ -42,10 +47,9 @@ internal static partial class Limits
             _ = SetLimit(_process, _resource, in before, out _);
         }
 
-        private void Apply(Pair now, out Pair before, bool look)
+        private static void Check(int result)
         {
-            int done = look ? GetLimit(_process, _resource, 0, out before) : SetLimit(_process, _resource, in now, out before);
-            if (done != 0)
+            if (result != 0)
             {
                 throw new IOException($"prlimit: {Marshal.GetLastPInvokeErrorMessage()}");
             }

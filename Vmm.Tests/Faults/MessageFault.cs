@@ -2,7 +2,7 @@
 // steps that a message follows.
 
 using System.Buffers.Binary;
-using Vmm.Migration.Channels;
+using Vmm.Lab.Drivers;
 using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Faults;
@@ -60,10 +60,27 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
     internal override void Interpose(Scene scene) => scene.Interpose(message => Spoil(scene.Struck, message));
 
     /// <inheritdoc/>
-    internal override Task StrikeAsync(Scene scene, HandoverStep step)
+    internal override async Task StrikeAsync(Scene scene, HandoverStep step)
     {
+        if (step == HandoverStep.NewReady && spoiling == Spoiling.Duplicated)
+        {
+            // Old reads the second one when it waits for the outcome, and new would be taking then: old first.
+            scene.Old.Steps.ReleaseAll();
+            scene.New.Steps.Release(step);
+            await scene.Old.SettledAsync();
+        }
+
+        if (step == HandoverStep.OldGreeted && spoiling == Spoiling.Duplicated)
+        {
+            // New reads the second one when it waits for the main channel, and does not mind if that is there: new first.
+            scene.New.Steps.ReleaseAll();
+            scene.Old.Steps.Release(step);
+            await scene.Old.Steps.WaitForAsync(HandoverStep.OldPlanSent);
+            scene.Old.Steps.Release(HandoverStep.OldPlanSent);
+            await scene.New.Process.Exited.WaitAsync(Patience.Answer);
+        }
+
         scene.ReleaseAll();
-        return Task.CompletedTask;
     }
 
     /// <summary>The message that is sent after a step, before anything else happens.</summary>
@@ -88,7 +105,9 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
             return [message, first];
         }
 
-        if (After(step) != (message.IsOlds, message.Kind))
+        // Descriptors and plan follow each other.
+        var struck = spoiling == Spoiling.Reordered && step == HandoverStep.OldGreeted ? (true, WireKind.Descriptors) : After(step);
+        if (struck != (message.IsOlds, message.Kind))
         {
             return [message];
         }

@@ -8,7 +8,8 @@ internal sealed class OtherUser() : Fault("new is of another user")
     private const string Nobody = "65534";
 
     /// <inheritdoc/>
-    internal override IReadOnlyList<string> NewStartedBy => ["setpriv", "--reuid", Nobody, "--"];
+    internal override IReadOnlyList<string> NewStartedBy =>
+        ["/bin/bash", "-c", $"""exec setpriv --reuid {Nobody} --regid "$(stat -c %g /dev/kvm)" --clear-groups -- "$0" "$@" """];
 
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => step == HandoverStep.OldConnected

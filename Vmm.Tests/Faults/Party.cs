@@ -113,7 +113,7 @@ internal sealed partial class Party : IAsyncDisposable
     internal async Task CountsAsync()
     {
         using var deadline = new CancellationTokenSource(Patience.Answer);
-        while (ConsoleLength == 0)
+        while (ConsoleLength < 2 * "1\n".Length)
         {
             await Task.Delay(Poll, deadline.Token);
         }
@@ -169,8 +169,10 @@ internal sealed partial class Party : IAsyncDisposable
         .Select(task => ReadOrEmpty($"{task}/schedstat").Split(' ')[0])
         .Sum(time => long.TryParse(time, CultureInfo.InvariantCulture, out long used) ? used : 0);
 
-    /// <summary>Whether every thread is stopped by a signal.</summary>
-    internal bool IsStopped => Tasks().All(task => ReadOrEmpty($"{task}/stat").Split(") ") is [_, ['T', ..]]);
+    /// <summary>Whether the machine loop's thread and the vCPUs' are stopped by a signal, or are no more.</summary>
+    internal bool IsStopped => Tasks()
+        .Where(task => task.EndsWith($"/{Process.Pid}", StringComparison.Ordinal) || ReadOrEmpty($"{task}/comm").StartsWith("CPU ", StringComparison.Ordinal))
+        .All(task => ReadOrEmpty($"{task}/stat").Split(") ") is not [_, ['R' or 'S' or 'D', ..]]);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

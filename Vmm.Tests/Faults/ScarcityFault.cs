@@ -13,16 +13,15 @@ internal sealed class ScarcityFault(string name, Func<Party, IDisposable> take, 
     [
         new ScarcityFault("EMFILE in new", Limits.NoDescriptors, step => step switch
         {
-            < HandoverStep.OldGreeted => Outcome.Stays(Rest.Waits, "may open no more"),
-            HandoverStep.OldGreeted => Outcome.Stays(Rest.Waits, "may open no more"),
+            < HandoverStep.OldPlanSent => Outcome.Stays(Rest.Waits, "may open no more"),
             < HandoverStep.NewBuilt => Outcome.Stays(Rest.Exits, "Too many open files"),
             < HandoverStep.OldMainConnected => Outcome.Stays(Rest.Exits, "did not take the guest|Too many open files"),
             _ => Outcome.Goes(),
         }),
         new ScarcityFault("ENOMEM in new", Limits.NoMemory, step => step switch
         {
-            < HandoverStep.OldPlanSent => Outcome.Stays(Rest.Waits, "memory"),
-            < HandoverStep.NewTaken => Outcome.Stays(Rest.Exits, "memory"),
+            // A runtime that gets no memory while it works aborts.
+            < HandoverStep.NewBuilt => Outcome.Stays(Rest.Dies, "memory|has ended|closed"),
             _ => Outcome.Goes(),
         }),
     ];

@@ -11,6 +11,9 @@ namespace Vmm.Tests.Faults;
 /// <summary>One fault test's two processes, their folder, and further ones for the time after.</summary>
 internal sealed class Scene : IAsyncDisposable
 {
+    /// <summary>What the names of the test's own sockets begin with.</summary>
+    internal const string Detour = "wire";
+
     private static readonly HandoverStep[] Steps = Enum.GetValues<HandoverStep>();
     private static readonly TimeSpan StepPatience = TimeSpan.FromSeconds(5);
 
@@ -91,7 +94,7 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>Has both channels make a detour through the test.</summary>
     internal void Interpose(Func<WireMessage, IReadOnlyList<WireMessage>> spoil)
     {
-        _detour = new UpdateRoute("wire");
+        _detour = new UpdateRoute(Detour);
         _wires.Add(new Wire(InFolder(_detour.Cpr), InFolder(Route.Cpr), isMain: false, spoil));
         _wires.Add(new Wire(InFolder(_detour.Main), InFolder(Route.Main), isMain: true, spoil));
     }

@@ -91,6 +91,9 @@ internal sealed class Verdict
                 case Rest.Waits:
                     Hold(await _new.StatusAsync() == "inmigrate", $"new is '{await _new.StatusAsync()}' and should wait");
                     break;
+                case Rest.Dies:
+                    Hold(await _new.Process.Exited.WaitAsync(Patience.Answer) != 0, "new exits with 0");
+                    break;
                 case Rest.Exits:
                     int status = await _new.Process.Exited.WaitAsync(Patience.Answer);
                     Hold(status == 1, $"new exits with {status} instead of 1");
@@ -145,8 +148,8 @@ internal sealed class Verdict
     private async Task LeavesNothingAsync(Party survivor)
     {
         Hold(
-            await UntilAsync(() => survivor.Descriptors().SequenceEqual(_descriptors)),
-            $"descriptors of process {survivor.Name}: {Difference(survivor.Descriptors(), _descriptors)}");
+            await UntilAsync(() => Difference(Descriptors(survivor), _descriptors) is null),
+            $"descriptors of process {survivor.Name}: {Difference(Descriptors(survivor), _descriptors)}");
         Hold(
             await UntilAsync(() => !survivor.Threads().Except(_threads).Any() && survivor.Threads().Count <= _threads.Count),
             $"threads of process {survivor.Name}: {Difference(survivor.Threads(), _threads)}");
@@ -154,7 +157,7 @@ internal sealed class Verdict
         // A killed process cannot remove what it was listening on; one that waits still does.
         if (_expected.New is Rest.Owns or Rest.Exits)
         {
-            var left = Directory.GetFiles(_scene.Folder, "*.sock").Select(Path.GetFileName);
+            var left = Directory.GetFiles(_scene.Folder, "*.sock").Select(Path.GetFileName).Where(name => !name!.StartsWith(Scene.Detour, StringComparison.Ordinal));
             Hold(!left.Any(), $"left behind: {string.Join(", ", left)}");
         }
     }
@@ -219,11 +222,23 @@ internal sealed class Verdict
         return true;
     }
 
-    private static string Difference(IReadOnlyList<string> found, IReadOnlyList<string> expected)
+    /// <summary>A process's descriptors without those that only it was asked to have.</summary>
+    private List<string> Descriptors(Party party)
+    {
+        var names = party.Descriptors().ToList();
+        if (party == _new)
+        {
+            names.RemoveAll(_fault.OnlyInNew.Contains);
+        }
+
+        return names;
+    }
+
+    private static string? Difference(IReadOnlyList<string> found, IReadOnlyList<string> expected)
     {
         var more = found.ToList();
         var less = expected.Where(name => !more.Remove(name)).ToList();
-        return $"too many: {string.Join(", ", more)}; too few: {string.Join(", ", less)}";
+        return more.Count + less.Count == 0 ? null : $"too many: {string.Join(", ", more)}; too few: {string.Join(", ", less)}";
     }
 
     private void Hold(bool isSo, string otherwise)

@@ -54,11 +54,19 @@ internal sealed class Wire : IDisposable
     {
         while (Posix.Accept(_listener) is { } connection)
         {
-            var old = new LoopSocket(_loop, connection);
-            var successor = new LoopSocket(_loop, Connecting.ToUnix(_to));
-            _open.AddRange([old, successor]);
-            _ = PumpAsync(old, successor, isOlds: true);
-            _ = PumpAsync(successor, old, isOlds: false);
+            try
+            {
+                var successor = new LoopSocket(_loop, Connecting.ToUnix(_to));
+                var old = new LoopSocket(_loop, connection);
+                _open.AddRange([old, successor]);
+                _ = PumpAsync(old, successor, isOlds: true);
+                _ = PumpAsync(successor, old, isOlds: false);
+            }
+            catch (PosixException)
+            {
+                // New listens no more; the end of the connection says so.
+                connection.Dispose();
+            }
         }
     }
 
