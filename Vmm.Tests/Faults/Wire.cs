@@ -73,14 +73,14 @@ internal sealed class Wire : IDisposable
     private async Task PumpAsync(LoopSocket from, LoopSocket to, bool isOlds)
     {
         var descriptors = new List<SafeFileHandle>();
+        bool toHasGone = false;
         try
         {
-            while (await ReadAsync(from, isOlds, descriptors) is { } message)
+            while (!toHasGone && await ReadAsync(from, isOlds, descriptors) is { } message)
             {
                 foreach (var spoilt in _spoil(message))
                 {
-                    using var borrowed = new BorrowedDescriptors(spoilt.Descriptors);
-                    await to.SendAsync(spoilt.Bytes, borrowed.Numbers, Deadline.Never);
+                    toHasGone |= !await TrySendAsync(to, spoilt);
                     if (spoilt.IsLast)
                     {
                         return;
@@ -95,8 +95,26 @@ internal sealed class Wire : IDisposable
         finally
         {
             descriptors.ForEach(d => d.Dispose());
-            from.Dispose();
-            to.Dispose();
+            if (!toHasGone)
+            {
+                from.Dispose();
+                to.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Sends on. Who has hung up may have said something before, which is still to be read: the other direction ends the channel then.</summary>
+    private static async Task<bool> TrySendAsync(LoopSocket to, WireMessage message)
+    {
+        using var borrowed = new BorrowedDescriptors(message.Descriptors);
+        try
+        {
+            await to.SendAsync(message.Bytes, borrowed.Numbers, Deadline.Never);
+            return true;
+        }
+        catch (PosixException)
+        {
+            return false;
         }
     }
 
