@@ -18,8 +18,12 @@ namespace Vmm.Migration;
 
 public sealed partial class Migrator
 {
+    /// <summary>A peer that dies closes its channels a moment before it has ended; so long its end is waited for after a failure.</summary>
+    private static readonly TimeSpan LastBreath = TimeSpan.FromSeconds(1);
+
     private OutgoingHandover? _outgoing;
     private SafeFileHandle? _mainDescriptor;
+    private PeerProcess? _peer;
     private HandoverTimes? _times;
     private ulong _transferred;
     private bool _failureTold;
@@ -37,6 +41,8 @@ public sealed partial class Migrator
         RefuseTarget(target);
         _mainDescriptor = MainDescriptor(target.Main, takeDescriptor);
 
+        _peer?.Dispose();
+        _peer = null;
         Begin();
         try
         {
@@ -56,6 +62,7 @@ public sealed partial class Migrator
             throw new MigrationException(e.Message, e);
         }
 
+        _peer = _outgoing.PeerProcess;
         _failureTold = false;
         _ = RunAsync(_outgoing);
     }
@@ -78,11 +85,13 @@ public sealed partial class Migrator
             await handover.RunAsync();
             _times = handover.Times;
             _error = handover.Afterword;
+            handover.PeerProcess.Follow();
             Enter(MigrationStatus.Completed);
             LogHandedOver(_log, handover.PeerName, handover.Times);
         }
         catch (HandoverException e)
         {
+            handover.PeerProcess.Follow(LastBreath);
             TellFailure(e);
             LogStayed(_log, handover.PeerName, e.Message);
         }
@@ -121,6 +130,18 @@ public sealed partial class Migrator
             _error = cancelled ? null : failure.Message;
             Enter(cancelled ? MigrationStatus.Cancelled : MigrationStatus.Failed);
         }
+    }
+
+    /// <summary>What went wrong, if anything, and whether the peer has ended since.</summary>
+    private string? OutgoingError()
+    {
+        if (_peer is not { HasEnded: true } || Status is not (MigrationStatus.Completed or MigrationStatus.Failed))
+        {
+            return _error;
+        }
+
+        string end = Status == MigrationStatus.Completed ? $"process {_peer.Id}, which had the guest, has ended" : $"process {_peer.Id} has ended";
+        return _error is null ? end : $"{_error}; {end}";
     }
 
     private void RefuseByRunState()

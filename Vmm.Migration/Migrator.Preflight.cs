@@ -37,6 +37,7 @@ public sealed partial class Migrator
             {
                 OnReady = LogPlacement,
             };
+            using var peer = handover.PeerProcess;
             return await handover.PreflightAsync();
         }
         catch (PlanRefusedException refusal)

@@ -76,7 +76,7 @@ public sealed partial class Migrator : IDisposable
     public MigrationReport Report() => new()
     {
         Status = Status,
-        Error = _error,
+        Error = OutgoingError(),
         Blockers = Blockers(),
         ListeningAddress = Status == MigrationStatus.Setup ? _mainAddress : null,
         Transferred = _outgoing?.Transferred ?? _transferred,
@@ -94,6 +94,7 @@ public sealed partial class Migrator : IDisposable
     {
         _preflight?.Dispose();
         _outgoing?.Dispose();
+        _peer?.Dispose();
         _incoming?.Dispose();
         _cprListener?.Dispose();
         _mainListener?.Dispose();

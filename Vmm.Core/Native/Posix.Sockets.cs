@@ -16,6 +16,9 @@ internal static partial class Posix
     /// <summary>The most descriptors that one message may carry (the kernel's SCM_MAX_FD).</summary>
     internal const int MostDescriptors = 253;
 
+    /// <summary>The error of a receive whose peer closed with bytes left unread.</summary>
+    internal static readonly int ConnectionReset = ECONNRESET;
+
     private const int PathCapacity = 108;
 
     /// <summary>The bytes before a control message's data. The binding's CMSG_LEN rounds up, and a rounded length is one descriptor too many.</summary>

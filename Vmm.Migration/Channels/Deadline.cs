@@ -19,6 +19,9 @@ internal sealed class Deadline(TimeSpan span, string missed)
     internal static Deadline In(uint milliseconds, string who, string what) =>
         new(TimeSpan.FromMilliseconds(milliseconds), $"{who} {what} within {milliseconds} ms");
 
+    /// <summary>This deadline, or another where this one waits for ever.</summary>
+    internal Deadline Or(uint milliseconds, string who, string what) => _due == long.MaxValue ? In(milliseconds, who, what) : this;
+
     /// <summary>For a peer that is never waited for because it sends without end.</summary>
     /// <exception cref="HandoverException">The instant has passed.</exception>
     internal void ThrowIfMissed()

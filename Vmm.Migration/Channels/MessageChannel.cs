@@ -1,7 +1,7 @@
 // Messages with descriptors on a unix stream socket: what the two processes of a handover say to each other.
 //
-// A message is a header of 16 bytes and a body:
-//     u32 magic "VMMc"   u16 type   u16 descriptors   u32 body length   u32 sequence number
+// A message is a header of 16 bytes, a body, and a checksum of both:
+//     u32 magic "VMMc"   u16 type   u16 descriptors   u32 body length   u32 sequence number   body   u32 CRC-32C
 // All integers are big endian. The sequence counts up from 0 in each direction, so a message that was lost, repeated or
 // moved shows. Descriptors ride on the header's first byte, at most 253 a message; the count in the header must be met
 // exactly. The peer is not trusted: a length or a count beyond the limits ends the channel before memory is spent on it.
@@ -20,6 +20,11 @@ internal sealed class MessageChannel : IDisposable
 {
     private const uint Magic = 0x564d_4d63;
     private const int HeaderSize = 16;
+    private const int ChecksumSize = 4;
+
+    /// <summary>A message is sent in one go: whoever has its header has the rest soon, even where nobody knows when the header will come. Milliseconds.</summary>
+    private const uint MessageTime = 5_000;
+
     private const int LargestBody = 16 * 1024 * 1024;
 
     private readonly LoopSocket _socket;
@@ -52,13 +57,14 @@ internal sealed class MessageChannel : IDisposable
     internal async ValueTask SendAsync(
         MessageType type, StateWriter body, IReadOnlyList<SafeHandle> descriptors, Deadline deadline)
     {
-        var frame = new byte[HeaderSize + body.Length];
+        var frame = new byte[HeaderSize + body.Length + ChecksumSize];
         BinaryPrimitives.WriteUInt32BigEndian(frame, Magic);
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(4), (ushort)type);
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(6), (ushort)descriptors.Count);
         BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(8), (uint)body.Length);
         BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(12), _sent++);
         body.Written.CopyTo(frame.AsSpan(HeaderSize));
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(^ChecksumSize..), Checksum.Of(frame.AsSpan(..^ChecksumSize)));
 
         using var borrowed = new BorrowedDescriptors(descriptors);
         try
@@ -103,10 +109,18 @@ internal sealed class MessageChannel : IDisposable
                 $"{PeerName} announced a message of {length} bytes and {count} descriptors; at most {LargestBody} and {Posix.MostDescriptors} are taken");
         }
 
-        var body = new byte[length];
-        await FillAsync(body, descriptors, deadline);
+        var frame = new byte[HeaderSize + length + ChecksumSize];
+        _header.CopyTo(frame, 0);
+        await FillAsync(frame.AsMemory(HeaderSize), descriptors, deadline.Or(MessageTime, PeerName, "did not finish a message"));
+        uint expected = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(^ChecksumSize..));
+        uint actual = Checksum.Of(frame.AsSpan(..^ChecksumSize));
+        if (actual != expected)
+        {
+            throw new HandoverException($"a message of {PeerName} is damaged: checksum 0x{expected:x8} expected, 0x{actual:x8} found");
+        }
+
         return descriptors.Count - before == count
-            ? new Message(type, body)
+            ? new Message(type, frame.AsMemory(HeaderSize..^ChecksumSize))
             : throw new HandoverException($"{PeerName} announced {count} descriptors with {type} and sent {descriptors.Count - before}");
     }
 
@@ -121,6 +135,11 @@ internal sealed class MessageChannel : IDisposable
             try
             {
                 got = await _socket.ReceiveAsync(buffer, descriptors, deadline);
+            }
+            catch (PosixException e) when (e.Errno == Posix.ConnectionReset)
+            {
+                // It closed before it had read everything: that is the end as well, said differently.
+                got = 0;
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException)
             {

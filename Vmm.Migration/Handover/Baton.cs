@@ -70,7 +70,15 @@ internal sealed class Baton : IDisposable
     internal bool Offer() => Move(Holder.HeldByOld, Holder.Offered);
 
     /// <summary>New: takes the guest. True exactly once, and then the guest is this process's.</summary>
-    internal bool Take() => Move(Holder.Offered, Holder.HeldByNew);
+    internal bool Take()
+    {
+        bool taken = Move(Holder.Offered, Holder.HeldByNew);
+#if VMM_FAULTS_NO_BATON
+        // A program that is broken on purpose: the fault tests must notice it.
+        taken = true;
+#endif
+        return taken;
+    }
 
     /// <summary>Old: makes sure that this attempt can never take the guest. False means that it already did.</summary>
     internal bool TakeBack()

@@ -1,14 +1,44 @@
+// Where faults are injected. In the program that ships, passing a boundary compiles to nothing.
+//
+// In the variant for the fault tests a process that has an observer says which step it has just done and goes no further
+// until the observer answers. So whatever a test does to the process from outside (kill it, stop it, close its sockets) it
+// does at exactly that place. The observer is a unix socket that the environment names; a byte there is a step, the byte
+// that comes back is leave to go on. An observer that has gone away holds nobody up.
+
 using System.Diagnostics;
+using System.Net.Sockets;
 
 namespace Vmm.Migration.Handover;
 
-/// <summary>Where faults are injected. In the program that ships, passing a boundary compiles to nothing.</summary>
+/// <summary>A boundary between two steps of a handover.</summary>
 internal static class Boundary
 {
+    /// <summary>The environment variable with the observer's path.</summary>
+    internal const string Variable = "VMM_FAULTS_OBSERVER";
+
+    private static readonly Lazy<Socket?> Observer = new(Connect);
+
     /// <summary>A step is done.</summary>
     [Conditional("VMM_FAULTS")]
-    internal static void Passed(HandoverStep step) => Trace?.Invoke(step);
+    internal static void Passed(HandoverStep step)
+    {
+        if (Observer.Value is { Connected: true } observer)
+        {
+            Span<byte> leave = stackalloc byte[1];
+            observer.Send([(byte)step]);
+            observer.Receive(leave);
+        }
+    }
 
-    /// <summary>Who wants to know.</summary>
-    internal static Action<HandoverStep>? Trace { get; set; }
+    private static Socket? Connect()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } path)
+        {
+            return null;
+        }
+
+        var observer = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        observer.Connect(new UnixDomainSocketEndPoint(path));
+        return observer;
+    }
 }

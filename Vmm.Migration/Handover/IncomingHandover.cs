@@ -114,8 +114,7 @@ internal sealed class IncomingHandover : IDisposable
     {
         var board = await BuildAsync(plan);
         Times.Prepare = HandoverTimes.Between(_began, HandoverTimes.Now);
-        await GetReadyAsync();
-        var state = await _state.ReceiveAsync(plan.Attempt);
+        var state = await ReceiveAsync(plan);
         ulong received = HandoverTimes.Now;
         var old = PauseInstants.Read(state[^PauseInstants.Size..]);
         await LoadAsync(board, new StateReader(state[..^PauseInstants.Size]));
@@ -161,6 +160,21 @@ internal sealed class IncomingHandover : IDisposable
         }
 
         return _build.Board!;
+    }
+
+    /// <summary>Waits for the state. What ends the wait is told: an old process that has stopped its guest lets it go on at once, and knows why.</summary>
+    private async Task<ReadOnlyMemory<byte>> ReceiveAsync(Plan plan)
+    {
+        try
+        {
+            await GetReadyAsync();
+            return await _state.ReceiveAsync(plan.Attempt);
+        }
+        catch (HandoverException e)
+        {
+            await _peer.TellAsync(MessageType.Failed, [e.Message]);
+            throw;
+        }
     }
 
     /// <summary>Says that this process is ready, and later, with -incoming defer, that it listens.</summary>

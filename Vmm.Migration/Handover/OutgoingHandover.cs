@@ -29,7 +29,6 @@ internal sealed class OutgoingHandover : IDisposable
     private readonly MigrationParameters _parameters;
     private readonly Func<EventLoop, LoopSocket> _openMain;
     private readonly MessageChannel _channel;
-    private readonly SafeFileHandle _peerProcess;
     private readonly Baton _baton;
     private readonly StateWriter _state = new(256 * 1024);
     private readonly HashSet<string> _notTaken = new(StringComparer.Ordinal);
@@ -51,13 +50,13 @@ internal sealed class OutgoingHandover : IDisposable
         try
         {
             _channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
-            _peerProcess = Posix.OpenProcess(_channel.PeerProcessId);
+            PeerProcess = new PeerProcess(machine.Loop, _channel.PeerProcessId);
             _baton = Baton.Create();
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
             _channel?.Dispose();
-            _peerProcess?.Dispose();
+            PeerProcess?.Dispose();
             throw new HandoverException(e.Message, e);
         }
 
@@ -78,6 +77,9 @@ internal sealed class OutgoingHandover : IDisposable
 
     /// <summary>Called when the new process is ready, with what it could not place on the host as here.</summary>
     internal Action<IReadOnlyList<string>>? OnReady { get; init; }
+
+    /// <summary>The peer; it outlives the handover and belongs to the caller.</summary>
+    internal PeerProcess PeerProcess { get; }
 
     /// <summary>Called when it was told that the guest stopped, after all of its state was sent.</summary>
     internal Action? OnStateSent { get; init; }
@@ -100,7 +102,7 @@ internal sealed class OutgoingHandover : IDisposable
         {
             // Back ends that were listed for the new process take clients again.
             _machine.Board?.WakeBackEnds();
-            throw AsHandoverException(e);
+            throw AsHandoverException(await CauseAsync(e));
         }
 
         try
@@ -114,16 +116,16 @@ internal sealed class OutgoingHandover : IDisposable
         {
             if (_baton.TakeBack())
             {
-                var reason = AsHandoverException(failure);
+                var reason = AsHandoverException(await CauseAsync(failure));
                 pause.Resume(() => OnStaying?.Invoke(reason));
                 throw reason;
             }
 
             Times.Account(_instants);
-            Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {failure.Message}";
+            Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {AsHandoverException(failure).Message}";
         }
 
-        if (Posix.HasEnded(_peerProcess))
+        if (PeerProcess.HasEnded)
         {
             Afterword = $"{_channel.PeerName} died while it owned the guest";
         }
@@ -144,7 +146,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         catch (Exception e)
         {
-            throw AsHandoverException(e);
+            throw AsHandoverException(await CauseAsync(e));
         }
         finally
         {
@@ -165,7 +167,6 @@ internal sealed class OutgoingHandover : IDisposable
     {
         _channel.Dispose();
         _main?.Dispose();
-        _peerProcess.Dispose();
         _baton.Dispose();
     }
 
@@ -187,7 +188,7 @@ internal sealed class OutgoingHandover : IDisposable
     {
         Credentials.Check(_channel);
         var greeted = Deadline.In(_parameters.CprConnectTimeout, _channel.PeerName, "did not answer the greeting");
-        await SayAsync(greeted, () => _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted));
+        await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
         var greeting = await ReceiveAsync(greeted);
         ThrowIfRefusal(greeting);
         ushort protocol = Greeting.Settle(greeting, _channel.PeerName);
@@ -209,27 +210,12 @@ internal sealed class OutgoingHandover : IDisposable
         return rehearsed;
     }
 
-    private Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready) => SayAsync(ready, async () =>
+    private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
         await SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight), protocol);
         await _channel.SendAsync(MessageType.Plan, body, ready);
-    });
-
-    /// <summary>Sends something to a peer that may hang up on it. Such a peer has said why before; that counts, not the broken pipe.</summary>
-    private async Task SayAsync(Deadline deadline, Func<ValueTask> send)
-    {
-        try
-        {
-            await send();
-        }
-        catch (HandoverException e) when (e.InnerException is PosixException)
-        {
-            // This throws what the peer said, or that it said nothing.
-            await ExpectAsync(MessageType.Ready, deadline);
-            throw;
-        }
     }
 
     private void ConnectMain()
@@ -367,6 +353,35 @@ internal sealed class OutgoingHandover : IDisposable
         finally
         {
             unwanted.ForEach(d => d.Dispose());
+        }
+    }
+
+    /// <summary>
+    /// A peer that hangs up has said why before, or has gone without a word: either counts more than the broken pipe that shows it.
+    /// </summary>
+    private async Task<Exception> CauseAsync(Exception failure)
+    {
+        if (failure is not (PosixException or HandoverException { InnerException: PosixException }))
+        {
+            return failure;
+        }
+
+        try
+        {
+            var now = Deadline.In(0, _channel.PeerName, "said nothing");
+            while (true)
+            {
+                ThrowIfRefusal(await ReceiveAsync(now));
+            }
+        }
+        catch (HandoverException said) when (said is PeerGoneException or PlanRefusedException)
+        {
+            return said;
+        }
+        catch (Exception)
+        {
+            // It said nothing that explains more.
+            return failure;
         }
     }
 

@@ -7,8 +7,6 @@
 // knows that it may take, and one that holds less never does.
 
 using System.Buffers.Binary;
-using System.Numerics;
-using System.Runtime.InteropServices;
 using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Handover;
@@ -30,7 +28,7 @@ internal static class StateFrame
         Write(head, HeadMagic, FormatVersion, attempt, (ulong)length);
 
     internal static void WriteEnd(Span<byte> end, ulong attempt, ReadOnlySpan<byte> state) =>
-        Write(end, EndMagic, Checksum(state), attempt, (ulong)state.Length);
+        Write(end, EndMagic, Checksum.Of(state), attempt, (ulong)state.Length);
 
     /// <summary>Checks a head and returns the state's length.</summary>
     internal static int ReadHead(ReadOnlySpan<byte> head, ulong attempt)
@@ -65,7 +63,7 @@ internal static class StateFrame
             throw new HandoverException("the state's end record is damaged");
         }
 
-        uint actual = Checksum(state);
+        uint actual = Checksum.Of(state);
         if (checksum != actual)
         {
             throw new HandoverException($"the state is damaged: checksum 0x{checksum:x8} expected, 0x{actual:x8} found");
@@ -85,20 +83,4 @@ internal static class StateFrame
         BinaryPrimitives.ReadUInt32BigEndian(record[4..]),
         BinaryPrimitives.ReadUInt64BigEndian(record[8..]),
         BinaryPrimitives.ReadUInt64BigEndian(record[16..]));
-
-    private static uint Checksum(ReadOnlySpan<byte> bytes)
-    {
-        uint crc = uint.MaxValue;
-        foreach (ulong word in MemoryMarshal.Cast<byte, ulong>(bytes))
-        {
-            crc = BitOperations.Crc32C(crc, word);
-        }
-
-        foreach (byte b in bytes[(bytes.Length & ~7)..])
-        {
-            crc = BitOperations.Crc32C(crc, b);
-        }
-
-        return ~crc;
-    }
 }

@@ -85,6 +85,26 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
+    [Promise(19)]
+    public Task Every_flipped_bit_of_a_message_is_noticed() => Run(async () =>
+    {
+        using var near = new MessageChannel(_loop, _near);
+        await near.SendAsync(MessageType.Plan, Body(1, 2, 3), Soon());
+        byte[] frame = new byte[64];
+        frame = frame[..Posix.Receive(_far, frame, [])];
+        for (int bit = 0; bit < frame.Length * 8; bit++)
+        {
+            byte[] damaged = [.. frame];
+            damaged[bit / 8] ^= (byte)(1 << (bit % 8));
+            var (there, here) = SocketPair.Create();
+            using var channel = new MessageChannel(_loop, here);
+            Posix.Send(there, damaged, []);
+            there.Dispose();
+            await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Soon()));
+        }
+    });
+
+    [Test]
     public Task A_long_message_passes_a_narrow_socket() => Run(async () =>
     {
         using var near = new MessageChannel(_loop, _near);

@@ -332,12 +332,13 @@ public sealed class NewProcessFailsTests : IDisposable
 
     private static byte[] Frame(ushort type, ushort descriptors, uint length, uint sequence)
     {
-        byte[] header = new byte[16];
+        byte[] header = new byte[20];
         "VMMc"u8.CopyTo(header);
         System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(4), type);
         System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(6), descriptors);
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(8), length);
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(12), sequence);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(16), Checksum.Of(header.AsSpan(0, 16)));
         return header;
     }
 

@@ -1,0 +1,49 @@
+using Vmm.Migration.Handover;
+
+namespace Vmm.Tests.Faults;
+
+/// <summary>A kind of fault: what is done to the two processes, and what must come of it at each boundary.</summary>
+/// <param name="name">In a few words, for the page and for test names.</param>
+internal abstract class Fault(string name)
+{
+    /// <summary>What is done.</summary>
+    internal string Name { get; } = name;
+
+    /// <summary>The time-outs of the old process, in milliseconds: short where one must pass, long where none may.</summary>
+    internal virtual int OldPatience => 10_000;
+
+    /// <summary>The time-outs of the new process, in milliseconds.</summary>
+    internal virtual int NewPatience => 10_000;
+
+    /// <summary>What the new process is started by, with its arguments; nothing for most.</summary>
+    internal virtual IReadOnlyList<string> NewStartedBy => [];
+
+    /// <summary>Options that only the new process is started with.</summary>
+    internal virtual IReadOnlyList<string> NewOptions => [];
+
+    /// <summary>What those options open.</summary>
+    internal virtual IReadOnlyList<string> OnlyInNew => [];
+
+    /// <summary>Whether the guest may have been stopped by it, and waits for cont.</summary>
+    internal virtual bool MayPause => false;
+
+    /// <summary>Whether the guest may have been reset by it, and counts from 1 again.</summary>
+    internal virtual bool MayRestart => false;
+
+    /// <summary>Puts itself between the two before they meet, if it must.</summary>
+    internal virtual void Interpose(Scene scene)
+    {
+    }
+
+    /// <summary>What must come of it after a step.</summary>
+    internal abstract Outcome At(HandoverStep step);
+
+    /// <summary>
+    /// Strikes, while both processes stand still as far as they can: all steps up to this one are done, and whoever has done it, or a later
+    /// one, is held there. Lets both go on where that is part of the fault; afterwards nobody is held any more.
+    /// </summary>
+    internal abstract Task StrikeAsync(Scene scene, HandoverStep step);
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}

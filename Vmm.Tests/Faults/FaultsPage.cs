@@ -1,0 +1,84 @@
+// docs/faults.md: what comes of each fault at each boundary. It is written from what the tests expect, and only by a run in
+// which every one of them has come true.
+
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using Vmm.Lab.Hosts;
+using Vmm.Migration.Handover;
+
+namespace Vmm.Tests.Faults;
+
+/// <summary>The page about faults.</summary>
+internal static class FaultsPage
+{
+    private static readonly HandoverStep[] Steps = Enum.GetValues<HandoverStep>();
+    private static readonly ConcurrentDictionary<(HandoverStep, Fault), bool> Seen = new();
+
+    /// <summary>Where it is.</summary>
+    internal static string Path { get; } = Repository.Path("docs/faults.md");
+
+    /// <summary>A fault has come out at a boundary as it is expected to.</summary>
+    internal static void Note(HandoverStep step, Fault fault) => Seen[(step, fault)] = true;
+
+    /// <summary>Writes the page if every possible combination has come out as expected in this run.</summary>
+    internal static void WriteIfComplete()
+    {
+        var missing = FaultMatrix.Faults.SelectMany(f => FaultMatrix.Possible(f).Select(s => (s, f))).Where(c => !Seen.ContainsKey(c)).ToList();
+        if (FaultProgram.IsFullProduct)
+        {
+            TestContext.Progress.WriteLine(missing.Count == 0 ? $"writes {Path}" : $"does not write {Path}: {missing.Count} combinations are missing");
+            if (missing.Count == 0)
+            {
+                File.WriteAllText(Path, Text());
+            }
+        }
+    }
+
+    /// <summary>The page.</summary>
+    internal static string Text()
+    {
+        int possible = FaultMatrix.Faults.Sum(f => FaultMatrix.Possible(f).Count());
+        var page = new StringBuilder();
+        page.Append(CultureInfo.InvariantCulture, $"""
+            # Faults
+
+            What comes of a fault in the middle of a handover, for each of {FaultMatrix.Faults.Count} faults and {Steps.Length} boundaries: {possible} combinations, and
+            {(FaultMatrix.Faults.Count * Steps.Length) - possible} that cannot happen. The boundaries are those of [handover.md](handover.md); two names with "to" between them stand for all from one to the
+            other. `./test faults` tries every one and writes this page; `./test` tries every boundary with the first four faults, and every
+            other fault at one boundary.
+
+            The program is the published one plus one compile constant, by which it waits at each boundary for the test's leave to go on.
+            The test strikes from outside: it kills, stops, shuts a socket that it borrows from the process, sits in the middle of a channel, takes
+            away what the process could open or map, or has the kernel refuse a request of it.
+
+            "Who has the guest" is found out from outside too. The guest writes 1, 2, 3 … to its debug port, and each process keeps what
+            was written while it ran the guest; the files one after the other read 1 … N without a gap or a repeat, that of a process
+            without the guest does not grow, and its vCPUs use no processor time for 200 ms. The survivor says the cause, has neither a
+            descriptor nor a thread too many, no socket's path is left, and the next attempt, right after, succeeds.
+
+            The one thing that costs the guest is the death of the process that holds the baton.
+
+
+            """);
+        foreach (var fault in FaultMatrix.Faults)
+        {
+            page.Append(CultureInfo.InvariantCulture, $"## {char.ToUpperInvariant(fault.Name[0])}{fault.Name[1..]}\n\n| boundary | who has the guest |\n| --- | --- |\n");
+            for (int first = 0, last; first < Steps.Length; first = last + 1)
+            {
+                string outcome = fault.At(Steps[first]).ToString();
+                last = first;
+                while (last + 1 < Steps.Length && fault.At(Steps[last + 1]).ToString() == outcome)
+                {
+                    last++;
+                }
+
+                page.Append(CultureInfo.InvariantCulture, $"| {(first == last ? $"{Steps[first]}" : $"{Steps[first]} to {Steps[last]}")} | {outcome} |\n");
+            }
+
+            page.Append('\n');
+        }
+
+        return page.ToString().TrimEnd() + "\n";
+    }
+}

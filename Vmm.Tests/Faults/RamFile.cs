@@ -1,0 +1,46 @@
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+
+namespace Vmm.Tests.Faults;
+
+/// <summary>The guest's RAM, opened once from outside: it stays the same file wherever the guest goes.</summary>
+internal sealed class RamFile : IDisposable
+{
+    private readonly SafeFileHandle _file;
+
+    private RamFile(SafeFileHandle file) => _file = file;
+
+    /// <summary>A digest of every byte.</summary>
+    internal string Digest
+    {
+        get
+        {
+            var bytes = new byte[Party.RamSize];
+            RandomAccess.Read(_file, bytes, 0);
+            return Convert.ToHexString(SHA256.HashData(bytes));
+        }
+    }
+
+    /// <summary>Finds it among a process's descriptors: the memfd of its size.</summary>
+    internal static RamFile Of(Party party)
+    {
+        foreach (string link in Directory.EnumerateFileSystemEntries($"/proc/{party.Process.Pid}/fd"))
+        {
+            if (new FileInfo(link).LinkTarget?.StartsWith("/memfd:", StringComparison.Ordinal) == true)
+            {
+                var file = File.OpenHandle(link, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+                if (RandomAccess.GetLength(file) == Party.RamSize)
+                {
+                    return new RamFile(file);
+                }
+
+                file.Dispose();
+            }
+        }
+
+        throw new InvalidOperationException($"process {party.Name} has no memfd of {Party.RamSize} bytes");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+}

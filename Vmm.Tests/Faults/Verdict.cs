@@ -1,0 +1,251 @@
+// What became of the guest and of both processes, seen from outside, held against what must have come of the fault. Every
+// departure is one line, so that a broken program shows all that is wrong with it.
+//
+// The guest writes 1, 2, 3 … and each process keeps what was written while it ran it. The files one after the other, in the
+// order of the processes, must read 1 … N: a number that is missing was lost, one that is there twice was run twice, and
+// numbers out of order mean that two ran at the same time.
+
+using System.Text.RegularExpressions;
+using Vmm.Lab.Drivers;
+
+namespace Vmm.Tests.Faults;
+
+/// <summary>Judges a scene after its fault.</summary>
+internal sealed class Verdict
+{
+    private static readonly TimeSpan Watch = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
+
+    private readonly Scene _scene;
+    private readonly Party _old;
+    private readonly Party _new;
+    private readonly Fault _fault;
+    private readonly Outcome _expected;
+    private readonly string _digest;
+    private readonly IReadOnlyList<string> _descriptors;
+    private readonly IReadOnlyList<string> _threads;
+    private readonly List<string> _departures = [];
+
+    /// <summary>Begins before the fault: the old process, at rest with its guest, is what the survivor is compared with.</summary>
+    internal Verdict(Scene scene, Fault fault)
+    {
+        _scene = scene;
+        _fault = fault;
+        _digest = scene.IsPaused ? scene.Ram.Digest : string.Empty;
+        _old = scene.Old;
+        _new = scene.New;
+        _expected = fault.At(scene.Struck);
+        _descriptors = _old.Descriptors();
+        _threads = _old.Threads();
+    }
+
+    /// <summary>Waits until all is over and looks.</summary>
+    /// <returns>Every departure from what was expected; empty when there is none.</returns>
+    internal async Task<IReadOnlyList<string>> JudgeAsync()
+    {
+        await EndsAsync();
+        _departures.AddRange(_scene.Departures);
+        var owner = _expected.Owner switch
+        {
+            Owner.Old => _old,
+            Owner.New => _new,
+            _ => null,
+        };
+        if (owner is not null && _fault.MayPause && await owner.StatusAsync() == "paused")
+        {
+            await owner.Qmp.ExecuteAsync("cont");
+        }
+
+        await WatchAsync(owner);
+        if (owner is not null && _departures.Count == 0)
+        {
+            await LeavesNothingAsync(owner);
+            await RetryAsync(owner);
+        }
+
+        Counts();
+        return _departures;
+    }
+
+    private string Running => _scene.IsPaused ? "paused" : "running";
+
+    /// <summary>Both processes come to the end that they should.</summary>
+    private async Task EndsAsync()
+    {
+        try
+        {
+            if (_expected.Old != Rest.Killed)
+            {
+                await OldTellsAsync();
+            }
+
+            switch (_expected.New)
+            {
+                case Rest.Owns:
+                    string ended = await _new.Qmp.WaitForMigrationAsync("completed", "failed");
+                    Hold(ended == "completed", $"new says '{ended}': {await _new.ReasonAsync()}");
+                    string now = await _new.StatusAsync();
+                    Hold(now == Running || (_fault.MayPause && now == "paused"), $"new is '{now}' instead of '{Running}'");
+                    break;
+                case Rest.Waits:
+                    Hold(await _new.StatusAsync() == "inmigrate", $"new is '{await _new.StatusAsync()}' and should wait");
+                    break;
+                case Rest.Dies:
+                    Hold(await _new.Process.Exited.WaitAsync(Patience.Answer) != 0, "new exits with 0");
+                    break;
+                case Rest.Exits:
+                    int status = await _new.Process.Exited.WaitAsync(Patience.Answer);
+                    Hold(status == 1, $"new exits with {status} instead of 1");
+                    Hold(await UntilAsync(() => _new.Process.Errors.Contains("vmm: ", StringComparison.Ordinal)), $"new exits without a reason: '{_new.Process.Errors}'");
+                    break;
+            }
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            _departures.Add(e.Message);
+        }
+    }
+
+    private async Task OldTellsAsync()
+    {
+        await _scene.AnswerAsync();
+        string status = await _old.Qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
+        string reason = await _old.ReasonAsync();
+        Hold(status == _expected.Status, $"old says '{status}' instead of '{_expected.Status}': {reason}");
+        Hold(
+            _expected.Reason is { } words ? Regex.IsMatch(reason, words) : reason.Length == 0,
+            $"old's reason is '{reason}', expected was '{_expected.Reason}'");
+        string state = _expected.Old == Rest.Owns ? Running : "postmigrate";
+        Hold(await _old.StatusAsync() == state, $"old is '{await _old.StatusAsync()}' instead of '{state}'");
+    }
+
+    /// <summary>For a while only the owner runs the guest.</summary>
+    private async Task WatchAsync(Party? owner)
+    {
+        var idle = new[] { _old, _new }.Where(p => p != owner).ToList();
+        var before = idle.ConvertAll(p => (p.ConsoleLength, Cpu: p.CpuTime()));
+        long count = owner?.ConsoleLength ?? 0;
+        await Task.Delay(Watch);
+        for (int i = 0; i < idle.Count; i++)
+        {
+            Hold(idle[i].ConsoleLength == before[i].ConsoleLength, $"process {idle[i].Name} writes although it does not have the guest");
+            Hold(!idle[i].Lives || idle[i].CpuTime() <= before[i].Cpu, $"vCPUs of process {idle[i].Name} run although it does not have the guest");
+        }
+
+        if (_scene.IsPaused)
+        {
+            Hold(_scene.Ram.Digest == _digest, "the RAM of a paused guest has changed");
+            Hold(owner is null || owner.ConsoleLength == count, "a paused guest runs");
+        }
+        else if (owner is not null)
+        {
+            Hold(await UntilAsync(() => owner.ConsoleLength > count), "the guest does not run in its owner");
+        }
+    }
+
+    /// <summary>The survivor has the descriptors and threads that a process with a guest has, and no more.</summary>
+    private async Task LeavesNothingAsync(Party survivor)
+    {
+        Hold(
+            await UntilAsync(() => Difference(Descriptors(survivor), _descriptors) is null),
+            $"descriptors of process {survivor.Name}: {Difference(Descriptors(survivor), _descriptors)}");
+        Hold(
+            await UntilAsync(() => !survivor.Threads().Except(_threads).Any() && survivor.Threads().Count <= _threads.Count),
+            $"threads of process {survivor.Name}: {Difference(survivor.Threads(), _threads)}");
+
+        // A killed process cannot remove what it was listening on; one that waits still does.
+        if (_expected.New is Rest.Owns or Rest.Exits)
+        {
+            var left = Directory.GetFiles(_scene.Folder, "*.sock").Select(Path.GetFileName).Where(name => !name!.StartsWith(Scene.Detour, StringComparison.Ordinal));
+            Hold(!left.Any(), $"left behind: {string.Join(", ", left)}");
+        }
+    }
+
+    /// <summary>The next attempt, right after, succeeds.</summary>
+    private async Task RetryAsync(Party owner)
+    {
+        try
+        {
+            await _scene.HopAsync(owner);
+            if (_scene.IsPaused)
+            {
+                Hold(_scene.Ram.Digest == _digest, "the RAM of a paused guest has changed in the retry");
+                await _scene.New.Qmp.ExecuteAsync("cont");
+            }
+
+            long count = _scene.New.ConsoleLength;
+            Hold(await UntilAsync(() => _scene.New.ConsoleLength > count), "the guest does not run after the retry");
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or QmpException)
+        {
+            _departures.Add($"the retry: {e.Message}");
+        }
+    }
+
+    /// <summary>All processes' files one after the other read 1 … N.</summary>
+    private void Counts()
+    {
+        string[] lines = string.Concat(_scene.Parties.Select(p => p.Console)).Split('\n');
+        bool mayRestart = _fault.MayRestart;
+        int count = 0;
+        foreach (string line in lines.SkipLast(1))
+        {
+            count++;
+            if (mayRestart && line != $"{count}" && line.EndsWith('1') && $"{count}".StartsWith(line[..^1], StringComparison.Ordinal))
+            {
+                (mayRestart, count) = (false, 1);
+            }
+            else if (line != $"{count}")
+            {
+                _departures.Add($"the guest's count: '{line}' where {count} should follow");
+                return;
+            }
+        }
+
+        Hold(lines.Length > 2, "the guest has not counted");
+    }
+
+    private static async Task<bool> UntilAsync(Func<bool> condition)
+    {
+        using var deadline = new CancellationTokenSource(Settling);
+        while (!condition())
+        {
+            if (deadline.IsCancellationRequested)
+            {
+                return false;
+            }
+
+            await Task.Delay(Poll);
+        }
+
+        return true;
+    }
+
+    /// <summary>A process's descriptors without those that only it was asked to have.</summary>
+    private List<string> Descriptors(Party party)
+    {
+        var names = party.Descriptors().ToList();
+        if (party == _new)
+        {
+            names.RemoveAll(_fault.OnlyInNew.Contains);
+        }
+
+        return names;
+    }
+
+    private static string? Difference(IReadOnlyList<string> found, IReadOnlyList<string> expected)
+    {
+        var more = found.ToList();
+        var less = expected.Where(name => !more.Remove(name)).ToList();
+        return more.Count + less.Count == 0 ? null : $"too many: {string.Join(", ", more)}; too few: {string.Join(", ", less)}";
+    }
+
+    private void Hold(bool isSo, string otherwise)
+    {
+        if (!isSo)
+        {
+            _departures.Add(otherwise);
+        }
+    }
+}
