@@ -9,7 +9,7 @@ internal static class FaultMatrix
     private static readonly Fault[] Everywhere = [new KillOld(), new KillNew(), new StopNew(), new CloseCprChannel()];
 
     /// <summary>Those that CI tries at one boundary, the first of these at which they can happen.</summary>
-    private static readonly Fault[] Others = 
+    private static readonly Fault[] Others =
     [
         new StopOld(),
         new CloseMainChannel(),
