@@ -102,14 +102,25 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
     }
 
-    /// <summary>Has every parked vCPU push its loaded state into KVM.</summary>
+    /// <summary>
+    /// Has every parked vCPU push its loaded state into KVM: the first on the caller's thread, which has nothing better to do and need not be
+    /// woken, the others on their own.
+    /// </summary>
     internal Task Apply()
     {
+        Task round;
         lock (_gate)
         {
             Expect(Phase.Parked, "load state into the vCPUs");
-            return Begin(CpuCommand.Apply);
+            round = Begin(Phase.Working);
+            for (int i = 1; i < cpus.Count; i++)
+            {
+                cpus[i].Post(CpuCommand.Apply);
+            }
         }
+
+        cpus[0].ApplyHere();
+        return round;
     }
 
     /// <summary>Throws unless all are parked.</summary>

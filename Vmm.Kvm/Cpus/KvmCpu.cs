@@ -166,6 +166,9 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _mailbox.Post((int)command);
     }
 
+    /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is told to.</summary>
+    internal void ApplyHere() => _group!.Worked(Try(_apply));
+
     /// <summary>Calls the vCPU out of the guest.</summary>
     internal void RequestStop() => _runner.RequestStop(ThreadId);
 
@@ -192,7 +195,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     _group!.Worked(Try(_capture));
                     break;
                 case CpuCommand.Apply:
-                    _group!.Worked(Try(_apply));
+                    ApplyHere();
                     break;
                 case CpuCommand.Exit:
                     return;

@@ -38,6 +38,9 @@ public sealed record HandoverTimes
     /// <summary>The guest's whole pause: from the decision to stop until the vCPUs were released in the new process.</summary>
     public ulong Pause { get; set; }
 
+    /// <summary>Garbage collections of this process while the guest was stopped; not a time, and 0 unless something is wrong.</summary>
+    public uint Collections { get; set; }
+
     /// <summary>Every phase with its name and its microseconds, in the order of time. Those of the pause add up to it.</summary>
     internal IEnumerable<(string Name, ulong Microseconds)> Phases =>
     [

@@ -33,6 +33,7 @@ internal sealed class IncomingHandover : IDisposable
     private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
     private ulong _rehearsed;
+    private CalmMemory? _calm;
 
     /// <summary>Begins with a client that was accepted on the cpr channel.</summary>
     /// <param name="machine">The machine that waits.</param>
@@ -133,6 +134,8 @@ internal sealed class IncomingHandover : IDisposable
             OnOwned?.Invoke();
         });
         Boundary.Passed(HandoverStep.NewRunning);
+        Times.Collections = _calm!.Collections;
+        _calm.Dispose();
         Times.Account(old, received, applied, taken, running);
         await SayTakenAsync(received, applied, taken, running);
     }
@@ -143,6 +146,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Closes everything that is not part of a running guest.</summary>
     public void Dispose()
     {
+        _calm?.Dispose();
         _peer.Dispose();
         _state.Dispose();
         _bag.Dispose();
@@ -183,6 +187,7 @@ internal sealed class IncomingHandover : IDisposable
         await _peer.SendAsync(MessageType.Ready, ReadyBody(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
         await _peer.OrGoneAsync(WaitForListening());
+        _calm = CalmMemory.Begin();
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
     }
 

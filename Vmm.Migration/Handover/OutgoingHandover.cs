@@ -25,15 +25,19 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>What a rehearsal cannot know: how long running vCPUs take to leave the guest, and the state to cross. Microseconds.</summary>
     private const ulong KickAllowance = 150;
 
+    /// <summary>What is told of the pause (events, and their JSON) waits for its end, or this long if it does not end.</summary>
+    private static readonly TimeSpan Hurry = TimeSpan.FromMilliseconds(5);
+
     private readonly Machine _machine;
     private readonly MigrationParameters _parameters;
     private readonly Func<EventLoop, LoopSocket> _openMain;
-    private readonly MessageChannel _channel;
+    private readonly NewPeer _peer;
     private readonly Baton _baton;
     private readonly StateWriter _state = new(256 * 1024);
     private readonly HashSet<string> _notTaken = new(StringComparer.Ordinal);
     private LoopSocket? _main;
     private PauseInstants _instants;
+    private CalmMemory? _calm;
     private bool _cancelled;
 
     /// <summary>Opens the cpr channel.</summary>
@@ -49,13 +53,14 @@ internal sealed class OutgoingHandover : IDisposable
         _openMain = openMain;
         try
         {
-            _channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
-            PeerProcess = new PeerProcess(machine.Loop, _channel.PeerProcessId);
+            var channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
+            _peer = new NewPeer(channel);
+            PeerProcess = new PeerProcess(machine.Loop, channel.PeerProcessId);
             _baton = Baton.Create();
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
-            _channel?.Dispose();
+            _peer?.Dispose();
             PeerProcess?.Dispose();
             throw new HandoverException(e.Message, e);
         }
@@ -73,7 +78,7 @@ internal sealed class OutgoingHandover : IDisposable
     internal string? Afterword { get; private set; }
 
     /// <summary>The peer, for texts.</summary>
-    internal string PeerName => _channel.PeerName;
+    internal string PeerName => _peer.Name;
 
     /// <summary>Called when the new process is ready, with what it could not place on the host as here.</summary>
     internal Action<IReadOnlyList<string>>? OnReady { get; init; }
@@ -96,38 +101,44 @@ internal sealed class OutgoingHandover : IDisposable
         {
             await PrepareAsync();
             ConnectMain();
+            _calm = CalmMemory.Begin();
             pause = await StopAsync();
         }
         catch (Exception e)
         {
             // Back ends that were listed for the new process take clients again.
             _machine.Board?.WakeBackEnds();
-            throw AsHandoverException(await CauseAsync(e));
+            throw AsHandoverException(await _peer.CauseAsync(e));
         }
 
         try
         {
             Save(pause);
             await SendAsync();
-            await OfferAsync(pause);
-            Account(await OutcomeAsync());
+            await OfferAsync();
+            Times.Collections = _calm!.Collections;
+            var outcome = OutcomeAsync();
+            await Task.WhenAny(outcome, _machine.Loop.Delay(Hurry));
+            pause.TellStopped();
+            OnStateSent?.Invoke();
+            Account(await outcome);
         }
         catch (Exception failure)
         {
             if (_baton.TakeBack())
             {
-                var reason = AsHandoverException(await CauseAsync(failure));
+                var reason = AsHandoverException(await _peer.CauseAsync(failure));
                 pause.Resume(() => OnStaying?.Invoke(reason));
                 throw reason;
             }
 
             Times.Account(_instants);
-            Afterword = $"the guest is in {_channel.PeerName}, which did not say so: {AsHandoverException(failure).Message}";
+            Afterword = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(failure).Message}";
         }
 
         if (PeerProcess.HasEnded)
         {
-            Afterword = $"{_channel.PeerName} died while it owned the guest";
+            Afterword = $"{_peer.Name} died while it owned the guest";
         }
 
         pause.Finish($"the guest was handed over to {PeerName}; it runs there", name => !_notTaken.Contains(name));
@@ -146,7 +157,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         catch (Exception e)
         {
-            throw AsHandoverException(await CauseAsync(e));
+            throw AsHandoverException(await _peer.CauseAsync(e));
         }
         finally
         {
@@ -158,14 +169,15 @@ internal sealed class OutgoingHandover : IDisposable
     internal void Cancel()
     {
         _cancelled = true;
-        _channel.Dispose();
+        _peer.Dispose();
         _main?.Dispose();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _channel.Dispose();
+        _calm?.Dispose();
+        _peer.Dispose();
         _main?.Dispose();
         _baton.Dispose();
     }
@@ -178,7 +190,7 @@ internal sealed class OutgoingHandover : IDisposable
         Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
         // With -incoming defer the operator opens the main channel, in his own time.
-        await ExpectAsync(MessageType.Listening, Deadline.Never);
+        await _peer.ExpectAsync(MessageType.Listening, Deadline.Never);
         Boundary.Passed(HandoverStep.OldPeerReady);
     }
 
@@ -186,20 +198,15 @@ internal sealed class OutgoingHandover : IDisposable
     /// <returns>How long the new process took to save and load the machine that it built, in microseconds.</returns>
     private async Task<ulong> MakeReadyAsync(bool isPreflight)
     {
-        Credentials.Check(_channel);
-        var greeted = Deadline.In(_parameters.CprConnectTimeout, _channel.PeerName, "did not answer the greeting");
-        await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
-        var greeting = await ReceiveAsync(greeted);
-        ThrowIfRefusal(greeting);
-        ushort protocol = Greeting.Settle(greeting, _channel.PeerName);
+        ushort protocol = await _peer.GreetAsync(_parameters.CprConnectTimeout);
         Boundary.Passed(HandoverStep.OldGreeted);
 
         var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
-        var ready = Deadline.In(_parameters.CprReadyTimeout, _channel.PeerName, "was not ready");
+        var ready = Deadline.In(_parameters.CprReadyTimeout, _peer.Name, "was not ready");
         await TellPlanAsync(board, isPreflight, protocol, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
-        var answer = (await ExpectAsync(MessageType.Ready, ready)).Reader();
+        var answer = (await _peer.ExpectAsync(MessageType.Ready, ready)).Reader();
         Times.Prefault = answer.ReadUInt64();
         ulong rehearsed = answer.ReadUInt64();
         if (protocol >= PlanCodec.HasHost)
@@ -212,10 +219,10 @@ internal sealed class OutgoingHandover : IDisposable
 
     private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
-        await SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
+        await _peer.SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight), protocol);
-        await _channel.SendAsync(MessageType.Plan, body, ready);
+        await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 
     private void ConnectMain()
@@ -274,7 +281,7 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>From the offer on only the word in the baton decides.</summary>
-    private async Task OfferAsync(HandoverPause pause)
+    private async Task OfferAsync()
     {
         if (!_baton.Offer())
         {
@@ -286,17 +293,15 @@ internal sealed class OutgoingHandover : IDisposable
         StateFrame.WriteEnd(end, _baton.Attempt, _state.Written[StateFrame.Size..]);
         await _main!.SendAsync(end, [], LoadDeadline("did not take the state"));
         Transferred += StateFrame.Size;
-        pause.TellStopped();
-        OnStateSent?.Invoke();
         Boundary.Passed(HandoverStep.OldEndSent);
     }
 
     private async Task<StateReader> OutcomeAsync()
     {
-        var taken = await ExpectAsync(MessageType.Taken, LoadDeadline("did not take the guest"));
+        var taken = await _peer.ExpectAsync(MessageType.Taken, LoadDeadline("did not take the guest"));
         return _baton.IsHeldByNew
             ? taken.Reader()
-            : throw new HandoverException($"{_channel.PeerName} says that it took the guest, the baton says that it did not");
+            : throw new HandoverException($"{_peer.Name} says that it took the guest, the baton says that it did not");
     }
 
     private void Account(StateReader taken)
@@ -309,83 +314,7 @@ internal sealed class OutgoingHandover : IDisposable
         Times.Account(_instants, received, applied, tookAt, running);
     }
 
-    private async Task SendDescriptorsAsync(List<CarriedDescriptor> carried, Deadline deadline)
-    {
-        foreach (var part in carried.Chunk(Posix.MostDescriptors))
-        {
-            var body = new StateWriter(4096);
-            PlanCodec.WriteList(body, part, c => body.WriteText(c.Name));
-            await _channel.SendAsync(MessageType.Descriptors, body, Array.ConvertAll<CarriedDescriptor, SafeHandle>(part, c => c.Handle), deadline);
-        }
-    }
-
-    private async Task<Message> ExpectAsync(MessageType expected, Deadline deadline)
-    {
-        var message = await ReceiveAsync(deadline);
-        if (message.Type == expected)
-        {
-            return message;
-        }
-
-        ThrowIfRefusal(message);
-        throw new HandoverException($"{_channel.PeerName} sent message {(ushort)message.Type} where {expected} was expected");
-    }
-
-    private void ThrowIfRefusal(Message message)
-    {
-        if (message.Type is MessageType.Refused or MessageType.Failed)
-        {
-            var reader = message.Reader();
-            var reasons = PlanCodec.ReadList(reader, reader.ReadText);
-            string verb = message.Type == MessageType.Refused ? "refused the guest" : "could not load the guest";
-            throw new PlanRefusedException($"{_channel.PeerName} {verb}: {string.Join("; ", reasons)}", reasons);
-        }
-    }
-
-    /// <summary>Receives a message from a peer that has no descriptor to send.</summary>
-    private async Task<Message> ReceiveAsync(Deadline deadline)
-    {
-        var unwanted = new List<SafeFileHandle>();
-        try
-        {
-            return await _channel.ReceiveAsync(unwanted, deadline);
-        }
-        finally
-        {
-            unwanted.ForEach(d => d.Dispose());
-        }
-    }
-
-    /// <summary>
-    /// A peer that hangs up has said why before, or has gone without a word: either counts more than the broken pipe that shows it.
-    /// </summary>
-    private async Task<Exception> CauseAsync(Exception failure)
-    {
-        if (failure is not (PosixException or HandoverException { InnerException: PosixException }))
-        {
-            return failure;
-        }
-
-        try
-        {
-            var now = Deadline.In(0, _channel.PeerName, "said nothing");
-            while (true)
-            {
-                ThrowIfRefusal(await ReceiveAsync(now));
-            }
-        }
-        catch (HandoverException said) when (said is PeerGoneException or PlanRefusedException)
-        {
-            return said;
-        }
-        catch (Exception)
-        {
-            // It said nothing that explains more.
-            return failure;
-        }
-    }
-
-    private Deadline LoadDeadline(string what) => Deadline.In(_parameters.CprLoadTimeout, _channel.PeerName, what);
+    private Deadline LoadDeadline(string what) => Deadline.In(_parameters.CprLoadTimeout, _peer.Name, what);
 
     private HandoverException AsHandoverException(Exception failure) => _cancelled
         ? new HandoverException("the migration was cancelled", failure)

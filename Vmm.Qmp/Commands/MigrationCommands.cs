@@ -193,5 +193,6 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
         Take = times.Take,
         Resume = times.Resume,
         Pause = times.Pause,
+        Collections = times.Collections,
     };
 }

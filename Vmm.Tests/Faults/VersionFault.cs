@@ -12,7 +12,7 @@ internal sealed class VersionFault() : Fault("unknown protocol version")
 
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => step is HandoverStep.OldConnected or HandoverStep.NewAccepted
-        ? Outcome.Stays(Rest.Waits, @"speaks handover protocol 7 to 9, .* 1 to 1")
+        ? Outcome.Stays(Rest.Waits, $"speaks handover protocol 7 to 9, .* {Greeting.OldestProtocol} to {Greeting.NewestProtocol}")
         : Outcome.CannotHappen("no greeting follows");
 
     /// <inheritdoc/>

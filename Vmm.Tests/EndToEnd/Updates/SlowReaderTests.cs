@@ -21,7 +21,7 @@ public sealed class SlowReaderTests : UpdateTest
     public async Task A_debug_console_whose_reader_sleeps_over_two_updates_loses_and_repeats_nothing()
     {
         var generation = await BootAsync("debugport", Console);
-        using var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
+        using var reader = await ConnectReaderAsync(generation);
         await generation.Qmp.ExecuteAsync("cont");
         var ram = Keep(GuestRam.Of(generation.Process));
         ulong stuck = await StuckAsync(ram);
@@ -44,7 +44,7 @@ public sealed class SlowReaderTests : UpdateTest
     public async Task A_process_whose_guest_waits_for_a_reader_can_be_ended()
     {
         var generation = await BootAsync("debugport", Console);
-        using var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
+        using var reader = await ConnectReaderAsync(generation);
         await generation.Qmp.ExecuteAsync("cont");
         await StuckAsync(Keep(GuestRam.Of(generation.Process)));
 
@@ -55,7 +55,7 @@ public sealed class SlowReaderTests : UpdateTest
     public async Task A_guest_that_waits_for_a_reader_goes_on_when_the_reader_is_gone()
     {
         var generation = await BootAsync("debugport", Console);
-        var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
+        var reader = await ConnectReaderAsync(generation);
         await generation.Qmp.ExecuteAsync("cont");
         var ram = Keep(GuestRam.Of(generation.Process));
         ulong stuck = await StuckAsync(ram);
@@ -63,6 +63,19 @@ public sealed class SlowReaderTests : UpdateTest
         reader.Dispose();
 
         await ram.WaitPastAsync(stuck);
+    }
+
+    /// <summary>Connects to the console, and waits until that is noticed: what a guest writes while nobody is connected goes nowhere.</summary>
+    private async Task<System.Net.Sockets.Socket> ConnectReaderAsync(Generation generation)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
+        while ((await generation.Qmp.ExecuteAsync("query-chardev")).GetRawText().Contains("\"disconnected:unix:console", StringComparison.Ordinal))
+        {
+            await Task.Delay(5, deadline.Token);
+        }
+
+        return reader;
     }
 
     /// <summary>Waits until the guest stands still: every buffer between it and its reader is full.</summary>

@@ -81,7 +81,7 @@ public sealed class CommandTests
             ErrorDesc = "old's \"reason\"",
             BlockedReasons = ["a", "b"],
             SocketAddress = [new SocketAddressInet { Data = new() { Host = "::1", Port = "4444", Ipv6 = true } }],
-            Cpr = new() { Prepare = 1, Prefault = 2, Kick = 3, Drain = 4, Save = 5, Send = 6, Load = 7, Take = 8, Resume = 9, Pause = 10 },
+            Cpr = new() { Prepare = 1, Prefault = 2, Kick = 3, Drain = 4, Save = 5, Send = 6, Load = 7, Take = 8, Resume = 9, Pause = 10, Collections = 11 },
         };
 
         string json = await _handlers.Invoke("query-migrate");

@@ -1,0 +1,60 @@
+// A garbage collection inside the pause would lengthen it by more than all the rest. So each process collects beforehand, and
+// has the runtime keep room for all that the pause allocates; until that is used up, or the calm ends, nothing is collected.
+
+using System.Runtime;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>A stretch without a garbage collection in this process.</summary>
+internal sealed class CalmMemory : IDisposable
+{
+    /// <summary>Many times what the state of the largest machine takes.</summary>
+    private const long Room = 4 << 20;
+
+    private static readonly Lock Gate = new();
+
+    private readonly bool _isOurs;
+    private readonly int _before;
+    private bool _isOver;
+
+    private CalmMemory(bool isOurs)
+    {
+        _isOurs = isOurs;
+        _before = GC.CollectionCount(0);
+    }
+
+    /// <summary>Collections since the calm began: 0, unless there was no room for it.</summary>
+    internal uint Collections => (uint)(GC.CollectionCount(0) - _before);
+
+    /// <summary>Collects, and begins.</summary>
+    internal static CalmMemory Begin()
+    {
+        lock (Gate)
+        {
+            // Only one can be had at a time: another machine in this process has it, and shares it.
+            return new CalmMemory(GCSettings.LatencyMode != GCLatencyMode.NoGCRegion && GC.TryStartNoGCRegion(Room));
+        }
+    }
+
+    /// <summary>Collections may happen again.</summary>
+    public void Dispose()
+    {
+        lock (Gate)
+        {
+            if (!_isOurs || _isOver || GCSettings.LatencyMode != GCLatencyMode.NoGCRegion)
+            {
+                return;
+            }
+
+            _isOver = true;
+            try
+            {
+                GC.EndNoGCRegion();
+            }
+            catch (InvalidOperationException)
+            {
+                // More was allocated than there was room for, just now: the runtime has ended it.
+            }
+        }
+    }
+}

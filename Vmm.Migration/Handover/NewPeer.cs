@@ -1,0 +1,116 @@
+// The new process, as the one that has the guest speaks with it on the cpr channel. It has no descriptor to send, and at any
+// time it may say instead of what was expected that it refuses the guest, or could not load it, and why.
+
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Plans;
+
+namespace Vmm.Migration.Handover;
+
+/// <summary>The other half of an outgoing handover. Machine loop only.</summary>
+internal sealed class NewPeer(MessageChannel channel) : IDisposable
+{
+    /// <summary>The peer, for texts.</summary>
+    internal string Name => channel.PeerName;
+
+    /// <summary>Greets it.</summary>
+    /// <returns>The protocol version to speak.</returns>
+    internal async Task<ushort> GreetAsync(uint timeout)
+    {
+        Credentials.Check(channel);
+        var greeted = Deadline.In(timeout, Name, "did not answer the greeting");
+        await channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
+        var greeting = await ReceiveAsync(greeted);
+        ThrowIfRefusal(greeting);
+        return Greeting.Settle(greeting, Name);
+    }
+
+    /// <summary>Sends a message.</summary>
+    internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => channel.SendAsync(type, body, deadline);
+
+    /// <summary>Sends descriptors under their names, in as many messages as it takes.</summary>
+    internal async Task SendDescriptorsAsync(List<CarriedDescriptor> carried, Deadline deadline)
+    {
+        foreach (var part in carried.Chunk(Posix.MostDescriptors))
+        {
+            var body = new StateWriter(4096);
+            PlanCodec.WriteList(body, part, c => body.WriteText(c.Name));
+            await channel.SendAsync(MessageType.Descriptors, body, Array.ConvertAll<CarriedDescriptor, SafeHandle>(part, c => c.Handle), deadline);
+        }
+    }
+
+    /// <summary>Receives a message of a type.</summary>
+    /// <exception cref="PlanRefusedException">It said instead why it does not, or could not, take the guest.</exception>
+    internal async Task<Message> ExpectAsync(MessageType expected, Deadline deadline)
+    {
+        var message = await ReceiveAsync(deadline);
+        if (message.Type == expected)
+        {
+            return message;
+        }
+
+        ThrowIfRefusal(message);
+        throw new HandoverException($"{Name} sent message {(ushort)message.Type} where {expected} was expected");
+    }
+
+    private void ThrowIfRefusal(Message message)
+    {
+        if (message.Type is MessageType.Refused or MessageType.Failed)
+        {
+            var reader = message.Reader();
+            var reasons = PlanCodec.ReadList(reader, reader.ReadText);
+            string verb = message.Type == MessageType.Refused ? "refused the guest" : "could not load the guest";
+            throw new PlanRefusedException($"{Name} {verb}: {string.Join("; ", reasons)}", reasons);
+        }
+    }
+
+    /// <summary>Receives a message from a peer that has no descriptor to send.</summary>
+    private async Task<Message> ReceiveAsync(Deadline deadline)
+    {
+        var unwanted = new List<SafeFileHandle>();
+        try
+        {
+            return await channel.ReceiveAsync(unwanted, deadline);
+        }
+        finally
+        {
+            unwanted.ForEach(d => d.Dispose());
+        }
+    }
+
+    /// <summary>
+    /// A peer that hangs up has said why before, or has gone without a word: either counts more than the broken pipe that shows it.
+    /// </summary>
+    internal async Task<Exception> CauseAsync(Exception failure)
+    {
+        if (failure is not (PosixException or HandoverException { InnerException: PosixException }))
+        {
+            return failure;
+        }
+
+        try
+        {
+            var now = Deadline.In(0, Name, "said nothing");
+            while (true)
+            {
+                ThrowIfRefusal(await ReceiveAsync(now));
+            }
+        }
+        catch (HandoverException said) when (said is PeerGoneException or PlanRefusedException)
+        {
+            return said;
+        }
+        catch (Exception)
+        {
+            // It said nothing that explains more.
+            return failure;
+        }
+    }
+
+    /// <summary>Hangs up.</summary>
+    public void Dispose() => channel.Dispose();
+}
