@@ -179,7 +179,7 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <summary>
-    /// Gives a round that a guest's pause depends on the moment that it usually takes. Sleeping and being woken would cost as much again; it is
+    /// Gives a round that a guest's pause depends on the moment that it usually takes, and the processor to whoever wants it. Sleeping and being woken would cost as much again; it is
     /// not worth a processor that a vCPU's thread needs, so with as many vCPUs as processors nobody looks on.
     /// </summary>
     private Task Soon(Task round)
@@ -190,7 +190,7 @@ internal sealed class KvmMachine : IVirtualMachine
             ulong end = HostClock.RawNanoseconds + Moment;
             while (!round.IsCompleted && HostClock.RawNanoseconds < end)
             {
-                Thread.SpinWait(20);
+                Thread.Yield();
             }
         }
 
