@@ -29,6 +29,7 @@ internal sealed class OutgoingHandover : IDisposable
     private readonly MigrationParameters _parameters;
     private readonly Func<EventLoop, LoopSocket> _openMain;
     private readonly MessageChannel _channel;
+    private readonly NewPeer _peer;
     private readonly Baton _baton;
     private readonly StateWriter _state = new(256 * 1024);
     private readonly HashSet<string> _notTaken = new(StringComparer.Ordinal);
@@ -50,6 +51,7 @@ internal sealed class OutgoingHandover : IDisposable
         try
         {
             _channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
+            _peer = new NewPeer(_channel);
             PeerProcess = new PeerProcess(machine.Loop, _channel.PeerProcessId);
             _baton = Baton.Create();
         }
@@ -102,7 +104,7 @@ internal sealed class OutgoingHandover : IDisposable
         {
             // Back ends that were listed for the new process take clients again.
             _machine.Board?.WakeBackEnds();
-            throw AsHandoverException(await CauseAsync(e));
+            throw AsHandoverException(await _peer.CauseAsync(e));
         }
 
         try
@@ -116,7 +118,7 @@ internal sealed class OutgoingHandover : IDisposable
         {
             if (_baton.TakeBack())
             {
-                var reason = AsHandoverException(await CauseAsync(failure));
+                var reason = AsHandoverException(await _peer.CauseAsync(failure));
                 pause.Resume(() => OnStaying?.Invoke(reason));
                 throw reason;
             }
@@ -146,7 +148,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         catch (Exception e)
         {
-            throw AsHandoverException(await CauseAsync(e));
+            throw AsHandoverException(await _peer.CauseAsync(e));
         }
         finally
         {
@@ -178,7 +180,7 @@ internal sealed class OutgoingHandover : IDisposable
         Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
         // With -incoming defer the operator opens the main channel, in his own time.
-        await ExpectAsync(MessageType.Listening, Deadline.Never);
+        await _peer.ExpectAsync(MessageType.Listening, Deadline.Never);
         Boundary.Passed(HandoverStep.OldPeerReady);
     }
 
@@ -189,9 +191,10 @@ internal sealed class OutgoingHandover : IDisposable
         Credentials.Check(_channel);
         var greeted = Deadline.In(_parameters.CprConnectTimeout, _channel.PeerName, "did not answer the greeting");
         await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
-        var greeting = await ReceiveAsync(greeted);
-        ThrowIfRefusal(greeting);
+        var greeting = await _peer.ReceiveAsync(greeted);
+        _peer.ThrowIfRefusal(greeting);
         ushort protocol = Greeting.Settle(greeting, _channel.PeerName);
+        _channel.Settle(protocol);
         Boundary.Passed(HandoverStep.OldGreeted);
 
         var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
@@ -199,7 +202,7 @@ internal sealed class OutgoingHandover : IDisposable
         await TellPlanAsync(board, isPreflight, protocol, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
-        var answer = (await ExpectAsync(MessageType.Ready, ready)).Reader();
+        var answer = (await _peer.ExpectAsync(MessageType.Ready, ready)).Reader();
         Times.Prefault = answer.ReadUInt64();
         ulong rehearsed = answer.ReadUInt64();
         if (protocol >= PlanCodec.HasHost)
@@ -305,7 +308,7 @@ internal sealed class OutgoingHandover : IDisposable
 
     private async Task<StateReader> OutcomeAsync()
     {
-        var taken = await ExpectAsync(MessageType.Taken, LoadDeadline("did not take the guest"));
+        var taken = await _peer.ExpectAsync(MessageType.Taken, LoadDeadline("did not take the guest"));
         return _baton.IsHeldByNew
             ? taken.Reader()
             : throw new HandoverException($"{_channel.PeerName} says that it took the guest, the baton says that it did not");
@@ -328,72 +331,6 @@ internal sealed class OutgoingHandover : IDisposable
             var body = new StateWriter(4096);
             PlanCodec.WriteList(body, part, c => body.WriteText(c.Name));
             await _channel.SendAsync(MessageType.Descriptors, body, Array.ConvertAll<CarriedDescriptor, SafeHandle>(part, c => c.Handle), deadline);
-        }
-    }
-
-    private async Task<Message> ExpectAsync(MessageType expected, Deadline deadline)
-    {
-        var message = await ReceiveAsync(deadline);
-        if (message.Type == expected)
-        {
-            return message;
-        }
-
-        ThrowIfRefusal(message);
-        throw new HandoverException($"{_channel.PeerName} sent message {(ushort)message.Type} where {expected} was expected");
-    }
-
-    private void ThrowIfRefusal(Message message)
-    {
-        if (message.Type is MessageType.Refused or MessageType.Failed)
-        {
-            var reader = message.Reader();
-            var reasons = PlanCodec.ReadList(reader, reader.ReadText);
-            string verb = message.Type == MessageType.Refused ? "refused the guest" : "could not load the guest";
-            throw new PlanRefusedException($"{_channel.PeerName} {verb}: {string.Join("; ", reasons)}", reasons);
-        }
-    }
-
-    /// <summary>Receives a message from a peer that has no descriptor to send.</summary>
-    private async Task<Message> ReceiveAsync(Deadline deadline)
-    {
-        var unwanted = new List<SafeFileHandle>();
-        try
-        {
-            return await _channel.ReceiveAsync(unwanted, deadline);
-        }
-        finally
-        {
-            unwanted.ForEach(d => d.Dispose());
-        }
-    }
-
-    /// <summary>
-    /// A peer that hangs up has said why before, or has gone without a word: either counts more than the broken pipe that shows it.
-    /// </summary>
-    private async Task<Exception> CauseAsync(Exception failure)
-    {
-        if (failure is not (PosixException or HandoverException { InnerException: PosixException }))
-        {
-            return failure;
-        }
-
-        try
-        {
-            var now = Deadline.In(0, _channel.PeerName, "said nothing");
-            while (true)
-            {
-                ThrowIfRefusal(await ReceiveAsync(now));
-            }
-        }
-        catch (HandoverException said) when (said is PeerGoneException or PlanRefusedException)
-        {
-            return said;
-        }
-        catch (Exception)
-        {
-            // It said nothing that explains more.
-            return failure;
         }
     }
 
