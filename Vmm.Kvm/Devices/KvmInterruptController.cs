@@ -1,3 +1,8 @@
+// KVM's timer pulses its line: up and down again, in two steps. State that was read between the two has the line up, and
+// nobody will ever take it down in the machine that it is loaded into: there the next pulse is no edge, is not seen, and
+// is never acknowledged, and KVM's timer waits for that before it pulses again. The guest would sleep for ever. So the
+// line of the timer, which nothing else drives, is always loaded as down; whatever interrupt it had raised stays raised.
+
 using System.Buffers.Binary;
 using Vmm.Core.State;
 using Vmm.Kvm.Native;
@@ -14,6 +19,14 @@ internal sealed class KvmInterruptController : KvmDevice
     private const int IoApicSize = 216;
     private const int Header = 8;
     private const int ArgumentSize = 520;
+
+    /// <summary>The byte of the 8259's state that has the levels of its lines (last_irr), and the timer's in it.</summary>
+    private const int PicLevels = 0;
+    private const byte PicTimer = 1 << 0;
+
+    /// <summary>The 32 bits of the I/O APIC's state that have the levels of its pins (irr), and the timer's, pin 2, in it.</summary>
+    private const int IoApicLevels = 16;
+    private const uint IoApicTimer = 1 << 2;
 
     internal static readonly StateLayout<KvmDeviceState> PicLayout = new("kvm-i8259", version: 1)
     {
@@ -49,7 +62,19 @@ internal sealed class KvmInterruptController : KvmDevice
     {
         _argument.AsSpan().Clear();
         BinaryPrimitives.WriteUInt64LittleEndian(_argument, _chip);
-        state.CopyTo(_argument.AsSpan(Header));
+        var registers = _argument.AsSpan(Header);
+        state.CopyTo(registers);
+        switch (_chip)
+        {
+            case PicMaster:
+                registers[PicLevels] &= unchecked((byte)~PicTimer);
+                break;
+            case IoApic:
+                uint levels = BinaryPrimitives.ReadUInt32LittleEndian(registers[IoApicLevels..]);
+                BinaryPrimitives.WriteUInt32LittleEndian(registers[IoApicLevels..], levels & ~IoApicTimer);
+                break;
+        }
+
         _machine.Call(KvmRequest.SetIrqchip, _argument);
     }
 }

@@ -1,6 +1,6 @@
 // Messages with descriptors on a unix stream socket: what the two processes of a handover say to each other.
 //
-// A message is a header of 16 bytes, a body, and a checksum of both:
+// A message is a header of 16 bytes, a body, and from protocol version 2 on, once both have greeted, a checksum of both:
 //     u32 magic "VMMc"   u16 type   u16 descriptors   u32 body length   u32 sequence number   body   u32 CRC-32C
 // All integers are big endian. The sequence counts up from 0 in each direction, so a message that was lost, repeated or
 // moved shows. Descriptors ride on the header's first byte, at most 253 a message; the count in the header must be met
@@ -20,7 +20,9 @@ internal sealed class MessageChannel : IDisposable
 {
     private const uint Magic = 0x564d_4d63;
     private const int HeaderSize = 16;
-    private const int ChecksumSize = 4;
+
+    /// <summary>The first protocol version whose messages end in a checksum.</summary>
+    private const ushort HasChecksum = 2;
 
     /// <summary>A message is sent in one go: whoever has its header has the rest soon, even where nobody knows when the header will come. Milliseconds.</summary>
     private const uint MessageTime = 5_000;
@@ -31,6 +33,7 @@ internal sealed class MessageChannel : IDisposable
     private readonly byte[] _header = new byte[HeaderSize];
     private uint _sent;
     private uint _received;
+    private int _checksumSize;
 
     internal MessageChannel(EventLoop loop, SafeFileHandle socket)
     {
@@ -49,6 +52,9 @@ internal sealed class MessageChannel : IDisposable
     /// <summary>The peer in an error text.</summary>
     internal string PeerName => $"process {PeerProcessId}";
 
+    /// <summary>Both have greeted: from now on messages are those of this protocol version.</summary>
+    internal void Settle(ushort protocol) => _checksumSize = protocol >= HasChecksum ? sizeof(uint) : 0;
+
     /// <summary>Sends a message.</summary>
     /// <param name="type">What it says.</param>
     /// <param name="body">Its body.</param>
@@ -57,14 +63,18 @@ internal sealed class MessageChannel : IDisposable
     internal async ValueTask SendAsync(
         MessageType type, StateWriter body, IReadOnlyList<SafeHandle> descriptors, Deadline deadline)
     {
-        var frame = new byte[HeaderSize + body.Length + ChecksumSize];
+        var frame = new byte[HeaderSize + body.Length + _checksumSize];
         BinaryPrimitives.WriteUInt32BigEndian(frame, Magic);
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(4), (ushort)type);
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(6), (ushort)descriptors.Count);
         BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(8), (uint)body.Length);
         BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(12), _sent++);
         body.Written.CopyTo(frame.AsSpan(HeaderSize));
-        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(^ChecksumSize..), Checksum.Of(frame.AsSpan(..^ChecksumSize)));
+        if (_checksumSize > 0)
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(^_checksumSize..), Checksum.Of(frame.AsSpan(..^_checksumSize)));
+        }
+
 
         using var borrowed = new BorrowedDescriptors(descriptors);
         try
@@ -109,23 +119,31 @@ internal sealed class MessageChannel : IDisposable
                 $"{PeerName} announced a message of {length} bytes and {count} descriptors; at most {LargestBody} and {Posix.MostDescriptors} are taken");
         }
 
-        var frame = new byte[HeaderSize + length + ChecksumSize];
+        var frame = new byte[HeaderSize + length + _checksumSize];
         _header.CopyTo(frame, 0);
         await FillAsync(frame.AsMemory(HeaderSize), descriptors, deadline.Or(MessageTime, PeerName, "did not finish a message"));
-        uint expected = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(^ChecksumSize..));
-        uint actual = Checksum.Of(frame.AsSpan(..^ChecksumSize));
-        if (actual != expected)
+        if (_checksumSize > 0)
         {
-            throw new HandoverException($"a message of {PeerName} is damaged: checksum 0x{expected:x8} expected, 0x{actual:x8} found");
+            Verify(frame);
         }
 
         return descriptors.Count - before == count
-            ? new Message(type, frame.AsMemory(HeaderSize..^ChecksumSize))
+            ? new Message(type, frame.AsMemory(HeaderSize, (int)length))
             : throw new HandoverException($"{PeerName} announced {count} descriptors with {type} and sent {descriptors.Count - before}");
     }
 
     /// <summary>Closes the channel; whoever waits on it gets an error.</summary>
     public void Dispose() => _socket.Dispose();
+
+    private void Verify(ReadOnlySpan<byte> frame)
+    {
+        uint expected = BinaryPrimitives.ReadUInt32BigEndian(frame[^_checksumSize..]);
+        uint actual = Checksum.Of(frame[..^_checksumSize]);
+        if (actual != expected)
+        {
+            throw new HandoverException($"a message of {PeerName} is damaged: checksum 0x{expected:x8} expected, 0x{actual:x8} found");
+        }
+    }
 
     private async ValueTask FillAsync(Memory<byte> buffer, ICollection<SafeFileHandle> descriptors, Deadline deadline)
     {

@@ -20,6 +20,7 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
         var greeted = peer.Soon("did not greet");
         ushort protocol = Greeting.Settle(await peer.ReceiveAsync(greeted), peer.Name);
         await peer.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
+        peer.Settle(protocol);
         var plan = await ReceivePlanAsync(protocol, Deadline.In(parameters.CprPlanTimeout, peer.Name, "did not send its plan"));
         Boundary.Passed(HandoverStep.NewPlanReceived);
         return plan;

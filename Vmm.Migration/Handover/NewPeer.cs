@@ -26,7 +26,9 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         await channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
         var greeting = await ReceiveAsync(greeted);
         ThrowIfRefusal(greeting);
-        return Greeting.Settle(greeting, Name);
+        ushort protocol = Greeting.Settle(greeting, Name);
+        channel.Settle(protocol);
+        return protocol;
     }
 
     /// <summary>Sends a message.</summary>

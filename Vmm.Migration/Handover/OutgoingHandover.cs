@@ -275,9 +275,21 @@ internal sealed class OutgoingHandover : IDisposable
 
     private async Task SendAsync()
     {
-        await _main!.SendAsync(_state.WrittenMemory, [], LoadDeadline("did not take the state"));
+        await SendMainAsync(_state.WrittenMemory);
         Transferred = (ulong)_state.Length;
         Boundary.Passed(HandoverStep.OldStateSent);
+    }
+
+    private async Task SendMainAsync(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            await _main!.SendAsync(bytes, [], LoadDeadline("did not take the state"));
+        }
+        catch (PosixException e)
+        {
+            throw new HandoverException($"the main channel to {PeerName} broke: {e.Reason}", e);
+        }
     }
 
     /// <summary>From the offer on only the word in the baton decides.</summary>
@@ -291,7 +303,7 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldOffered);
         var end = new byte[StateFrame.Size];
         StateFrame.WriteEnd(end, _baton.Attempt, _state.Written[StateFrame.Size..]);
-        await _main!.SendAsync(end, [], LoadDeadline("did not take the state"));
+        await SendMainAsync(end);
         Transferred += StateFrame.Size;
         Boundary.Passed(HandoverStep.OldEndSent);
     }

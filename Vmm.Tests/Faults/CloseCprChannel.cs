@@ -23,6 +23,7 @@ internal sealed class CloseCprChannel() : Fault("closed cpr channel")
     /// <inheritdoc/>
     internal override async Task StrikeAsync(Scene scene, HandoverStep step)
     {
+        await scene.NewCatchesUpAsync(step);
         scene.New.ShutDown(scene.Route.Cpr);
         scene.Old.Steps.ReleaseAll();
         await scene.Old.SettledAsync();

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Vmm.Migration.Channels;
 using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Faults;
@@ -8,7 +7,6 @@ namespace Vmm.Tests.Faults;
 internal sealed class VersionFault() : Fault("unknown protocol version")
 {
     private const int HeaderSize = 16;
-    private const int ChecksumSize = 4;
 
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => step is HandoverStep.OldConnected or HandoverStep.NewAccepted
@@ -32,7 +30,6 @@ internal sealed class VersionFault() : Fault("unknown protocol version")
             byte[] bytes = message.Bytes;
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(HeaderSize), 7);
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(HeaderSize + sizeof(ushort)), 9);
-            BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(^ChecksumSize..), Checksum.Of(bytes.AsSpan(..^ChecksumSize)));
         }
 
         return [message];

@@ -13,7 +13,7 @@ namespace Vmm.Tests.Faults;
 internal sealed class Wire : IDisposable
 {
     private const int CprHeader = 16;
-    private const int CprChecksum = 4;
+    private const int Checksum = 4;
     private const int MainFrame = 24;
     private const uint EndMagic = 0x564d_4d65;
 
@@ -23,6 +23,7 @@ internal sealed class Wire : IDisposable
     private readonly bool _isMain;
     private readonly Func<WireMessage, IReadOnlyList<WireMessage>> _spoil;
     private readonly List<IDisposable> _open = [];
+    private bool _haveGreeted;
 
     /// <summary>Listens.</summary>
     /// <param name="at">Where old connects to.</param>
@@ -131,7 +132,10 @@ internal sealed class Wire : IDisposable
         var kind = _isMain ? (isEnd ? WireKind.End : WireKind.State) : (WireKind)BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(4));
         int rest = _isMain
             ? (isEnd ? 0 : (int)BinaryPrimitives.ReadUInt64BigEndian(head.AsSpan(16)))
-            : (int)BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(8)) + CprChecksum;
+            : (int)BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(8)) + (_haveGreeted ? Checksum : 0);
+
+        // The greeting of the one that waits is the last message without a checksum.
+        _haveGreeted |= kind == WireKind.Hello && !isOlds;
         byte[] bytes = [.. head, .. new byte[rest]];
         return await FillAsync(from, bytes.AsMemory(head.Length), descriptors)
             ? new WireMessage(isOlds, kind, bytes, descriptors[before..])

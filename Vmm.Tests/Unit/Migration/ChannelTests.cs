@@ -4,6 +4,7 @@ using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Migration;
 using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Unit.Migration;
 
@@ -89,6 +90,7 @@ public sealed class ChannelTests : IDisposable
     public Task Every_flipped_bit_of_a_message_is_noticed() => Run(async () =>
     {
         using var near = new MessageChannel(_loop, _near);
+        near.Settle(Greeting.NewestProtocol);
         await near.SendAsync(MessageType.Plan, Body(1, 2, 3), Soon());
         byte[] frame = new byte[64];
         frame = frame[..Posix.Receive(_far, frame, [])];
@@ -98,6 +100,7 @@ public sealed class ChannelTests : IDisposable
             damaged[bit / 8] ^= (byte)(1 << (bit % 8));
             var (there, here) = SocketPair.Create();
             using var channel = new MessageChannel(_loop, here);
+            channel.Settle(Greeting.NewestProtocol);
             Posix.Send(there, damaged, []);
             there.Dispose();
             await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Soon()));

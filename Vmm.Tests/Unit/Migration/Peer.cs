@@ -62,6 +62,13 @@ internal sealed class Peer : IDisposable
         return Say(MessageType.Hello, hello);
     }
 
+    /// <summary>Both have greeted: messages are those of this protocol version from now on.</summary>
+    internal Task Settle(ushort protocol) => Run(() =>
+    {
+        _channel.Settle(protocol);
+        return Task.FromResult(true);
+    });
+
     /// <summary>Sends bytes that need not be a message.</summary>
     internal Task SayRaw(byte[] bytes, params SafeHandle[] descriptors) => Run(async () =>
     {

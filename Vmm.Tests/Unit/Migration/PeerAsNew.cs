@@ -55,6 +55,7 @@ internal sealed class PeerAsNew : IDisposable
         await Accept();
         await Cpr.Hear(MessageType.Hello);
         await Cpr.Greet(Protocol);
+        await Cpr.Settle(Protocol);
     }
 
     /// <summary>Also hears the plan.</summary>

@@ -64,6 +64,7 @@ internal sealed class PeerAsOld : IDisposable
     {
         await Cpr.Greet(Protocol);
         await Cpr.Hear(MessageType.Hello);
+        await Cpr.Settle(Protocol);
     }
 
     /// <summary>The newest protocol version that it speaks.</summary>
