@@ -53,7 +53,7 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
         Spoiling.Truncated => "closed the (cpr|main) channel|main channel to .* broke",
         Spoiling.Duplicated or Spoiling.Reordered => @"sent message number \d+ where \d+ was expected|end record is damaged|bad magic",
         Spoiling.Oversized => "announced|damaged",
-        _ => "damaged|speaks? (the )?handover protocol|did not finish a message",
+        _ => "damaged|speaks? (the )?handover protocol|sent message number|did not finish a message",
     };
 
     /// <inheritdoc/>
