@@ -22,13 +22,14 @@ public sealed class VmmProcess : IAsyncDisposable
         _process = process;
         _folder = folder;
         _errors = new ConsoleReader(process.Errors);
+        Exited = ExitAsync();
     }
 
     /// <summary>The process id on its host.</summary>
     public int Pid => _process.Pid;
 
-    /// <summary>The exit status, or 128 + the signal.</summary>
-    public Task<int> Exited => _process.Exited;
+    /// <summary>The exit status, or 128 + the signal. When it is known, all that the process said is known too.</summary>
+    public Task<int> Exited { get; }
 
     /// <summary>All it has written to stderr.</summary>
     public string Errors => System.Text.Encoding.UTF8.GetString(_errors.Bytes);
@@ -98,5 +99,13 @@ public sealed class VmmProcess : IAsyncDisposable
         await deadline.CancelAsync();
         await _errors.Closed;
         throw new IOException($"the process ended with status {await Exited} before it {what}; it said: {Errors}");
+    }
+
+    /// <summary>Something else may hold the other end of stderr, so its end is not waited for without limit.</summary>
+    private async Task<int> ExitAsync()
+    {
+        int status = await _process.Exited;
+        await Task.WhenAny(_errors.Closed, Task.Delay(LastWords));
+        return status;
     }
 }
