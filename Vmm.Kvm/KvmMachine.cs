@@ -124,13 +124,42 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <inheritdoc/>
-    public void StartCpus() => _group.Start();
+    public void StartCpus()
+    {
+        _group.Start();
+        LookOn(() => StartedAt != 0);
+    }
+
+    /// <inheritdoc/>
+    public ulong StartedAt
+    {
+        get
+        {
+            ulong last = 0;
+            foreach (var cpu in _cpus)
+            {
+                if (cpu.EnteredAt is not (> 0 and var at))
+                {
+                    return 0;
+                }
+
+                last = Math.Max(last, at);
+            }
+
+            return last;
+        }
+    }
 
     /// <inheritdoc/>
     public Task StopCpusAsync(bool captureState)
     {
         var round = _group.Stop(captureState);
-        return captureState ? Soon(round) : round;
+        if (captureState)
+        {
+            LookOn(() => round.IsCompleted);
+        }
+
+        return round;
     }
 
     /// <inheritdoc/>
@@ -145,7 +174,9 @@ internal sealed class KvmMachine : IVirtualMachine
     /// <inheritdoc/>
     public async Task ApplyCpuStatesAsync()
     {
-        await Soon(_group.Apply());
+        var round = _group.Apply();
+        LookOn(() => round.IsCompleted);
+        await round;
         _clock.Correct();
     }
 
@@ -179,22 +210,20 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <summary>
-    /// Gives a round that a guest's pause depends on the moment that it usually takes, and the processor to whoever wants it. Sleeping and being woken would cost as much again; it is
-    /// not worth a processor that a vCPU's thread needs, so with as many vCPUs as processors nobody looks on.
+    /// Gives what a guest's pause depends on the moment that it usually takes, and the processor to whoever wants it. Sleeping and being woken would
+    /// cost as much again. With as many vCPUs as processors nobody looks on: each processor is a vCPU's.
     /// </summary>
-    private Task Soon(Task round)
+    private void LookOn(Func<bool> isDone)
     {
         const ulong Moment = 250_000; // nanoseconds
         if (_cpus.Count < Environment.ProcessorCount)
         {
             ulong end = HostClock.RawNanoseconds + Moment;
-            while (!round.IsCompleted && HostClock.RawNanoseconds < end)
+            while (!isDone() && HostClock.RawNanoseconds < end)
             {
                 Thread.Yield();
             }
         }
-
-        return round;
     }
 
     private static CpuidTable PromisedTable(KvmHypervisor hypervisor, VirtualMachineOptions options, KvmPromises? inherited, ILogger logger)

@@ -42,6 +42,9 @@ public sealed class SocketChardev : StreamChardev
     /// <summary>Completes when the first client is connected.</summary>
     public Task FirstClient => _firstClient.Task;
 
+    /// <summary>Whether a machine does not start before <see cref="FirstClient"/>.</summary>
+    public bool IsWaitedFor => _options is { Server: true, Wait: true };
+
     /// <summary>Whether somebody is at the other end.</summary>
     public bool IsConnected => Input is not null;
 

@@ -12,6 +12,9 @@ public sealed record SocketChardevOptions
     /// <summary>Whether we listen (true) or connect (false).</summary>
     public bool Server { get; init; }
 
+    /// <summary>For a server: whether a machine does not start before the first client is there.</summary>
+    public bool Wait { get; init; }
+
     /// <summary>For a client: seconds between attempts to connect (again); 0 connects once, and a failure of that is an error.</summary>
     public int ReconnectSeconds { get; init; }
 }

@@ -37,6 +37,9 @@ public interface IVirtualMachine : IDisposable
     /// <summary>Lets every vCPU run.</summary>
     void StartCpus();
 
+    /// <summary>When the last vCPU went into the guest after they were started; an <see cref="Machines.Instant"/>, 0 while one has not.</summary>
+    ulong StartedAt { get; }
+
     /// <summary>
     /// Stops every vCPU and completes when all are parked (at once if they are). The continuation may run on a vCPU's thread unless the
     /// caller's SynchronizationContext takes it elsewhere.

@@ -21,7 +21,7 @@ public static class ChardevFactory
         SocketChardevConfiguration socket => new SocketChardev(
             socket.Id,
             loop,
-            new SocketChardevOptions { Path = socket.Path, Descriptor = socket.Descriptor, Server = socket.Server },
+            new SocketChardevOptions { Path = socket.Path, Descriptor = socket.Descriptor, Server = socket.Server, Wait = socket.Wait },
             log),
         _ => throw new MachineException($"chardev '{configuration.Id}': back end '{configuration.Backend}' is unknown"),
     };

@@ -8,6 +8,7 @@
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Boot;
+using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices;
 using Vmm.Core.Hypervisors;
@@ -78,9 +79,19 @@ public sealed partial class Machine : IPowerControl, IDisposable
         Board = BoardBuilder.Build(_setup, this, _hypervisor);
         Board.Reset();
         Board.OpenBackEnds();
-        if (AutoStart)
+        if (!AutoStart)
+        {
+            return;
+        }
+
+        var clients = Task.WhenAll(Board.Chardevs.OfType<SocketChardev>().Where(c => c.IsWaitedFor).Select(c => c.FirstClient));
+        if (clients.IsCompleted)
         {
             Run();
+        }
+        else
+        {
+            _ = RunWithAsync(clients);
         }
     }
 
@@ -90,7 +101,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <summary>Stops the guest; without effect when it does not run.</summary>
     public async Task StopAsync()
     {
-        if (State == RunState.Inmigrate)
+        if (State is RunState.Inmigrate or RunState.Prelaunch)
         {
             AutoStart = false;
             return;
@@ -182,6 +193,17 @@ public sealed partial class Machine : IPowerControl, IDisposable
     }
 
     private MachineException NoGuest() => new(Departure ?? "there is no guest in this process yet");
+
+    /// <summary>Starts a machine when the clients are there that it was told to wait for; until then it is as one that starts paused.</summary>
+    private async Task RunWithAsync(Task clients)
+    {
+        await clients;
+        using var pass = await Gate.EnterAsync();
+        if (AutoStart && State == RunState.Prelaunch && Board is not null)
+        {
+            Run();
+        }
+    }
 
     private void Run()
     {

@@ -4,6 +4,7 @@
 // commands it is parked, and then any thread may talk to the vCPU's descriptor.
 
 using Vmm.Core.Hypervisors;
+using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Kvm.Logging;
 using Vmm.Kvm.Native;
@@ -29,6 +30,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private CpuGroup? _group;
     private bool _holdsState;
     private bool _tellOfPause;
+    private ulong _enteredAt;
 
     internal KvmCpu(int index, KvmFile file, KvmCpuSetup setup, IExitHandler exits)
     {
@@ -159,12 +161,16 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     {
         if (command == CpuCommand.Run)
         {
+            Volatile.Write(ref _enteredAt, 0);
             _holdsState = false;
             _runner.ClearStop();
         }
 
         _mailbox.Post((int)command);
     }
+
+    /// <summary>When it went into the guest after it was told to run; 0 while it has not.</summary>
+    internal ulong EnteredAt => Volatile.Read(ref _enteredAt);
 
     /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is told to.</summary>
     internal void ApplyHere() => _group!.Worked(Try(_apply));
@@ -188,6 +194,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
             {
                 case CpuCommand.Run:
                     ForgiveGap();
+                    Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();
                     _group!.Parked();
                     break;

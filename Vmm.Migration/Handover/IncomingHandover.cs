@@ -130,7 +130,7 @@ internal sealed class IncomingHandover : IDisposable
         ulong running = 0;
         _machine.Own(board, _bag, released: () =>
         {
-            running = HandoverTimes.Now;
+            running = board.Vm.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
             OnOwned?.Invoke();
         });
         Boundary.Passed(HandoverStep.NewRunning);

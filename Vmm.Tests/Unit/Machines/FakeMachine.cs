@@ -35,6 +35,8 @@ internal sealed class FakeMachine : IVirtualMachine
 
     internal bool IsRunning { get; private set; }
 
+    public ulong StartedAt { get; private set; }
+
     internal bool IsClockFrozen { get; private set; }
 
     internal TaskCompletionSource Disposed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -53,6 +55,7 @@ internal sealed class FakeMachine : IVirtualMachine
     {
         _hypervisor.Note("start");
         IsRunning = true;
+        StartedAt = Core.Machines.Instant.Now;
         _hypervisor.Ownership.Starts(this);
     }
 

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Machines;
 using Vmm.Tests.Unit.Boot;
@@ -30,6 +32,40 @@ public sealed class MachineTests : IDisposable
             Assert.That(host.Hypervisor.Newest.FakeCpus[0].Entry!.InstructionPointer, Is.EqualTo(Images.LoadAddress));
             Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME" }));
         });
+    }
+
+    [Test]
+    public async Task A_machine_that_was_told_to_wait_for_a_client_starts_when_that_connects()
+    {
+        string path = _files.Path("console");
+        var host = PowerOn(c => c with
+        {
+            Chardevs = [new SocketChardevConfiguration("serial0") { Path = path, Server = true, Wait = true }, new NullChardevConfiguration("debug")],
+        });
+        Assert.That(host.State, Is.EqualTo(RunState.Prelaunch));
+
+        using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await client.ConnectAsync(new UnixDomainSocketEndPoint(path));
+
+        await host.Events.Of("RESUME");
+        Assert.That(host.State, Is.EqualTo(RunState.Running));
+    }
+
+    [Test]
+    public async Task Cont_does_not_wait_for_the_client()
+    {
+        var host = PowerOn(c => c with
+        {
+            Chardevs =
+            [
+                new SocketChardevConfiguration("serial0") { Path = _files.Path("console"), Server = true, Wait = true },
+                new NullChardevConfiguration("debug"),
+            ],
+        });
+
+        await host.DoAsync(host.Machine.ContinueAsync);
+
+        Assert.That(host.State, Is.EqualTo(RunState.Running));
     }
 
     [Test]
