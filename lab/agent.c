@@ -45,6 +45,7 @@ static void leave(int status)
 {
     if (child > 0) {
         kill(-child, SIGKILL);
+        kill(child, SIGKILL);           /* it may not lead its group yet */
     }
     _exit(status);
 }

@@ -134,6 +134,7 @@ public sealed class PlacementTests : IDisposable
     }
 
     [Test]
+    [NonParallelizable] // the limit is the whole process's, and every handover in another test would raise it
     public void A_lower_limit_of_locked_memory_is_raised_and_a_higher_one_left()
     {
         var (soft, hard) = Posix.GetLockLimit();
