@@ -81,6 +81,12 @@ internal sealed class PeerAsNew : IDisposable
     internal async Task SayReady()
     {
         await HearPlan();
+        await AnswerReady();
+    }
+
+    /// <summary>Says, after it heard the plan, that the machine is built.</summary>
+    internal async Task AnswerReady()
+    {
         var body = new StateWriter();
         body.WriteUInt64(1);
         body.WriteUInt64(1);
@@ -123,7 +129,7 @@ internal sealed class PeerAsNew : IDisposable
         return state;
     }
 
-    /// <summary>Says that the guest was taken.</summary>
+    /// <summary>Says that the guest was taken, with all that came.</summary>
     internal async Task SayTaken()
     {
         var body = new StateWriter();
@@ -132,6 +138,7 @@ internal sealed class PeerAsNew : IDisposable
             body.WriteUInt64(HandoverTimes.Now);
         }
 
+        PlanCodec.WriteList(body, Names, body.WriteText);
         await Cpr.Say(MessageType.Taken, body);
     }
 
