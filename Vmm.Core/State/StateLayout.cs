@@ -5,7 +5,6 @@
 // A layout grows in two ways and in no other. A field added later names the version that brought it; an older stream
 // leaves it at its default. A subsection stands after the fields, is announced by its name, and may be absent.
 
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Vmm.Core.State;
@@ -47,7 +46,7 @@ public abstract class StateLayout
 
     /// <summary>Sixteen hexadecimal digits that are equal exactly when two layouts are.</summary>
     public string Fingerprint() =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Describe())).AsSpan(0, 8));
+        Convert.ToHexStringLower(Sha256.Of(Encoding.UTF8.GetBytes(Describe())).AsSpan(0, 8));
 
     private void Describe(StringBuilder text, int indent)
     {
