@@ -96,6 +96,19 @@ public sealed partial class Machine
     public Board BuildIncoming(ReadOnlyMemory<byte> promises, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
         BoardBuilder.BuildIncoming(_setup, this, _hypervisor, promises, claimRam, bag);
 
+    /// <summary>
+    /// Touches the RAM of a guest that is still elsewhere. The back ends' loop has nothing to serve before the guest is here; a thread more,
+    /// of whatever pool, is one more thing that the host might refuse.
+    /// </summary>
+    /// <param name="board">The hardware.</param>
+    /// <param name="budget">How long it may take.</param>
+    /// <returns>Bytes that were touched.</returns>
+    public Task<ulong> PrefaultAsync(Board board, TimeSpan budget)
+    {
+        ArgumentNullException.ThrowIfNull(board);
+        return _setup.IoLoop.InvokeAsync(() => Task.FromResult(board.PrefaultRam(budget)));
+    }
+
     /// <summary>The guest is here: its state is applied and the baton is ours. Lets it run, if it ran.</summary>
     /// <param name="board">The hardware.</param>
     /// <param name="bag">Descriptors for what is not part of the board.</param>

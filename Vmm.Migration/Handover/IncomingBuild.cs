@@ -49,11 +49,16 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         catch (Exception e)
         {
             // Whatever a hostile descriptor provokes: nothing has happened yet, and the old process learns why.
-            reasons.Add(e.Message);
+            reasons.Add(Reason(e));
         }
 
         return reasons;
     }
+
+    /// <summary>A failure as a reason. The runtime says in words of its own that the host gave it no memory, or no further thread.</summary>
+    internal static string Reason(Exception failure) => failure is OutOfMemoryException
+        ? "out of memory: the host gives this process no more memory, or no more threads"
+        : failure.Message;
 
     /// <summary>Takes the guest: the compare-and-swap. From here on the machine is more than this attempt's.</summary>
     /// <returns>False when the old process was faster; the guest is its.</returns>

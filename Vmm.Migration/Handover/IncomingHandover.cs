@@ -220,18 +220,19 @@ internal sealed class IncomingHandover : IDisposable
         Boundary.Passed(HandoverStep.NewBuilt);
         PlacementProblems = build.PlacementProblems;
         OnBuilt?.Invoke();
-        ulong begin = HandoverTimes.Now;
-        var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
-        await Task.Run(() => build.Board!.PrefaultRam(budget));
-        Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
         try
         {
+            ulong begin = HandoverTimes.Now;
+            var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
+            await _machine.PrefaultAsync(build.Board!, budget);
+            Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
             _rehearsed = await Rehearsal.RunAsync(_machine, build.Board!);
             return [];
         }
-        catch (Exception e) when (e is StateException or HypervisorException)
+        catch (Exception e)
         {
-            return [e.Message];
+            // Nothing has happened yet, and the old process learns why.
+            return [IncomingBuild.Reason(e)];
         }
     }
 

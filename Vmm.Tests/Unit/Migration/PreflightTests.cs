@@ -1,4 +1,5 @@
 using Vmm.Core.Machines;
+using Vmm.Core.State;
 using Vmm.Migration;
 using Vmm.Migration.Handover;
 using Vmm.Migration.Settings;
@@ -62,11 +63,23 @@ public sealed class PreflightTests : IDisposable
     {
         var old = _fixture.Old();
         var next = _fixture.New();
-        next.Hypervisor.RefuseRehearsal = "no such MSR";
+        next.Hypervisor.RefuseRehearsal = static () => new StateException("no such MSR");
 
         var verdict = await PreflightAsync(old);
 
         Assert.That(verdict.Reasons, Has.One.Contains("no such MSR"));
+    }
+
+    [Test]
+    public async Task Memory_that_the_host_does_not_give_is_a_reason_in_the_operators_words()
+    {
+        var old = _fixture.Old();
+        var next = _fixture.New();
+        next.Hypervisor.RefuseRehearsal = static () => new InsufficientMemoryException();
+
+        var verdict = await PreflightAsync(old);
+
+        Assert.That(verdict.Reasons, Is.EqualTo(new[] { "out of memory: the host gives this process no more memory, or no more threads" }));
     }
 
     [Test]
