@@ -41,6 +41,7 @@ internal sealed class OutgoingHandover : IDisposable
     private LoopSocket? _main;
     private PauseInstants _instants;
     private CalmMemory? _calm;
+    private IReadOnlyList<string> _misplaced = [];
     private bool _cancelled;
 
     /// <summary>Opens the cpr channel.</summary>
@@ -157,7 +158,7 @@ internal sealed class OutgoingHandover : IDisposable
         try
         {
             ulong rehearsed = await MakeReadyAsync(isPreflight: true);
-            return new PreflightVerdict([], HandoverTimes.Between(begin, HandoverTimes.Now), rehearsed + KickAllowance);
+            return new PreflightVerdict([], _misplaced, HandoverTimes.Between(begin, HandoverTimes.Now), rehearsed + KickAllowance);
         }
         catch (Exception e)
         {
@@ -215,7 +216,8 @@ internal sealed class OutgoingHandover : IDisposable
         ulong rehearsed = answer.ReadUInt64();
         if (protocol >= PlanCodec.HasHost)
         {
-            OnReady?.Invoke(PlanCodec.ReadList(answer, answer.ReadText));
+            _misplaced = PlanCodec.ReadList(answer, answer.ReadText);
+            OnReady?.Invoke(_misplaced);
         }
 
         return rehearsed;

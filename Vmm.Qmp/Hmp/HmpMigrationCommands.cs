@@ -79,13 +79,23 @@ internal static class HmpMigrationCommands
         if (verdict.WouldSucceed)
         {
             hmp.Line($"would succeed: prepared in {verdict.Prepare} us, expected pause {verdict.ExpectedPause} us");
+            List("with warnings:", verdict.Warnings ?? []);
             return;
         }
 
-        hmp.Line("would fail:");
-        foreach (string reason in verdict.Reasons)
+        List("would fail:", verdict.Reasons);
+
+        void List(string heading, IReadOnlyList<string> lines)
         {
-            hmp.Line($"  {reason}");
+            if (lines.Count > 0)
+            {
+                hmp.Line(heading);
+            }
+
+            foreach (string line in lines)
+            {
+                hmp.Line($"  {line}");
+            }
         }
     }
 

@@ -83,6 +83,22 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
+    public async Task What_the_host_would_not_place_as_before_is_a_warning_and_no_reason()
+    {
+        const string Problem = "vCPU 0: scheduling policy SCHED_FIFO, priority 50 could not be applied: Operation not permitted";
+        var old = _fixture.Old();
+        using var peer = new PeerAsNew(_fixture);
+        peer.PlacementProblems.Add(Problem);
+        var asked = PreflightAsync(old);
+
+        await peer.SayReady();
+
+        var verdict = await asked;
+        Assert.That((verdict.WouldSucceed, verdict.Reasons.Count), Is.EqualTo((true, 0)));
+        Assert.That(verdict.Warnings, Is.EqualTo(new[] { Problem }));
+    }
+
+    [Test]
     public async Task Nobody_there_is_a_reason()
     {
         var old = _fixture.Old();
