@@ -35,7 +35,7 @@ public sealed partial class Migrator
             using var handover = _preflight = new OutgoingHandover(
                 _machine, Parameters, path, _ => throw new InvalidOperationException("a preflight opens no main channel"))
             {
-                OnReady = LogPlacement,
+                OnReady = LogWarnings,
             };
             using var peer = handover.PeerProcess;
             return await handover.PreflightAsync();

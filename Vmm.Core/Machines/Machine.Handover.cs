@@ -13,6 +13,9 @@ public sealed partial class Machine
     /// <summary>What the other process must agree on before it builds anything.</summary>
     public IEnumerable<ConfigurationFact> Facts => ConfigurationFacts.Of(Configuration);
 
+    /// <summary>What the other process may see otherwise, and then its operator is told.</summary>
+    public IEnumerable<ConfigurationFact> UnseenFacts => Vmm.Core.Configuration.UnseenFacts.Of(Configuration);
+
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<CarriedDescriptor> Carried => (Board?.Carried ?? []).Concat(_carriers.SelectMany(c => c.Carried));
 

@@ -3,8 +3,9 @@
 // and what only a built machine can tell (its layouts) is compared as well. Process and threads are placed on the host as
 // old's were.
 //
-// Whatever goes wrong here is a reason for a refusal, and every reason is told at once. Not so the placement: a guest that
-// runs on other processors is right and may be slow, and the operator is told; a refusal would be more than he wants.
+// Whatever goes wrong here is a reason for a refusal, and every reason is told at once. Not so the placement, and what no
+// guest sees: a guest that runs on other processors is right and may be slow, and the operator is told; a refusal would be
+// more than he wants.
 
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;
@@ -23,8 +24,8 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     /// <summary>The machine; null until it is built.</summary>
     internal Board? Board { get; private set; }
 
-    /// <summary>What could not be placed as in the old process, and why, for the operator.</summary>
-    internal List<string> PlacementProblems { get; } = [];
+    /// <summary>What is not as in the old process although the guest can run here, for the operator.</summary>
+    internal List<string> Warnings { get; } = [];
 
     /// <summary>Builds the machine.</summary>
     /// <returns>Every reason why the guest cannot run here; empty when it can.</returns>
@@ -41,7 +42,8 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         {
             _baton = Baton.Open(bag.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
             _before = HostPlacement.OfThisProcess();
-            PlacementProblems.AddRange(plan.Host.Apply());
+            Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
+            Warnings.AddRange(plan.Host.Apply());
             Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
             reasons.AddRange(PlanComparison.Differences(plan.Layouts, Board.LayoutFacts));
             Place(Board);
@@ -92,7 +94,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         foreach (var cpu in board.Vm.Cpus.Where(cpu => cpu.Index < plan.Placement.Count))
         {
             var problems = plan.Placement[cpu.Index].Apply(cpu.ThreadId);
-            PlacementProblems.AddRange(problems.Select(problem => $"vCPU {cpu.Index}: {problem}"));
+            Warnings.AddRange(problems.Select(problem => $"vCPU {cpu.Index}: {problem}"));
         }
     }
 }

@@ -58,8 +58,8 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Called when the guest runs here, before the rest of the process is told.</summary>
     internal Action? OnOwned { get; set; }
 
-    /// <summary>What could not be placed on the host as in the old process, and why.</summary>
-    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
+    /// <summary>What is not as in the old process although the guest can run here.</summary>
+    internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
     /// <summary>Called when the machine is built and placed, before old is told that it is ready.</summary>
     internal Action? OnBuilt { get; set; }
@@ -218,7 +218,7 @@ internal sealed class IncomingHandover : IDisposable
         }
 
         Boundary.Passed(HandoverStep.NewBuilt);
-        PlacementProblems = build.PlacementProblems;
+        Warnings = build.Warnings;
         OnBuilt?.Invoke();
         try
         {
@@ -241,7 +241,7 @@ internal sealed class IncomingHandover : IDisposable
         var body = new StateWriter(64);
         body.WriteUInt64(Times.Prefault);
         body.WriteUInt64(_rehearsed);
-        PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
+        PlanCodec.WriteList(body, Warnings, body.WriteText);
         return body;
     }
 

@@ -41,7 +41,7 @@ internal sealed class OutgoingHandover : IDisposable
     private LoopSocket? _main;
     private PauseInstants _instants;
     private CalmMemory? _calm;
-    private IReadOnlyList<string> _misplaced = [];
+    private IReadOnlyList<string> _warnings = [];
     private bool _cancelled;
 
     /// <summary>Opens the cpr channel.</summary>
@@ -84,7 +84,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The peer, for texts.</summary>
     internal string PeerName => _peer.Name;
 
-    /// <summary>Called when the new process is ready, with what it could not place on the host as here.</summary>
+    /// <summary>Called when the new process is ready, with what is not there as it is here.</summary>
     internal Action<IReadOnlyList<string>>? OnReady { get; init; }
 
     /// <summary>The peer; it outlives the handover and belongs to the caller.</summary>
@@ -158,7 +158,7 @@ internal sealed class OutgoingHandover : IDisposable
         try
         {
             ulong rehearsed = await MakeReadyAsync(isPreflight: true);
-            return new PreflightVerdict([], _misplaced, HandoverTimes.Between(begin, HandoverTimes.Now), rehearsed + KickAllowance);
+            return new PreflightVerdict([], _warnings, HandoverTimes.Between(begin, HandoverTimes.Now), rehearsed + KickAllowance);
         }
         catch (Exception e)
         {
@@ -216,8 +216,8 @@ internal sealed class OutgoingHandover : IDisposable
         ulong rehearsed = answer.ReadUInt64();
         if (protocol >= PlanCodec.HasHost)
         {
-            _misplaced = PlanCodec.ReadList(answer, answer.ReadText);
-            OnReady?.Invoke(_misplaced);
+            _warnings = PlanCodec.ReadList(answer, answer.ReadText);
+            OnReady?.Invoke(_warnings);
         }
 
         return rehearsed;

@@ -1,6 +1,6 @@
-// The plan's bytes in protocol versions 1 to 3; the second adds the process's placement at the end, the third behind it how
-// often a sign of life is wanted. Lists carry their count and texts their length; both are bounded, because the reader must
-// not trust the writer.
+// The plan's bytes in protocol versions 1 to 3; the second adds the process's placement at the end, the third behind it what no
+// guest sees and how often a sign of life is wanted. Lists carry their count and texts their length; both are bounded, because
+// the reader must not trust the writer.
 
 using System.Text;
 using Vmm.Core.Configuration;
@@ -24,7 +24,10 @@ internal static class PlanCodec
     /// </summary>
     internal const ushort HasHost = 2;
 
-    /// <summary>The first protocol version whose new process gives signs of life while it waits for its operator, as often as the plan says.</summary>
+    /// <summary>
+    /// The first protocol version whose plan has the facts that no guest sees, and whose new process gives signs of life while it waits for
+    /// its operator, as often as the plan says.
+    /// </summary>
     internal const ushort HasSignsOfLife = 3;
 
     /// <summary>Writes a plan for a peer that speaks this version of the protocol.</summary>
@@ -58,6 +61,7 @@ internal static class PlanCodec
 
         if (protocol >= HasSignsOfLife)
         {
+            WriteFacts(writer, plan.Unseen ?? []);
             writer.WriteUInt32(plan.SignOfLifeWithin);
         }
     }
@@ -84,6 +88,7 @@ internal static class PlanCodec
         var placement = ReadList(reader, () => new ThreadPlacement(
             ReadBlob(reader, LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
+        var unseen = protocol >= HasSignsOfLife ? ReadFacts(reader) : null;
         uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
         if (reader.Remaining > 0)
         {
@@ -101,6 +106,7 @@ internal static class PlanCodec
             Promises = promises,
             Placement = placement,
             Host = host,
+            Unseen = unseen,
             SignOfLifeWithin = signOfLifeWithin,
         };
     }

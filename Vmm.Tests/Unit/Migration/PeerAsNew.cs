@@ -46,8 +46,8 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What it says that it could not place; not told in version 1.</summary>
-    internal List<string> PlacementProblems { get; } = [];
+    /// <summary>What it says that is not as in the old process; not told in version 1.</summary>
+    internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>
     internal async Task Meet()
@@ -92,7 +92,7 @@ internal sealed class PeerAsNew : IDisposable
         body.WriteUInt64(1);
         if (Protocol >= PlanCodec.HasHost)
         {
-            PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
+            PlanCodec.WriteList(body, Warnings, body.WriteText);
         }
 
         await Cpr.Say(MessageType.Ready, body);

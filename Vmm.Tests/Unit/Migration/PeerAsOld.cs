@@ -73,8 +73,8 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What the new process could not place; known when it is ready.</summary>
-    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
+    /// <summary>What is not in the new process as here; known when it is ready.</summary>
+    internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
     internal Task SayDescriptors() => SayDescriptors(Carried);
 
@@ -108,7 +108,7 @@ internal sealed class PeerAsOld : IDisposable
         var ready = await Cpr.Hear(MessageType.Ready);
         ready.ReadUInt64();
         ready.ReadUInt64();
-        PlacementProblems = PlanCodec.ReadList(ready, ready.ReadText);
+        Warnings = PlanCodec.ReadList(ready, ready.ReadText);
     }
 
     /// <summary>Also opens the main channel.</summary>
