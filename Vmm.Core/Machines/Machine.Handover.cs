@@ -164,10 +164,10 @@ public sealed partial class Machine
         }
     }
 
-    internal void FinishHandover(HandoverPause pause, string departure, Func<string, bool> wasTaken)
+    internal void FinishHandover(HandoverPause pause, Func<string> departure, Func<string, bool> wasTaken)
     {
         State = RunState.Postmigrate;
-        Departure = departure;
+        _departure = departure;
         _guestLeft = true;
         Board = null;
         foreach (var carrier in _carriers)

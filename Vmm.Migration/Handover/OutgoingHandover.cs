@@ -141,12 +141,7 @@ internal sealed class OutgoingHandover : IDisposable
             await AcknowledgeAsync(news, failure);
         }
 
-        if (PeerProcess.HasEnded)
-        {
-            Afterword = $"{_peer.Name} died while it owned the guest";
-        }
-
-        pause.Finish($"the guest was handed over to {PeerName}; it runs there", name => !_notTaken.Contains(name));
+        pause.Finish(Whereabouts, name => !_notTaken.Contains(name));
         Boundary.Passed(HandoverStep.OldCompleted);
     }
 
@@ -351,6 +346,9 @@ internal sealed class OutgoingHandover : IDisposable
         _notTaken.UnionWith(PlanCodec.ReadList(taken, taken.ReadText));
         Times.Account(_instants, received, applied, tookAt, running);
     }
+
+    private string Whereabouts() =>
+        $"the guest was handed over to {PeerName}{(PeerProcess.HasEnded ? ", which has ended since" : "; it runs there")}";
 
     private HandoverException AsHandoverException(Exception failure) => _cancelled
         ? new HandoverException("the migration was cancelled", failure)
