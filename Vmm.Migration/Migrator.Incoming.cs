@@ -123,6 +123,12 @@ public sealed partial class Migrator
             // An earlier attempt failed; this one is told and reported from its beginning.
             Begin();
         }
+        else if (!_mainOpen.Task.IsCompleted)
+        {
+            // With -incoming defer nothing is told before migrate-incoming. What fails before that began here all the same.
+            _began = Instant.Now;
+            _totalTime = null;
+        }
 
         try
         {
