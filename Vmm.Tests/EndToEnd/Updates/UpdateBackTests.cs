@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Vmm.Lab.Drivers;
 using Vmm.Tests.EndToEnd.Driving;
 
@@ -22,7 +21,7 @@ public sealed class UpdateBackTests : TwoVersionsTest
         var ram = Keep(GuestRam.Of(old.Process));
         var waiting = await AwaitGuestInPredecessorAsync(_back, form, deferred: true);
 
-        var verdict = await PreflightAsync(old);
+        var verdict = await _back.PreflightAsync(old.Qmp);
 
         Assert.That(old.Events, Is.Empty);
         Assert.That(await waiting.StatusAsync(), Is.EqualTo("inmigrate"));
@@ -34,7 +33,9 @@ public sealed class UpdateBackTests : TwoVersionsTest
         }
         else
         {
-            Assert.That(await old.ExpectFailureAsync(), Does.EndWith($" refused the guest: {string.Join("; ", Reasons(verdict))}"));
+            string[] reasons = UpdateRoute.Reasons(verdict);
+            Assert.That(reasons, Is.Not.Empty);
+            Assert.That(await old.ExpectFailureAsync(), Does.EndWith($" refused the guest: {string.Join("; ", reasons)}"));
             Assert.That(old.Events, Is.EqualTo(new[] { "MIGRATION setup" }), "the guest was never paused");
             Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
         }
@@ -51,15 +52,15 @@ public sealed class UpdateBackTests : TwoVersionsTest
         var ram = Keep(GuestRam.Of(old.Process));
         var waiting = await AwaitGuestInPredecessorAsync(_back);
 
-        var verdict = await PreflightAsync(old);
+        var verdict = await _back.PreflightAsync(old.Qmp);
 
         Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.False);
-        Assert.That(Reasons(verdict), Has.Length.EqualTo(3)
+        Assert.That(UpdateRoute.Reasons(verdict), Has.Length.EqualTo(3)
             .And.One.Matches($"^state of debugcon 0: layout is {Layout} in the old process and absent in the new one$")
             .And.One.Matches($"^state of cpu 0: layout is {Layout} in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of cpu 1: layout is {Layout} in the old process and {Layout} in the new one$"));
         Assert.That(await waiting.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1), "it knows no preflight: to it, an update has failed");
-        Assert.That(waiting.Process.Errors, Does.Contain(Reasons(verdict)[0]));
+        Assert.That(waiting.Process.Errors, Does.Contain(UpdateRoute.Reasons(verdict)[0]));
         Assert.That(old.Events, Is.Empty, "the guest was never paused");
         await ram.WaitForProgressAsync();
         await HopAsync(old);
@@ -74,21 +75,10 @@ public sealed class UpdateBackTests : TwoVersionsTest
         var ram = Keep(GuestRam.Of(old.Process));
         await AwaitGuestInPredecessorAsync(TinyMachine.Silent("counter").With("-smp", "2", "-serial", "null"), _back.Listening());
 
-        var verdict = await PreflightAsync(old);
+        var verdict = await _back.PreflightAsync(old.Qmp);
 
-        Assert.That(Reasons(verdict), Has.Member("cpu: count is '1' in the old process and '2' in the new one")
+        Assert.That(UpdateRoute.Reasons(verdict), Has.Member("cpu: count is '1' in the old process and '2' in the new one")
             .And.Member("device serial0: irq is absent in the old process and '4' in the new one"));
         await ram.WaitForProgressAsync();
     }
-
-    private async Task<JsonElement> PreflightAsync(Generation old)
-    {
-        await old.Qmp.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-transfer"}""");
-        return await old.Qmp.ExecuteAsync(
-            "x-cpr-preflight",
-            $$"""{"channels": [{{UpdateRoute.Channel("main", _back.Main)}}, {{UpdateRoute.Channel("cpr", _back.Cpr)}}]}""");
-    }
-
-    private static string[] Reasons(JsonElement verdict) =>
-        [.. verdict.GetProperty("reasons").EnumerateArray().Select(reason => reason.GetString()!)];
 }
