@@ -103,7 +103,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
                 WouldSucceed = verdict.WouldSucceed,
                 Reasons = verdict.Reasons,
                 Prepare = verdict.WouldSucceed ? verdict.Prepare : null,
-                ExpectedPause = verdict.WouldSucceed ? verdict.ExpectedPause : null,
+                ExpectedPause = verdict.ExpectedPause,
             };
         }
         catch (MigrationException e)

@@ -81,15 +81,7 @@ internal sealed class PeerAsNew : IDisposable
     internal async Task SayReady()
     {
         await HearPlan();
-        var body = new StateWriter();
-        body.WriteUInt64(1);
-        body.WriteUInt64(1);
-        if (Protocol >= PlanCodec.HasHost)
-        {
-            PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
-        }
-
-        await Cpr.Say(MessageType.Ready, body);
+        await Cpr.Say(MessageType.Ready, new ReadyReport(1, 1, PlacementProblems).Write(Protocol));
     }
 
     /// <summary>Also says that it listens, and accepts the main channel.</summary>

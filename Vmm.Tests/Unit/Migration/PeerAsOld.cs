@@ -96,9 +96,8 @@ internal sealed class PeerAsOld : IDisposable
         await SayDescriptors();
         await SayPlan();
         var ready = await Cpr.Hear(MessageType.Ready);
-        ready.ReadUInt64();
-        ready.ReadUInt64();
-        PlacementProblems = PlanCodec.ReadList(ready, ready.ReadText);
+        PlacementProblems = ReadyReport.Read(ready, Protocol).PlacementProblems;
+        Assert.That(ready.Remaining, Is.Zero, "nothing follows what this version of the protocol has");
         await Cpr.Hear(MessageType.Listening);
     }
 
