@@ -6,7 +6,7 @@ namespace Vmm.Migration.Handover;
 /// <summary>Draws up the old process's plan.</summary>
 internal static class OutgoingPlan
 {
-    internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget, bool isPreflight) => new()
+    internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget, uint signOfLifeWithin, bool isPreflight) => new()
     {
         Attempt = attempt,
         Facts = [.. machine.Facts],
@@ -16,6 +16,7 @@ internal static class OutgoingPlan
         Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],
         Host = HostPlacement.OfThisProcess(),
         PrefaultBudget = prefaultBudget,
+        SignOfLifeWithin = signOfLifeWithin,
         IsPreflight = isPreflight,
     };
 }

@@ -1,5 +1,6 @@
-// The plan's bytes in protocol versions 1 and 2; the second adds flags, and the process's placement at the end. Lists carry
-// their count and texts their length; both are bounded, because the reader must not trust the writer.
+// The plan's bytes in protocol versions 1 to 3; the second adds flags, and the process's placement at the end, the third behind it
+// how often a sign of life is wanted. Lists carry their count and texts their length; both are bounded, because the reader must
+// not trust the writer.
 
 using System.Text;
 using Vmm.Core.Configuration;
@@ -23,6 +24,9 @@ internal static class PlanCodec
 
     /// <summary>The first protocol version whose plan has the process's placement.</summary>
     private const ushort HasHost = 2;
+
+    /// <summary>The first protocol version whose new process gives signs of life while it waits for its operator, as often as the plan says.</summary>
+    internal const ushort HasSignsOfLife = 3;
 
     /// <summary>Writes a plan for a peer that speaks this version of the protocol. In version 1 a preflight looks like an update.</summary>
     internal static void Write(StateWriter writer, Plan plan, ushort protocol)
@@ -56,6 +60,11 @@ internal static class PlanCodec
         {
             WriteHost(writer, plan.Host);
         }
+
+        if (protocol >= HasSignsOfLife)
+        {
+            writer.WriteUInt32(plan.SignOfLifeWithin);
+        }
     }
 
     /// <summary>Reads the plan of a peer that speaks this version of the protocol.</summary>
@@ -80,6 +89,7 @@ internal static class PlanCodec
         var placement = ReadList(reader, () => new ThreadPlacement(
             ReadBlob(reader, LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
+        uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the plan");
@@ -96,6 +106,7 @@ internal static class PlanCodec
             Promises = promises,
             Placement = placement,
             Host = host,
+            SignOfLifeWithin = signOfLifeWithin,
         };
     }
 

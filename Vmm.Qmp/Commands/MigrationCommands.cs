@@ -59,7 +59,9 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             CprConnectTimeout = arguments.CprConnectTimeout ?? now.CprConnectTimeout,
             CprPlanTimeout = arguments.CprPlanTimeout ?? now.CprPlanTimeout,
             CprReadyTimeout = arguments.CprReadyTimeout ?? now.CprReadyTimeout,
+            CprStateTimeout = arguments.CprStateTimeout ?? now.CprStateTimeout,
             CprLoadTimeout = arguments.CprLoadTimeout ?? now.CprLoadTimeout,
+            CprAcknowledgeTimeout = arguments.CprAcknowledgeTimeout ?? now.CprAcknowledgeTimeout,
             CprPrefaultBudget = arguments.CprPrefaultBudget ?? now.CprPrefaultBudget,
         });
     });
@@ -75,7 +77,9 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             CprConnectTimeout = now.CprConnectTimeout,
             CprPlanTimeout = now.CprPlanTimeout,
             CprReadyTimeout = now.CprReadyTimeout,
+            CprStateTimeout = now.CprStateTimeout,
             CprLoadTimeout = now.CprLoadTimeout,
+            CprAcknowledgeTimeout = now.CprAcknowledgeTimeout,
             CprPrefaultBudget = now.CprPrefaultBudget,
         });
     }

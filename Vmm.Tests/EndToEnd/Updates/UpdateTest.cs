@@ -64,7 +64,7 @@ public abstract class UpdateTest : EndToEndTest
         "migrate-set-parameters",
         $$"""
         {"cpr-connect-timeout": {{milliseconds}}, "cpr-plan-timeout": {{milliseconds}}, "cpr-ready-timeout": {{milliseconds}},
-         "cpr-load-timeout": {{milliseconds}}}
+         "cpr-state-timeout": {{milliseconds}}, "cpr-load-timeout": {{milliseconds}}, "cpr-acknowledge-timeout": {{milliseconds}}}
         """);
 
     /// <summary>Shortens only the wait for the guest to be taken, in which it is stopped.</summary>
