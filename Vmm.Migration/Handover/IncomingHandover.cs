@@ -107,7 +107,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Tells the old process what a rehearsal found.</summary>
     internal Task AnswerAsync(IReadOnlyList<string> reasons) => reasons.Count > 0
         ? _peer.TellAsync(MessageType.Refused, reasons)
-        : _peer.TryTellAsync(MessageType.Ready, ReadyBody(), _peer.Soon(TookNoAnswer));
+        : _peer.TryTellAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
 
     /// <summary>Builds the machine, waits for the state, takes the guest.</summary>
     /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
@@ -184,7 +184,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Says that this process is ready, and later, with -incoming defer, that it listens.</summary>
     private async Task GetReadyAsync(Plan plan)
     {
-        await _peer.SendAsync(MessageType.Ready, ReadyBody(), _peer.Soon(TookNoAnswer));
+        await _peer.SendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
         await WaitForOperatorAsync(plan.SignOfLifeWithin);
         _calm = CalmMemory.Begin();
@@ -236,14 +236,7 @@ internal sealed class IncomingHandover : IDisposable
         }
     }
 
-    private StateWriter ReadyBody()
-    {
-        var body = new StateWriter(64);
-        body.WriteUInt64(Times.Prefault);
-        body.WriteUInt64(_rehearsed);
-        PlanCodec.WriteList(body, Warnings, body.WriteText);
-        return body;
-    }
+    private StateWriter Report() => new ReadyReport(Times.Prefault, _rehearsed, Warnings).Write(_peer.Protocol);
 
     private async Task LoadAsync(Board board, StateReader state)
     {

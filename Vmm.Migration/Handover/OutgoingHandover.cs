@@ -41,7 +41,6 @@ internal sealed class OutgoingHandover : IDisposable
     private LoopSocket? _main;
     private PauseInstants _instants;
     private CalmMemory? _calm;
-    private IReadOnlyList<string> _warnings = [];
     private bool _cancelled;
 
     /// <summary>Opens the cpr channel.</summary>
@@ -145,15 +144,18 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldCompleted);
     }
 
-    /// <summary>Does everything that comes before the pause, and ends there. The new process drops what it built and waits on.</summary>
+    /// <summary>
+    /// Does everything that comes before the pause, and ends there. The new process drops what it built and waits on; one that speaks version 1 of
+    /// the protocol takes it for an update that failed, and waits on only if it was started with -incoming defer.
+    /// </summary>
     /// <exception cref="HandoverException">The handover would fail, and why.</exception>
     internal async Task<PreflightVerdict> PreflightAsync()
     {
         ulong begin = HandoverTimes.Now;
         try
         {
-            ulong rehearsed = await MakeReadyAsync(isPreflight: true);
-            return new PreflightVerdict([], _warnings, HandoverTimes.Between(begin, HandoverTimes.Now), rehearsed + KickAllowance);
+            var report = await MakeReadyAsync(isPreflight: true);
+            return new PreflightVerdict([], report.Warnings, HandoverTimes.Between(begin, HandoverTimes.Now), report.Rehearsed + KickAllowance);
         }
         catch (Exception e)
         {
@@ -195,8 +197,7 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>Greets, tells the plan, and waits until the new process has built the machine.</summary>
-    /// <returns>How long the new process took to save and load the machine that it built, in microseconds.</returns>
-    private async Task<ulong> MakeReadyAsync(bool isPreflight)
+    private async Task<ReadyReport> MakeReadyAsync(bool isPreflight)
     {
         ushort protocol = await _peer.GreetAsync(_parameters.CprConnectTimeout);
         Boundary.Passed(HandoverStep.OldGreeted);
@@ -206,16 +207,10 @@ internal sealed class OutgoingHandover : IDisposable
         await TellPlanAsync(board, isPreflight, protocol, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
-        var answer = (await _peer.ExpectAsync(MessageType.Ready, ready)).Reader();
-        Times.Prefault = answer.ReadUInt64();
-        ulong rehearsed = answer.ReadUInt64();
-        if (protocol >= PlanCodec.HasHost)
-        {
-            _warnings = PlanCodec.ReadList(answer, answer.ReadText);
-            OnReady?.Invoke(_warnings);
-        }
-
-        return rehearsed;
+        var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
+        Times.Prefault = report.Prefault;
+        OnReady?.Invoke(report.Warnings);
+        return report;
     }
 
     private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)

@@ -108,7 +108,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
                 Reasons = verdict.Reasons,
                 Warnings = verdict.Warnings.Count > 0 ? verdict.Warnings : null,
                 Prepare = verdict.WouldSucceed ? verdict.Prepare : null,
-                ExpectedPause = verdict.WouldSucceed ? verdict.ExpectedPause : null,
+                ExpectedPause = verdict.ExpectedPause,
             };
         }
         catch (MigrationException e)

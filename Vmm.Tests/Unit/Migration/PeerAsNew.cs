@@ -87,15 +87,7 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>Says, after it heard the plan, that the machine is built.</summary>
     internal async Task AnswerReady()
     {
-        var body = new StateWriter();
-        body.WriteUInt64(1);
-        body.WriteUInt64(1);
-        if (Protocol >= PlanCodec.HasHost)
-        {
-            PlanCodec.WriteList(body, Warnings, body.WriteText);
-        }
-
-        await Cpr.Say(MessageType.Ready, body);
+        await Cpr.Say(MessageType.Ready, new ReadyReport(1, 1, Warnings).Write(Protocol));
     }
 
     /// <summary>Also says that it listens, and accepts the main channel.</summary>

@@ -106,9 +106,8 @@ internal sealed class PeerAsOld : IDisposable
         await SayDescriptors();
         await SayPlan();
         var ready = await Cpr.Hear(MessageType.Ready);
-        ready.ReadUInt64();
-        ready.ReadUInt64();
-        Warnings = PlanCodec.ReadList(ready, ready.ReadText);
+        Warnings = ReadyReport.Read(ready, Protocol).Warnings;
+        Assert.That(ready.Remaining, Is.Zero, "nothing follows what this version of the protocol has");
     }
 
     /// <summary>Also opens the main channel.</summary>
