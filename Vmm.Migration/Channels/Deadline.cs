@@ -32,8 +32,12 @@ internal sealed class Deadline
     /// <summary>The same instant for another thing that the peer owes.</summary>
     internal Deadline For(string what) => new(_due, _milliseconds, _who, what);
 
-    /// <summary>This deadline, or another where this one waits for ever.</summary>
-    internal Deadline Or(uint milliseconds, string who, string what) => _due == NoInstant ? In(milliseconds, who, what) : this;
+    /// <summary>For a part of what is owed, which has begun: this instant or the one that a part has at most, whichever is earlier.</summary>
+    internal Deadline ForPart(uint milliseconds, string who, string what)
+    {
+        var part = In(milliseconds, who, what);
+        return part._due <= _due ? part : For(what);
+    }
 
     /// <summary>For a peer that is never waited for because it sends without end.</summary>
     /// <exception cref="HandoverException">The instant has passed.</exception>
