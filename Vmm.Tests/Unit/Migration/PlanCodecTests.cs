@@ -79,6 +79,18 @@ public sealed class PlanCodecTests
     });
 
     [Test]
+    public void Protocol_version_3_knows_signs_of_life_and_nothing_unseen()
+    {
+        var plan = Read(Write(Sample, protocol: 3), protocol: 3);
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
+            Assert.That(plan.Unseen, Is.Null);
+            Assert.That(() => Read(Write(Sample), protocol: 3), Throws.TypeOf<StateException>());
+        });
+    }
+
+    [Test]
     public void Protocol_version_2_knows_no_signs_of_life_and_nothing_unseen()
     {
         var plan = Read(Write(Sample, protocol: 2), protocol: 2);
