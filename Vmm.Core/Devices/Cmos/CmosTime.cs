@@ -41,6 +41,14 @@ internal static class CmosTime
         return valid ? new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc) : null;
     }
 
+    /// <summary>Whether a minute or second is the one of an alarm register.</summary>
+    internal static bool IsAlarm(byte register, byte statusB, int value) =>
+        (register & AlarmAny) == AlarmAny || Decode(register, statusB) == value;
+
+    /// <summary>Whether an hour, 0 to 23, is the one of the alarm register.</summary>
+    internal static bool IsAlarmHour(byte register, byte statusB, int hour) =>
+        (register & AlarmAny) == AlarmAny || DecodeHour(register, statusB) == hour;
+
     private static byte ReadHour(int hour, byte statusB)
     {
         if ((statusB & Hours24) != 0)

@@ -1,0 +1,3 @@
+/* As hlt.S, but it is the CMOS clock that wakes it. */
+#define RTC
+#include "hlt.S"
