@@ -106,7 +106,14 @@ public sealed partial class Board : IExitHandler, IDisposable
     {
         foreach (var chardev in Chardevs)
         {
-            chardev.Open();
+            try
+            {
+                chardev.Open();
+            }
+            catch (IOException e)
+            {
+                throw new IOException($"chardev '{chardev.Label}': {e.Message}", e);
+            }
         }
 
         WakeBackEnds();

@@ -105,7 +105,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         var socket = (SocketChardevConfiguration)_configuration;
         if (socket.Descriptor is { } number)
         {
-            _listener.Adopt(Inherited(number));
+            _listener.Adopt(Inherited(socket.Id, number));
         }
         else if (waiting && UnixListener.IsTaken(socket.Path!))
         {
@@ -183,7 +183,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     {
         if (socket.Descriptor is { } number)
         {
-            return Inherited(number);
+            return Inherited(socket.Id, number);
         }
 
         var handle = Posix.CreateUnixSocket();
@@ -202,10 +202,18 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be served: {Reason}")]
     private static partial void LogNotOpened(ILogger log, string label, string reason);
 
-    private static SafeFileHandle Inherited(int number)
+    private static SafeFileHandle Inherited(string id, int number)
     {
         var handle = new SafeFileHandle(number, ownsHandle: true);
-        Posix.MakePrivate(handle);
-        return handle;
+        try
+        {
+            Posix.MakePrivate(handle);
+            return handle;
+        }
+        catch (PosixException e)
+        {
+            handle.SetHandleAsInvalid();
+            throw new MachineException($"chardev '{id}': fd={number} is no inherited descriptor: {e.Reason}", e);
+        }
     }
 }
