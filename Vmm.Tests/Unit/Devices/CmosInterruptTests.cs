@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Vmm.Core.Devices.Cmos;
+using Vmm.Core.State;
 
 namespace Vmm.Tests.Unit.Devices;
 
@@ -205,6 +206,24 @@ public sealed class CmosInterruptTests
         third.Wake();
         Assert.That(lineOfThird.Level, Is.True);
         Assert.That(lineOfThird.Rises, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void A_state_of_version_1_knows_of_no_events_and_has_had_none()
+    {
+        Set(0x40, 0x5a);
+        var writer = new StateWriter();
+        _clock.Save(writer);
+        const int Noticed = 8;
+        var reader = new StateReader(writer.Written[..^Noticed].ToArray()) { SectionVersion = 1 };
+
+        _clock.Load(reader);
+        _clock.Apply();
+
+        Assert.That(reader.Remaining, Is.Zero);
+        Assert.That(Get(StatusC), Is.Zero);
+        Assert.That(Get(0x40), Is.EqualTo(0x5a));
+        Assert.That(_line.Rises, Is.Zero);
     }
 
     private CmosClock New(RecordedLine line) => new(_now, line, new RecordedTimer(), memoryBelow4G: 64 << 20, memoryAbove4G: 0);
