@@ -66,5 +66,5 @@ public sealed partial class Migrator
         }
     }
 
-    private static PreflightVerdict Failing(params string[] reasons) => new(reasons, 0, 0);
+    private static PreflightVerdict Failing(params string[] reasons) => new(reasons, 0, null);
 }

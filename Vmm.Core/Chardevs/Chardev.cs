@@ -109,6 +109,12 @@ public abstract class Chardev : IStateful, IDisposable
     /// <returns>How many bytes were accepted. If fewer than given, <see cref="IChardevFrontEnd.OutputReady"/> follows when there is room.</returns>
     public abstract int Write(ReadOnlySpan<byte> bytes);
 
+    /// <summary>
+    /// Completes when what was accepted, or waits in the front end, is delivered, or nobody is there any more to take it: the last thing to
+    /// wait for before the program ends. Any thread.
+    /// </summary>
+    public virtual Task DeliveredAsync() => Task.CompletedTask;
+
     /// <summary>The front end has room for input again. Any thread.</summary>
     public abstract void InputReady();
 

@@ -21,6 +21,7 @@ public abstract class StreamChardev : Chardev
     private readonly List<ByteEnd> _retired = [];
     private bool _settlePosted;
     private bool _frontEndWaits;
+    private TaskCompletionSource? _delivered;
 
     private protected StreamChardev(string label, EventLoop loop, ILogger logger)
         : base(label, loop)
@@ -40,6 +41,8 @@ public abstract class StreamChardev : Chardev
     private protected virtual bool KeepsRetired => false;
 
     private bool WantsInput => IsRunning && Input is not null && FrontEnd is { Room: > 0 };
+
+    private bool IsDelivered => Output is null || (Queue.Count == 0 && !_frontEndWaits);
 
     private bool WantsOutput => IsRunning && Output is not null && Queue.Count > 0;
 
@@ -107,6 +110,21 @@ public abstract class StreamChardev : Chardev
             }
 
             return accepted;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Task DeliveredAsync()
+    {
+        lock (Gate)
+        {
+            if (IsDelivered)
+            {
+                return Task.CompletedTask;
+            }
+
+            _delivered ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _delivered.Task;
         }
     }
 
@@ -244,6 +262,11 @@ public abstract class StreamChardev : Chardev
         }
 
         TellFrontEnd();
+        if (IsDelivered)
+        {
+            _delivered?.TrySetResult();
+            _delivered = null;
+        }
     }
 
     private void CloseRetired()

@@ -25,8 +25,12 @@ public sealed partial class Machine
         Loop.Post(Serve, this);
     }
 
-    /// <summary>Ends the process, as the guest asked. Any thread.</summary>
-    public void RequestExit(int status) => Loop.Post(() => ExitRequested?.Invoke(status & 0xff));
+    /// <summary>Ends the process, as the guest asked, whatever -no-shutdown says. Any thread.</summary>
+    public void RequestExit(int status) => Loop.Post(() =>
+    {
+        Tell(new MachineShutdown(_time.GetUtcNow(), ShutdownCause.GuestShutdown));
+        ExitRequested?.Invoke(status & 0xff);
+    });
 
     /// <summary>Notes that a vCPU cannot go on. Any thread.</summary>
     /// <param name="reason">What happened, with the registers.</param>

@@ -167,6 +167,9 @@ public sealed partial class Machine : IPowerControl, IDisposable
         ExitRequested?.Invoke(0);
     }
 
+    /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
+    public Task DeliveredAsync() => Task.WhenAll((Board?.Chardevs ?? []).Select(chardev => chardev.DeliveredAsync()));
+
     /// <summary>Takes the hardware down.</summary>
     public void Dispose()
     {

@@ -41,7 +41,8 @@ public sealed class RamBlock : IDisposable
         catch (PosixException e)
         {
             file?.Dispose();
-            throw MemoryBackend.Error(backend, e.Message, e);
+            string of = PageSize > (ulong)Environment.SystemPageSize ? $" in pages of {PageSize} bytes (see /sys/kernel/mm/hugepages)" : "";
+            throw MemoryBackend.Error(backend, $"{e.Message}{of}", e);
         }
         catch
         {

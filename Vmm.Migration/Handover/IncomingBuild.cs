@@ -43,7 +43,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
             _before = HostPlacement.OfThisProcess();
             PlacementProblems.AddRange(plan.Host.Apply());
             Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
-            reasons.AddRange(PlanComparison.Differences(plan.Layouts, Board.LayoutFacts));
+            reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
             Place(Board);
         }
         catch (Exception e)

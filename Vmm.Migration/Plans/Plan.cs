@@ -37,6 +37,12 @@ internal sealed record Plan
     /// <summary>How long the new process may spend on touching RAM ahead, in milliseconds.</summary>
     internal required uint PrefaultBudget { get; init; }
 
+    /// <summary>
+    /// While the new process waits for its operator it gives a sign of life at least this often, in milliseconds; 0 where old wants none, which
+    /// is what a peer says that speaks protocol version 1 or 2.
+    /// </summary>
+    internal uint SignOfLifeWithin { get; init; }
+
     /// <summary>Whether only the answer is wanted: the new process builds the machine, drops it again and goes on waiting.</summary>
     internal bool IsPreflight { get; init; }
 }

@@ -2,6 +2,7 @@
 
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
+using Vmm.Core.Memory;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Commands;
@@ -64,7 +65,7 @@ public sealed class MachineCommands(Machine machine) : IMachineCommands
                 HotpluggableCpus = false,
                 NumaMemSupported = false,
                 Deprecated = false,
-                DefaultRamId = "ram0",
+                DefaultRamId = MemoryBackend.DefaultName,
                 Acpi = true,
             },
         ]);
@@ -73,18 +74,19 @@ public sealed class MachineCommands(Machine machine) : IMachineCommands
     public ValueTask<MemoryInfo> QueryMemorySizeSummary(CommandContext context) =>
         ValueTask.FromResult(new MemoryInfo { BaseMemory = Configuration.RamSize });
 
-    /// <inheritdoc/>
+    /// <summary>All memory backends, the one that the machine made for itself included.</summary>
     public ValueTask<IReadOnlyList<Memdev>> QueryMemdev(CommandContext context) =>
         ValueTask.FromResult<IReadOnlyList<Memdev>>(
         [
-            .. Configuration.MemoryBackends.Select(backend => new Memdev
+            .. Configuration.MemoryBackends.Union([MemoryBackend.OfMachine(Configuration)]).Select(backend => new Memdev
             {
                 Id = backend.Id,
                 Size = backend.Size,
-                Merge = true,
+                Merge = false,
                 Dump = Configuration.DumpGuestCore,
                 Prealloc = backend.Prealloc,
                 Share = backend.Share,
+                Reserve = true,
                 HostNodes = [],
                 Policy = HostMemPolicy.Default,
             }),

@@ -7,11 +7,14 @@ namespace Vmm.Qmp.Commands;
 
 /// <summary>The commands of misc.json.</summary>
 /// <param name="executeHmp">Runs a line of the human monitor and returns what it prints.</param>
-public sealed class MiscCommands(Func<string, CommandContext, Task<string>> executeHmp) : IMiscCommands
+/// <param name="cpus">How many vCPUs the machine has.</param>
+public sealed class MiscCommands(Func<string, CommandContext, Task<string>> executeHmp, int cpus) : IMiscCommands
 {
-    /// <inheritdoc/>
+    /// <summary>Runs a line. No command of ours depends on a vCPU, but one that does not exist is a mistake.</summary>
     public async ValueTask<string> HumanMonitorCommand(CommandContext context, string commandLine, long? cpuIndex) =>
-        await executeHmp(commandLine, context);
+        cpuIndex is null || (cpuIndex >= 0 && cpuIndex < cpus)
+            ? await executeHmp(commandLine, context)
+            : throw QmpException.GenericError("Parameter 'cpu-index' expects a CPU number");
 
     /// <inheritdoc/>
     public ValueTask Getfd(CommandContext context, string fdname)

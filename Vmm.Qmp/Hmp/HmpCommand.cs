@@ -9,6 +9,9 @@ internal sealed record HmpCommand(string Name, string Help, Func<HmpInvocation, 
     /// <summary>A shorter name, or null.</summary>
     internal string? Alias { get; init; }
 
+    /// <summary>Whether nothing comes after it, so that there is no further prompt.</summary>
+    internal bool IsLast { get; init; }
+
     /// <summary>What may follow the name.</summary>
     internal IReadOnlyList<HmpParameter> Parameters { get; init; } = [];
 

@@ -33,6 +33,9 @@ public sealed class HmpExecutor
     /// <summary>Names that a line may begin with, for completion; <c>info</c> with each of its topics.</summary>
     internal IEnumerable<string> Completions => _commands.Keys.Concat(_info.Keys.Select(name => $"info {name}"));
 
+    /// <summary>Whether a line ends the program, if it succeeds.</summary>
+    internal bool IsLast(string commandLine) => _commands.GetValueOrDefault(new HmpLine(commandLine).Word())?.IsLast == true;
+
     /// <summary>Runs a line.</summary>
     /// <param name="commandLine">The line, without its end.</param>
     /// <param name="context">The session that asked.</param>

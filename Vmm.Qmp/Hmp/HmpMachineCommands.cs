@@ -12,7 +12,7 @@ internal static class HmpMachineCommands
         new("cont", "resume emulation", hmp => handlers.RunState.Cont(hmp.Context)) { Alias = "c" },
         new("system_reset", "reset the system", hmp => handlers.RunState.SystemReset(hmp.Context)),
         new("system_powerdown", "send system power down event", hmp => handlers.RunState.SystemPowerdown(hmp.Context)),
-        new("quit", "quit the emulator", hmp => handlers.Control.Quit(hmp.Context)) { Alias = "q" },
+        new("quit", "quit the emulator", hmp => handlers.Control.Quit(hmp.Context)) { Alias = "q", IsLast = true },
     ];
 
     internal static IEnumerable<HmpCommand> Information(CommandHandlers handlers) =>

@@ -78,7 +78,8 @@ internal static class HmpMigrationCommands
         var verdict = await handlers.Migration.XCprPreflight(hmp.Context, hmp["uri"], null);
         if (verdict.WouldSucceed)
         {
-            hmp.Line($"would succeed: prepared in {verdict.Prepare} us, expected pause {verdict.ExpectedPause} us");
+            string pause = verdict.ExpectedPause is { } expected ? $"{expected} us" : "unknown";
+            hmp.Line($"would succeed: prepared in {verdict.Prepare} us, expected pause {pause}");
             return;
         }
 

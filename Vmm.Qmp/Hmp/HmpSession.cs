@@ -128,7 +128,7 @@ internal sealed class HmpSession : ClientSession
         _running = false;
 
         // A turn follows, and with it the next line.
-        Write(answer + Prompt);
+        Write(answer.Length == 0 && _executor.IsLast(line) ? answer : answer + Prompt);
     }
 
     private void Write(string text) => Outbound.Enqueue(Encoding.UTF8.GetBytes(text));

@@ -7,7 +7,7 @@ namespace Vmm.Qmp.Sessions;
 public abstract class Monitor
 {
     private readonly IConnectionSource _source;
-    private ClientSession? _session;
+    private volatile ClientSession? _session;
     private volatile bool _stopped;
 
     private protected Monitor(string name, IConnectionSource source, ILogger log)
@@ -19,6 +19,9 @@ public abstract class Monitor
 
     /// <summary>The name in logs: the character device's id, for instance.</summary>
     public string Name { get; }
+
+    /// <summary>Whether a client is connected. Any thread.</summary>
+    public bool IsConnected => _session is not null;
 
     /// <summary>Where trouble is told.</summary>
     private protected ILogger Log { get; }

@@ -1,7 +1,7 @@
 // A stream of JSON values, not of lines: a value is handed out with its last byte, whatever follows or does not.
 //
 // Every offending value costs the client one error, then its rest is skipped: brackets are counted (a closing one closes
-// the nearest of its kind) until the value's end. A control character, 0xFE or 0xFF that fits nowhere, a line's end inside
+// the nearest of its kind, or all where it has none) until the value's end. A control character, 0xFE or 0xFF that fits nowhere, a line's end inside
 // a string among them, is the client's way to force a fresh start. After such a start, and after an error outside of all
 // brackets, everything up to the next opening bracket or line is part of the same mistake. Nothing is kept while skipping.
 //

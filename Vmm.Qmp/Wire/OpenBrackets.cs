@@ -1,6 +1,9 @@
 namespace Vmm.Qmp.Wire;
 
-/// <summary>The brackets that are open, of good and of bad values: a closing one closes the nearest of its kind and all inside it.</summary>
+/// <summary>
+/// The brackets that are open, of good and of bad values: a closing one closes the nearest of its kind and all inside it. One that has no
+/// counterpart closes all, as in QEMU: otherwise a value that was closed with the wrong bracket would swallow every request after it.
+/// </summary>
 /// <param name="most">Brackets whose kinds are remembered; of deeper ones only their number is, and any closing bracket closes one.</param>
 internal sealed class OpenBrackets(int most)
 {
@@ -56,10 +59,6 @@ internal sealed class OpenBrackets(int most)
             return;
         }
 
-        int match = _closers.AsSpan(0, _depth).LastIndexOf(closer);
-        if (match >= 0)
-        {
-            _depth = match;
-        }
+        _depth = Math.Max(0, _closers.AsSpan(0, _depth).LastIndexOf(closer));
     }
 }

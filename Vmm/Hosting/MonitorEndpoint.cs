@@ -60,12 +60,17 @@ internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
         : Task.CompletedTask;
 
     /// <summary>What query-chardev shows.</summary>
-    internal string FileName => _configuration switch
+    /// <param name="connected">Whether a client is connected.</param>
+    internal string FileName(bool connected)
     {
-        SocketChardevConfiguration { Server: true } socket => $"disconnected:unix:{_listener!.Path ?? socket.Path},server=on",
-        SocketChardevConfiguration socket => $"unix:{socket.Path}",
-        _ => _configuration.Backend,
-    };
+        if (_configuration is not SocketChardevConfiguration socket)
+        {
+            return _configuration.Backend;
+        }
+
+        var place = (_listener?.Path ?? socket.Path) is { } path ? $"unix:{path}" : $"fd:{socket.Descriptor}";
+        return (connected ? "" : "disconnected:") + place + (socket.Server ? ",server=on" : "");
+    }
 
     /// <summary>The chardev's id.</summary>
     internal string Label => _configuration.Id;

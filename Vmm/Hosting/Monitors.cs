@@ -37,7 +37,7 @@ internal sealed class Monitors : IDisposable
             Introspect = new IntrospectCommands(),
             Machine = new MachineCommands(machine),
             Migration = new MigrationCommands(migrator),
-            Misc = new MiscCommands((line, context) => hmp!.ExecuteAsync(line, context)),
+            Misc = new MiscCommands((line, context) => hmp!.ExecuteAsync(line, context), configuration.Machine.Topology.Count),
             RunState = new RunStateCommands(machine),
         };
         hmp = new HmpExecutor(handlers, migrator.SettledAsync);
@@ -78,7 +78,9 @@ internal sealed class Monitors : IDisposable
 
     private IEnumerable<ChardevInfo> ListChardevs() =>
     [
-        .. _endpoints.Select(e => new ChardevInfo { Label = e.Label, Filename = e.FileName, FrontendOpen = true }),
+        .. _endpoints.Zip(
+            _monitors,
+            (end, monitor) => new ChardevInfo { Label = end.Label, Filename = end.FileName(monitor.IsConnected), FrontendOpen = true }),
         .. (_machine.Board?.Chardevs ?? []).Select(
             c => new ChardevInfo { Label = c.Label, Filename = c.FileName, FrontendOpen = c.FrontendOpen }),
     ];

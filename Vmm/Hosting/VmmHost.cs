@@ -21,7 +21,7 @@ using Vmm.Qmp.Sessions;
 namespace Vmm.Hosting;
 
 /// <summary>One running vmm process.</summary>
-internal sealed class VmmHost : IDisposable
+internal sealed partial class VmmHost : IDisposable
 {
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
@@ -182,7 +182,7 @@ internal sealed class VmmHost : IDisposable
         }
     }
 
-    /// <summary>Ends the process once what the monitors' clients are owed is sent. Machine loop.</summary>
+    /// <summary>Ends the process once what the monitors' clients and the console's reader are owed is sent. Machine loop.</summary>
     private void End(int status)
     {
         if (!_ending)
@@ -191,14 +191,30 @@ internal sealed class VmmHost : IDisposable
             _status = status;
             _loop.Post(async () =>
             {
-                await _monitors.FlushAsync(LastWords);
+                await Task.WhenAll(_monitors.FlushAsync(LastWords), DeliverAsync());
                 _loop.Stop();
             });
         }
     }
 
+    /// <summary>Gives the guest's last output time to be read; a reader that does not read must not keep the process.</summary>
+    private async Task DeliverAsync()
+    {
+        try
+        {
+            await _machine.DeliveredAsync().WaitAsync(LastWords);
+        }
+        catch (TimeoutException)
+        {
+            LogUnread(_logger);
+        }
+    }
+
     private static bool IsStartUpError(Exception e) => e is MachineException or HypervisorException or HandoverException or MigrationException
         or BootException or MemoryBackendException or GuestMemoryException or IOException or UnauthorizedAccessException or ArgumentException;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the guest's last output was not read and is lost")]
+    private static partial void LogUnread(ILogger log);
 
     private static LogLevel LeastLevel(ProgramConfiguration configuration) =>
         configuration.LogItems.Count > 0 ? LogLevel.Debug

@@ -125,6 +125,18 @@ public sealed class QmpFramingTests : EndToEndTest
         Assert.Fail("one mistake has been answered by more than a few errors");
     }
 
+    [TestCase("{\"execute\":\"query-status\"]")]
+    [TestCase("[\"execute\"}")]
+    [TestCase("{\"execute\":\"query-status\",}")]
+    [Promise(33)]
+    public async Task A_request_with_a_wrong_ending_takes_no_other_with_it(string bad)
+    {
+        await _client.SendAsync(bad + "\n" + """{"execute":"query-status","id":"after"}""");
+
+        Assert.That((await _client.ReadAsync()).TryGetProperty("error", out _), Is.True);
+        Assert.That((await _client.ReadAsync()).GetProperty("id").GetString(), Is.EqualTo("after"));
+    }
+
     [Test]
     public async Task Bytes_that_are_no_text_at_all_do_not_end_the_session()
     {

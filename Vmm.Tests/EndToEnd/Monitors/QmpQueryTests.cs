@@ -82,7 +82,27 @@ public sealed class QmpQueryTests : EndToEndTest
             Assert.That(backend.GetProperty("size").GetInt64(), Is.EqualTo(TinyMachine.RamSize));
             Assert.That(backend.GetProperty("share").GetBoolean(), Is.True);
             Assert.That(backend.GetProperty("prealloc").GetBoolean(), Is.False);
+            Assert.That(backend.GetProperty("merge").GetBoolean(), Is.False);
+            Assert.That(backend.GetProperty("reserve").GetBoolean(), Is.True);
         });
+    }
+
+    [TestCase("off", false)]
+    [TestCase("on", true)]
+    public async Task Query_memdev_tells_of_ram_that_the_machine_made_for_itself(string share, bool shared)
+    {
+        var vmm = await StartAsync(new ArgumentList
+        {
+            { "-machine", $"aux-ram-share={share}" }, { "-m", "16M" }, "-nodefaults", { "-kernel", ProgramFixture.Host.TinyGuest("counter") },
+        }.With(TinyMachine.Monitor("own.qmp")));
+        var qmp = await OpenQmpAsync(vmm, "own.qmp");
+
+        var backend = (await qmp.ExecuteAsync("query-memdev")).EnumerateArray().Single();
+        string own = (await qmp.ExecuteAsync("query-machines"))[0].GetProperty("default-ram-id").GetString()!;
+
+        Assert.That(backend.GetProperty("id").GetString(), Is.EqualTo(own));
+        Assert.That(backend.GetProperty("size").GetInt64(), Is.EqualTo(16 << 20));
+        Assert.That(backend.GetProperty("share").GetBoolean(), Is.EqualTo(shared));
     }
 
     [Test]
@@ -93,7 +113,7 @@ public sealed class QmpQueryTests : EndToEndTest
         Assert.Multiple(() =>
         {
             Assert.That(machine.GetProperty("is-default").GetBoolean(), Is.True);
-            Assert.That(machine.GetProperty("default-ram-id").GetString(), Is.EqualTo("ram0"));
+            Assert.That(machine.GetProperty("default-ram-id").GetString(), Is.EqualTo("microvm.ram"));
             Assert.That(machine.GetProperty("cpu-max").GetInt32(), Is.GreaterThanOrEqualTo(64));
             Assert.That(machine.GetProperty("acpi").GetBoolean(), Is.True);
         });
@@ -107,7 +127,18 @@ public sealed class QmpQueryTests : EndToEndTest
 
         Assert.That(chardevs, Does.ContainKey("compat_monitor0").And.ContainKey("serial0"));
         Assert.That(chardevs["serial0"], Does.StartWith("file"));
-        Assert.That(chardevs["compat_monitor0"], Does.Contain("unix:a.qmp"));
+        Assert.That(chardevs["compat_monitor0"], Is.EqualTo("unix:a.qmp,server=on"));
+    }
+
+    [Test]
+    public async Task Query_chardev_tells_whether_a_monitor_has_a_client()
+    {
+        var vmm = await StartAsync(TinyMachine.Silent("counter").With([.. TinyMachine.Monitor("used.qmp"), .. TinyMachine.Monitor("free.qmp")]));
+        var qmp = await OpenQmpAsync(vmm, "used.qmp");
+
+        var names = (await qmp.ExecuteAsync("query-chardev")).EnumerateArray().Select(c => c.GetProperty("filename").GetString());
+
+        Assert.That(names, Is.EqualTo(new[] { "unix:used.qmp,server=on", "disconnected:unix:free.qmp,server=on" }));
     }
 
     [Test]

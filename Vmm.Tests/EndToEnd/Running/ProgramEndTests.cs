@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using Vmm.Lab.Drivers;
+using Vmm.Lab.Hosts;
 using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Running;
@@ -42,6 +44,27 @@ public sealed class ProgramEndTests : EndToEndTest
         Assert.That(shutdown.Data.GetProperty("guest").GetBoolean(), Is.False);
         Assert.That(shutdown.Data.GetProperty("reason").GetString(), Is.EqualTo("host-signal"));
         Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+    }
+
+    [Test]
+    public async Task What_the_guest_wrote_last_reaches_a_reader_who_is_slow()
+    {
+        // What the guest writes is as much as a pipe holds; the last page of a pipe is not filled up, so something waits in vmm.
+        await Host.TryRunAsync($"mkfifo {Shell.Quote([InFolder("console")])}");
+        var opening = Task.Run(() => File.OpenRead(InFolder("console")));
+        var vmm = await StartAsync(
+            ["/bin/sh", "-c", "exec \"$0\" \"$@\" > console", ProgramFixture.Program],
+            TinyMachine.Booting("serial-sequence", "-serial", "stdio", "-S", "-device", "isa-debug-exit,iobase=0xf4"));
+        await using var console = await opening.WaitAsync(Patience.Boot);
+        var qmp = await OpenQmpAsync(vmm);
+        await qmp.ExecuteAsync("cont");
+
+        var shutdown = await qmp.WaitForEventAsync("SHUTDOWN");
+        using var reader = new StreamReader(console, Encoding.ASCII);
+        string[] lines = (await reader.ReadToEndAsync()).Split('\n');
+
+        Assert.That(shutdown.Data.GetProperty("guest").GetBoolean(), Is.True);
+        Assert.That(lines, Is.EqualTo(Enumerable.Range(0, 0x2000).Select(n => n.ToString("x7", CultureInfo.InvariantCulture)).Append("")));
     }
 
     [Test]

@@ -37,7 +37,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     }
 
     [Test]
-    [Promise(40)]
+    [Promise(42)]
     public async Task Breakpoints_that_were_set_in_the_first_process_are_hit_in_the_last()
     {
         var (_, told) = await MoveAndLetGoAsync("breakpoints", Told);
@@ -46,7 +46,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     }
 
     [Test]
-    [Promise(40)]
+    [Promise(42)]
     public async Task Vcpus_that_were_not_started_stand_still_until_the_guest_starts_them()
     {
         var old = await BootAsync("late-cpus", "-smp", "4");

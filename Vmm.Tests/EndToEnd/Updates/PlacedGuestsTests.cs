@@ -14,7 +14,7 @@ public sealed class PlacedGuestsTests : UpdateTest
     private const int RoundRobin = 2; // SCHED_RR
 
     [Test]
-    [Promise(41)]
+    [Promise(43)]
     public async Task Threads_have_their_names_processors_and_policies_in_each_process_that_follows()
     {
         var processors = HostThread.OwnProcessors();
@@ -39,7 +39,7 @@ public sealed class PlacedGuestsTests : UpdateTest
     }
 
     [Test]
-    [Promise(41)]
+    [Promise(43)]
     public async Task A_real_time_priority_goes_over()
     {
         const int Priority = 7;
@@ -58,7 +58,7 @@ public sealed class PlacedGuestsTests : UpdateTest
 
     [TestCase(ControlGroup.Unified)]
     [TestCase(ControlGroup.Memory)]
-    [Promise(41)]
+    [Promise(43)]
     public async Task The_old_processs_control_group_can_be_removed_after_the_switch(string hierarchy)
     {
         var (olds, news) = (Keep(ControlGroup.Make(hierarchy)), Keep(ControlGroup.Make(hierarchy)));

@@ -18,12 +18,12 @@ public sealed class PreflightTests : UpdateTest
         var successor = await AwaitGuestAsync(_route);
         for (int warm = 0; warm < 3; warm++)
         {
-            await AskAsync(old);
+            await _route.PreflightAsync(old.Qmp);
         }
 
         string[] before = [.. ProcessFiles.Of(old.Process), "new:", .. ProcessFiles.Of(successor.Process)];
 
-        var verdict = await AskAsync(old);
+        var verdict = await _route.PreflightAsync(old.Qmp);
 
         Assert.Multiple(() =>
         {
@@ -48,11 +48,11 @@ public sealed class PreflightTests : UpdateTest
         var old = await BootAsync("counter");
         var wrong = await AwaitGuestAsync(TinyMachine.Silent("counter").With("-smp", "2", "-cpu", "qemu64"), _route.Listening());
 
-        var verdict = await AskAsync(old);
+        var verdict = await _route.PreflightAsync(old.Qmp);
 
         Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.False);
         Assert.That(
-            verdict.GetProperty("reasons").EnumerateArray().Select(reason => reason.GetString()),
+            UpdateRoute.Reasons(verdict),
             Has.One.EqualTo("cpu: count is '1' in the old process and '2' in the new one").And.One.StartsWith("cpu: model is "));
         Assert.That(await wrong.StatusAsync(), Is.EqualTo("inmigrate"));
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
@@ -75,12 +75,4 @@ public sealed class PreflightTests : UpdateTest
 
     private static async Task<string> HumanAsync(Generation old, string line) =>
         (await old.Qmp.ExecuteAsync("human-monitor-command", $$"""{"command-line": "{{line}}"}""")).GetString()!;
-
-    private async Task<System.Text.Json.JsonElement> AskAsync(Generation old)
-    {
-        await old.Qmp.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-transfer"}""");
-        return await old.Qmp.ExecuteAsync(
-            "x-cpr-preflight",
-            $$"""{"channels": [{{UpdateRoute.Channel("main", _route.Main)}}, {{UpdateRoute.Channel("cpr", _route.Cpr)}}]}""");
-    }
 }

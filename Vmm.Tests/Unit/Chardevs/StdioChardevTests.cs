@@ -63,6 +63,41 @@ public sealed class StdioChardevTests : IDisposable
     }
 
     [Test]
+    public void What_was_accepted_is_delivered_when_the_reader_has_read_it()
+    {
+        var (shown, output) = TestPipe.Create();
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), output));
+        int total = 0;
+        for (int taken; (taken = stdio.Write(new byte[100])) > 0;)
+        {
+            total += taken;
+        }
+
+        var delivered = stdio.DeliveredAsync();
+        Assert.That(delivered.IsCompleted, Is.False, "nobody has read yet");
+        using var reader = new SlowReader(shown, total);
+
+        reader.WaitForAll();
+        Assert.That(delivered.Wait(TimeSpan.FromSeconds(30)), Is.True);
+        Assert.That(stdio.DeliveredAsync().IsCompleted, Is.True);
+    }
+
+    [Test]
+    public void What_was_accepted_for_a_reader_who_goes_away_is_waited_for_no_longer()
+    {
+        var (shown, output) = TestPipe.Create();
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), output));
+        while (stdio.Write(new byte[100]) > 0)
+        {
+        }
+
+        var delivered = stdio.DeliveredAsync();
+        shown.Dispose();
+
+        Assert.That(delivered.Wait(TimeSpan.FromSeconds(30)), Is.True);
+    }
+
+    [Test]
     public void A_shared_pipe_keeps_its_blocking_mode_and_a_writer_never_waits()
     {
         const int NonBlocking = 0x800;

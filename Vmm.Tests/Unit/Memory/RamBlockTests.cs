@@ -175,7 +175,9 @@ public sealed class RamBlockTests : IDisposable
         const string Free = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
         Assume.That(System.IO.File.Exists(Free) && int.Parse(System.IO.File.ReadAllText(Free), CultureInfo.InvariantCulture) == 0, "this host has none to give");
 
-        Assert.That(() => RamBlock.Create(Memfd() with { Hugetlb = true, HugetlbSize = 2 << 20 }), Throws.InstanceOf<MemoryBackendException>());
+        Assert.That(
+            () => RamBlock.Create(Memfd() with { Hugetlb = true, HugetlbSize = 2 << 20 }),
+            Throws.InstanceOf<MemoryBackendException>().With.Message.Contains("in pages of 2097152 bytes (see /sys/kernel/mm/hugepages)"));
     }
 
     [TestCase(0UL)]

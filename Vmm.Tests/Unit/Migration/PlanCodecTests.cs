@@ -1,3 +1,4 @@
+using System.Text;
 using Vmm.Core.Configuration;
 using Vmm.Core.Memory;
 using Vmm.Core.State;
@@ -46,10 +47,30 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void Protocol_version_1_has_no_placement_of_the_process() => Assert.Multiple(() =>
+    [Promise(40)]
+    public void In_protocol_version_1_a_plan_has_these_bytes()
     {
-        Assert.That(Read(Write(Sample, protocol: 1), protocol: 1).Host, Is.EqualTo(HostPlacement.Unknown));
-        Assert.That(() => Read(Write(Sample), protocol: 1), Throws.TypeOf<StateException>());
+        byte[] bytes = Write(Sample, protocol: 1);
+
+        Assert.That(Convert.ToHexStringLower(bytes), Is.EqualTo(
+            "0000000000001234" + "00000032"                                                             // attempt, budget; no flags
+            + "00000002" + Text("memory") + Text("size") + Text("4194304")                              // facts
+            + Text("machine") + Text("name") + Text("größer")
+            + "00000001" + Text("state of serial 0") + Text("layout") + Text("version 1, 00112233")     // layouts
+            + "00000001" + Text("mem0") + "0000000000001000"                                            // RAM: name, size, and the file's
+            + "0000000000000001" + "0000000000000002" + "0000000000000003" + "ffffffff"                 // device, inode, size, seals
+            + "00000003" + "090807"                                                                     // promises
+            + "00000001" + "00000002" + "0300" + "00000001" + "00000032"));                             // vCPUs: processors, policy, priority
+        var plan = Read(bytes, protocol: 1);
+        Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
+        Assert.That(plan.Host, Is.EqualTo(HostPlacement.Unknown));
+    }
+
+    [Test]
+    public void A_preflight_is_told_from_protocol_version_2_on() => Assert.Multiple(() =>
+    {
+        Assert.That(Read(Write(Sample with { IsPreflight = true })).IsPreflight, Is.True);
+        Assert.That(Write(Sample with { IsPreflight = true }, protocol: 1), Is.EqualTo(Write(Sample, protocol: 1)));
     });
 
     [Test]
@@ -135,6 +156,13 @@ public sealed class PlanCodecTests
     public void Bytes_after_the_plan_are_refused() => Assert.That(
         () => Read([.. Write(Sample), 0]),
         Throws.TypeOf<StateException>().With.Message.EqualTo("1 bytes follow the plan"));
+
+    /// <summary>A text's length and its bytes, in hexadecimal.</summary>
+    private static string Text(string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        return $"{bytes.Length:x8}{Convert.ToHexStringLower(bytes)}";
+    }
 
     private static byte[] Write(Plan plan, ushort protocol = 2)
     {

@@ -1,5 +1,6 @@
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
+using Vmm.Migration.Settings;
 using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
@@ -65,6 +66,24 @@ public sealed class PlanMismatchTests : IDisposable
         await AssertRefused(old, next, "state of fake-irqchip 0: layout is 'version 1, ");
         Assert.That(next.Hypervisor.Count("dispose"), Is.EqualTo(1), "what was built is gone");
         await AMatchingOneWorks(old);
+    }
+
+    [Test]
+    [Promise(41)]
+    public async Task A_layout_that_grew_takes_the_older_processs_state_and_does_not_go_back()
+    {
+        var old = _fixture.Old();
+        var grown = _fixture.New();
+        grown.Hypervisor.DeviceLayout = FakeKernelDevice.Grown;
+        await _fixture.HandOverAsync(old, grown);
+        _fixture.AssertRunsIn(grown);
+        grown.Set(p => p with { Mode = MigrationMode.CprTransfer });
+        _fixture.New();
+
+        Assert.That(await _fixture.MigrateAsync(grown), Is.EqualTo("failed"));
+        Assert.That(grown.Report.Error, Does.Match("state of fake-irqchip 0: layout is 'version 1, .*' in the old process and 'version 1, .*' in the new one"));
+        Assert.That(grown.Events.Told, Is.EqualTo(new[] { "setup", "failed" }), "the guest was never paused");
+        _fixture.AssertRunsIn(grown);
     }
 
     [Test]

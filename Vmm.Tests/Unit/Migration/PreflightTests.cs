@@ -110,5 +110,21 @@ public sealed class PreflightTests : IDisposable
         Assert.That(await _fixture.MigrateAsync(old), Is.EqualTo("completed"));
     }
 
+    [Test]
+    public async Task A_process_that_speaks_version_1_is_told_a_plan_and_its_pause_stays_unknown()
+    {
+        var old = _fixture.Old();
+        using var peer = new PeerAsNew(_fixture) { Protocol = 1 };
+        var preflight = PreflightAsync(old);
+        await peer.SayReady();
+
+        var verdict = await preflight;
+
+        Assert.That((verdict.WouldSucceed, verdict.ExpectedPause), Is.EqualTo((true, (ulong?)null)));
+        await peer.Cpr.HearEnd();
+        Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
+        _fixture.AssertRunsIn(old);
+    }
+
     private Task<PreflightVerdict> PreflightAsync(MachineHost old) => old.DoAsync(() => old.Migrator.PreflightAsync(_fixture.Channels));
 }

@@ -60,6 +60,18 @@ public sealed class HmpMonitorTests : IDisposable
         Assert.That(_handlers.Calls, Is.EqualTo(new[] { "Stop()", "Cont()" }));
     }
 
+    [TestCase("quit\n", "information\r\n(qemu) ")]
+    [TestCase("quit now\n", "for more information\r\n(qemu) ")]
+    public void After_quit_there_is_no_further_prompt_unless_it_was_refused(string line, string end)
+    {
+        using var client = Connect();
+
+        client.Send(line);
+        client.EndSending();
+
+        Assert.That(client.ReadToEnd(), Does.EndWith(end));
+    }
+
     [Test]
     public void At_a_terminal_typing_is_echoed_and_edited()
     {

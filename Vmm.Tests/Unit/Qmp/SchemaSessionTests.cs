@@ -24,7 +24,7 @@ public sealed class SchemaSessionTests : IDisposable
         {
             Control = new ControlCommands(machine: null!),
             Introspect = new IntrospectCommands(),
-            Misc = new MiscCommands((line, context) => human!.ExecuteAsync(line, context)),
+            Misc = new MiscCommands((line, context) => human!.ExecuteAsync(line, context), cpus: 2),
             RunState = fakes.RunState,
             Machine = fakes.Machine,
             Char = fakes.Char,
@@ -89,6 +89,18 @@ public sealed class SchemaSessionTests : IDisposable
             Assert.That(Human("cont"), Is.EqualTo("{\"return\":\"Error: no\\r\\n\"}"));
             Assert.That(Human("stop"), Is.EqualTo("{\"return\":\"\"}"));
         });
+    }
+
+    [TestCase("0", "{\"return\":\"\"}")]
+    [TestCase("1", "{\"return\":\"\"}")]
+    [TestCase("2", "{\"error\":{\"class\":\"GenericError\",\"desc\":\"Parameter 'cpu-index' expects a CPU number\"}}")]
+    [TestCase("-1", "{\"error\":{\"class\":\"GenericError\",\"desc\":\"Parameter 'cpu-index' expects a CPU number\"}}")]
+    public void The_human_monitor_may_be_given_a_vcpu_that_there_is(string cpu, string answer)
+    {
+        Negotiate();
+
+        Assert.That(
+            _client.Ask($"{{\"execute\":\"human-monitor-command\",\"arguments\":{{\"command-line\":\"stop\",\"cpu-index\":{cpu}}}}}"), Is.EqualTo(answer));
     }
 
     [Test]
