@@ -1,8 +1,8 @@
 /*
  * Two processors with everything at once. The PIT wakes the boot processor out of HLT 500 times a second; it writes the next number
  * to the serial port as a decimal line, "1\n", "2\n" ..., and sends an interrupt to the second processor. That one wakes out
- * of HLT, counts the pass and sends an interrupt back. Only then is the next tick worth a number, and only if the passes are as
- * many as the numbers: a lost interrupt ends the lines, and after a doubled one the line is "!". COUNTER holds how many came back.
+ * of HLT, counts the pass and sends an interrupt back. Only then is the next tick worth a number. An interrupt between the two that
+ * is lost ends the lines; one that is taken twice, on either side, makes the line "!". COUNTER holds how many came back.
  */
 #include "guest.h"
 #include "decimal.h"
@@ -45,8 +45,11 @@ ticked: end_of_pic
         movl $stack, %esp
         jmp sleep
 
-back:   movl passes, %eax
-        cmpl numbers, %eax
+back:   movl returns, %eax
+        incl %eax
+        cmpl numbers, %eax              /* as many were sent as came back */
+        jne wrong
+        cmpl passes, %eax               /* and as many were taken over there */
         jne wrong
         movl %eax, returns
         count

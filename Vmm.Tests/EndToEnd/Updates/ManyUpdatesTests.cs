@@ -16,7 +16,10 @@ public sealed class ManyUpdatesTests : UpdateTest
     private const int Settled = 3;
     private const int Samples = 5;
 
-    /// <summary>The guest has a timer, serial output, interrupts between its vCPUs and sleeps in HLT; it tells of an interrupt that is lost or doubled.</summary>
+    /// <summary>
+    /// The guest has a timer, serial output, interrupts between its vCPUs both ways, and sleeps in HLT; of those interrupts its lines tell if
+    /// one is lost or taken twice.
+    /// </summary>
     [Test]
     public async Task Many_hops_of_one_guest_lose_nothing_and_grow_nothing()
     {
