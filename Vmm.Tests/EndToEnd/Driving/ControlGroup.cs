@@ -24,12 +24,19 @@ internal sealed class ControlGroup : IAsyncDisposable
     /// </summary>
     internal static ControlGroup Make(string hierarchy)
     {
-        if (Mount(hierarchy) is not { } mount)
+        if (Mount(hierarchy) is not (string root, string point))
         {
             throw Skipped($"no {hierarchy} hierarchy is mounted");
         }
 
-        string path = Path.Join(mount, OwnGroup(hierarchy), $"vmm-{Guid.NewGuid():n}");
+        // A container may see only a part of the hierarchy, and a group of its own that lies outside of that part.
+        string parent = Path.Join(point, Path.GetRelativePath(root, OwnGroup(hierarchy)));
+        if (!File.Exists(Path.Join(parent, "cgroup.procs")))
+        {
+            throw Skipped($"there is no control group {parent}");
+        }
+
+        string path = Path.Join(parent, $"vmm-{Guid.NewGuid():n}");
         try
         {
             Directory.CreateDirectory(path);
@@ -80,13 +87,16 @@ internal sealed class ControlGroup : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Where a hierarchy is mounted; a line is: … mount point … - type source options.</summary>
-    private static string? Mount(string hierarchy) =>
+    /// <summary>
+    /// Which part of a hierarchy is mounted, and where, or null if none is; a line is: id, parent, device, root, mount point … - type source options.
+    /// </summary>
+    private static (string Root, string Point)? Mount(string hierarchy) =>
         (from line in File.ReadLines("/proc/self/mountinfo")
          let sides = line.Split(" - ")
          let file = sides[1].Split(' ')
          where hierarchy == Unified ? file[0] == "cgroup2" : file[0] == "cgroup" && file[2].Split(',').Contains(hierarchy)
-         select sides[0].Split(' ')[4]).FirstOrDefault();
+         let place = sides[0].Split(' ')
+         select ((string, string)?)(place[3], place[4])).FirstOrDefault();
 
     /// <summary>The group that the tests are in; a line is: number, controllers, path, and the number of version 2 is 0.</summary>
     private static string OwnGroup(string hierarchy) =>
