@@ -51,7 +51,7 @@ public sealed class CaughtStateTests : IDisposable
     public async Task A_string_write_with_bytes_left_to_write_writes_those_and_no_other()
     {
         var bytes = new List<uint>();
-        var stopped = new TaskCompletionSource();
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var machine = new TinyMachine(memory: _memory);
         VirtualCpuTests.Fill(machine);
         machine.OnPortWrite = (_, _, value) =>
@@ -80,7 +80,7 @@ public sealed class CaughtStateTests : IDisposable
     public async Task A_string_read_with_words_left_to_read_reads_those_and_no_other()
     {
         uint next = 0;
-        var stopped = new TaskCompletionSource();
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var machine = new TinyMachine(memory: _memory);
         machine.OnPortRead = (_, _) =>
         {

@@ -11,7 +11,7 @@ namespace Vmm.Tests.EndToEnd.Updates;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class CaughtGuestsTests : UpdateTest
 {
-    private const int Lines = 100;
+    private const int Lines = 1000;
     private static readonly string[] Told = ["-debugcon", "file:told.out"];
 
     [Test]

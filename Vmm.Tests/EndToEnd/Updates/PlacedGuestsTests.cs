@@ -101,7 +101,7 @@ public sealed class PlacedGuestsTests : UpdateTest
     }
 
     private Task<Generation> StartInAsync(ControlGroup group, ArgumentList arguments, string[] update) =>
-        StartGenerationAsync(group.Running(ProgramFixture.Program), arguments, update);
+        StartGenerationAsync(group.Running(Program), arguments, update);
 
     /// <summary>Updates to a process in another group.</summary>
     private async Task<Generation> MoveAsync(Generation old, ControlGroup group, ArgumentList arguments)
