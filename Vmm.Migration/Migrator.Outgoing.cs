@@ -48,7 +48,7 @@ public sealed partial class Migrator
         {
             _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), loop => OpenMain(loop, target.Main))
             {
-                OnReady = LogPlacement,
+                OnReady = LogWarnings,
                 OnStateSent = TellSwitch,
                 OnStaying = TellFailure,
             };

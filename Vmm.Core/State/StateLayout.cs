@@ -7,7 +7,6 @@
 // name, and may be absent. So a layout knows all that it can have grown from: itself without what came last, and so on.
 // State of each of them can be read, and no other; whoever has grown further may have state that cannot.
 
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Vmm.Core.State;
@@ -58,7 +57,7 @@ public abstract class StateLayout
     private static string Identity(int version, string text) => $"version {version}, {Fingerprint(text)}";
 
     private static string Fingerprint(string text) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
+        Convert.ToHexStringLower(Sha256.Of(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
 
     /// <summary>All that this layout can have grown from and at last itself, each as text.</summary>
     internal IEnumerable<(int Version, string Text)> Forms(int indent = 0)

@@ -58,8 +58,8 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Called when the guest runs here, before the rest of the process is told.</summary>
     internal Action? OnOwned { get; set; }
 
-    /// <summary>What could not be placed on the host as in the old process, and why.</summary>
-    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
+    /// <summary>What is not as in the old process although the guest can run here.</summary>
+    internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
     /// <summary>Called when the machine is built and placed, before old is told that it is ready.</summary>
     internal Action? OnBuilt { get; set; }
@@ -218,24 +218,25 @@ internal sealed class IncomingHandover : IDisposable
         }
 
         Boundary.Passed(HandoverStep.NewBuilt);
-        PlacementProblems = build.PlacementProblems;
+        Warnings = build.Warnings;
         OnBuilt?.Invoke();
-        ulong begin = HandoverTimes.Now;
-        var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
-        await Task.Run(() => build.Board!.PrefaultRam(budget));
-        Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
         try
         {
+            ulong begin = HandoverTimes.Now;
+            var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
+            await _machine.PrefaultAsync(build.Board!, budget);
+            Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
             _rehearsed = await Rehearsal.RunAsync(_machine, build.Board!);
             return [];
         }
-        catch (Exception e) when (e is StateException or HypervisorException)
+        catch (Exception e)
         {
-            return [e.Message];
+            // Nothing has happened yet, and the old process learns why.
+            return [IncomingBuild.Reason(e)];
         }
     }
 
-    private StateWriter Report() => new ReadyReport(Times.Prefault, _rehearsed, PlacementProblems).Write(_peer.Protocol);
+    private StateWriter Report() => new ReadyReport(Times.Prefault, _rehearsed, Warnings).Write(_peer.Protocol);
 
     private async Task LoadAsync(Board board, StateReader state)
     {

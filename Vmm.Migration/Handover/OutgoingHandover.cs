@@ -83,7 +83,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The peer, for texts.</summary>
     internal string PeerName => _peer.Name;
 
-    /// <summary>Called when the new process is ready, with what it could not place on the host as here.</summary>
+    /// <summary>Called when the new process is ready, with what is not there as it is here.</summary>
     internal Action<IReadOnlyList<string>>? OnReady { get; init; }
 
     /// <summary>The peer; it outlives the handover and belongs to the caller.</summary>
@@ -140,12 +140,7 @@ internal sealed class OutgoingHandover : IDisposable
             await AcknowledgeAsync(news, failure);
         }
 
-        if (PeerProcess.HasEnded)
-        {
-            Afterword = $"{_peer.Name} died while it owned the guest";
-        }
-
-        pause.Finish($"the guest was handed over to {PeerName}; it runs there", name => !_notTaken.Contains(name));
+        pause.Finish(Whereabouts, name => !_notTaken.Contains(name));
         Boundary.Passed(HandoverStep.OldCompleted);
     }
 
@@ -160,7 +155,7 @@ internal sealed class OutgoingHandover : IDisposable
         try
         {
             var report = await MakeReadyAsync(isPreflight: true);
-            return new PreflightVerdict([], HandoverTimes.Between(begin, HandoverTimes.Now), report.Rehearsed + KickAllowance);
+            return new PreflightVerdict([], report.Warnings, HandoverTimes.Between(begin, HandoverTimes.Now), report.Rehearsed + KickAllowance);
         }
         catch (Exception e)
         {
@@ -214,7 +209,7 @@ internal sealed class OutgoingHandover : IDisposable
 
         var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
         Times.Prefault = report.Prefault;
-        OnReady?.Invoke(report.PlacementProblems);
+        OnReady?.Invoke(report.Warnings);
         return report;
     }
 
@@ -346,6 +341,9 @@ internal sealed class OutgoingHandover : IDisposable
         _notTaken.UnionWith(PlanCodec.ReadList(taken, taken.ReadText));
         Times.Account(_instants, received, applied, tookAt, running);
     }
+
+    private string Whereabouts() =>
+        $"the guest was handed over to {PeerName}{(PeerProcess.HasEnded ? ", which has ended since" : "; it runs there")}";
 
     private HandoverException AsHandoverException(Exception failure) => _cancelled
         ? new HandoverException("the migration was cancelled", failure)

@@ -10,6 +10,7 @@ internal static class OutgoingPlan
     {
         Attempt = attempt,
         Facts = [.. machine.Facts],
+        Unseen = [.. machine.UnseenFacts],
         Layouts = [.. board.Sections.Select(section => section.LayoutFact)],
         Ram = [.. board.Ram.Select(block => new PlannedRam(block.Name, block.Size, block.Identity!.Value))],
         Promises = board.Vm.Promises,

@@ -6,8 +6,8 @@ namespace Vmm.Migration.Handover;
 /// <summary>What the new process tells when it has built the machine.</summary>
 /// <param name="Prefault">How long it touched RAM ahead, in microseconds.</param>
 /// <param name="Rehearsed">How long it took to save and load the machine, in microseconds; null where the protocol is version 1, which does not tell.</param>
-/// <param name="PlacementProblems">What could not be placed on the host as in the old process; none in version 1.</param>
-internal sealed record ReadyReport(ulong Prefault, ulong? Rehearsed, IReadOnlyList<string> PlacementProblems)
+/// <param name="Warnings">What is not as in the old process although the guest can run here; none in version 1.</param>
+internal sealed record ReadyReport(ulong Prefault, ulong? Rehearsed, IReadOnlyList<string> Warnings)
 {
     /// <summary>The first protocol version that tells more than the time of touching RAM.</summary>
     private const ushort HasMore = 2;
@@ -20,7 +20,7 @@ internal sealed record ReadyReport(ulong Prefault, ulong? Rehearsed, IReadOnlyLi
         if (protocol >= HasMore)
         {
             body.WriteUInt64(Rehearsed ?? 0);
-            PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
+            PlanCodec.WriteList(body, Warnings, body.WriteText);
         }
 
         return body;

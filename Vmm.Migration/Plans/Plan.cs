@@ -22,6 +22,9 @@ internal sealed record Plan
     /// <summary>The state layout of every section, compared when the new process has built the machine.</summary>
     internal required IReadOnlyList<ConfigurationFact> Layouts { get; init; }
 
+    /// <summary>What no guest sees: a difference is told and stops nothing. A peer whose newest protocol version is before 4 says nothing of it.</summary>
+    internal IReadOnlyList<ConfigurationFact>? Unseen { get; init; }
+
     /// <summary>The RAM blocks in table order: name, and what the file that comes with the plan must be.</summary>
     internal required IReadOnlyList<PlannedRam> Ram { get; init; }
 

@@ -1,6 +1,6 @@
-// The plan's bytes in protocol versions 1 to 3; the second adds flags, and the process's placement at the end, the third behind it
-// how often a sign of life is wanted. Lists carry their count and texts their length; both are bounded, because the reader must
-// not trust the writer.
+// The plan's bytes in protocol versions 1 to 4; the second adds flags, and the process's placement at the end, the third behind it
+// how often a sign of life is wanted, the fourth what no guest sees. Lists carry their count and texts their length; both are
+// bounded, because the reader must not trust the writer.
 
 using System.Text;
 using Vmm.Core.Configuration;
@@ -27,6 +27,9 @@ internal static class PlanCodec
 
     /// <summary>The first protocol version whose new process gives signs of life while it waits for its operator, as often as the plan says.</summary>
     internal const ushort HasSignsOfLife = 3;
+
+    /// <summary>The first protocol version whose plan has the facts that no guest sees.</summary>
+    private const ushort HasUnseen = 4;
 
     /// <summary>Writes a plan for a peer that speaks this version of the protocol. In version 1 a preflight looks like an update.</summary>
     internal static void Write(StateWriter writer, Plan plan, ushort protocol)
@@ -65,6 +68,11 @@ internal static class PlanCodec
         {
             writer.WriteUInt32(plan.SignOfLifeWithin);
         }
+
+        if (protocol >= HasUnseen)
+        {
+            WriteFacts(writer, plan.Unseen ?? []);
+        }
     }
 
     /// <summary>Reads the plan of a peer that speaks this version of the protocol.</summary>
@@ -90,6 +98,7 @@ internal static class PlanCodec
             ReadBlob(reader, LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
         uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
+        var unseen = protocol >= HasUnseen ? ReadFacts(reader) : null;
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the plan");
@@ -106,6 +115,7 @@ internal static class PlanCodec
             Promises = promises,
             Placement = placement,
             Host = host,
+            Unseen = unseen,
             SignOfLifeWithin = signOfLifeWithin,
         };
     }

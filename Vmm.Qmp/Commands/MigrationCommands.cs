@@ -106,6 +106,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             {
                 WouldSucceed = verdict.WouldSucceed,
                 Reasons = verdict.Reasons,
+                Warnings = verdict.Warnings.Count > 0 ? verdict.Warnings : null,
                 Prepare = verdict.WouldSucceed ? verdict.Prepare : null,
                 ExpectedPause = verdict.ExpectedPause,
             };

@@ -80,13 +80,23 @@ internal static class HmpMigrationCommands
         {
             string pause = verdict.ExpectedPause is { } expected ? $"{expected} us" : "unknown";
             hmp.Line($"would succeed: prepared in {verdict.Prepare} us, expected pause {pause}");
+            List("with warnings:", verdict.Warnings ?? []);
             return;
         }
 
-        hmp.Line("would fail:");
-        foreach (string reason in verdict.Reasons)
+        List("would fail:", verdict.Reasons);
+
+        void List(string heading, IReadOnlyList<string> lines)
         {
-            hmp.Line($"  {reason}");
+            if (lines.Count > 0)
+            {
+                hmp.Line(heading);
+            }
+
+            foreach (string line in lines)
+            {
+                hmp.Line($"  {line}");
+            }
         }
     }
 

@@ -185,6 +185,24 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
+    public async Task An_old_process_that_sleeps_through_its_own_time_out_hears_on_waking_that_the_new_one_still_waits()
+    {
+        const int Limit = 300;
+        await HurryAsync(_old, Limit);
+        await HurryLoadAsync(_old, 10_000);
+        var successor = await AwaitGuestAsync(_route, deferred: true);
+        await _route.AskAsync(_old.Qmp);
+        await BusyAsync(successor);
+
+        await _old.Process.SignalAsync("STOP");
+        await Task.Delay(2 * Limit);
+        await _old.Process.SignalAsync("CONT");
+
+        await successor.Qmp.ExecuteAsync("migrate-incoming", $$"""{"uri": "unix:{{_route.Main}}"}""");
+        await ExpectHandoverAsync(_old, successor);
+    }
+
+    [Test]
     [Promise(10)]
     public async Task An_old_process_that_owes_its_state_is_given_up_and_goes_on()
     {

@@ -30,6 +30,7 @@ public sealed class PreflightTests : UpdateTest
             Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.True, verdict.GetRawText());
             Assert.That(verdict.GetProperty("expected-pause").GetInt64(), Is.GreaterThan(0));
             Assert.That(verdict.GetProperty("reasons").GetArrayLength(), Is.Zero);
+            Assert.That(verdict.TryGetProperty("warnings", out _), Is.False);
             Assert.That(old.Events, Is.Empty, "no event tells of it");
         });
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
@@ -72,6 +73,30 @@ public sealed class PreflightTests : UpdateTest
             "would fail:\r\n  migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'\r\n"));
         Assert.That(somebody, Does.Match(@"^would succeed: prepared in \d+ us, expected pause \d+ us\r\n$"));
     }
+
+    [Test]
+    public async Task What_the_host_would_not_place_as_before_is_a_warning()
+    {
+        var old = await BootAsync("counter");
+        var confined = await StartGenerationAsync([.. Confined, ProgramFixture.Program], TinyMachine.Silent("counter"), _route.Listening());
+        const string Warning = "a limit of ([0-9]+|any number of) bytes of locked memory could not be applied: Operation not permitted";
+
+        var verdict = await _route.PreflightAsync(old.Qmp);
+
+        Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.True, verdict.GetRawText());
+        Assert.That(verdict.GetProperty("warnings").EnumerateArray().Select(w => w.GetString()), Has.Exactly(1).Matches($"^{Warning}$"));
+        await old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"cpr-uri": "unix:{{_route.Cpr}}"}""");
+        Assert.That(
+            await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}"),
+            Does.Match($"^would succeed: prepared in [0-9]+ us, expected pause [0-9]+ us\r\nwith warnings:\r\n  {Warning}\r\n$"));
+        await _route.AskAsync(old.Qmp);
+        await ExpectHandoverAsync(old, confined);
+    }
+
+    /// <summary>What starts a process that may lock hardly any memory, and may not change that.</summary>
+    private static string[] Confined => Environment.IsPrivilegedProcess
+        ? ["setpriv", "--bounding-set=-sys_resource", "prlimit", "--memlock=4096:4096"]
+        : ["prlimit", "--memlock=4096:4096"];
 
     private static async Task<string> HumanAsync(Generation old, string line) =>
         (await old.Qmp.ExecuteAsync("human-monitor-command", $$"""{"command-line": "{{line}}"}""")).GetString()!;

@@ -41,14 +41,14 @@ internal sealed class FakeKernelDevice(FakeHypervisor hypervisor, StateLayout<Fa
         hypervisor.Note("apply irqchip");
         if (hypervisor.IsRehearsing)
         {
-            if (hypervisor.RefuseRehearsal is { } reason)
+            if (hypervisor.RefuseRehearsal is { } refusal)
             {
-                throw new StateException(reason);
+                throw refusal();
             }
         }
-        else if (hypervisor.RefuseApply is { } refusal)
+        else if (hypervisor.RefuseApply is { } failure)
         {
-            throw refusal();
+            throw failure();
         }
 
         IsApplied = true;

@@ -30,12 +30,12 @@ public sealed class LayoutComparisonTests
     {
         Assert.That(Differences([Small], [Small, Later]), Is.Empty);
         Assert.That(Differences([Small], [Small, Other]), Has.One.EqualTo(
-            $"state of other 0: layout is absent in the old process and '{Other.LayoutFact.Value}' in the new one"));
+            $"state of other 0 is absent in the old process; the new one has it with layout '{Other.LayoutFact.Value}'"));
     });
 
     [Test]
     public void State_that_the_new_process_does_not_know_is_a_difference() => Assert.That(Differences([Small, Later], [Small]), Has.One.EqualTo(
-        $"state of later 0: layout is '{Later.LayoutFact.Value}' in the old process and absent in the new one"));
+        $"state of later 0 is absent in the new process; the old one has it with layout '{Later.LayoutFact.Value}'"));
 
     [Test]
     public void An_old_process_that_says_a_thing_twice_is_answered() => Assert.That(Differences([Small, Small], [Small]), Has.Count.EqualTo(1));

@@ -46,8 +46,8 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What it says that it could not place; not told in version 1.</summary>
-    internal List<string> PlacementProblems { get; } = [];
+    /// <summary>What it says that is not as in the old process; not told in version 1.</summary>
+    internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>
     internal async Task Meet()
@@ -87,7 +87,7 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>Says, after it heard the plan, that the machine is built.</summary>
     internal async Task AnswerReady()
     {
-        await Cpr.Say(MessageType.Ready, new ReadyReport(1, 1, PlacementProblems).Write(Protocol));
+        await Cpr.Say(MessageType.Ready, new ReadyReport(1, 1, Warnings).Write(Protocol));
     }
 
     /// <summary>Also says that it listens, and accepts the main channel.</summary>

@@ -73,8 +73,8 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What the new process could not place; known when it is ready.</summary>
-    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
+    /// <summary>What is not in the new process as here; known when it is ready.</summary>
+    internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
     internal Task SayDescriptors() => SayDescriptors(Carried);
 
@@ -106,7 +106,7 @@ internal sealed class PeerAsOld : IDisposable
         await SayDescriptors();
         await SayPlan();
         var ready = await Cpr.Hear(MessageType.Ready);
-        PlacementProblems = ReadyReport.Read(ready, Protocol).PlacementProblems;
+        Warnings = ReadyReport.Read(ready, Protocol).Warnings;
         Assert.That(ready.Remaining, Is.Zero, "nothing follows what this version of the protocol has");
     }
 

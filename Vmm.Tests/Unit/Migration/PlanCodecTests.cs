@@ -2,6 +2,7 @@ using System.Text;
 using Vmm.Core.Configuration;
 using Vmm.Core.Memory;
 using Vmm.Core.State;
+using Vmm.Migration.Handover;
 using Vmm.Migration.Plans;
 
 namespace Vmm.Tests.Unit.Migration;
@@ -18,6 +19,8 @@ public sealed class PlanCodecTests
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
         Promises = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
+        Unseen = [new("boot", "append", "quiet")],
+        SignOfLifeWithin = 1250,
         Host = new(new NumaPolicy(2, new byte[] { 1 }), 1, 65536),
     };
 
@@ -35,6 +38,8 @@ public sealed class PlanCodecTests
             Assert.That(plan.Promises.ToArray(), Is.EqualTo(Sample.Promises.ToArray()));
             Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
+            Assert.That(plan.Unseen, Is.EqualTo(Sample.Unseen));
+            Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
             Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
         });
     }
@@ -72,6 +77,30 @@ public sealed class PlanCodecTests
         Assert.That(Read(Write(Sample with { IsPreflight = true })).IsPreflight, Is.True);
         Assert.That(Write(Sample with { IsPreflight = true }, protocol: 1), Is.EqualTo(Write(Sample, protocol: 1)));
     });
+
+    [Test]
+    public void Protocol_version_3_knows_signs_of_life_and_nothing_unseen()
+    {
+        var plan = Read(Write(Sample, protocol: 3), protocol: 3);
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
+            Assert.That(plan.Unseen, Is.Null);
+            Assert.That(() => Read(Write(Sample), protocol: 3), Throws.TypeOf<StateException>());
+        });
+    }
+
+    [Test]
+    public void Protocol_version_2_knows_no_signs_of_life_and_nothing_unseen()
+    {
+        var plan = Read(Write(Sample, protocol: 2), protocol: 2);
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.Host, Is.EqualTo(Sample.Host));
+            Assert.That((plan.Unseen, plan.SignOfLifeWithin), Is.EqualTo(((IReadOnlyList<ConfigurationFact>?)null, 0u)));
+            Assert.That(() => Read(Write(Sample), protocol: 2), Throws.TypeOf<StateException>());
+        });
+    }
 
     [Test]
     [Promise(19)]
@@ -164,12 +193,12 @@ public sealed class PlanCodecTests
         return $"{bytes.Length:x8}{Convert.ToHexStringLower(bytes)}";
     }
 
-    private static byte[] Write(Plan plan, ushort protocol = 2)
+    private static byte[] Write(Plan plan, ushort protocol = Greeting.NewestProtocol)
     {
         var writer = new StateWriter();
         PlanCodec.Write(writer, plan, protocol);
         return writer.Written.ToArray();
     }
 
-    private static Plan Read(byte[] bytes, ushort protocol = 2) => PlanCodec.Read(new StateReader(bytes), protocol);
+    private static Plan Read(byte[] bytes, ushort protocol = Greeting.NewestProtocol) => PlanCodec.Read(new StateReader(bytes), protocol);
 }
