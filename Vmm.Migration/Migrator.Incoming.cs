@@ -104,7 +104,7 @@ public sealed partial class Migrator
             TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
             WaitForListening = () => _mainOpen.Task,
         };
-        handover.OnBuilt = () => LogPlacement(handover.PlacementProblems);
+        handover.OnBuilt = () => LogWarnings(handover.Warnings);
         handover.OnOwned = () => TellActive(handover);
         if (await handover.MeetAsync() is not { } plan)
         {
@@ -123,6 +123,12 @@ public sealed partial class Migrator
         {
             // An earlier attempt failed; this one is told and reported from its beginning.
             Begin();
+        }
+        else if (!_mainOpen.Task.IsCompleted)
+        {
+            // With -incoming defer nothing is told before migrate-incoming. What fails before that began here all the same.
+            _began = Instant.Now;
+            _totalTime = null;
         }
 
         try
@@ -186,16 +192,16 @@ public sealed partial class Migrator
         _mainAddress = null;
     }
 
-    private void LogPlacement(IReadOnlyList<string> problems)
+    private void LogWarnings(IReadOnlyList<string> warnings)
     {
-        foreach (string problem in problems)
+        foreach (string warning in warnings)
         {
-            LogMisplaced(_log, problem);
+            LogDifference(_log, warning);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: not placed on the host as before: {Problem}")]
-    private static partial void LogMisplaced(ILogger log, string problem);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: not as before: {Difference}")]
+    private static partial void LogDifference(ILogger log, string difference);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: took the guest over from {Peer}: {Times}")]
     private static partial void LogTaken(ILogger log, string peer, HandoverTimes times);

@@ -48,7 +48,7 @@ public sealed partial class Migrator
         {
             _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), (loop, cancelled) => OpenMainAsync(loop, target.Main, cancelled))
             {
-                OnReady = LogPlacement,
+                OnReady = LogWarnings,
                 OnStateSent = TellSwitch,
                 OnStaying = TellFailure,
             };

@@ -35,7 +35,7 @@ public sealed partial class Migrator
             using var handover = _preflight = new OutgoingHandover(
                 _machine, Parameters, path, (_, _) => throw new InvalidOperationException("a preflight opens no main channel"))
             {
-                OnReady = LogPlacement,
+                OnReady = LogWarnings,
             };
             using var peer = handover.PeerProcess;
             return await handover.PreflightAsync();
@@ -66,5 +66,5 @@ public sealed partial class Migrator
         }
     }
 
-    private static PreflightVerdict Failing(params string[] reasons) => new(reasons, 0, 0);
+    private static PreflightVerdict Failing(params string[] reasons) => new(reasons, [], 0, null);
 }

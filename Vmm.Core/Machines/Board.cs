@@ -72,12 +72,6 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>The back ends that devices of the board use.</summary>
     public IReadOnlyList<Chardev> Chardevs => _devices.Chardevs;
 
-    /// <summary>The fingerprint of every section's layout, to be compared before a handover.</summary>
-    public IEnumerable<ConfigurationFact> LayoutFacts => Sections.Select(section => new ConfigurationFact(
-        $"state of {section.Name} {section.Instance}",
-        "layout",
-        $"version {section.Item.Layout.Version}, {section.Item.Layout.Fingerprint()}"));
-
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<CarriedDescriptor> Carried =>
     [

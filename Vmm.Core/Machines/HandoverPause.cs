@@ -57,9 +57,9 @@ public sealed class HandoverPause
     }
 
     /// <summary>The guest is gone.</summary>
-    /// <param name="departure">Where to, in a sentence for whoever asks for it later.</param>
+    /// <param name="departure">Tells where to, and what has become of it since, in a sentence for whoever asks for it later.</param>
     /// <param name="wasTaken">Tells of a carried descriptor's name whether the new process took it over.</param>
-    public void Finish(string departure, Func<string, bool> wasTaken)
+    public void Finish(Func<string> departure, Func<string, bool> wasTaken)
     {
         if (!_over)
         {

@@ -13,6 +13,9 @@ public sealed partial class Machine
     /// <summary>What the other process must agree on before it builds anything.</summary>
     public IEnumerable<ConfigurationFact> Facts => ConfigurationFacts.Of(Configuration);
 
+    /// <summary>What the other process may see otherwise, and then its operator is told.</summary>
+    public IEnumerable<ConfigurationFact> UnseenFacts => Vmm.Core.Configuration.UnseenFacts.Of(Configuration);
+
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<CarriedDescriptor> Carried => (Board?.Carried ?? []).Concat(_carriers.SelectMany(c => c.Carried));
 
@@ -96,6 +99,19 @@ public sealed partial class Machine
     public Board BuildIncoming(ReadOnlyMemory<byte> promises, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
         BoardBuilder.BuildIncoming(_setup, this, _hypervisor, promises, claimRam, bag);
 
+    /// <summary>
+    /// Touches the RAM of a guest that is still elsewhere. The back ends' loop has nothing to serve before the guest is here; a thread more,
+    /// of whatever pool, is one more thing that the host might refuse.
+    /// </summary>
+    /// <param name="board">The hardware.</param>
+    /// <param name="budget">How long it may take.</param>
+    /// <returns>Bytes that were touched.</returns>
+    public Task<ulong> PrefaultAsync(Board board, TimeSpan budget)
+    {
+        ArgumentNullException.ThrowIfNull(board);
+        return _setup.IoLoop.InvokeAsync(() => Task.FromResult(board.PrefaultRam(budget)));
+    }
+
     /// <summary>The guest is here: its state is applied and the baton is ours. Lets it run, if it ran.</summary>
     /// <param name="board">The hardware.</param>
     /// <param name="bag">Descriptors for what is not part of the board.</param>
@@ -148,10 +164,10 @@ public sealed partial class Machine
         }
     }
 
-    internal void FinishHandover(HandoverPause pause, string departure, Func<string, bool> wasTaken)
+    internal void FinishHandover(HandoverPause pause, Func<string> departure, Func<string, bool> wasTaken)
     {
         State = RunState.Postmigrate;
-        Departure = departure;
+        _departure = departure;
         _guestLeft = true;
         Board = null;
         foreach (var carrier in _carriers)

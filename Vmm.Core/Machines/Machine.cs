@@ -23,6 +23,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     private readonly TimeProvider _time;
     private readonly BoardSetup _setup;
     private bool _guestLeft;
+    private Func<string>? _departure;
 
     /// <summary>Creates a machine without hardware.</summary>
     /// <param name="configuration">What it shall be.</param>
@@ -67,7 +68,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     public bool AutoStart { get; private set; }
 
     /// <summary>Why the guest cannot be run here any more, once it has left: where it went.</summary>
-    public string? Departure { get; private set; }
+    public string? Departure => _departure?.Invoke();
 
     /// <summary>Why the hypervisor could not go on, in run state internal-error.</summary>
     public string? Failure { get; private set; }

@@ -1,3 +1,4 @@
+using Vmm.Core.Configuration;
 using Vmm.Core.State;
 
 namespace Vmm.Core.Machines;
@@ -9,4 +10,7 @@ public sealed record StateSection(int Instance, IStateful Item)
 {
     /// <summary>The section's name in a stream: its layout's.</summary>
     public string Name => Item.Layout.Name;
+
+    /// <summary>Its layout, to be compared before a handover.</summary>
+    public ConfigurationFact LayoutFact => new($"state of {Name} {Instance}", "layout", Item.Layout.Identity());
 }

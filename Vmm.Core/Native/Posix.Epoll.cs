@@ -47,7 +47,7 @@ internal static partial class Posix
     /// <param name="epoll">The epoll instance.</param>
     /// <param name="keys">Receives the keys.</param>
     /// <param name="ready">Receives what is ready, as long as <paramref name="keys"/>.</param>
-    /// <param name="timeoutMilliseconds">-1 waits for ever. Zero events are returned at the time-out and on a signal.</param>
+    /// <param name="timeoutMilliseconds">-1 waits for ever. A signal ends the wait, with what is ready then; zero events are ready at the time-out.</param>
     internal static unsafe int EpollWait(SafeHandle epoll, Span<long> keys, Span<FdEvents> ready, int timeoutMilliseconds)
     {
         const int Most = 32;
@@ -55,12 +55,17 @@ internal static partial class Posix
         int count;
         using (var fd = new Borrowed(epoll))
         {
+            // A process that was stopped and goes on is interrupted too. Whatever came meanwhile is told before a timer that fell due meanwhile.
             count = epoll_wait(fd, events, Math.Min(Most, keys.Length), timeoutMilliseconds);
+            while (count < 0 && errno == EINTR)
+            {
+                count = epoll_wait(fd, events, Math.Min(Most, keys.Length), 0);
+            }
         }
 
         if (count < 0)
         {
-            return errno == EINTR ? 0 : throw new PosixException("epoll_wait", errno);
+            throw new PosixException("epoll_wait", errno);
         }
 
         for (int i = 0; i < count; i++)

@@ -25,6 +25,24 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>A number that nobody can guess. The runtime's own source loads OpenSSL for it, which a host need not have.</summary>
+    internal static ulong RandomNumber()
+    {
+        ulong number;
+        while (getrandom(out number, sizeof(ulong), 0) != sizeof(ulong))
+        {
+            if (errno != EINTR)
+            {
+                throw new PosixException("getrandom", errno);
+            }
+        }
+
+        return number;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint getrandom(out ulong buffer, nint length, uint flags);
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint signal(int number, nint action);
 

@@ -17,8 +17,9 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     /// <param name="name">The name, unique among layouts.</param>
     /// <param name="version">The version that is written.</param>
     /// <param name="minimumVersion">The oldest version that can be read; 0 means <paramref name="version"/>.</param>
-    public StateLayout(string name, int version, int minimumVersion = 0)
-        : base(name, version, minimumVersion == 0 ? version : minimumVersion)
+    /// <param name="mayBeAbsent">Whether a released program has the device and sends no state for it.</param>
+    public StateLayout(string name, int version, int minimumVersion = 0, bool mayBeAbsent = false)
+        : base(name, version, minimumVersion == 0 ? version : minimumVersion, mayBeAbsent)
     {
     }
 

@@ -152,7 +152,15 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     internal void StartThread(CpuGroup group)
     {
         _group = group;
-        _thread.Start();
+        try
+        {
+            _thread.Start();
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new HypervisorException($"cannot start the thread of vCPU {Index}: the host gives this process no memory, or no more threads", e);
+        }
+
         _started.Wait();
     }
 

@@ -2,25 +2,42 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Migration.Channels;
 
-/// <summary>An instant by which something must have happened, and the words for it not having happened.</summary>
-/// <param name="span">From now; <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
-/// <param name="missed">What the operator reads: "process 17 did not answer the plan within 5000 ms".</param>
-internal sealed class Deadline(TimeSpan span, string missed)
+/// <summary>An instant by which a peer must have done something, and the words for it not having done it.</summary>
+internal sealed class Deadline
 {
-    private readonly long _due = span == Timeout.InfiniteTimeSpan ? long.MaxValue : Environment.TickCount64 + (long)span.TotalMilliseconds;
+    private const long NoInstant = long.MaxValue;
+
+    private readonly long _due;
+    private readonly uint _milliseconds;
+    private readonly string _who;
+    private readonly string _what;
+
+    private Deadline(long due, uint milliseconds, string who, string what)
+    {
+        _due = due;
+        _milliseconds = milliseconds;
+        _who = who;
+        _what = what;
+    }
 
     /// <summary>Waits for ever.</summary>
-    internal static Deadline Never { get; } = new(Timeout.InfiniteTimeSpan, string.Empty);
+    internal static Deadline Never { get; } = new(NoInstant, 0, string.Empty, string.Empty);
 
     /// <summary>A deadline that a migration parameter sets.</summary>
     /// <param name="milliseconds">The parameter's value.</param>
     /// <param name="who">The peer.</param>
     /// <param name="what">What the peer owes, as in "did not answer the plan".</param>
-    internal static Deadline In(uint milliseconds, string who, string what) =>
-        new(TimeSpan.FromMilliseconds(milliseconds), $"{who} {what} within {milliseconds} ms");
+    internal static Deadline In(uint milliseconds, string who, string what) => new(Environment.TickCount64 + milliseconds, milliseconds, who, what);
 
-    /// <summary>This deadline, or another where this one waits for ever.</summary>
-    internal Deadline Or(uint milliseconds, string who, string what) => _due == long.MaxValue ? In(milliseconds, who, what) : this;
+    /// <summary>The same instant for another thing that the peer owes.</summary>
+    internal Deadline For(string what) => new(_due, _milliseconds, _who, what);
+
+    /// <summary>For a part of what is owed, which has begun: this instant or the one that a part has at most, whichever is earlier.</summary>
+    internal Deadline ForPart(uint milliseconds, string who, string what)
+    {
+        var part = In(milliseconds, who, what);
+        return part._due <= _due ? part : For(what);
+    }
 
     /// <summary>For a peer that is never waited for because it sends without end.</summary>
     /// <exception cref="HandoverException">The instant has passed.</exception>
@@ -28,14 +45,26 @@ internal sealed class Deadline(TimeSpan span, string missed)
     {
         if (Environment.TickCount64 > _due)
         {
-            throw new HandoverException(missed);
+            throw Missed();
         }
     }
 
     /// <summary>Calls <paramref name="onMissed"/> with the error when the instant comes, unless disposed before.</summary>
-    internal LoopTimer? Arm(EventLoop loop, Action<Exception> onMissed) => _due == long.MaxValue
+    internal LoopTimer? Arm(EventLoop loop, Action<Exception> onMissed) => _due == NoInstant
         ? null
         : loop.After(
             TimeSpan.FromMilliseconds(Math.Max(0, _due - Environment.TickCount64)),
-            () => onMissed(new HandoverException(missed)));
+            () => onMissed(Missed()));
+
+    /// <summary>Waits for something that goes on though it is late. Loop thread only.</summary>
+    /// <exception cref="HandoverException">The instant has passed.</exception>
+    internal async Task<T> WaitAsync<T>(EventLoop loop, Task<T> awaited)
+    {
+        var late = new TaskCompletionSource<T>();
+        using var timer = Arm(loop, error => late.TrySetException(error));
+        return await await Task.WhenAny(awaited, late.Task);
+    }
+
+    /// <summary>What the operator reads: "process 17 did not answer the plan within 5000 ms".</summary>
+    private HandoverException Missed() => new($"{_who} {_what} within {_milliseconds} ms");
 }

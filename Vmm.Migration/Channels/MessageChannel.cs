@@ -24,7 +24,7 @@ internal sealed class MessageChannel : IDisposable
     /// <summary>The first protocol version whose messages end in a checksum.</summary>
     private const ushort HasChecksum = 2;
 
-    /// <summary>A message is sent in one go: whoever has its header has the rest soon, even where nobody knows when the header will come. Milliseconds.</summary>
+    /// <summary>A message is sent in one go: whoever has its header has the rest soon, however long the header may take. Milliseconds.</summary>
     private const uint MessageTime = 5_000;
 
     private const int LargestBody = 16 * 1024 * 1024;
@@ -121,7 +121,7 @@ internal sealed class MessageChannel : IDisposable
 
         var frame = new byte[HeaderSize + length + _checksumSize];
         _header.CopyTo(frame, 0);
-        await FillAsync(frame.AsMemory(HeaderSize), descriptors, deadline.Or(MessageTime, PeerName, "did not finish a message"));
+        await FillAsync(frame.AsMemory(HeaderSize), descriptors, deadline.ForPart(MessageTime, PeerName, "did not finish a message"));
         if (_checksumSize > 0)
         {
             Verify(frame);

@@ -29,4 +29,7 @@ internal enum MessageType : ushort
 
     /// <summary>Old: the attempt is over; drop what was built.</summary>
     Abandoned = 9,
+
+    /// <summary>New, again and again between Ready and Listening, from protocol version 3 on: it lives, and waits for its operator.</summary>
+    Waiting = 10,
 }

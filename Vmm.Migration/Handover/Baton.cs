@@ -9,9 +9,9 @@
 // side is. The word also carries the attempt's random number, and each attempt has a word of its own: a process that
 // wakes up late from an abandoned attempt finds its word retired and does nothing.
 
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Memory;
+using Vmm.Core.Native;
 
 namespace Vmm.Migration.Handover;
 
@@ -52,7 +52,7 @@ internal sealed class Baton : IDisposable
         ulong attempt;
         do
         {
-            attempt = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) & AttemptMask;
+            attempt = Posix.RandomNumber() & AttemptMask;
         }
         while (attempt == 0);
 

@@ -3,8 +3,9 @@
 // and what only a built machine can tell (its layouts) is compared as well. Process and threads are placed on the host as
 // old's were.
 //
-// Whatever goes wrong here is a reason for a refusal, and every reason is told at once. Not so the placement: a guest that
-// runs on other processors is right and may be slow, and the operator is told; a refusal would be more than he wants.
+// Whatever goes wrong here is a reason for a refusal, and every reason is told at once. Not so the placement, and what no
+// guest sees: a guest that runs on other processors is right and may be slow, and the operator is told; a refusal would be
+// more than he wants.
 
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;
@@ -23,8 +24,8 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     /// <summary>The machine; null until it is built.</summary>
     internal Board? Board { get; private set; }
 
-    /// <summary>What could not be placed as in the old process, and why, for the operator.</summary>
-    internal List<string> PlacementProblems { get; } = [];
+    /// <summary>What is not as in the old process although the guest can run here, for the operator.</summary>
+    internal List<string> Warnings { get; } = [];
 
     /// <summary>Builds the machine.</summary>
     /// <returns>Every reason why the guest cannot run here; empty when it can.</returns>
@@ -41,19 +42,25 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         {
             _baton = Baton.Open(bag.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
             _before = HostPlacement.OfThisProcess();
-            PlacementProblems.AddRange(plan.Host.Apply());
+            Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
+            Warnings.AddRange(plan.Host.Apply());
             Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
-            reasons.AddRange(PlanComparison.Differences(plan.Layouts, Board.LayoutFacts));
+            reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
             Place(Board);
         }
         catch (Exception e)
         {
             // Whatever a hostile descriptor provokes: nothing has happened yet, and the old process learns why.
-            reasons.Add(e.Message);
+            reasons.Add(Reason(e));
         }
 
         return reasons;
     }
+
+    /// <summary>A failure as a reason. The runtime says in words of its own that the host gave it no memory, or no further thread.</summary>
+    internal static string Reason(Exception failure) => failure is OutOfMemoryException
+        ? "out of memory: the host gives this process no more memory, or no more threads"
+        : failure.Message;
 
     /// <summary>Takes the guest: the compare-and-swap. From here on the machine is more than this attempt's.</summary>
     /// <returns>False when the old process was faster; the guest is its.</returns>
@@ -87,7 +94,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         foreach (var cpu in board.Vm.Cpus.Where(cpu => cpu.Index < plan.Placement.Count))
         {
             var problems = plan.Placement[cpu.Index].Apply(cpu.ThreadId);
-            PlacementProblems.AddRange(problems.Select(problem => $"vCPU {cpu.Index}: {problem}"));
+            Warnings.AddRange(problems.Select(problem => $"vCPU {cpu.Index}: {problem}"));
         }
     }
 }

@@ -58,8 +58,8 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Called when the guest runs here, before the rest of the process is told.</summary>
     internal Action? OnOwned { get; set; }
 
-    /// <summary>What could not be placed on the host as in the old process, and why.</summary>
-    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
+    /// <summary>What is not as in the old process although the guest can run here.</summary>
+    internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
     /// <summary>Called when the machine is built and placed, before old is told that it is ready.</summary>
     internal Action? OnBuilt { get; set; }
@@ -107,7 +107,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Tells the old process what a rehearsal found.</summary>
     internal Task AnswerAsync(IReadOnlyList<string> reasons) => reasons.Count > 0
         ? _peer.TellAsync(MessageType.Refused, reasons)
-        : _peer.TryTellAsync(MessageType.Ready, ReadyBody(), _peer.Soon(TookNoAnswer));
+        : _peer.TryTellAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
 
     /// <summary>Builds the machine, waits for the state, takes the guest.</summary>
     /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
@@ -171,8 +171,8 @@ internal sealed class IncomingHandover : IDisposable
     {
         try
         {
-            await GetReadyAsync();
-            return await _state.ReceiveAsync(plan.Attempt);
+            await GetReadyAsync(plan);
+            return await _state.ReceiveAsync(plan.Attempt, Deadline.In(_parameters.CprStateTimeout, PeerName, "did not send its state"));
         }
         catch (HandoverException e)
         {
@@ -182,13 +182,29 @@ internal sealed class IncomingHandover : IDisposable
     }
 
     /// <summary>Says that this process is ready, and later, with -incoming defer, that it listens.</summary>
-    private async Task GetReadyAsync()
+    private async Task GetReadyAsync(Plan plan)
     {
-        await _peer.SendAsync(MessageType.Ready, ReadyBody(), _peer.Soon(TookNoAnswer));
+        await _peer.SendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
-        await _peer.OrGoneAsync(WaitForListening());
+        await WaitForOperatorAsync(plan.SignOfLifeWithin);
         _calm = CalmMemory.Begin();
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
+    }
+
+    /// <summary>
+    /// Waits for migrate-incoming, where that is what this process was told to wait for. Nobody knows how long that takes, so old is told
+    /// all the while that this process lives.
+    /// </summary>
+    private async Task WaitForOperatorAsync(uint signOfLifeWithin)
+    {
+        var listening = WaitForListening();
+        while (signOfLifeWithin > 0 && !listening.IsCompleted)
+        {
+            await _peer.SendAsync(MessageType.Waiting, new StateWriter(16), _peer.Soon(TookNoAnswer));
+            await _peer.OrGoneAsync(Task.WhenAny(listening, _machine.Loop.Delay(TimeSpan.FromMilliseconds(signOfLifeWithin))));
+        }
+
+        await _peer.OrGoneAsync(listening);
     }
 
     /// <summary>Builds the machine, touches its RAM and, by a rehearsal, everything else that the pause will need.</summary>
@@ -202,31 +218,25 @@ internal sealed class IncomingHandover : IDisposable
         }
 
         Boundary.Passed(HandoverStep.NewBuilt);
-        PlacementProblems = build.PlacementProblems;
+        Warnings = build.Warnings;
         OnBuilt?.Invoke();
-        ulong begin = HandoverTimes.Now;
-        var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
-        await Task.Run(() => build.Board!.PrefaultRam(budget));
-        Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
         try
         {
+            ulong begin = HandoverTimes.Now;
+            var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
+            await _machine.PrefaultAsync(build.Board!, budget);
+            Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
             _rehearsed = await Rehearsal.RunAsync(_machine, build.Board!);
             return [];
         }
-        catch (Exception e) when (e is StateException or HypervisorException)
+        catch (Exception e)
         {
-            return [e.Message];
+            // Nothing has happened yet, and the old process learns why.
+            return [IncomingBuild.Reason(e)];
         }
     }
 
-    private StateWriter ReadyBody()
-    {
-        var body = new StateWriter(64);
-        body.WriteUInt64(Times.Prefault);
-        body.WriteUInt64(_rehearsed);
-        PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
-        return body;
-    }
+    private StateWriter Report() => new ReadyReport(Times.Prefault, _rehearsed, Warnings).Write(_peer.Protocol);
 
     private async Task LoadAsync(Board board, StateReader state)
     {
@@ -253,7 +263,7 @@ internal sealed class IncomingHandover : IDisposable
         body.WriteUInt64(taken);
         body.WriteUInt64(running);
         PlanCodec.WriteList(body, _bag.Names, body.WriteText);
-        if (await _peer.TryTellAsync(MessageType.Taken, body, _peer.Soon("did not take the news")))
+        if (await _peer.TryTellAsync(MessageType.Taken, body, Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "did not take the news")))
         {
             Boundary.Passed(HandoverStep.NewTakenSent);
         }

@@ -32,16 +32,18 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
     }
 
     /// <summary>Waits for the state and verifies it.</summary>
+    /// <param name="attempt">The attempt whose state it must be.</param>
+    /// <param name="deadline">By when it must be here; an old process that was told that this one listens goes on at once.</param>
     /// <exception cref="HandoverException">It is not whole; the guest is the old process's.</exception>
-    internal async Task<ReadOnlyMemory<byte>> ReceiveAsync(ulong attempt)
+    internal async Task<ReadOnlyMemory<byte>> ReceiveAsync(ulong attempt, Deadline deadline)
     {
-        var main = await ConnectedAsync();
+        var main = await ConnectedAsync(deadline);
         Boundary.Passed(HandoverStep.NewMainAccepted);
         var frame = new byte[StateFrame.Size];
-        await FillAsync(main, frame);
+        await FillAsync(main, frame, deadline);
         var state = new byte[StateFrame.ReadHead(frame, attempt)];
-        await FillAsync(main, state);
-        await FillAsync(main, frame);
+        await FillAsync(main, state, deadline);
+        await FillAsync(main, frame, deadline);
         StateFrame.VerifyEnd(frame, attempt, state);
         Boundary.Passed(HandoverStep.NewStateVerified);
         return state;
@@ -57,14 +59,14 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
     }
 
     /// <summary>
-    /// Waits for the main channel. An old process that died may have sent everything before: whoever connected is looked at first, because
+    /// Waits for the main channel. An old process that died, or fell silent, may have sent everything before: whoever connected is looked at first, because
     /// a whole state is taken whatever became of its sender.
     /// </summary>
-    private async Task<LoopSocket> ConnectedAsync()
+    private async Task<LoopSocket> ConnectedAsync(Deadline deadline)
     {
         try
         {
-            return await peer.OrGoneAsync(_main.Task);
+            return await deadline.WaitAsync(loop, peer.OrGoneAsync(_main.Task));
         }
         catch (HandoverException)
         {
@@ -78,14 +80,14 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
         }
     }
 
-    private async Task FillAsync(LoopSocket main, Memory<byte> buffer)
+    private async Task FillAsync(LoopSocket main, Memory<byte> buffer, Deadline deadline)
     {
         var unwanted = new List<SafeFileHandle>();
         try
         {
             while (!buffer.IsEmpty)
             {
-                int got = await main.ReceiveAsync(buffer, unwanted, Deadline.Never);
+                int got = await main.ReceiveAsync(buffer, unwanted, deadline);
                 if (got == 0)
                 {
                     throw new PeerGoneException($"{peer.Name} closed the main channel before the state was complete");

@@ -14,6 +14,8 @@ namespace Vmm.Migration.Handover;
 /// <summary>The other half of an outgoing handover. Machine loop only.</summary>
 internal sealed class NewPeer(MessageChannel channel) : IDisposable
 {
+    private ushort _protocol;
+
     /// <summary>The peer, for texts.</summary>
     internal string Name => channel.PeerName;
 
@@ -26,9 +28,9 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         await channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
         var greeting = await ReceiveAsync(greeted);
         ThrowIfRefusal(greeting);
-        ushort protocol = Greeting.Settle(greeting, Name);
-        channel.Settle(protocol);
-        return protocol;
+        _protocol = Greeting.Settle(greeting, Name);
+        channel.Settle(_protocol);
+        return _protocol;
     }
 
     /// <summary>Sends a message.</summary>
@@ -45,12 +47,30 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         }
     }
 
-    /// <summary>Receives a message of a type.</summary>
+    /// <summary>
+    /// Waits until it listens on the main channel. With -incoming defer its operator decides when, and meanwhile it says again and again that
+    /// it lives; a peer of an earlier protocol cannot, and is waited for in silence.
+    /// </summary>
+    internal async Task ListensAsync(uint signOfLifeWithin)
+    {
+        var type = MessageType.Waiting;
+        while (type == MessageType.Waiting)
+        {
+            bool tells = _protocol >= PlanCodec.HasSignsOfLife;
+            var deadline = tells ? Deadline.In(signOfLifeWithin, Name, "was ready and gave no sign of life") : Deadline.Never;
+            type = (await ExpectAsync(MessageType.Listening, deadline, tells ? MessageType.Waiting : MessageType.Listening)).Type;
+
+            // One that says it without a pause keeps nobody else waiting.
+            await Task.Yield();
+        }
+    }
+
+    /// <summary>Receives a message of a type, or of another that may come in its place.</summary>
     /// <exception cref="PlanRefusedException">It said instead why it does not, or could not, take the guest.</exception>
-    internal async Task<Message> ExpectAsync(MessageType expected, Deadline deadline)
+    internal async Task<Message> ExpectAsync(MessageType expected, Deadline deadline, MessageType? or = null)
     {
         var message = await ReceiveAsync(deadline);
-        if (message.Type == expected)
+        if (message.Type == expected || message.Type == or)
         {
             return message;
         }

@@ -32,8 +32,15 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     /// <summary>Time for something that costs it nothing: a greeting, taking an answer.</summary>
     internal Deadline Soon(string what) => Deadline.In(parameters.CprConnectTimeout, Name, what);
 
+    /// <summary>The protocol version that both speak; known when both have greeted.</summary>
+    internal ushort Protocol { get; private set; }
+
     /// <summary>Both have greeted: messages are those of this protocol version from now on.</summary>
-    internal void Settle(ushort protocol) => _channel.Settle(protocol);
+    internal void Settle(ushort protocol)
+    {
+        Protocol = protocol;
+        _channel.Settle(protocol);
+    }
 
     /// <summary>Receives its next message; descriptors that came along wait to be taken.</summary>
     internal async Task<Message> ReceiveAsync(Deadline deadline) => await _channel.ReceiveAsync(_received, deadline);

@@ -22,6 +22,9 @@ namespace Vmm.Migration.Handover;
 /// <summary>One attempt to hand the guest to a new process. Machine loop only.</summary>
 internal sealed class OutgoingHandover : IDisposable
 {
+    /// <summary>So many signs of life of a new process that waits for its operator are due before old thinks that it is gone.</summary>
+    private const uint SignsOfLife = 4;
+
     /// <summary>What a rehearsal cannot know: how long running vCPUs take to leave the guest, and the state to cross. Microseconds.</summary>
     private const ulong KickAllowance = 150;
 
@@ -84,7 +87,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The peer, for texts.</summary>
     internal string PeerName => _peer.Name;
 
-    /// <summary>Called when the new process is ready, with what it could not place on the host as here.</summary>
+    /// <summary>Called when the new process is ready, with what is not there as it is here.</summary>
     internal Action<IReadOnlyList<string>>? OnReady { get; init; }
 
     /// <summary>The peer; it outlives the handover and belongs to the caller.</summary>
@@ -115,17 +118,19 @@ internal sealed class OutgoingHandover : IDisposable
             throw AsHandoverException(await _peer.CauseAsync(e));
         }
 
+        Task<StateReader>? news = null;
         try
         {
             Save(pause);
-            await SendAsync();
-            await OfferAsync();
+            var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
+            await SendAsync(load);
+            await OfferAsync(load);
             Times.Collections = _calm!.Collections;
-            var outcome = OutcomeAsync();
-            await Task.WhenAny(outcome, _machine.Loop.Delay(Hurry));
+            news = NewsAsync();
+            await Task.WhenAny(news, _machine.Loop.Delay(Hurry));
             pause.TellStopped();
             OnStateSent?.Invoke();
-            Account(await outcome);
+            Account(await load.WaitAsync(_machine.Loop, news));
         }
         catch (Exception failure)
         {
@@ -136,28 +141,25 @@ internal sealed class OutgoingHandover : IDisposable
                 throw reason;
             }
 
-            Times.Account(_instants);
-            Afterword = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(failure).Message}";
+            await AcknowledgeAsync(news, failure);
         }
 
-        if (PeerProcess.HasEnded)
-        {
-            Afterword = $"{_peer.Name} died while it owned the guest";
-        }
-
-        pause.Finish($"the guest was handed over to {PeerName}; it runs there", name => !_notTaken.Contains(name));
+        pause.Finish(Whereabouts, name => !_notTaken.Contains(name));
         Boundary.Passed(HandoverStep.OldCompleted);
     }
 
-    /// <summary>Does everything that comes before the pause, and ends there. The new process drops what it built and waits on.</summary>
+    /// <summary>
+    /// Does everything that comes before the pause, and ends there. The new process drops what it built and waits on; one that speaks version 1 of
+    /// the protocol takes it for an update that failed, and waits on only if it was started with -incoming defer.
+    /// </summary>
     /// <exception cref="HandoverException">The handover would fail, and why.</exception>
     internal async Task<PreflightVerdict> PreflightAsync()
     {
         ulong begin = HandoverTimes.Now;
         try
         {
-            ulong rehearsed = await MakeReadyAsync(isPreflight: true);
-            return new PreflightVerdict([], HandoverTimes.Between(begin, HandoverTimes.Now), rehearsed + KickAllowance);
+            var report = await MakeReadyAsync(isPreflight: true);
+            return new PreflightVerdict([], report.Warnings, HandoverTimes.Between(begin, HandoverTimes.Now), report.Rehearsed + KickAllowance);
         }
         catch (Exception e)
         {
@@ -195,13 +197,12 @@ internal sealed class OutgoingHandover : IDisposable
         Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
         // With -incoming defer the operator opens the main channel, in his own time.
-        await _peer.ExpectAsync(MessageType.Listening, Deadline.Never);
+        await _peer.ListensAsync(_parameters.CprConnectTimeout);
         Boundary.Passed(HandoverStep.OldPeerReady);
     }
 
     /// <summary>Greets, tells the plan, and waits until the new process has built the machine.</summary>
-    /// <returns>How long the new process took to save and load the machine that it built, in microseconds.</returns>
-    private async Task<ulong> MakeReadyAsync(bool isPreflight)
+    private async Task<ReadyReport> MakeReadyAsync(bool isPreflight)
     {
         ushort protocol = await _peer.GreetAsync(_parameters.CprConnectTimeout);
         Boundary.Passed(HandoverStep.OldGreeted);
@@ -211,22 +212,18 @@ internal sealed class OutgoingHandover : IDisposable
         await TellPlanAsync(board, isPreflight, protocol, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
-        var answer = (await _peer.ExpectAsync(MessageType.Ready, ready)).Reader();
-        Times.Prefault = answer.ReadUInt64();
-        ulong rehearsed = answer.ReadUInt64();
-        if (protocol >= PlanCodec.HasHost)
-        {
-            OnReady?.Invoke(PlanCodec.ReadList(answer, answer.ReadText));
-        }
-
-        return rehearsed;
+        var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
+        Times.Prefault = report.Prefault;
+        OnReady?.Invoke(report.Warnings);
+        return report;
     }
 
     private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
         await _peer.SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
-        PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, isPreflight), protocol);
+        uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
+        PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);
         await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 
@@ -278,18 +275,18 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldSaved);
     }
 
-    private async Task SendAsync()
+    private async Task SendAsync(Deadline load)
     {
-        await SendMainAsync(_state.WrittenMemory);
+        await SendMainAsync(_state.WrittenMemory, load);
         Transferred = (ulong)_state.Length;
         Boundary.Passed(HandoverStep.OldStateSent);
     }
 
-    private async Task SendMainAsync(ReadOnlyMemory<byte> bytes)
+    private async Task SendMainAsync(ReadOnlyMemory<byte> bytes, Deadline load)
     {
         try
         {
-            await _main!.SendAsync(bytes, [], LoadDeadline("did not take the state"));
+            await _main!.SendAsync(bytes, [], load.For("did not take the state"));
         }
         catch (PosixException e)
         {
@@ -298,7 +295,7 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>From the offer on only the word in the baton decides.</summary>
-    private async Task OfferAsync()
+    private async Task OfferAsync(Deadline load)
     {
         if (!_baton.Offer())
         {
@@ -308,17 +305,36 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldOffered);
         var end = new byte[StateFrame.Size];
         StateFrame.WriteEnd(end, _baton.Attempt, _state.Written[StateFrame.Size..]);
-        await SendMainAsync(end);
+        await SendMainAsync(end, load);
         Transferred += StateFrame.Size;
         Boundary.Passed(HandoverStep.OldEndSent);
     }
 
-    private async Task<StateReader> OutcomeAsync()
+    /// <summary>What the new process says when it has the guest. It may come late: who has the guest does not hang on it.</summary>
+    private async Task<StateReader> NewsAsync()
     {
-        var taken = await _peer.ExpectAsync(MessageType.Taken, LoadDeadline("did not take the guest"));
+        var taken = await _peer.ExpectAsync(MessageType.Taken, Deadline.Never);
         return _baton.IsHeldByNew
             ? taken.Reader()
             : throw new HandoverException($"{_peer.Name} says that it took the guest, the baton says that it did not");
+    }
+
+    /// <summary>
+    /// The baton says that the guest is gone. Nothing hurts the guest any more, so the new process, if it was only slow, gets a while longer to
+    /// say so itself: with its times, and with what it took over.
+    /// </summary>
+    private async Task AcknowledgeAsync(Task<StateReader>? news, Exception failure)
+    {
+        try
+        {
+            var acknowledged = Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "sent no acknowledgement");
+            Account(await acknowledged.WaitAsync(_machine.Loop, news ?? Task.FromException<StateReader>(failure)));
+        }
+        catch (Exception silence)
+        {
+            Times.Account(_instants);
+            Afterword = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(silence).Message}";
+        }
     }
 
     private void Account(StateReader taken)
@@ -331,7 +347,8 @@ internal sealed class OutgoingHandover : IDisposable
         Times.Account(_instants, received, applied, tookAt, running);
     }
 
-    private Deadline LoadDeadline(string what) => Deadline.In(_parameters.CprLoadTimeout, _peer.Name, what);
+    private string Whereabouts() =>
+        $"the guest was handed over to {PeerName}{(PeerProcess.HasEnded ? ", which has ended since" : "; it runs there")}";
 
     private HandoverException AsHandoverException(Exception failure) => _cancel.IsCancellationRequested
         ? new HandoverException("the migration was cancelled", failure)

@@ -6,16 +6,18 @@ namespace Vmm.Migration.Handover;
 /// <summary>Draws up the old process's plan.</summary>
 internal static class OutgoingPlan
 {
-    internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget, bool isPreflight) => new()
+    internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget, uint signOfLifeWithin, bool isPreflight) => new()
     {
         Attempt = attempt,
         Facts = [.. machine.Facts],
-        Layouts = [.. board.LayoutFacts],
+        Unseen = [.. machine.UnseenFacts],
+        Layouts = [.. board.Sections.Select(section => section.LayoutFact)],
         Ram = [.. board.Ram.Select(block => new PlannedRam(block.Name, block.Size, block.Identity!.Value))],
         Promises = board.Vm.Promises,
         Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],
         Host = HostPlacement.OfThisProcess(),
         PrefaultBudget = prefaultBudget,
+        SignOfLifeWithin = signOfLifeWithin,
         IsPreflight = isPreflight,
     };
 }

@@ -22,6 +22,9 @@ internal sealed record Plan
     /// <summary>The state layout of every section, compared when the new process has built the machine.</summary>
     internal required IReadOnlyList<ConfigurationFact> Layouts { get; init; }
 
+    /// <summary>What no guest sees: a difference is told and stops nothing. A peer whose newest protocol version is before 4 says nothing of it.</summary>
+    internal IReadOnlyList<ConfigurationFact>? Unseen { get; init; }
+
     /// <summary>The RAM blocks in table order: name, and what the file that comes with the plan must be.</summary>
     internal required IReadOnlyList<PlannedRam> Ram { get; init; }
 
@@ -36,6 +39,12 @@ internal sealed record Plan
 
     /// <summary>How long the new process may spend on touching RAM ahead, in milliseconds.</summary>
     internal required uint PrefaultBudget { get; init; }
+
+    /// <summary>
+    /// While the new process waits for its operator it gives a sign of life at least this often, in milliseconds; 0 where old wants none, which
+    /// is what a peer says that speaks protocol version 1 or 2.
+    /// </summary>
+    internal uint SignOfLifeWithin { get; init; }
 
     /// <summary>Whether only the answer is wanted: the new process builds the machine, drops it again and goes on waiting.</summary>
     internal bool IsPreflight { get; init; }

@@ -1,5 +1,6 @@
-// The plan's bytes in protocol versions 1 and 2; the second adds the process's placement at the end. Lists carry their count
-// and texts their length; both are bounded, because the reader must not trust the writer.
+// The plan's bytes in protocol versions 1 to 4; the second adds flags, and the process's placement at the end, the third behind it
+// how often a sign of life is wanted, the fourth what no guest sees. Lists carry their count and texts their length; both are
+// bounded, because the reader must not trust the writer.
 
 using System.Text;
 using Vmm.Core.Configuration;
@@ -18,17 +19,28 @@ internal static class PlanCodec
     private const int LargestNodes = 128;
     private const uint Preflight = 1;
 
-    /// <summary>
-    /// The first protocol version whose plan has the process's placement, and whose Ready says what of it could not be applied.
-    /// </summary>
-    internal const ushort HasHost = 2;
+    /// <summary>The first protocol version whose plan has flags.</summary>
+    private const ushort HasFlags = 2;
 
-    /// <summary>Writes a plan for a peer that speaks this version of the protocol.</summary>
+    /// <summary>The first protocol version whose plan has the process's placement.</summary>
+    private const ushort HasHost = 2;
+
+    /// <summary>The first protocol version whose new process gives signs of life while it waits for its operator, as often as the plan says.</summary>
+    internal const ushort HasSignsOfLife = 3;
+
+    /// <summary>The first protocol version whose plan has the facts that no guest sees.</summary>
+    private const ushort HasUnseen = 4;
+
+    /// <summary>Writes a plan for a peer that speaks this version of the protocol. In version 1 a preflight looks like an update.</summary>
     internal static void Write(StateWriter writer, Plan plan, ushort protocol)
     {
         writer.WriteUInt64(plan.Attempt);
         writer.WriteUInt32(plan.PrefaultBudget);
-        writer.WriteUInt32(plan.IsPreflight ? Preflight : 0);
+        if (protocol >= HasFlags)
+        {
+            writer.WriteUInt32(plan.IsPreflight ? Preflight : 0);
+        }
+
         WriteFacts(writer, plan.Facts);
         WriteFacts(writer, plan.Layouts);
         WriteList(writer, plan.Ram, ram =>
@@ -51,6 +63,16 @@ internal static class PlanCodec
         {
             WriteHost(writer, plan.Host);
         }
+
+        if (protocol >= HasSignsOfLife)
+        {
+            writer.WriteUInt32(plan.SignOfLifeWithin);
+        }
+
+        if (protocol >= HasUnseen)
+        {
+            WriteFacts(writer, plan.Unseen ?? []);
+        }
     }
 
     /// <summary>Reads the plan of a peer that speaks this version of the protocol.</summary>
@@ -59,7 +81,7 @@ internal static class PlanCodec
     {
         ulong attempt = reader.ReadUInt64();
         uint prefaultBudget = reader.ReadUInt32();
-        uint flags = reader.ReadUInt32();
+        uint flags = protocol >= HasFlags ? reader.ReadUInt32() : 0;
         if ((flags & ~Preflight) != 0)
         {
             throw new StateException($"the plan has flags 0x{flags:x}, of which 0x{flags & ~Preflight:x} are unknown here");
@@ -75,6 +97,8 @@ internal static class PlanCodec
         var placement = ReadList(reader, () => new ThreadPlacement(
             ReadBlob(reader, LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
+        uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
+        var unseen = protocol >= HasUnseen ? ReadFacts(reader) : null;
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the plan");
@@ -91,6 +115,8 @@ internal static class PlanCodec
             Promises = promises,
             Placement = placement,
             Host = host,
+            Unseen = unseen,
+            SignOfLifeWithin = signOfLifeWithin,
         };
     }
 

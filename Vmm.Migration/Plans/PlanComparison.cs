@@ -1,3 +1,4 @@
+using System.Globalization;
 using Vmm.Core.Configuration;
 
 namespace Vmm.Migration.Plans;
@@ -5,19 +6,39 @@ namespace Vmm.Migration.Plans;
 /// <summary>Holds the old process's facts against the new one's.</summary>
 internal static class PlanComparison
 {
+    private const int LongestValue = 256;
+
+    private static readonly (ulong Bytes, string Name)[] Units = [(1UL << 30, "GiB"), (1UL << 20, "MiB"), (1UL << 10, "KiB")];
+
     /// <summary>Every difference, each as a sentence for the operator; empty when the two agree.</summary>
     internal static IReadOnlyList<string> Differences(IEnumerable<ConfigurationFact> old, IEnumerable<ConfigurationFact> own)
     {
-        var ours = new Dictionary<(string, string), ConfigurationFact>();
-        foreach (var fact in own)
+        var theirs = old.GroupBy(fact => fact.Subject, StringComparer.Ordinal).ToList();
+        var ours = own.GroupBy(fact => fact.Subject, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToList(), StringComparer.Ordinal);
+        var differences = new List<string>();
+        foreach (var subject in theirs)
         {
-            ours[(fact.Subject, fact.Property)] = fact;
+            if (ours.Remove(subject.Key, out var same))
+            {
+                AddDifferences(differences, subject, same);
+            }
+            else
+            {
+                differences.Add($"{subject.Key} is absent in the new process; the old one has it with {Listed(subject)}");
+            }
         }
 
-        var differences = new List<string>();
+        differences.AddRange(ours.Select(
+            subject => $"{subject.Key} is absent in the old process; the new one has it with {Listed(subject.Value)}"));
+        return differences;
+    }
+
+    private static void AddDifferences(List<string> differences, IEnumerable<ConfigurationFact> old, List<ConfigurationFact> own)
+    {
+        var ours = own.ToDictionary(fact => fact.Property, StringComparer.Ordinal);
         foreach (var theirs in old)
         {
-            if (!ours.Remove((theirs.Subject, theirs.Property), out var fact))
+            if (!ours.Remove(theirs.Property, out var fact))
             {
                 differences.Add($"{theirs.Subject}: {theirs.Property} is {Quoted(theirs)} in the old process and absent in the new one");
             }
@@ -29,8 +50,25 @@ internal static class PlanComparison
 
         differences.AddRange(ours.Values.Select(
             fact => $"{fact.Subject}: {fact.Property} is absent in the old process and {Quoted(fact)} in the new one"));
-        return differences;
     }
 
-    private static string Quoted(ConfigurationFact fact) => $"'{fact.Value}'";
+    private static string Listed(IEnumerable<ConfigurationFact> facts) => string.Join(", ", facts.Select(fact => $"{fact.Property} {Quoted(fact)}"));
+
+    private static string Quoted(ConfigurationFact fact) => fact.Value.Length <= LongestValue
+        ? $"'{fact.Value}'{Size(fact)}"
+        : $"'{fact.Value[..LongestValue]}' and {fact.Value.Length - LongestValue} characters more";
+
+    /// <summary>A number of bytes as one types it, where it is one and round.</summary>
+    private static string Size(ConfigurationFact fact)
+    {
+        if (!fact.Property.EndsWith("size", StringComparison.Ordinal)
+            || !ulong.TryParse(fact.Value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong bytes)
+            || bytes == 0)
+        {
+            return string.Empty;
+        }
+
+        var (unit, name) = Units.FirstOrDefault(u => bytes % u.Bytes == 0);
+        return name is null ? string.Empty : string.Create(CultureInfo.InvariantCulture, $" ({bytes / unit} {name})");
+    }
 }

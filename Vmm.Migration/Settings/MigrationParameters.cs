@@ -9,7 +9,7 @@ public sealed record MigrationParameters
     /// <summary>Where the new process listens for cpr-transfer, as unix:PATH; empty when a channel says so instead.</summary>
     public string CprUri { get; init; } = string.Empty;
 
-    /// <summary>Milliseconds for the peer to answer a connection's greeting.</summary>
+    /// <summary>Milliseconds for the peer to do what costs it nothing: to greet, to take an answer, to give a sign of life while it waits for its operator.</summary>
     public uint CprConnectTimeout { get; init; } = 5_000;
 
     /// <summary>Milliseconds for the old process to send its plan.</summary>
@@ -18,8 +18,14 @@ public sealed record MigrationParameters
     /// <summary>Milliseconds for the new process to build the machine.</summary>
     public uint CprReadyTimeout { get; init; } = 30_000;
 
-    /// <summary>Milliseconds for the new process to load and take the guest, which is stopped meanwhile.</summary>
+    /// <summary>Milliseconds for the old process to stop the guest and send its state, once it was told that the new one listens.</summary>
+    public uint CprStateTimeout { get; init; } = 10_000;
+
+    /// <summary>Milliseconds for the new process to receive, load and take the guest, which is stopped meanwhile.</summary>
     public uint CprLoadTimeout { get; init; } = 2_000;
+
+    /// <summary>Milliseconds for the news that the guest was taken to be told, and to be heard; the guest runs in the new process meanwhile.</summary>
+    public uint CprAcknowledgeTimeout { get; init; } = 2_000;
 
     /// <summary>Milliseconds that the new process may spend on touching the guest's RAM ahead, while the guest runs.</summary>
     public uint CprPrefaultBudget { get; init; } = 50;

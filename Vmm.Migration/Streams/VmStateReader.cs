@@ -7,7 +7,9 @@ namespace Vmm.Migration.Streams;
 /// <summary>Reads a machine's state into its state records; nothing takes effect before <see cref="IStateful.Apply"/>.</summary>
 internal static class VmStateReader
 {
-    /// <summary>Reads the whole stream: every section exactly once, in any order, nothing missing and nothing more.</summary>
+    /// <summary>
+    /// Reads the whole stream: every section exactly once, in any order, nothing missing but what an older process does not have, and nothing more.
+    /// </summary>
     /// <exception cref="StateException">The stream is not the state of this machine.</exception>
     internal static void Read(
         StateReader reader, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
@@ -25,6 +27,7 @@ internal static class VmStateReader
         }
 
         Expect("section type", VmStateStream.End, type);
+        missing.RemoveAll(section => section.Item.Layout.MayBeAbsent);
         if (missing.Count > 0)
         {
             throw new StateException($"the state of {string.Join(", ", missing.Select(Title))} is missing");

@@ -59,7 +59,9 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             CprConnectTimeout = arguments.CprConnectTimeout ?? now.CprConnectTimeout,
             CprPlanTimeout = arguments.CprPlanTimeout ?? now.CprPlanTimeout,
             CprReadyTimeout = arguments.CprReadyTimeout ?? now.CprReadyTimeout,
+            CprStateTimeout = arguments.CprStateTimeout ?? now.CprStateTimeout,
             CprLoadTimeout = arguments.CprLoadTimeout ?? now.CprLoadTimeout,
+            CprAcknowledgeTimeout = arguments.CprAcknowledgeTimeout ?? now.CprAcknowledgeTimeout,
             CprPrefaultBudget = arguments.CprPrefaultBudget ?? now.CprPrefaultBudget,
         });
     });
@@ -75,7 +77,9 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             CprConnectTimeout = now.CprConnectTimeout,
             CprPlanTimeout = now.CprPlanTimeout,
             CprReadyTimeout = now.CprReadyTimeout,
+            CprStateTimeout = now.CprStateTimeout,
             CprLoadTimeout = now.CprLoadTimeout,
+            CprAcknowledgeTimeout = now.CprAcknowledgeTimeout,
             CprPrefaultBudget = now.CprPrefaultBudget,
         });
     }
@@ -102,8 +106,9 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             {
                 WouldSucceed = verdict.WouldSucceed,
                 Reasons = verdict.Reasons,
+                Warnings = verdict.Warnings.Count > 0 ? verdict.Warnings : null,
                 Prepare = verdict.WouldSucceed ? verdict.Prepare : null,
-                ExpectedPause = verdict.WouldSucceed ? verdict.ExpectedPause : null,
+                ExpectedPause = verdict.ExpectedPause,
             };
         }
         catch (MigrationException e)

@@ -78,14 +78,25 @@ internal static class HmpMigrationCommands
         var verdict = await handlers.Migration.XCprPreflight(hmp.Context, hmp["uri"], null);
         if (verdict.WouldSucceed)
         {
-            hmp.Line($"would succeed: prepared in {verdict.Prepare} us, expected pause {verdict.ExpectedPause} us");
+            string pause = verdict.ExpectedPause is { } expected ? $"{expected} us" : "unknown";
+            hmp.Line($"would succeed: prepared in {verdict.Prepare} us, expected pause {pause}");
+            List("with warnings:", verdict.Warnings ?? []);
             return;
         }
 
-        hmp.Line("would fail:");
-        foreach (string reason in verdict.Reasons)
+        List("would fail:", verdict.Reasons);
+
+        void List(string heading, IReadOnlyList<string> lines)
         {
-            hmp.Line($"  {reason}");
+            if (lines.Count > 0)
+            {
+                hmp.Line(heading);
+            }
+
+            foreach (string line in lines)
+            {
+                hmp.Line($"  {line}");
+            }
         }
     }
 

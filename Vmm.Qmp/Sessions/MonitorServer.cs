@@ -50,22 +50,14 @@ public sealed class MonitorServer : IDisposable
     });
 
     /// <summary>Waits until every client has been sent what is queued for it now: the reply to <c>quit</c>, before the exit.</summary>
-    /// <param name="timeout">A client that does not read is not waited for longer.</param>
-    public async Task FlushAsync(TimeSpan timeout)
+    /// <param name="timeout">A client that does not read is not waited for longer: it does not want the last words.</param>
+    /// <remarks>Loops only, no thread pool: a process may end because it gets no memory for a further thread.</remarks>
+    public Task FlushAsync(TimeSpan timeout) => _io.InvokeAsync(async () =>
     {
-        try
-        {
-            await _io.InvokeAsync(async () =>
-            {
-                await Task.WhenAll(_monitors.Select(monitor => monitor.FlushAsync()));
-                return true;
-            }).WaitAsync(timeout).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // Whoever does not read the last words does not want them.
-        }
-    }
+        var flushed = Task.WhenAll(_monitors.Select(monitor => monitor.FlushAsync()));
+        await await Task.WhenAny(flushed, _io.Delay(timeout));
+        return true;
+    });
 
     /// <summary>Closes all sessions and sources and ends the loop.</summary>
     public void Dispose()

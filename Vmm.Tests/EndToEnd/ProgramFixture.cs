@@ -19,17 +19,23 @@ public sealed class ProgramFixture
         ? Path.GetFullPath(other)
         : Host.VmmPath;
 
+    /// <summary>The program of the version before, which ./build predecessor makes.</summary>
+    internal static string Predecessor { get; } = Host.VmmPath + "-predecessor";
+
     [OneTimeSetUp]
     public void RequireProgramAndKvm()
     {
-        foreach (string needed in (string[])[KvmDevice, Program, Host.TinyGuest("counter")])
+        Require("END-TO-END TESTS", KvmDevice, Program, Host.TinyGuest("counter"));
+    }
+
+    /// <summary>Skips what is about to run, loudly, where a file is missing that it needs.</summary>
+    internal static void Require(string tests, params string[] files)
+    {
+        foreach (string missing in files.Where(file => !File.Exists(file)))
         {
-            if (!File.Exists(needed))
-            {
-                string reason = $"END-TO-END TESTS SKIPPED: there is no {needed}";
-                TestContext.Progress.WriteLine(reason);
-                Assert.Ignore(reason);
-            }
+            string reason = $"{tests} SKIPPED: there is no {missing}";
+            TestContext.Progress.WriteLine(reason);
+            Assert.Ignore(reason);
         }
     }
 }

@@ -8,7 +8,7 @@ internal sealed class KillNew() : Fault("kill -9 of new")
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => step < HandoverStep.NewTaken
         ? Outcome.Stays(Rest.Killed, @"process \d+ (closed|.*has ended)|(cannot send|broke|sendmsg).*(pipe|reset)|Failed to connect")
-        : Outcome.LostWithNew("has ended|died while it owned the guest");
+        : Outcome.LostWithNew("which had the guest, has ended");
 
     /// <inheritdoc/>
     internal override async Task StrikeAsync(Scene scene, HandoverStep step)

@@ -28,9 +28,6 @@ internal enum Rest
     /// <summary>It exits with status 1 and a reason.</summary>
     Exits,
 
-    /// <summary>It ends, in whatever way its runtime has for this.</summary>
-    Dies,
-
     /// <summary>It was killed.</summary>
     Killed,
 }
@@ -83,7 +80,6 @@ internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, 
         Rest.Waits => "goes on waiting",
         Rest.Exits => "exits with the reason",
         Rest.Killed => "is dead",
-        Rest.Dies => "ends",
         _ => throw new ArgumentOutOfRangeException(nameof(rest), rest, "no fate of a process without the guest"),
     };
 }

@@ -134,7 +134,7 @@ internal sealed partial class Party : IAsyncDisposable
         "migrate-set-parameters",
         $$"""
         {"cpr-connect-timeout": {{milliseconds}}, "cpr-plan-timeout": {{milliseconds}}, "cpr-ready-timeout": {{milliseconds}},
-         "cpr-load-timeout": {{milliseconds}}}
+         "cpr-state-timeout": {{milliseconds}}, "cpr-load-timeout": {{milliseconds}}, "cpr-acknowledge-timeout": {{milliseconds}}}
         """);
 
     /// <summary>Its descriptors, by what they lead to, without what differs between processes. The observer's socket and what the runtime has

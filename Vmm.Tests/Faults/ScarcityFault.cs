@@ -20,8 +20,7 @@ internal sealed class ScarcityFault(string name, Func<Party, IDisposable> take, 
         }),
         new ScarcityFault("ENOMEM in new", Limits.NoMemory, step => step switch
         {
-            // A runtime that gets no memory while it works aborts.
-            < HandoverStep.NewBuilt => Outcome.Stays(Rest.Dies, "memory|has ended|closed"),
+            < HandoverStep.NewBuilt => Outcome.Stays(Rest.Exits, "Cannot allocate memory|out of memory"),
             _ => Outcome.Goes(),
         }),
     ];

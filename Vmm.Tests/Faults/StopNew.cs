@@ -14,11 +14,9 @@ internal sealed class StopNew() : Fault("SIGSTOP of new beyond the time-out, the
     {
         < HandoverStep.OldGreeted => Outcome.Stays(Rest.Waits, @"did not answer the greeting within \d+ ms"),
         < HandoverStep.NewReady => Outcome.Stays(Rest.Exits, @"was not ready within \d+ ms"),
-
-        // It is ready, and may have been told to wait for the operator's migrate-incoming: that has no time-out.
-        HandoverStep.NewReady => Outcome.Goes(),
+        HandoverStep.NewReady => Outcome.Stays(Rest.Exits, @"was ready and gave no sign of life within \d+ ms"),
         < HandoverStep.NewTaken => Outcome.Stays(Rest.Exits, @"did not take the guest within \d+ ms"),
-        < HandoverStep.NewTakenSent => Outcome.Goes(@"did not take the guest within \d+ ms"),
+        < HandoverStep.NewTakenSent => Outcome.Goes(@"sent no acknowledgement within \d+ ms"),
         _ => Outcome.Goes(),
     };
 

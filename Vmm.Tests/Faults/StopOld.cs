@@ -12,6 +12,7 @@ internal sealed class StopOld() : Fault("SIGSTOP of old beyond the time-out, the
     internal override Outcome At(HandoverStep step) => step switch
     {
         < HandoverStep.OldPlanSent => Outcome.Stays(Rest.Waits, @"did not (greet|send its plan) within \d+ ms"),
+        < HandoverStep.OldEndSent => Outcome.Stays(Rest.Exits, @"did not send its state within \d+ ms"),
         _ => Outcome.Goes(),
     };
 
@@ -20,7 +21,7 @@ internal sealed class StopOld() : Fault("SIGSTOP of old beyond the time-out, the
     {
         await scene.Old.StopAsync();
         scene.ReleaseAll();
-        await Task.Delay(2 * NewPatience);
+        await (At(step).New == Rest.Exits ? scene.New.Process.Exited : Task.Delay(2 * NewPatience));
         scene.Old.Continued();
     }
 }

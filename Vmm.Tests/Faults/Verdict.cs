@@ -91,9 +91,6 @@ internal sealed class Verdict
                 case Rest.Waits:
                     Hold(await _new.StatusAsync() == "inmigrate", $"new is '{await _new.StatusAsync()}' and should wait");
                     break;
-                case Rest.Dies:
-                    Hold(await _new.Process.Exited.WaitAsync(Patience.Answer) != 0, "new exits with 0");
-                    break;
                 case Rest.Exits:
                     int status = await _new.Process.Exited.WaitAsync(Patience.Answer);
                     Hold(status == 1, $"new exits with {status} instead of 1");

@@ -39,6 +39,51 @@ public sealed class ClockTests
         });
     }
 
+    /// <summary>Where the host tells flags with its answer, the clock goes by the TSC, and a thousand hops shall not move it by a millisecond.</summary>
+    [Test]
+    [Promise(24)]
+    public async Task The_clock_is_within_a_millisecond_and_never_went_back_after_a_thousand_hops()
+    {
+        const int Hops = 1_000;
+        const long Millisecond = 1_000_000;
+        using var memory = new TinyMemory();
+        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
+        uint khz = Vmm.Kvm.KvmPromises.Parse(machine.Vm.Promises).TscKhz;
+        machine.Start();
+        await machine.WritesAsync(1);
+        await machine.StopAsync();
+        var first = ClockOf(machine);
+        var firstReadings = Readings(machine);
+        Assume.That(first.Anchor.Tsc, Is.Not.Zero, "this host's KVM_GET_CLOCK tells no TSC: the flagged path does not exist here");
+        var last = first.Last;
+        long worst = 0;
+        for (int hop = 0; hop < Hops; hop++)
+        {
+            machine.Start();
+            await machine.WritesAsync(1);
+            var successor = await machine.HandOverAsync();
+            machine.Dispose();
+            machine = successor;
+            var now = ClockOf(machine).Last;
+            Assert.That(now.Guest, Is.GreaterThan(last.Guest), $"hop {hop + 1} put the clock back");
+            worst = Math.Max(worst, Math.Abs((long)(now.Guest - first.Anchor.At(now, new TscScale(khz)))));
+            last = now;
+        }
+
+        // The two clocks are not read at one instant: a reading that was interrupted says little, and the best of some says most.
+        var lastReadings = Readings(machine);
+        machine.Dispose();
+        long byTheHost = firstReadings
+            .SelectMany(f => lastReadings, (f, l) => (long)(l.Guest - f.Guest) - (long)(l.Raw - f.Raw))
+            .MinBy(Math.Abs);
+        await TestContext.Out.WriteLineAsync($"{Hops} hops: at most {worst} ns off the anchor, {byTheHost} ns off the host's clock in the end");
+        Assert.Multiple(() =>
+        {
+            Assert.That(worst, Is.LessThan(Millisecond), "nanoseconds off the anchor");
+            Assert.That(Math.Abs(byTheHost), Is.LessThan(Millisecond), "nanoseconds off the host's clock");
+        });
+    }
+
     [Test]
     [Promise(24)]
     public async Task A_frozen_clock_goes_on_from_where_it_stood_even_in_the_new_machine()
@@ -80,6 +125,8 @@ public sealed class ClockTests
     [Test]
     public void Readings_without_a_tsc_go_by_the_hosts_raw_time() =>
         Assert.That(new ClockReading(100, 0, 1_000).At(new ClockReading(0, 5, 1_700), new TscScale(1_000_000)), Is.EqualTo(800));
+
+    private static ClockReading[] Readings(TinyMachine machine) => [.. Enumerable.Range(0, 8).Select(_ => ClockReading(machine))];
 
     private static ClockReading ClockReading(TinyMachine machine) => ClockOf(machine).Last;
 

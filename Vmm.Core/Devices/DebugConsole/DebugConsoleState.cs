@@ -7,7 +7,8 @@ public sealed class DebugConsoleState
 {
     internal const int Capacity = 4096;
 
-    internal static readonly StateLayout<DebugConsoleState> Layout = new("debugcon", version: 1)
+    /// <summary>Programs that speak only version 1 of the handover's protocol let bytes go for which there was no room: they have no such state.</summary>
+    internal static readonly StateLayout<DebugConsoleState> Layout = new("debugcon", version: 1, mayBeAbsent: true)
     {
         { "waiting", s => ref s.Waiting },
         {

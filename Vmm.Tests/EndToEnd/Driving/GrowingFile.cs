@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Vmm.Lab.Drivers;
 
@@ -23,6 +24,13 @@ internal sealed class GrowingFile(string path)
 
     /// <summary>All of it as text.</summary>
     internal string Text => Encoding.Latin1.GetString(Bytes);
+
+    /// <summary>Holds it to be 1, 2, 3 and so on, a number a line: what a guest counted with nothing lost and nothing done twice.</summary>
+    internal void AssertCountsUp()
+    {
+        string[] lines = Text.Split('\n')[..^1];
+        Assert.That(lines, Is.Not.Empty.And.EqualTo(Enumerable.Range(1, lines.Length).Select(n => n.ToString(CultureInfo.InvariantCulture))));
+    }
 
     /// <summary>Waits until it is exactly this.</summary>
     internal Task WaitForAsync(string text) => WaitUntilAsync(now => now == text, $"\"{text}\"");

@@ -164,6 +164,65 @@ public sealed class BrokenPeerTests : UpdateTest
         Assert.That(_old.Events.Count(e => e == "STOP"), Is.EqualTo(1), "only the retry stopped the guest");
     }
 
+    [Test]
+    [Promise(10)]
+    public async Task A_new_process_that_sleeps_while_its_operator_is_awaited()
+    {
+        await HurryAsync(_old, 300);
+        var sleeper = await AwaitGuestAsync(_route, deferred: true);
+        await _route.AskAsync(_old.Qmp);
+        await BusyAsync(sleeper);
+        await sleeper.Process.SignalAsync("STOP");
+
+        Assert.That(
+            await _old.ExpectFailureAsync(),
+            Is.EqualTo($"process {sleeper.Process.Pid} was ready and gave no sign of life within 300 ms")
+                .Or.EqualTo($"process {sleeper.Process.Pid} was not ready within 300 ms"));
+        Assert.That(_old.Events, Has.None.EqualTo("STOP"));
+        await sleeper.Process.SignalAsync("CONT");
+
+        await ExpectRetryAsync();
+    }
+
+    [Test]
+    public async Task An_old_process_that_sleeps_through_its_own_time_out_hears_on_waking_that_the_new_one_still_waits()
+    {
+        const int Limit = 300;
+        await HurryAsync(_old, Limit);
+        await HurryLoadAsync(_old, 10_000);
+        var successor = await AwaitGuestAsync(_route, deferred: true);
+        await _route.AskAsync(_old.Qmp);
+        await BusyAsync(successor);
+
+        await _old.Process.SignalAsync("STOP");
+        await Task.Delay(2 * Limit);
+        await _old.Process.SignalAsync("CONT");
+
+        await successor.Qmp.ExecuteAsync("migrate-incoming", $$"""{"uri": "unix:{{_route.Main}}"}""");
+        await ExpectHandoverAsync(_old, successor);
+    }
+
+    [Test]
+    [Promise(10)]
+    public async Task An_old_process_that_owes_its_state_is_given_up_and_goes_on()
+    {
+        var successor = await AwaitGuestAsync(_route);
+        await HurryAsync(successor, 300);
+        using var detour = DeafPeer.Listen(InFolder("detour.sock"));
+        await new UpdateRoute("broken") { Main = "detour.sock" }.AskAsync(_old.Qmp);
+        using var main = await detour.AcceptAsync();
+
+        string reason = $"process {_old.Process.Pid} did not send its state within 300 ms";
+        await _old.ExpectAsync("failed");
+        Assert.That(await successor.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1));
+        Assert.That(
+            (await _old.AccountAsync()).GetProperty("error-desc").GetString(),
+            Is.EqualTo($"process {successor.Process.Pid} could not load the guest: {reason}; process {successor.Process.Pid} has ended"));
+        Assert.That(successor.Process.Errors, Does.Contain(reason));
+        await _old.Qmp.WaitForEventAsync("RESUME");
+        await ExpectRetryAsync();
+    }
+
     /// <summary>
     /// The main channel makes a detour through this test, which holds the state back until old has given up, hands the guest to another
     /// process in a second attempt, and only then wakes the sleeper with all that it was waiting for.

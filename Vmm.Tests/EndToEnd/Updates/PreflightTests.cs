@@ -18,18 +18,19 @@ public sealed class PreflightTests : UpdateTest
         var successor = await AwaitGuestAsync(_route);
         for (int warm = 0; warm < 3; warm++)
         {
-            await AskAsync(old);
+            await _route.PreflightAsync(old.Qmp);
         }
 
         string[] before = [.. ProcessFiles.Of(old.Process), "new:", .. ProcessFiles.Of(successor.Process)];
 
-        var verdict = await AskAsync(old);
+        var verdict = await _route.PreflightAsync(old.Qmp);
 
         Assert.Multiple(() =>
         {
             Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.True, verdict.GetRawText());
             Assert.That(verdict.GetProperty("expected-pause").GetInt64(), Is.GreaterThan(0));
             Assert.That(verdict.GetProperty("reasons").GetArrayLength(), Is.Zero);
+            Assert.That(verdict.TryGetProperty("warnings", out _), Is.False);
             Assert.That(old.Events, Is.Empty, "no event tells of it");
         });
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
@@ -48,11 +49,11 @@ public sealed class PreflightTests : UpdateTest
         var old = await BootAsync("counter");
         var wrong = await AwaitGuestAsync(TinyMachine.Silent("counter").With("-smp", "2", "-cpu", "qemu64"), _route.Listening());
 
-        var verdict = await AskAsync(old);
+        var verdict = await _route.PreflightAsync(old.Qmp);
 
         Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.False);
         Assert.That(
-            verdict.GetProperty("reasons").EnumerateArray().Select(reason => reason.GetString()),
+            UpdateRoute.Reasons(verdict),
             Has.One.EqualTo("cpu: count is '1' in the old process and '2' in the new one").And.One.StartsWith("cpu: model is "));
         Assert.That(await wrong.StatusAsync(), Is.EqualTo("inmigrate"));
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
@@ -73,14 +74,30 @@ public sealed class PreflightTests : UpdateTest
         Assert.That(somebody, Does.Match(@"^would succeed: prepared in \d+ us, expected pause \d+ us\r\n$"));
     }
 
+    [Test]
+    public async Task What_the_host_would_not_place_as_before_is_a_warning()
+    {
+        var old = await BootAsync("counter");
+        var confined = await StartGenerationAsync([.. Confined, ProgramFixture.Program], TinyMachine.Silent("counter"), _route.Listening());
+        const string Warning = "a limit of ([0-9]+|any number of) bytes of locked memory could not be applied: Operation not permitted";
+
+        var verdict = await _route.PreflightAsync(old.Qmp);
+
+        Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.True, verdict.GetRawText());
+        Assert.That(verdict.GetProperty("warnings").EnumerateArray().Select(w => w.GetString()), Has.Exactly(1).Matches($"^{Warning}$"));
+        await old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"cpr-uri": "unix:{{_route.Cpr}}"}""");
+        Assert.That(
+            await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}"),
+            Does.Match($"^would succeed: prepared in [0-9]+ us, expected pause [0-9]+ us\r\nwith warnings:\r\n  {Warning}\r\n$"));
+        await _route.AskAsync(old.Qmp);
+        await ExpectHandoverAsync(old, confined);
+    }
+
+    /// <summary>What starts a process that may lock hardly any memory, and may not change that.</summary>
+    private static string[] Confined => Environment.IsPrivilegedProcess
+        ? ["setpriv", "--bounding-set=-sys_resource", "prlimit", "--memlock=4096:4096"]
+        : ["prlimit", "--memlock=4096:4096"];
+
     private static async Task<string> HumanAsync(Generation old, string line) =>
         (await old.Qmp.ExecuteAsync("human-monitor-command", $$"""{"command-line": "{{line}}"}""")).GetString()!;
-
-    private async Task<System.Text.Json.JsonElement> AskAsync(Generation old)
-    {
-        await old.Qmp.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-transfer"}""");
-        return await old.Qmp.ExecuteAsync(
-            "x-cpr-preflight",
-            $$"""{"channels": [{{UpdateRoute.Channel("main", _route.Main)}}, {{UpdateRoute.Channel("cpr", _route.Cpr)}}]}""");
-    }
 }

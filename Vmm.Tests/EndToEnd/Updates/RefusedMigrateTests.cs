@@ -157,6 +157,27 @@ public sealed class RefusedMigrateTests : UpdateTest
         Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));
     }
 
+    [Test]
+    [Promise(6)]
+    public async Task A_guest_whose_new_process_died_right_after_is_not_run_again_and_whoever_asks_is_told()
+    {
+        var old = await BootAsync("counter");
+        var successor = await HopAsync(old);
+        int gone = successor.Process.Pid;
+
+        await successor.Process.SignalAsync("KILL");
+        await successor.Process.Exited.WaitAsync(Patience.Answer);
+
+        var account = await old.AccountAsync();
+        Assert.That(account.GetProperty("status").GetString(), Is.EqualTo("completed"));
+        Assert.That(account.GetProperty("error-desc").GetString(), Is.EqualTo($"process {gone}, which had the guest, has ended"));
+        var refused = Assert.ThrowsAsync<QmpException>(() => old.Qmp.ExecuteAsync("cont"));
+        Assert.That(refused?.Message, Is.EqualTo($"the guest was handed over to process {gone}, which has ended since"));
+        Assert.That(await old.StatusAsync(), Is.EqualTo("postmigrate"));
+        string told = (await old.Qmp.ExecuteAsync("human-monitor-command", """{"command-line": "info migrate"}""")).GetString()!;
+        Assert.That(told, Does.StartWith($"Migration status: completed (process {gone}, which had the guest, has ended)"));
+    }
+
     private static async Task ExpectRefusalAsync(Generation old, string parameters, string arguments, string text)
     {
         await old.Qmp.ExecuteAsync("migrate-set-parameters", parameters);

@@ -49,7 +49,7 @@ public sealed class RefusedPlanTests : UpdateTest
             _route.Listening());
         await _route.AskAsync(old.Qmp);
 
-        Assert.That(await old.ExpectFailureAsync(), Does.Contain("memory: size is '16777216' in the old process and '33554432' in the new one"));
+        Assert.That(await old.ExpectFailureAsync(), Does.Contain("memory: size is '16777216' (16 MiB) in the old process and '33554432' (32 MiB) in the new one"));
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
     }
 

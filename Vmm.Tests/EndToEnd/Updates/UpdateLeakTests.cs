@@ -55,6 +55,19 @@ public sealed class UpdateLeakTests : UpdateTest
             () => string.Join('\n', Descriptors(old)));
     }
 
+    /// <summary>A library that the host lacks, or has no memory for, would end the process that has the guest.</summary>
+    [Test]
+    public async Task An_update_loads_no_library_into_either_process()
+    {
+        var old = await BootAsync("counter");
+        string[] before = Libraries(old);
+
+        var successor = await HopAsync(old);
+
+        Assert.That(Libraries(old), Is.EqualTo(before));
+        Assert.That(Libraries(successor), Is.EqualTo(before));
+    }
+
     [Test]
     [Promise(13)]
     public async Task Failed_attempts_leave_nothing_in_the_old_process()
@@ -85,6 +98,15 @@ public sealed class UpdateLeakTests : UpdateTest
         () => string.Join('\n', Descriptors(generation)));
 
     private static string[] Descriptors(Generation generation) => ProcessFiles.Of(generation.Process);
+
+    private static string[] Libraries(Generation generation) =>
+    [
+        .. File.ReadLines($"/proc/{generation.Process.Pid}/maps")
+            .Select(line => Path.GetFileName(line))
+            .Where(name => name.Contains(".so", StringComparison.Ordinal))
+            .Distinct()
+            .Order(StringComparer.Ordinal),
+    ];
 
     private static int Threads(Generation generation) => Directory.GetDirectories($"/proc/{generation.Process.Pid}/task").Length;
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.EndToEnd.Updates;
@@ -11,6 +12,8 @@ internal sealed class UpdateRoute(string name)
 
     /// <summary>The cpr channel's path.</summary>
     internal string Cpr { get; init; } = $"{name}.cpr.sock";
+
+    private string Channels => $$"""{"channels": [{{Channel("main", Main)}}, {{Channel("cpr", Cpr)}}]}""";
 
     /// <summary>What the new process is started with.</summary>
     internal string[] Listening(UpdateForm form = UpdateForm.CprUri, bool deferred = false) =>
@@ -33,9 +36,20 @@ internal sealed class UpdateRoute(string name)
         else
         {
             await old.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-transfer"}""");
-            await old.ExecuteAsync("migrate", $$"""{"channels": [{{Channel("main", Main)}}, {{Channel("cpr", Cpr)}}]}""");
+            await old.ExecuteAsync("migrate", Channels);
         }
     }
+
+    /// <summary>Asks the old process whether it could hand its guest over.</summary>
+    internal async Task<JsonElement> PreflightAsync(QmpClient old)
+    {
+        await old.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-transfer"}""");
+        return await old.ExecuteAsync("x-cpr-preflight", Channels);
+    }
+
+    /// <summary>The reasons of a preflight's verdict.</summary>
+    internal static string[] Reasons(JsonElement verdict) =>
+        [.. verdict.GetProperty("reasons").EnumerateArray().Select(reason => reason.GetString()!)];
 
     /// <summary>A channel as migrate and migrate-incoming take it.</summary>
     internal static string Channel(string type, string path) =>

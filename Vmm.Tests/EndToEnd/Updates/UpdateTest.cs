@@ -9,6 +9,9 @@ public abstract class UpdateTest : EndToEndTest
     private ArgumentList _arguments = [];
     private int _started;
 
+    /// <summary>The program that processes of the line are started from.</summary>
+    internal string Program { get; set; } = ProgramFixture.Program;
+
     /// <summary>Boots a guest in the first process.</summary>
     internal Task<Generation> BootAsync(string guest, params string[] more) => BootAsync(TinyMachine.Silent(guest).With(more));
 
@@ -16,7 +19,7 @@ public abstract class UpdateTest : EndToEndTest
     internal Task<Generation> BootAsync(ArgumentList arguments)
     {
         _arguments = arguments;
-        return StartGenerationAsync([ProgramFixture.Program], arguments, []);
+        return StartGenerationAsync([Program], arguments, []);
     }
 
     /// <summary>Starts a successor with the same arguments, and waits until it listens.</summary>
@@ -26,7 +29,7 @@ public abstract class UpdateTest : EndToEndTest
     /// <summary>Starts a successor with other arguments, and waits until it listens.</summary>
     internal async Task<Generation> AwaitGuestAsync(ArgumentList arguments, params string[] update)
     {
-        var successor = await StartGenerationAsync([ProgramFixture.Program], arguments, update);
+        var successor = await StartGenerationAsync([Program], arguments, update);
         Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
         return successor;
     }
@@ -61,7 +64,7 @@ public abstract class UpdateTest : EndToEndTest
         "migrate-set-parameters",
         $$"""
         {"cpr-connect-timeout": {{milliseconds}}, "cpr-plan-timeout": {{milliseconds}}, "cpr-ready-timeout": {{milliseconds}},
-         "cpr-load-timeout": {{milliseconds}}}
+         "cpr-state-timeout": {{milliseconds}}, "cpr-load-timeout": {{milliseconds}}, "cpr-acknowledge-timeout": {{milliseconds}}}
         """);
 
     /// <summary>Shortens only the wait for the guest to be taken, in which it is stopped.</summary>

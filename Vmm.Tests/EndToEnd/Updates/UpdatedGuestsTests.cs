@@ -1,4 +1,3 @@
-using System.Globalization;
 using Vmm.Lab.Drivers;
 using Vmm.Tests.EndToEnd.Driving;
 
@@ -52,8 +51,7 @@ public sealed class UpdatedGuestsTests : UpdateTest
         }
 
         await QuitAsync(generation);
-        string[] lines = output.Text.Split('\n')[..^1];
-        Assert.That(lines, Is.EqualTo(Enumerable.Range(1, lines.Length).Select(n => n.ToString(CultureInfo.InvariantCulture))));
+        output.AssertCountsUp();
     }
 
     [Test]
@@ -99,6 +97,21 @@ public sealed class UpdatedGuestsTests : UpdateTest
         await ram.WaitPastAsync(count);
     }
 
+    [Test]
+    [Promise(26)]
+    public async Task A_guest_that_waits_in_prelaunch_begins_at_its_first_instruction_in_the_process_that_is_told_cont()
+    {
+        var old = await BootAsync("counter", "-S");
+        var ram = Keep(GuestRam.Of(old.Process));
+
+        var successor = await HopAsync(await HopAsync(old));
+
+        Assert.That((await successor.StatusAsync(), ram.Count), Is.EqualTo(("prelaunch", 0ul)));
+        await successor.Qmp.ExecuteAsync("cont");
+        await ram.WaitPastAsync(0);
+        Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));
+    }
+
     [TestCase("memory-backend-memfd,id=ram0,size=16M,share=on")]
     [TestCase("memory-backend-file,id=ram0,size=16M,share=on,mem-path=ram.file")]
     [TestCase("memory-backend-shm,id=ram0,size=16M,share=on")]
@@ -128,7 +141,6 @@ public sealed class UpdatedGuestsTests : UpdateTest
 
         await output.WaitForGrowthAsync();
         await QuitAsync(generation);
-        string[] lines = output.Text.Split('\n')[..^1];
-        Assert.That(lines, Is.EqualTo(Enumerable.Range(1, lines.Length).Select(n => n.ToString(CultureInfo.InvariantCulture))));
+        output.AssertCountsUp();
     }
 }

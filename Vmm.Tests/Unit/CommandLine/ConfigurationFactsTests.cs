@@ -45,6 +45,24 @@ public sealed class ConfigurationFactsTests
     public void What_a_guest_cannot_see_is_no_fact(string options) =>
         Assert.That(ConfigurationFacts.Of(Machine($"{Full} {options}")), Is.EqualTo(ConfigurationFacts.Of(Machine(Full))));
 
+    [TestCase("-append a", "-append b", "boot append")]
+    [TestCase("-kernel /a", "-kernel /b", "boot kernel")]
+    [TestCase("-initrd /a", "", "boot initrd")]
+    [TestCase("-name a", "-name b", "machine name")]
+    [TestCase("-S", "", "machine S")]
+    [TestCase("-no-reboot", "", "machine no-reboot")]
+    [TestCase("-no-shutdown", "", "machine no-shutdown")]
+    [TestCase("-M dump-guest-core=off", "", "machine dump-guest-core")]
+    [TestCase("-serial file:/a", "-serial file:/b", "device serial0 path")]
+    [TestCase("-object memory-backend-file,id=a,size=1M,mem-path=/a", "-object memory-backend-file,id=a,size=1M,mem-path=/b", "memory backend a mem-path")]
+    public void What_a_guest_cannot_see_and_an_operator_may_care_for_is_told_apart(string one, string other, string difference)
+    {
+        Assert.That(ConfigurationFacts.Of(Machine(one)), Is.EqualTo(ConfigurationFacts.Of(Machine(other))));
+
+        var differences = UnseenFacts.Of(Machine(one)).Except(UnseenFacts.Of(Machine(other)));
+        Assert.That(differences.Select(f => $"{f.Subject} {f.Property}"), Is.EqualTo(new[] { difference }));
+    }
+
     [TestCase("-m 256", "-m 512", "memory size")]
     [TestCase("-smp 2", "-smp 2,sockets=2", "cpu sockets")]
     [TestCase("-cpu host", "-cpu max", "cpu model")]

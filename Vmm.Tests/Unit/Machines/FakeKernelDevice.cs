@@ -14,6 +14,13 @@ internal sealed class FakeKernelDevice(FakeHypervisor hypervisor, StateLayout<Fa
         { "masked", s => ref s.Masked },
     };
 
+    /// <summary>The layout of a later release that grew as layouts may.</summary>
+    internal static readonly StateLayout<FakeKernelDevice> Grown = new("fake-irqchip", version: 1)
+    {
+        { "pending", s => ref s.Pending },
+        { new StateLayout<FakeKernelDevice>("fake-irqchip/masked", version: 1) { { "masked", s => ref s.Masked } }, s => s.Masked != 0 },
+    };
+
     private uint _pending;
     private uint _masked;
 
@@ -34,14 +41,14 @@ internal sealed class FakeKernelDevice(FakeHypervisor hypervisor, StateLayout<Fa
         hypervisor.Note("apply irqchip");
         if (hypervisor.IsRehearsing)
         {
-            if (hypervisor.RefuseRehearsal is { } reason)
+            if (hypervisor.RefuseRehearsal is { } refusal)
             {
-                throw new StateException(reason);
+                throw refusal();
             }
         }
-        else if (hypervisor.RefuseApply is { } refusal)
+        else if (hypervisor.RefuseApply is { } failure)
         {
-            throw refusal();
+            throw failure();
         }
 
         IsApplied = true;

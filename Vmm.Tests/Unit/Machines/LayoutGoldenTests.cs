@@ -1,6 +1,7 @@
 // Every layout of device state has a golden file. A stream of any released version must load in every later one, so a layout
-// that changed needs a new version or a subsection, and then a new file is added beside the decision; nothing is overwritten
-// by accident. A layout that has no file yet fails with the text to put there.
+// that changed needs a new version or a subsection, and then what it was before is kept beside what it is now: cpu.1.txt is
+// the first cpu layout, cpu.txt today's. Nothing is overwritten by accident. A layout that has no file yet fails with the
+// text to put there.
 
 using System.Runtime.CompilerServices;
 using Vmm.Core.Chardevs;
@@ -45,6 +46,17 @@ public sealed class LayoutGoldenTests
             "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
         ];
         Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));
+    }
+
+    [TestCase("cpu", 1)]
+    [Promise(40)]
+    public void What_a_layout_was_before_is_read_by_what_it_is_now(string name, int earlier)
+    {
+        var layout = KvmHypervisor.Layouts.Single(l => l.Name == name);
+        string before = File.ReadAllText(Path.Combine(Folder(), $"{name}.{earlier}.txt"));
+
+        Assert.That(before, Is.Not.EqualTo(layout.Describe()));
+        Assert.That(layout.Forms().Select(form => form.Text), Has.Member(before));
     }
 
     /// <summary>Compares layouts with their files; also for the hypervisors' own, from where there is one.</summary>

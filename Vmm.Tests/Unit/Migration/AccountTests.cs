@@ -38,6 +38,21 @@ public sealed class AccountTests : IDisposable
     }
 
     [Test]
+    public async Task An_attempt_that_fails_before_migrate_incoming_took_no_longer_than_since_it_began()
+    {
+        long before = Environment.TickCount64;
+        var old = _fixture.Old();
+        var next = _fixture.Deferred();
+        old.Migrate(_fixture.Channels);
+        await next.HasBuilt();
+
+        old.Do(old.Migrator.Cancel);
+
+        await next.Events.Of("failed");
+        Assert.That(next.Report.TotalTime, Is.LessThanOrEqualTo((ulong)(Environment.TickCount64 - before + 1)));
+    }
+
+    [Test]
     public async Task Both_processes_give_the_same_split_and_it_adds_up_to_the_pause()
     {
         var old = _fixture.Old();

@@ -51,6 +51,21 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
+    public Task Whoever_began_a_message_and_did_not_finish_it_is_told_apart_from_who_said_nothing() => Run(async () =>
+    {
+        using var channel = new MessageChannel(_loop, _far);
+        byte[] head = [.. "VMMc"u8, 0, 6, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0];
+        var deadline = Deadline.In(50, "somebody", "said nothing");
+
+        var nothing = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], deadline));
+        Posix.Send(_near, head, []);
+        var half = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Deadline.In(50, "somebody", "said nothing")));
+
+        Assert.That(nothing.Message, Is.EqualTo("somebody said nothing within 50 ms"));
+        Assert.That(half.Message, Is.EqualTo("somebody did not finish a message within 50 ms"));
+    });
+
+    [Test]
     public Task A_message_carries_253_descriptors_in_order() => Run(async () =>
     {
         using var near = new MessageChannel(_loop, _near);

@@ -303,14 +303,14 @@ public sealed class NewProcessFailsTests : IDisposable
     [Promise(3)]
     public async Task A_peer_that_takes_and_is_silent_has_the_guest()
     {
-        _old.Set(p => p with { CprLoadTimeout = 100 });
+        _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
         await peer.HearState();
         Assert.That(peer.Baton.Take(), Is.True);
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("completed"));
-        Assert.That(_old.Report.Error, Does.Contain("did not take the guest within 100 ms"));
+        Assert.That(_old.Report.Error, Does.EndWith("sent no acknowledgement within 101 ms"));
         Assert.That(_fixture.Ownership.Running, Is.Zero);
     }
 

@@ -46,8 +46,8 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What it says that it could not place; not told in version 1.</summary>
-    internal List<string> PlacementProblems { get; } = [];
+    /// <summary>What it says that is not as in the old process; not told in version 1.</summary>
+    internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>
     internal async Task Meet()
@@ -81,15 +81,13 @@ internal sealed class PeerAsNew : IDisposable
     internal async Task SayReady()
     {
         await HearPlan();
-        var body = new StateWriter();
-        body.WriteUInt64(1);
-        body.WriteUInt64(1);
-        if (Protocol >= PlanCodec.HasHost)
-        {
-            PlanCodec.WriteList(body, PlacementProblems, body.WriteText);
-        }
+        await AnswerReady();
+    }
 
-        await Cpr.Say(MessageType.Ready, body);
+    /// <summary>Says, after it heard the plan, that the machine is built.</summary>
+    internal async Task AnswerReady()
+    {
+        await Cpr.Say(MessageType.Ready, new ReadyReport(1, 1, Warnings).Write(Protocol));
     }
 
     /// <summary>Also says that it listens, and accepts the main channel.</summary>
@@ -123,7 +121,7 @@ internal sealed class PeerAsNew : IDisposable
         return state;
     }
 
-    /// <summary>Says that the guest was taken.</summary>
+    /// <summary>Says that the guest was taken, with all that came.</summary>
     internal async Task SayTaken()
     {
         var body = new StateWriter();
@@ -132,6 +130,7 @@ internal sealed class PeerAsNew : IDisposable
             body.WriteUInt64(HandoverTimes.Now);
         }
 
+        PlanCodec.WriteList(body, Names, body.WriteText);
         await Cpr.Say(MessageType.Taken, body);
     }
 

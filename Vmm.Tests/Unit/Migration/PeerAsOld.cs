@@ -25,9 +25,12 @@ internal sealed class PeerAsOld : IDisposable
         _fixture = fixture;
         _source = source;
         Cpr = Peer.To(fixture.CprPath);
-        Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10, isPreflight: false));
+        Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10, SignOfLifeWithin, isPreflight: false));
         Carried = [.. source.Do(() => source.Machine.Carried.ToList()), new CarriedDescriptor("baton", Baton.File)];
     }
+
+    /// <summary>How often it wants to hear of a new process that waits for its operator, in milliseconds.</summary>
+    internal const uint SignOfLifeWithin = 20;
 
     internal Peer Cpr { get; }
 
@@ -70,8 +73,8 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What the new process could not place; known when it is ready.</summary>
-    internal IReadOnlyList<string> PlacementProblems { get; private set; } = [];
+    /// <summary>What is not in the new process as here; known when it is ready.</summary>
+    internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
     internal Task SayDescriptors() => SayDescriptors(Carried);
 
@@ -92,14 +95,19 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>Greets, sends descriptors and plan, and hears that the new process listens.</summary>
     internal async Task Prepare()
     {
+        await HearReady();
+        await Cpr.Hear(MessageType.Listening);
+    }
+
+    /// <summary>Greets, sends descriptors and plan, and hears that the new process is ready.</summary>
+    internal async Task HearReady()
+    {
         await Meet();
         await SayDescriptors();
         await SayPlan();
         var ready = await Cpr.Hear(MessageType.Ready);
-        ready.ReadUInt64();
-        ready.ReadUInt64();
-        PlacementProblems = PlanCodec.ReadList(ready, ready.ReadText);
-        await Cpr.Hear(MessageType.Listening);
+        Warnings = ReadyReport.Read(ready, Protocol).Warnings;
+        Assert.That(ready.Remaining, Is.Zero, "nothing follows what this version of the protocol has");
     }
 
     /// <summary>Also opens the main channel.</summary>

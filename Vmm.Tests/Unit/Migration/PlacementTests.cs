@@ -43,7 +43,7 @@ public sealed class PlacementTests : IDisposable
 
         await peer.Prepare();
 
-        Assert.That(peer.PlacementProblems, Is.EqualTo(new[]
+        Assert.That(peer.Warnings, Is.EqualTo(new[]
         {
             "NUMA policy bind, nodes 900 could not be applied: Invalid argument",
             "vCPU 0: processors none could not be applied: Invalid argument",
@@ -75,7 +75,7 @@ public sealed class PlacementTests : IDisposable
     {
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture);
-        peer.PlacementProblems.Add("NUMA policy bind, nodes 1 could not be applied: Invalid argument");
+        peer.Warnings.Add("NUMA policy bind, nodes 1 could not be applied: Invalid argument");
         old.Migrate(_fixture.Channels);
         await peer.HearState();
         Assert.That(peer.Baton.Take(), Is.True);
@@ -83,7 +83,7 @@ public sealed class PlacementTests : IDisposable
         await HandoverFixture.EndOf(old);
 
         Assert.That(old.Log.Lines, Has.Some.EqualTo(
-            "live update: not placed on the host as before: NUMA policy bind, nodes 1 could not be applied: Invalid argument"));
+            "live update: not as before: NUMA policy bind, nodes 1 could not be applied: Invalid argument"));
     }
 
     [Test]

@@ -1,6 +1,8 @@
+using System.Text;
 using Vmm.Core.Configuration;
 using Vmm.Core.Memory;
 using Vmm.Core.State;
+using Vmm.Migration.Handover;
 using Vmm.Migration.Plans;
 
 namespace Vmm.Tests.Unit.Migration;
@@ -17,6 +19,8 @@ public sealed class PlanCodecTests
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
         Promises = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
+        Unseen = [new("boot", "append", "quiet")],
+        SignOfLifeWithin = 1250,
         Host = new(new NumaPolicy(2, new byte[] { 1 }), 1, 65536),
     };
 
@@ -34,6 +38,8 @@ public sealed class PlanCodecTests
             Assert.That(plan.Promises.ToArray(), Is.EqualTo(Sample.Promises.ToArray()));
             Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
+            Assert.That(plan.Unseen, Is.EqualTo(Sample.Unseen));
+            Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
             Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
         });
     }
@@ -46,11 +52,55 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void Protocol_version_1_has_no_placement_of_the_process() => Assert.Multiple(() =>
+    [Promise(40)]
+    public void In_protocol_version_1_a_plan_has_these_bytes()
     {
-        Assert.That(Read(Write(Sample, protocol: 1), protocol: 1).Host, Is.EqualTo(HostPlacement.Unknown));
-        Assert.That(() => Read(Write(Sample), protocol: 1), Throws.TypeOf<StateException>());
+        byte[] bytes = Write(Sample, protocol: 1);
+
+        Assert.That(Convert.ToHexStringLower(bytes), Is.EqualTo(
+            "0000000000001234" + "00000032"                                                             // attempt, budget; no flags
+            + "00000002" + Text("memory") + Text("size") + Text("4194304")                              // facts
+            + Text("machine") + Text("name") + Text("größer")
+            + "00000001" + Text("state of serial 0") + Text("layout") + Text("version 1, 00112233")     // layouts
+            + "00000001" + Text("mem0") + "0000000000001000"                                            // RAM: name, size, and the file's
+            + "0000000000000001" + "0000000000000002" + "0000000000000003" + "ffffffff"                 // device, inode, size, seals
+            + "00000003" + "090807"                                                                     // promises
+            + "00000001" + "00000002" + "0300" + "00000001" + "00000032"));                             // vCPUs: processors, policy, priority
+        var plan = Read(bytes, protocol: 1);
+        Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
+        Assert.That(plan.Host, Is.EqualTo(HostPlacement.Unknown));
+    }
+
+    [Test]
+    public void A_preflight_is_told_from_protocol_version_2_on() => Assert.Multiple(() =>
+    {
+        Assert.That(Read(Write(Sample with { IsPreflight = true })).IsPreflight, Is.True);
+        Assert.That(Write(Sample with { IsPreflight = true }, protocol: 1), Is.EqualTo(Write(Sample, protocol: 1)));
     });
+
+    [Test]
+    public void Protocol_version_3_knows_signs_of_life_and_nothing_unseen()
+    {
+        var plan = Read(Write(Sample, protocol: 3), protocol: 3);
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
+            Assert.That(plan.Unseen, Is.Null);
+            Assert.That(() => Read(Write(Sample), protocol: 3), Throws.TypeOf<StateException>());
+        });
+    }
+
+    [Test]
+    public void Protocol_version_2_knows_no_signs_of_life_and_nothing_unseen()
+    {
+        var plan = Read(Write(Sample, protocol: 2), protocol: 2);
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.Host, Is.EqualTo(Sample.Host));
+            Assert.That((plan.Unseen, plan.SignOfLifeWithin), Is.EqualTo(((IReadOnlyList<ConfigurationFact>?)null, 0u)));
+            Assert.That(() => Read(Write(Sample), protocol: 2), Throws.TypeOf<StateException>());
+        });
+    }
 
     [Test]
     [Promise(19)]
@@ -136,12 +186,19 @@ public sealed class PlanCodecTests
         () => Read([.. Write(Sample), 0]),
         Throws.TypeOf<StateException>().With.Message.EqualTo("1 bytes follow the plan"));
 
-    private static byte[] Write(Plan plan, ushort protocol = 2)
+    /// <summary>A text's length and its bytes, in hexadecimal.</summary>
+    private static string Text(string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        return $"{bytes.Length:x8}{Convert.ToHexStringLower(bytes)}";
+    }
+
+    private static byte[] Write(Plan plan, ushort protocol = Greeting.NewestProtocol)
     {
         var writer = new StateWriter();
         PlanCodec.Write(writer, plan, protocol);
         return writer.Written.ToArray();
     }
 
-    private static Plan Read(byte[] bytes, ushort protocol = 2) => PlanCodec.Read(new StateReader(bytes), protocol);
+    private static Plan Read(byte[] bytes, ushort protocol = Greeting.NewestProtocol) => PlanCodec.Read(new StateReader(bytes), protocol);
 }

@@ -1,5 +1,6 @@
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
+using Vmm.Migration.Settings;
 using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
@@ -18,7 +19,7 @@ public sealed class PlanMismatchTests : IDisposable
     [Test]
     public Task Another_RAM_size() => IsRefused(
         _fixture.Configuration with { RamSize = 8 << 20 },
-        "memory: size is '4194304' in the old process and '8388608' in the new one");
+        "memory: size is '4194304' (4 MiB) in the old process and '8388608' (8 MiB) in the new one");
 
     [Test]
     public Task Another_number_of_vCPUs() => IsRefused(
@@ -29,8 +30,7 @@ public sealed class PlanMismatchTests : IDisposable
     [Test]
     public Task A_missing_serial_port() => IsRefused(
         _fixture.Configuration with { Serials = [] },
-        "device serial0: iobase is '0x3f8' in the old process and absent in the new one",
-        "device serial0: irq is '4' in the old process and absent in the new one");
+        "device serial0 is absent in the new process; the old one has it with iobase '0x3f8', irq '4', id 'none', chardev 'file'");
 
     [Test]
     public Task A_serial_port_too_many() => IsRefused(
@@ -39,7 +39,7 @@ public sealed class PlanMismatchTests : IDisposable
             Chardevs = [.. _fixture.Configuration.Chardevs, new NullChardevConfiguration("serial1")],
             Serials = [.. _fixture.Configuration.Serials, new SerialConfiguration(1, "serial1", null)],
         },
-        "device serial1: iobase is absent in the old process and '0x2f8' in the new one");
+        "device serial1 is absent in the old process; the new one has it with iobase '0x2f8', irq '3', id 'none', chardev 'null'");
 
     [Test]
     public Task RAM_that_would_not_be_shared() => IsRefused(
@@ -47,12 +47,35 @@ public sealed class PlanMismatchTests : IDisposable
         "memory: share is 'on' in the old process and 'off' in the new one");
 
     [Test]
+    public Task Another_CPU_model() => IsRefused(
+        _fixture.Configuration with { Cpu = new CpuModel("qemu64", [new CpuFeature("avx2", false)]) },
+        "cpu: model is 'host' in the old process and 'qemu64,-avx2' in the new one");
+
+    [Test]
+    public Task Another_kind_of_back_end() => IsRefused(
+        _fixture.Configuration with
+        {
+            Chardevs = [.. _fixture.Configuration.Chardevs.Where(c => c.Id != "serial0"), new NullChardevConfiguration("serial0")],
+        },
+        "device serial0: chardev is 'file' in the old process and 'null' in the new one");
+
+    [Test]
+    public Task A_memory_backend_that_the_old_process_does_not_have() => IsRefused(
+        _fixture.Configuration with
+        {
+            MemoryBackendId = "ram0",
+            MemoryBackends = [new MemoryBackendConfiguration(MemoryBackendKind.Memfd, "ram0", 4 << 20)],
+        },
+        "memory: backend is 'none' in the old process and 'ram0' in the new one",
+        "memory backend ram0 is absent in the old process; the new one has it with type 'memory-backend-memfd', size '4194304' (4 MiB), share 'on'");
+
+    [Test]
     [Promise(7)]
     public Task Several_things_at_once() => IsRefused(
         _fixture.Configuration with { RamSize = 8 << 20, Acpi = false, DebugConsole = null },
         "machine: acpi is 'on' in the old process and 'off' in the new one",
         "memory: size is '4194304'",
-        "device isa-debugcon: iobase is '0xe9' in the old process and absent in the new one");
+        "device isa-debugcon is absent in the new process; the old one has it with iobase '0xe9', ");
 
     [Test]
     [Promise(7)]
@@ -65,6 +88,24 @@ public sealed class PlanMismatchTests : IDisposable
         await AssertRefused(old, next, "state of fake-irqchip 0: layout is 'version 1, ");
         Assert.That(next.Hypervisor.Count("dispose"), Is.EqualTo(1), "what was built is gone");
         await AMatchingOneWorks(old);
+    }
+
+    [Test]
+    [Promise(41)]
+    public async Task A_layout_that_grew_takes_the_older_processs_state_and_does_not_go_back()
+    {
+        var old = _fixture.Old();
+        var grown = _fixture.New();
+        grown.Hypervisor.DeviceLayout = FakeKernelDevice.Grown;
+        await _fixture.HandOverAsync(old, grown);
+        _fixture.AssertRunsIn(grown);
+        grown.Set(p => p with { Mode = MigrationMode.CprTransfer });
+        _fixture.New();
+
+        Assert.That(await _fixture.MigrateAsync(grown), Is.EqualTo("failed"));
+        Assert.That(grown.Report.Error, Does.Match("state of fake-irqchip 0: layout is 'version 1, .*' in the old process and 'version 1, .*' in the new one"));
+        Assert.That(grown.Events.Told, Is.EqualTo(new[] { "setup", "failed" }), "the guest was never paused");
+        _fixture.AssertRunsIn(grown);
     }
 
     [Test]

@@ -1,4 +1,5 @@
 using Vmm.Core.Machines;
+using Vmm.Core.State;
 using Vmm.Migration;
 using Vmm.Migration.Handover;
 using Vmm.Migration.Settings;
@@ -51,7 +52,7 @@ public sealed class PreflightTests : IDisposable
         Assert.That(verdict.Reasons, Is.EquivalentTo(new[]
         {
             "machine: acpi is 'on' in the old process and 'off' in the new one",
-            "memory: size is '4194304' in the old process and '8388608' in the new one",
+            "memory: size is '4194304' (4 MiB) in the old process and '8388608' (8 MiB) in the new one",
         }));
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
         Assert.That(next.Events.Told, Has.None.EqualTo("INCOMING FAILED"));
@@ -62,11 +63,58 @@ public sealed class PreflightTests : IDisposable
     {
         var old = _fixture.Old();
         var next = _fixture.New();
-        next.Hypervisor.RefuseRehearsal = "no such MSR";
+        next.Hypervisor.RefuseRehearsal = static () => new StateException("no such MSR");
 
         var verdict = await PreflightAsync(old);
 
         Assert.That(verdict.Reasons, Has.One.Contains("no such MSR"));
+    }
+
+    [Test]
+    public async Task Memory_that_the_host_does_not_give_is_a_reason_in_the_operators_words()
+    {
+        var old = _fixture.Old();
+        var next = _fixture.New();
+        next.Hypervisor.RefuseRehearsal = static () => new InsufficientMemoryException();
+
+        var verdict = await PreflightAsync(old);
+
+        Assert.That(verdict.Reasons, Is.EqualTo(new[] { "out of memory: the host gives this process no more memory, or no more threads" }));
+    }
+
+    [Test]
+    public async Task What_the_host_would_not_place_as_before_is_a_warning_and_no_reason()
+    {
+        const string Problem = "vCPU 0: scheduling policy SCHED_FIFO, priority 50 could not be applied: Operation not permitted";
+        var old = _fixture.Old();
+        using var peer = new PeerAsNew(_fixture);
+        peer.Warnings.Add(Problem);
+        var asked = PreflightAsync(old);
+
+        await peer.SayReady();
+
+        var verdict = await asked;
+        Assert.That((verdict.WouldSucceed, verdict.Reasons.Count), Is.EqualTo((true, 0)));
+        Assert.That(verdict.Warnings, Is.EqualTo(new[] { Problem }));
+    }
+
+    [Test]
+    public async Task What_no_guest_sees_may_differ_and_is_a_warning()
+    {
+        var old = _fixture.Old();
+        var next = _fixture.New(_fixture.Configuration with { KernelCommandLine = "quiet", NoReboot = true, DumpGuestCore = false });
+
+        var verdict = await PreflightAsync(old);
+
+        Assert.That(verdict.Reasons, Is.Empty);
+        Assert.That(verdict.Warnings, Is.EquivalentTo(new[]
+        {
+            "boot: append is '' in the old process and 'quiet' in the new one",
+            "machine: no-reboot is 'off' in the old process and 'on' in the new one",
+            "machine: dump-guest-core is 'on' in the old process and 'off' in the new one",
+        }));
+        Assert.That(next.Log.Lines, Has.Some.EqualTo("live update: not as before: boot: append is '' in the old process and 'quiet' in the new one"));
+        await _fixture.HandOverAsync(old, next);
     }
 
     [Test]
@@ -108,6 +156,22 @@ public sealed class PreflightTests : IDisposable
         held.SetResult();
         await preflight;
         Assert.That(await _fixture.MigrateAsync(old), Is.EqualTo("completed"));
+    }
+
+    [Test]
+    public async Task A_process_that_speaks_version_1_is_told_a_plan_and_its_pause_stays_unknown()
+    {
+        var old = _fixture.Old();
+        using var peer = new PeerAsNew(_fixture) { Protocol = 1 };
+        var preflight = PreflightAsync(old);
+        await peer.SayReady();
+
+        var verdict = await preflight;
+
+        Assert.That((verdict.WouldSucceed, verdict.ExpectedPause), Is.EqualTo((true, (ulong?)null)));
+        await peer.Cpr.HearEnd();
+        Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
+        _fixture.AssertRunsIn(old);
     }
 
     private Task<PreflightVerdict> PreflightAsync(MachineHost old) => old.DoAsync(() => old.Migrator.PreflightAsync(_fixture.Channels));

@@ -48,6 +48,16 @@ public sealed class VmStateStreamTests
         Throws.TypeOf<StateException>().With.Message.EqualTo("the state of 'sample' 3 is missing"));
 
     [Test]
+    public void A_section_that_an_older_process_does_not_have_may_be_missing_and_keeps_what_it_is_at_power_on()
+    {
+        var later = new Later { Value = 7 };
+
+        Read(Write([]), [new(0, later)]);
+
+        Assert.That(later.Value, Is.EqualTo(7));
+    }
+
+    [Test]
     public void An_unknown_section_is_named() => Assert.That(
         () => Read(Write([new(3, new Sample())]), []),
         Throws.TypeOf<StateException>().With.Message.StartsWith("Unknown savevm section or instance 'sample' 3"));
@@ -127,13 +137,20 @@ public sealed class VmStateStreamTests
     private static void Read(byte[] bytes, IReadOnlyList<StateSection> sections) =>
         VmStateReader.Read(new StateReader(bytes), "pc", Ram, sections);
 
-    private sealed class Sample : IStateful
+    private sealed class Later : Sample
+    {
+        private static readonly StateLayout<Sample> TheLayout = new("later", version: 1, mayBeAbsent: true) { { "value", s => ref s.Value } };
+
+        public override StateLayout Layout => TheLayout;
+    }
+
+    private class Sample : IStateful
     {
         private static readonly StateLayout<Sample> TheLayout = new("sample", version: 2) { { "value", s => ref s.Value } };
 
         internal uint Value;
 
-        public StateLayout Layout => TheLayout;
+        public virtual StateLayout Layout => TheLayout;
 
         public void Save(StateWriter writer) => writer.Write(TheLayout, this);
 

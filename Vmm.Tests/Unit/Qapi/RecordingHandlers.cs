@@ -85,7 +85,9 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
         CprConnectTimeout = 1,
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,
-        CprLoadTimeout = 4,
+        CprStateTimeout = 4,
+        CprLoadTimeout = 5,
+        CprAcknowledgeTimeout = 6,
         CprPrefaultBudget = 50,
     });
 

@@ -14,7 +14,9 @@ public sealed class HmpExecutorTests
         CprConnectTimeout = 1,
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,
-        CprLoadTimeout = 4,
+        CprStateTimeout = 4,
+        CprLoadTimeout = 5,
+        CprAcknowledgeTimeout = 6,
         CprPrefaultBudget = 50,
     };
 

@@ -146,6 +146,28 @@ public sealed class StateLayoutTests
             new StateLayout<Grown>("a", 1) { { "old", s => ref s.Old } }.Fingerprint(),
             Is.EqualTo(new StateLayout<Grown>("a", 1) { { "old", s => ref s.Old } }.Fingerprint()));
 
+    [Test]
+    [Promise(40)]
+    public void A_layout_reads_what_it_grew_from_by_fields_and_by_subsections() => Assert.Multiple(() =>
+    {
+        Assert.That(Grown.Second.Reads(Grown.First.Identity()), Is.True, "it lacks the field of version 2");
+        Assert.That(Grown.Third.Reads(Grown.First.Identity()), Is.True, "it also lacks both subsections");
+        Assert.That(Grown.Third.Reads(Grown.Second.Identity()), Is.True, "it lacks both subsections");
+        Assert.That(Grown.Third.Reads(Grown.WithOneSubsection.Identity()), Is.True, "it lacks the last subsection");
+        Assert.That(Grown.Third.Reads(Grown.Third.Identity()), Is.True, "itself");
+    });
+
+    [Test]
+    [Promise(41)]
+    public void A_layout_does_not_read_what_grew_from_it_or_went_another_way() => Assert.Multiple(() =>
+    {
+        Assert.That(Grown.First.Reads(Grown.Second.Identity()), Is.False, "a later version");
+        Assert.That(Grown.Second.Reads(Grown.Third.Identity()), Is.False, "subsections");
+        Assert.That(Grown.Third.Reads(Grown.WithoutTheFirstSubsection.Identity()), Is.False, "the first subsection was there before the second");
+        Assert.That(Grown.Third.Reads(Grown.Forgetful.Identity()), Is.False, "a version that it no longer reads is not its past");
+        Assert.That(Grown.Forgetful.Reads(Grown.First.Identity()), Is.False, "nor is this one's");
+    });
+
     private static byte[] Save<T>(StateLayout<T> layout, T state)
         where T : class
     {
@@ -171,9 +193,35 @@ public sealed class StateLayoutTests
             { "new", s => ref s.New, 2 },
         };
 
+        internal static readonly StateLayout<Grown> WithOneSubsection = new("grown", version: 2, minimumVersion: 1)
+        {
+            { "old", s => ref s.Old },
+            { "new", s => ref s.New, 2 },
+            { Subsection("grown/a"), s => s.New != 0 },
+        };
+
+        internal static readonly StateLayout<Grown> WithoutTheFirstSubsection = new("grown", version: 2, minimumVersion: 1)
+        {
+            { "old", s => ref s.Old },
+            { "new", s => ref s.New, 2 },
+            { Subsection("grown/b"), s => s.New != 0 },
+        };
+
+        internal static readonly StateLayout<Grown> Third = new("grown", version: 2, minimumVersion: 1)
+        {
+            { "old", s => ref s.Old },
+            { "new", s => ref s.New, 2 },
+            { Subsection("grown/a"), s => s.New != 0 },
+            { Subsection("grown/b"), s => s.New != 0 },
+        };
+
+        internal static readonly StateLayout<Grown> Forgetful = new("grown", version: 3) { { "old", s => ref s.Old } };
+
         internal uint Old;
         internal uint New;
         internal ushort Narrow;
+
+        private static StateLayout<Grown> Subsection(string name) => new(name, version: 1) { { "narrow", s => ref s.Narrow } };
     }
 
     private sealed class Sample

@@ -1,0 +1,47 @@
+// What two processes may disagree on while a guest goes from one to the other, and what the operator may not have meant.
+//
+// The guest notices none of it then. Where a thing crosses, the new process's word for it counts for nothing: kernel and
+// initial RAM disk stay the files that the guest was booted from, an open back end the one that it is. Where it does not
+// cross, the new process's word counts from now on: whether the guest waits for cont, the kernel's command line at the next
+// reset, what a reset or a power-off does, what a core dump holds. Either is told and stops nothing.
+
+namespace Vmm.Core.Configuration;
+
+/// <summary>Lists a configuration's facts that no guest sees and an operator may care for.</summary>
+public static class UnseenFacts
+{
+    private const string None = "none";
+
+    /// <summary>The facts in a fixed order.</summary>
+    /// <param name="machine">A consistent configuration.</param>
+    public static IEnumerable<ConfigurationFact> Of(MachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return
+        [
+            new("boot", "kernel", machine.KernelPath ?? None),
+            new("boot", "initrd", machine.InitrdPath ?? None),
+            new("boot", "append", machine.KernelCommandLine),
+            new("machine", "name", machine.Name),
+            new("machine", "S", Switch(machine.StartPaused)),
+            new("machine", "no-reboot", Switch(machine.NoReboot)),
+            new("machine", "no-shutdown", Switch(machine.NoShutdown)),
+            new("machine", "dump-guest-core", Switch(machine.DumpGuestCore)),
+            .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal)
+                .Select(b => new ConfigurationFact($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
+            .. machine.Serials.OrderBy(s => s.Index).Select(s => PathFact(machine, $"device serial{s.Index}", s.ChardevId)),
+            .. machine.DebugConsole is { } console ? [PathFact(machine, "device isa-debugcon", console.ChardevId)] : (ConfigurationFact[])[],
+        ];
+    }
+
+    private static ConfigurationFact PathFact(MachineConfiguration machine, string subject, string chardevId) =>
+        new(subject, "path", machine.Chardevs.FirstOrDefault(c => c.Id == chardevId) switch
+        {
+            FileChardevConfiguration file => file.Path,
+            PtyChardevConfiguration pty => pty.Path ?? None,
+            SocketChardevConfiguration socket => socket.Path ?? None,
+            _ => None,
+        });
+
+    private static string Switch(bool value) => value ? "on" : "off";
+}

@@ -1,0 +1,31 @@
+// The old process's layouts against the new one's. Two programs of one release have the same; a later one may have grown.
+// Growth goes one way: what the old process sends the new one can read if its layout is the old one's or grew from it. The
+// other way round it might go well, as long as the old one has nothing to say in what it grew, but nobody knows that before
+// the guest is stopped. So an update back to a program with smaller layouts is refused.
+
+using Vmm.Core.Configuration;
+using Vmm.Core.Machines;
+
+namespace Vmm.Migration.Plans;
+
+/// <summary>Compares state layouts.</summary>
+internal static class LayoutComparison
+{
+    /// <summary>Every reason why the old process's state cannot be read here, each as a sentence for the operator.</summary>
+    internal static IReadOnlyList<string> Differences(IReadOnlyList<ConfigurationFact> old, IEnumerable<StateSection> own)
+    {
+        var told = new Dictionary<string, ConfigurationFact>(StringComparer.Ordinal);
+        foreach (var fact in old)
+        {
+            told[fact.Subject] = fact;
+        }
+
+        return PlanComparison.Differences(old, own.SelectMany<StateSection, ConfigurationFact>(section =>
+        {
+            var fact = section.LayoutFact;
+            return told.TryGetValue(fact.Subject, out var theirs)
+                ? [section.Item.Layout.Reads(theirs.Value) ? theirs : fact]
+                : section.Item.Layout.MayBeAbsent ? [] : [fact];
+        }));
+    }
+}

@@ -1,0 +1,173 @@
+// A peer that falls silent, but does not go, at one wait after another. Only a person may take his time: while the new
+// process waits for migrate-incoming it says so again and again, and the guest runs.
+
+using Vmm.Core.Machines;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Tests.Unit.Machines;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>Every wait for a peer ends by itself and says for whom it was; a peer that is only slow is not given up.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class PeerWaitTests : IDisposable
+{
+    private static readonly string Itself = $"process {Environment.ProcessId}";
+
+    private readonly HandoverFixture _fixture = new();
+
+    public void Dispose() => _fixture.Dispose();
+
+    [TestCase(0)]
+    [TestCase(3)]
+    [Promise(10)]
+    public async Task A_new_process_that_falls_silent_when_it_is_ready_is_given_up_while_the_guest_runs(int signsOfLife)
+    {
+        var old = _fixture.Old();
+        old.Set(p => p with { CprConnectTimeout = 500 });
+        using var peer = new PeerAsNew(_fixture);
+        old.Migrate(_fixture.Channels);
+        await peer.SayReady();
+        for (int i = 0; i < signsOfLife; i++)
+        {
+            await peer.Cpr.Say(MessageType.Waiting, new StateWriter());
+        }
+
+        Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("failed"));
+        Assert.That(old.Report.Error, Is.EqualTo($"{Itself} was ready and gave no sign of life within 500 ms"));
+        Assert.That(old.Hypervisor.Count("stop and capture"), Is.Zero, "the guest was stopped");
+        _fixture.AssertRunsIn(old);
+    }
+
+    /// <summary>Old and new are each played to the other, so that the test sees every sign of life on its way.</summary>
+    [Test]
+    [Promise(10)]
+    public async Task A_new_process_that_waits_for_its_operator_is_waited_for_beyond_the_time_out()
+    {
+        var old = _fixture.Old();
+        old.Set(p => p with { CprConnectTimeout = 1000 });
+        using var elsewhere = new HandoverFixture();
+        var next = elsewhere.Deferred();
+        using var toOld = new PeerAsNew(_fixture);
+        using var toNew = new PeerAsOld(elsewhere, elsewhere.Old());
+
+        old.Migrate(_fixture.Channels);
+        await toOld.HearPlan();
+        toNew.Plan = toNew.Plan with { SignOfLifeWithin = toOld.Plan.SignOfLifeWithin };
+        await toNew.HearReady();
+        await toOld.AnswerReady();
+        for (uint passed = 0; passed <= 2 * 1000; passed += toOld.Plan.SignOfLifeWithin)
+        {
+            await toNew.Cpr.Hear(MessageType.Waiting);
+            await toOld.Cpr.Say(MessageType.Waiting, new StateWriter());
+        }
+
+        await toOld.SayListening();
+        await toOld.ReceiveState();
+        Assert.That(toOld.Baton.Take(), Is.True);
+        await toOld.SayTaken();
+        Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"), old.Report.Error);
+        Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
+    }
+
+    [Test]
+    public async Task A_new_process_tells_an_old_one_of_an_earlier_protocol_nothing_that_it_does_not_know()
+    {
+        var next = _fixture.Deferred();
+        using var peer = new PeerAsOld(_fixture, _fixture.Old()) { Protocol = 2 };
+
+        await peer.HearReady();
+        next.Do(() => next.Migrator.StartIncoming(new UnixAddress(_fixture.MainPath)));
+
+        await peer.Cpr.Hear(MessageType.Listening);
+    }
+
+    [Test]
+    public async Task A_new_process_of_an_earlier_protocol_has_no_sign_of_life_to_give()
+    {
+        var old = _fixture.Old();
+        using var peer = new PeerAsNew(_fixture) { Protocol = 2 };
+        old.Migrate(_fixture.Channels);
+        await peer.SayReady();
+
+        await peer.Cpr.Say(MessageType.Waiting, new StateWriter());
+
+        Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("failed"));
+        Assert.That(old.Report.Error, Is.EqualTo($"{Itself} sent message 10 where Listening was expected"));
+    }
+
+    [TestCase(null, TestName = "An_old_process_that_does_not_open_the_main_channel")]
+    [TestCase(0, TestName = "An_old_process_that_sends_no_state")]
+    [TestCase(300, TestName = "An_old_process_that_stops_in_the_middle_of_its_state")]
+    [TestCase(-24, TestName = "An_old_process_that_does_not_offer_its_guest")]
+    [Promise(10)]
+    public async Task An_old_process_that_owes_its_state(int? sent)
+    {
+        var source = _fixture.Old();
+        var next = _fixture.Deferred();
+        next.Set(p => p with { CprStateTimeout = 100 });
+        next.Do(() => next.Migrator.StartIncoming(new UnixAddress(_fixture.MainPath)));
+        using (var peer = new PeerAsOld(_fixture, source))
+        {
+            await (sent is null ? peer.Prepare() : peer.ConnectMain());
+            byte[] frames = peer.Frames();
+            await peer.SayMain(frames[..(sent is null ? 0 : sent < 0 ? frames.Length + sent.Value : sent.Value)]);
+
+            var told = await peer.Cpr.Hear();
+
+            Assert.That((told.Type, Peer.Reasons(told)[0]), Is.EqualTo((MessageType.Failed, $"{Itself} did not send its state within 100 ms")));
+        }
+
+        await next.Events.Of("failed");
+        Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
+        next.Set(p => p with { CprStateTimeout = 10_000 });
+        next.Events.Clear();
+        await _fixture.HandOverAsync(source, next);
+        _fixture.AssertRunsIn(next);
+    }
+
+    [Test]
+    public async Task An_old_process_that_slept_through_its_own_time_out_hears_what_was_said_meanwhile()
+    {
+        const int Limit = 200;
+        var old = _fixture.Old();
+        old.Set(p => p with { CprReadyTimeout = Limit });
+        using var peer = new PeerAsNew(_fixture);
+        old.Migrate(_fixture.Channels);
+        await peer.HearPlan();
+
+        old.Do(() =>
+        {
+            long due = Environment.TickCount64 + Limit;
+            Task.Run(peer.AnswerReady).Wait();
+            SpinWait.SpinUntil(() => Environment.TickCount64 > due);
+        });
+        await peer.SayListening();
+        await peer.ReceiveState();
+        Assert.That(peer.Baton.Take(), Is.True);
+        await peer.SayTaken();
+
+        Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"), old.Report.Error);
+    }
+
+    [Test]
+    public async Task A_new_process_that_took_the_guest_in_time_and_says_so_late_is_heard()
+    {
+        const int Limit = 500;
+        var old = _fixture.Old();
+        old.Set(p => p with { CprLoadTimeout = Limit, CprAcknowledgeTimeout = 30_000 });
+        using var peer = new PeerAsNew(_fixture);
+        old.Migrate(_fixture.Channels);
+        await peer.HearState();
+        Assert.That(peer.Baton.Take(), Is.True);
+
+        // On old's loop, whose own limit was set before.
+        await old.DoAsync(() => old.Loop.Delay(TimeSpan.FromMilliseconds(Limit)));
+        await peer.SayTaken();
+
+        Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"));
+        Assert.That(old.Report.Error, Is.Null);
+        Assert.That(old.Report.Downtime, Is.GreaterThan(0), "the new process told its times");
+    }
+}
