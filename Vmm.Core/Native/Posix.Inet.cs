@@ -18,7 +18,7 @@ internal static partial class Posix
     {
         int domain = family == AddressFamily.InterNetworkV6 ? AF_INET6 : AF_INET;
         var handle = Own(socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
-        SetOption(handle, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
+        SetOption(handle, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
         return handle;
     }
 
@@ -44,7 +44,12 @@ internal static partial class Posix
     /// <summary>Binds a TCP socket and listens. One of all IPv6 addresses takes IPv4 clients, too.</summary>
     internal static unsafe void Listen(SafeHandle handle, IPEndPoint at, int backlog)
     {
-        SetOption(handle, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+        SetOption(handle, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+        if (at.AddressFamily == AddressFamily.InterNetworkV6)
+        {
+            SetOption(handle, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
+        }
+
         var address = at.Serialize();
         using var fd = new Borrowed(handle);
 
@@ -77,10 +82,9 @@ internal static partial class Posix
     /// <summary>Whether a socket is a unix one, so that the kernel knows who is at its other end.</summary>
     internal static bool IsUnixSocket(SafeHandle handle) => TryGetOption(handle, SocketDomain, out int domain) && domain == AF_UNIX;
 
-    private static unsafe void SetOption(SafeHandle handle, int level, int option, string name)
+    private static unsafe void SetOption(SafeHandle handle, int level, int option, int value, string name)
     {
-        int on = 1;
         using var fd = new Borrowed(handle);
-        Check(setsockopt(fd, level, option, &on, sizeof(int)), name);
+        Check(setsockopt(fd, level, option, &value, sizeof(int)), name);
     }
 }

@@ -120,6 +120,12 @@ public sealed partial class CmosClock : IPortDevice, IStateful
                 throw new StateException($"cmos_index: 0 to 127 expected, {_state.Selected} found");
             }
 
+            if (reader.SectionVersion == 1)
+            {
+                // That clock told of no events: those that have been until now are nobody's.
+                _state.Noticed = Now.Ticks;
+            }
+
             if (_state.Noticed != InRange(_state.Noticed).Ticks)
             {
                 throw new StateException($"noticed: an instant in units of 100 ns since the year 1 expected, {_state.Noticed} found");

@@ -52,6 +52,12 @@ internal static class CmosEvents
     private static long NextAlarm(ReadOnlySpan<byte> registers, long after)
     {
         byte statusB = registers[StatusB];
+        if (!CmosTime.CanBeAlarm(registers, statusB))
+        {
+            return long.MaxValue;
+        }
+
+        // At most all hours of a day, all minutes of the hour that agrees, and all seconds of the minute.
         long end = after + Day;
         for (long at = ((after / Second) + 1) * Second; at <= end;)
         {

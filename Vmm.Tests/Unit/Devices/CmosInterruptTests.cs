@@ -93,10 +93,14 @@ public sealed class CmosInterruptTests
         Assert.That(_timer.Delay, Is.EqualTo(TimeSpan.FromSeconds(1.75)), "2:06 p.m. in binary");
     }
 
-    [Test]
-    public void An_alarm_that_is_no_time_never_comes()
+    [TestCase(0x99, 0xff, 0xff)]
+    [TestCase(0xff, 0x60, 0xff)]
+    [TestCase(0xff, 0xff, 0x60)]
+    public void An_alarm_that_is_no_time_never_comes(int hour, int minute, int second)
     {
-        Set(0x05, 0x99);
+        Set(0x05, hour);
+        Set(0x03, minute);
+        Set(0x01, second);
 
         Set(StatusB, Alarm | Hours24);
 
@@ -209,21 +213,31 @@ public sealed class CmosInterruptTests
     }
 
     [Test]
+    [Promise(40)]
     public void A_state_of_version_1_knows_of_no_events_and_has_had_none()
     {
-        Set(0x40, 0x5a);
+        var old = New(new RecordedLine());
+        Set(old, 0x40, 0x5a);
+        Set(old, 0x09, 0x99);
         var writer = new StateWriter();
-        _clock.Save(writer);
+        old.Save(writer);
         const int Noticed = 8;
         var reader = new StateReader(writer.Written[..^Noticed].ToArray()) { SectionVersion = 1 };
+        _clock.Quiesce();
+        _now.Advance(TimeSpan.FromSeconds(1));
 
         _clock.Load(reader);
         _clock.Apply();
+        _clock.Wake();
 
         Assert.That(reader.Remaining, Is.Zero);
-        Assert.That(Get(StatusC), Is.Zero);
         Assert.That(Get(0x40), Is.EqualTo(0x5a));
+        Assert.That(Get(0x09), Is.EqualTo(0x99), "the time that the guest has set");
+        Assert.That(Get(StatusC), Is.Zero);
         Assert.That(_line.Rises, Is.Zero);
+        Set(StatusB, Updates | Hours24);
+        WaitForTimer(TimeSpan.FromSeconds(0.75));
+        Assert.That(_line.Level, Is.True);
     }
 
     private CmosClock New(RecordedLine line) => new(_now, line, new RecordedTimer(), memoryBelow4G: 64 << 20, memoryAbove4G: 0);
@@ -235,15 +249,17 @@ public sealed class CmosInterruptTests
         _timer.Fire();
     }
 
+    private void Set(int register, int value) => Set(_clock, register, value);
+
     private int Get(int register)
     {
         _clock.WriteByte(0, (byte)register);
         return _clock.ReadByte(1);
     }
 
-    private void Set(int register, int value)
+    private static void Set(CmosClock clock, int register, int value)
     {
-        _clock.WriteByte(0, (byte)register);
-        _clock.WriteByte(1, (byte)value);
+        clock.WriteByte(0, (byte)register);
+        clock.WriteByte(1, (byte)value);
     }
 }
