@@ -9,6 +9,5 @@ next:   movw $SERIAL_LSR, %dx
         movw $SERIAL, %dx
         inb %dx, %al
         serial_out
-        addl $1, COUNTER
-        adcl $0, COUNTER + 4
+        count
         jmp next

@@ -8,8 +8,13 @@
  */
 
 #define COUNTER     0x200000    /* guest-physical address of a 64-bit little-endian count */
+#define GO          0x200008    /* guest-physical address of a 32-bit word: set from outside, it lets a waiting guest go on */
 
 #define SERIAL      0x3f8       /* 16550: data register */
+#define SERIAL_IER  0x3f9       /* 16550: interrupt enable */
+#define IER_DATA    0x01        /* interrupt when bytes were received */
+#define IER_THRE    0x02        /* interrupt when the transmitter is empty */
+#define SERIAL_IIR  0x3fa       /* 16550: interrupt identification; written, FIFO control */
 #define SERIAL_LSR  0x3fd       /* 16550: line status */
 #define LSR_DR      0x01        /* a received byte is there */
 #define LSR_THRE    0x20        /* the transmitter takes a byte */
@@ -25,6 +30,25 @@
         .text
         .code32
         .globl start
+
+/* Counts one more at COUNTER. */
+.macro count
+        addl $1, COUNTER
+        adcl $0, COUNTER + 4
+.endm
+
+/* Waits in a tight loop until GO is set, and counts meanwhile: whoever sees COUNTER move knows that the guest has come here. */
+.macro await_go
+1:      count
+        cmpl $0, GO
+        je 1b
+.endm
+
+/* Writes a character to the debug port. Changes AL. */
+.macro debug_out character
+        movb $\character, %al
+        outb %al, $DEBUGCON
+.endm
 
 /* Stops for good: nothing can wake a vCPU that halts with interrupts off. */
 .macro stop

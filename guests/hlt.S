@@ -1,79 +1,21 @@
 /*
  * Sleeps in HLT and counts its wake-ups at COUNTER: the PIT's channel 0 raises IRQ 0 a hundred times a second through
- * the 8259. The interrupt handler does not return (some emulated KVM devices lack IRET in protected mode): it counts,
- * ends the interrupt, empties the stack and sleeps again.
+ * the 8259.
  */
 #include "guest.h"
+#include "interrupts.h"
 
-#define PIC1_COMMAND 0x20
-#define PIC1_DATA    0x21
-#define PIC2_DATA    0xa1
-#define PIT_CHANNEL0 0x40
-#define PIT_COMMAND  0x43
-#define PIT_DIVISOR  11932              /* 1193182 Hz / 100 */
-#define VECTOR       0x20
-#define APIC_SVR     0xfee000f0         /* spurious vector; bit 8 switches the APIC on */
-#define APIC_LVT0    0xfee00350         /* local interrupt 0 */
-#define EXTINT       0x700              /* passes the 8259's interrupts on, as firmware leaves it */
-
-.macro out8 port, value
-        movb $\value, %al
-        outb %al, $\port
-.endm
-
-start:  lgdt gdt_pointer
-        ljmp $8, $flat
-flat:   movw $16, %ax
-        movw %ax, %ds
-        movw %ax, %es
-        movw %ax, %ss
-        movl $stack, %esp
-
-        movl $wake, %eax                /* a gate holds its address in two halves */
-        movw %ax, gate
-        shrl $16, %eax
-        movw %ax, gate + 6
-        lidt idt_pointer
-
-        orl $0x100, APIC_SVR
-        movl $EXTINT, APIC_LVT0
-        out8 PIC1_COMMAND, 0x11         /* initialize; ICW4 follows */
-        out8 PIC1_DATA, VECTOR
-        out8 PIC1_DATA, 0x04            /* the second 8259 is on IRQ 2 */
-        out8 PIC1_DATA, 0x01            /* 8086 mode */
-        out8 PIC1_DATA, 0xfe            /* only IRQ 0 */
-        out8 PIC2_DATA, 0xff
-
-        out8 PIT_COMMAND, 0x34          /* channel 0, both bytes, rate generator */
-        out8 PIT_CHANNEL0, (PIT_DIVISOR & 0xff)
-        out8 PIT_CHANNEL0, (PIT_DIVISOR >> 8)
+start:  flat_segments stack
+        handle PIC_VECTOR, wake
+        apic_on
+        pic_on 0
+        pit_on 100
 
 sleep:  sti
         hlt
         jmp sleep
 
-wake:   addl $1, COUNTER
-        adcl $0, COUNTER + 4
-        out8 PIC1_COMMAND, 0x20         /* end of interrupt */
+wake:   count
+        end_of_pic
         movl $stack, %esp
         jmp sleep
-
-        .data
-        .balign 8
-gdt:    .quad 0
-        .quad 0x00cf9b000000ffff        /* 8: code, 32-bit, flat */
-        .quad 0x00cf93000000ffff        /* 16: data, flat */
-gdt_pointer:
-        .word gdt_pointer - gdt - 1
-        .long gdt
-
-        .balign 8
-idt:    .fill VECTOR, 8, 0
-gate:   .word 0, 8, 0x8e00, 0           /* 32-bit interrupt gate */
-idt_pointer:
-        .word idt_pointer - idt - 1
-        .long idt
-
-        .balign 16
-        .fill 256
-stack:

@@ -7,8 +7,7 @@
 
 start:
 1:      movl $FIRST, %edi
-2:      addl $1, COUNTER
-        adcl $0, COUNTER + 4
+2:      count
         incl (%edi)
         addl $PAGE, %edi
         cmpl $FIRST + PAGES * PAGE, %edi

@@ -30,7 +30,7 @@ public sealed class StateTransferTests
         for (int hop = 0; hop < 20; hop++)
         {
             machine.Start();
-            await Until(() => machine.Count > count);
+            await TinyMachine.Until(() => machine.Count > count);
             var successor = await machine.HandOverAsync();
             machine.Dispose();
             machine = successor;
@@ -39,7 +39,7 @@ public sealed class StateTransferTests
         }
 
         machine.Start();
-        await Until(() => machine.Count > count);
+        await TinyMachine.Until(() => machine.Count > count);
         Assert.That(machine.Writes, Is.Zero, "the guest saw its two counts differ");
         machine.Dispose();
     }
@@ -159,7 +159,7 @@ public sealed class StateTransferTests
         Assert.That(successor.Count, Is.Zero, "the guest still has its interrupts off");
         _memory.Bytes[0x2004] = 1;
         successor.Start();
-        await Until(() => successor.Written.Any(w => w.Port == 0x10));
+        await TinyMachine.Until(() => successor.Written.Any(w => w.Port == 0x10));
         await successor.StopAsync();
 
         Assert.That(successor.Count, Is.EqualTo(1));
@@ -183,7 +183,7 @@ public sealed class StateTransferTests
         for (int hop = 0; hop < 5; hop++)
         {
             machine.Start();
-            await Until(() => Enumerable.Range(0, cpus).All(i => _memory.Word(TinyMachine.Counter + (8 * i)) > counts[i]));
+            await TinyMachine.Until(() => Enumerable.Range(0, cpus).All(i => _memory.Word(TinyMachine.Counter + (8 * i)) > counts[i]));
             var successor = await machine.HandOverAsync();
             machine.Dispose();
             machine = successor;
@@ -203,8 +203,8 @@ public sealed class StateTransferTests
         using var successor = await machine.HandOverAsync();
         await successor.StopAsync(capture: true);
 
-        var before = Saved(machine);
-        var after = Saved(successor);
+        var before = machine.SavedState();
+        var after = successor.SavedState();
         Assert.Multiple(() =>
         {
             Assert.That(after.RegsBytes.ToArray(), Is.EqualTo(before.RegsBytes.ToArray()), "registers");
@@ -252,7 +252,7 @@ public sealed class StateTransferTests
     {
         using var machine = new TinyMachine(memory: _memory).Load(TinyGuests.Counting);
         await machine.StopAsync(capture: true);
-        var state = Saved(machine);
+        var state = machine.SavedState();
         var writer = new StateWriter();
         writer.Write(KvmCpuState.Layout, state);
         byte[] bytes = writer.Written.ToArray();
@@ -269,29 +269,9 @@ public sealed class StateTransferTests
 
     private static bool NotTime(KvmMsr msr) => msr.Index is not MsrList.Tsc;
 
-    private static async Task Until(Func<bool> condition)
-    {
-        // The guest's progress is a word in memory; there is nobody who could signal it.
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!condition())
-        {
-            patience.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
-    }
-
-    private static KvmCpuState Saved(TinyMachine machine)
-    {
-        var writer = new StateWriter();
-        machine.Vm.Cpus[0].Save(writer);
-        var state = new KvmCpuState();
-        new StateReader(writer.Written.ToArray()).Read(KvmCpuState.Layout, state);
-        return state;
-    }
-
     private static byte[] WithMsr(TinyMachine machine, uint index, ulong value)
     {
-        var state = Saved(machine);
+        var state = machine.SavedState();
         state.MsrCount++;
         state.Msrs[^1] = new KvmMsr { Index = index, Value = value };
         var writer = new StateWriter();

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Vmm.Tests.Kvm;
 
 /// <summary>Real-mode code, by hand. All run at 0x1000 with flat segments of base 0.</summary>
@@ -59,6 +61,18 @@ internal static class TinyGuests
         0xe6, 0x10,       // out 0x10, al
         0xf4,             // hlt
     ];
+
+    /// <summary>Like <see cref="Gathering"/> with 600 words, more than the 1024 bytes that KVM reads ahead: it leaves the guest twice.</summary>
+    internal static byte[] GatheringMany
+    {
+        get
+        {
+            const int OffsetOfCount = 4;
+            byte[] code = Gathering.ToArray();
+            BinaryPrimitives.WriteUInt16LittleEndian(code.AsSpan(OffsetOfCount), 600);
+            return code;
+        }
+    }
 
     /// <summary>Reads 4 bytes above the memory, writes them 16 bytes further, then port 0x10.</summary>
     internal static ReadOnlySpan<byte> ReachingOut =>

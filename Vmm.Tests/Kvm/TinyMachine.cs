@@ -5,6 +5,7 @@ using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
 using Vmm.Kvm;
+using Vmm.Kvm.Cpus;
 
 namespace Vmm.Tests.Kvm;
 
@@ -105,6 +106,17 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
         }
     }
 
+    /// <summary>Waits for what shows in memory: the guest's progress is a word there, and there is nobody who could signal it.</summary>
+    internal static async Task Until(Func<bool> condition)
+    {
+        using var deadline = new CancellationTokenSource(Patience);
+        while (!condition())
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
     /// <summary>The whole state, as a handover sends it.</summary>
     internal byte[] Save()
     {
@@ -115,6 +127,16 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
         }
 
         return writer.Written.ToArray();
+    }
+
+    /// <summary>The state of one vCPU as it was captured.</summary>
+    internal KvmCpuState SavedState(int cpu = 0)
+    {
+        var writer = new StateWriter();
+        Vm.Cpus[cpu].Save(writer);
+        var state = new KvmCpuState();
+        new StateReader(writer.Written.ToArray()).Read(KvmCpuState.Layout, state);
+        return state;
     }
 
     internal async Task LoadStateAsync(byte[] state)

@@ -8,10 +8,11 @@ using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.EndToEnd.Driving;
 
-/// <summary>Read access to the RAM of a running vmm's guest.</summary>
+/// <summary>Access to the RAM of a running vmm's guest.</summary>
 internal sealed class GuestRam : IAsyncDisposable
 {
     private const long Counter = 0x200000;
+    private const long Go = 0x200008;
     private const long Slots = 0x9000;
     private const int SlotSize = 64;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
@@ -21,14 +22,14 @@ internal sealed class GuestRam : IAsyncDisposable
     private GuestRam(SafeFileHandle file) => _file = file;
 
     /// <summary>Finds the RAM among a process's descriptors: the memfd of its size.</summary>
-    internal static GuestRam Of(VmmProcess process)
+    internal static GuestRam Of(VmmProcess process, long size = TinyMachine.RamSize)
     {
         foreach (string link in Directory.EnumerateFileSystemEntries($"/proc/{process.Pid}/fd"))
         {
             if (new FileInfo(link).LinkTarget?.StartsWith("/memfd:", StringComparison.Ordinal) == true)
             {
-                var file = File.OpenHandle(link, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-                if (RandomAccess.GetLength(file) == TinyMachine.RamSize)
+                var file = File.OpenHandle(link, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+                if (RandomAccess.GetLength(file) == size)
                 {
                     return new GuestRam(file);
                 }
@@ -37,7 +38,7 @@ internal sealed class GuestRam : IAsyncDisposable
             }
         }
 
-        throw new InvalidOperationException($"process {process.Pid} has no memfd of {TinyMachine.RamSize} bytes");
+        throw new InvalidOperationException($"process {process.Pid} has no memfd of {size} bytes");
     }
 
     /// <summary>The guest's count.</summary>
@@ -45,6 +46,9 @@ internal sealed class GuestRam : IAsyncDisposable
 
     /// <summary>What the vCPU with an APIC id counted, in the guest <c>smp</c>.</summary>
     internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
+
+    /// <summary>Lets a guest go on that waits for it.</summary>
+    internal void LetGo() => RandomAccess.Write(_file, [1], Go);
 
     /// <summary>A digest of all RAM.</summary>
     internal string Digest() => Convert.ToHexString(SHA256.HashData(Read(0, (int)TinyMachine.RamSize)));

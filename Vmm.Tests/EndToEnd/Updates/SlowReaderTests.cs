@@ -13,6 +13,9 @@ namespace Vmm.Tests.EndToEnd.Updates;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SlowReaderTests : UpdateTest
 {
+    /// <summary>How many words the guest <c>string-out</c> writes by one instruction.</summary>
+    private const int StringLength = 250;
+
     private static readonly string[] Console =
         ["-S", "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-debugcon", "chardev:console"];
 
@@ -37,6 +40,28 @@ public sealed class SlowReaderTests : UpdateTest
         Assert.That(ram.Count, Is.EqualTo(stuck), "the guest waits on in the new process");
 
         await ExpectLinesAsync(reader, (int)stuck * 2);
+        await QuitAsync(generation);
+    }
+
+    [Test]
+    [Promise(21)]
+    public async Task A_string_instruction_that_stands_still_in_its_middle_goes_on_there_two_updates_later()
+    {
+        var generation = await BootAsync("string-out", Console);
+        using var reader = await ConnectReaderAsync(generation);
+        await generation.Qmp.ExecuteAsync("cont");
+        ulong stuck = await StuckAsync(Keep(GuestRam.Of(generation.Process)));
+
+        for (int hop = 0; hop < 2; hop++)
+        {
+            var old = generation;
+            generation = await HopAsync(old);
+            await generation.Qmp.ExecuteAsync("cont");
+            await QuitAsync(old);
+        }
+
+        uint[] words = await ReadWordsAsync(reader, StringLength * (int)(stuck * 2));
+        Assert.That(words, Is.EqualTo(words.Select((_, i) => (uint)(i % StringLength == 0 ? i / StringLength : i % StringLength))));
         await QuitAsync(generation);
     }
 
@@ -95,19 +120,37 @@ public sealed class SlowReaderTests : UpdateTest
     /// <summary>Reads the guest's numbers, which begin at 1 and leave none out.</summary>
     private static async Task ExpectLinesAsync(System.Net.Sockets.Socket reader, int count)
     {
-        using var deadline = new CancellationTokenSource(Patience.Boot);
         var text = new StringBuilder();
-        var piece = new byte[65536];
         int lines = 0;
         while (lines < count)
         {
-            int got = await reader.ReceiveAsync(piece, deadline.Token);
-            Assert.That(got, Is.GreaterThan(0), "the console goes on");
-            lines += piece.AsSpan(0, got).Count((byte)'\n');
-            text.Append(Encoding.ASCII.GetString(piece, 0, got));
+            byte[] piece = await ReadAsync(reader);
+            lines += piece.Count(b => b == '\n');
+            text.Append(Encoding.ASCII.GetString(piece));
         }
 
         string[] read = text.ToString().Split('\n')[..^1];
         Assert.That(read, Is.EqualTo(Enumerable.Range(1, read.Length).Select(n => n.ToString(CultureInfo.InvariantCulture))));
+    }
+
+    /// <summary>Reads little-endian words, this many or some more.</summary>
+    private static async Task<uint[]> ReadWordsAsync(System.Net.Sockets.Socket reader, int count)
+    {
+        var bytes = new List<byte>();
+        while (bytes.Count < count * sizeof(uint))
+        {
+            bytes.AddRange(await ReadAsync(reader));
+        }
+
+        return [.. bytes.Chunk(sizeof(uint)).Where(word => word.Length == sizeof(uint)).Select(word => BitConverter.ToUInt32(word))];
+    }
+
+    private static async Task<byte[]> ReadAsync(System.Net.Sockets.Socket reader)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Boot);
+        var piece = new byte[65536];
+        int got = await reader.ReceiveAsync(piece, deadline.Token);
+        Assert.That(got, Is.GreaterThan(0), "the console goes on");
+        return piece[..got];
     }
 }

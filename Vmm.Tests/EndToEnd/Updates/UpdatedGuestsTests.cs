@@ -23,11 +23,11 @@ public sealed class UpdatedGuestsTests : UpdateTest
         }
     }
 
-    [Test]
+    [TestCase("hlt"), TestCase("rtc", Description = "woken by the CMOS clock")]
     [Promise(22)]
-    public async Task A_guest_that_sleeps_in_hlt_is_woken_by_its_timer_in_the_new_process()
+    public async Task A_guest_that_sleeps_in_hlt_is_woken_by_its_timer_in_the_new_process(string guest)
     {
-        var generation = await BootAsync("hlt");
+        var generation = await BootAsync(guest);
         var ram = Keep(GuestRam.Of(generation.Process));
         await ram.WaitPastAsync(10);
         for (int hop = 0; hop < 3; hop++)
@@ -95,6 +95,21 @@ public sealed class UpdatedGuestsTests : UpdateTest
         Assert.That(await successor.StatusAsync(), Is.EqualTo("paused"));
         await successor.Qmp.ExecuteAsync("cont");
         await ram.WaitPastAsync(count);
+    }
+
+    [Test]
+    [Promise(26)]
+    public async Task A_guest_that_waits_in_prelaunch_begins_at_its_first_instruction_in_the_process_that_is_told_cont()
+    {
+        var old = await BootAsync("counter", "-S");
+        var ram = Keep(GuestRam.Of(old.Process));
+
+        var successor = await HopAsync(await HopAsync(old));
+
+        Assert.That((await successor.StatusAsync(), ram.Count), Is.EqualTo(("prelaunch", 0ul)));
+        await successor.Qmp.ExecuteAsync("cont");
+        await ram.WaitPastAsync(0);
+        Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));
     }
 
     [TestCase("memory-backend-memfd,id=ram0,size=16M,share=on")]

@@ -1,0 +1,45 @@
+// A thread as the host shows it under /proc. Source: proc_pid_stat(5), proc_pid_status(5).
+
+using System.Globalization;
+using Vmm.Lab.Drivers;
+
+namespace Vmm.Tests.EndToEnd.Driving;
+
+/// <summary>What an operator sees of a thread, and may have set.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Processors">The processors that it may use, as a list of numbers and ranges.</param>
+/// <param name="Policy">Its scheduling policy, a SCHED_ constant.</param>
+/// <param name="Priority">Its real-time priority.</param>
+internal sealed record HostThread(string Name, string Processors, int Policy, int Priority)
+{
+    private const int PriorityField = 40;
+    private const int PolicyField = 41;
+
+    /// <summary>Reads what the host says of a process's thread.</summary>
+    internal static HostThread Of(VmmProcess process, int id)
+    {
+        string folder = $"/proc/{process.Pid}/task/{id}";
+
+        // The second field is the name in parentheses and may hold anything; the third follows its end.
+        string stat = File.ReadAllText($"{folder}/stat");
+        string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+        int Field(int number) => int.Parse(fields[number - 3], CultureInfo.InvariantCulture);
+        return new HostThread(
+            File.ReadAllText($"{folder}/comm").TrimEnd(), ProcessorsIn($"{folder}/status"), Field(PolicyField), Field(PriorityField));
+    }
+
+    /// <summary>The numbers of the processors that this process may use.</summary>
+    internal static IReadOnlyList<int> OwnProcessors() =>
+    [
+        .. from range in ProcessorsIn("/proc/self/status").Split(',')
+           let ends = range.Split('-').Select(n => int.Parse(n, CultureInfo.InvariantCulture)).ToArray()
+           from number in Enumerable.Range(ends[0], ends[^1] - ends[0] + 1)
+           select number,
+    ];
+
+    private static string ProcessorsIn(string status)
+    {
+        const string Label = "Cpus_allowed_list:";
+        return File.ReadLines(status).Single(line => line.StartsWith(Label, StringComparison.Ordinal))[Label.Length..].Trim();
+    }
+}

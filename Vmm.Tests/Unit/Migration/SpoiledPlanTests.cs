@@ -1,0 +1,159 @@
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Plans;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>A plan, or the descriptors that come with it, of which no guest can be built: the new process says why while the guest runs, and waits on.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class SpoiledPlanTests : OldPeerTest
+{
+    [Test]
+    public Task A_hypervisor_that_cannot_make_the_VM()
+    {
+        New.Hypervisor.RefuseCreate = "the host has no more of it";
+        return IsRefused(peer => peer, "the host has no more of it");
+    }
+
+    [Test]
+    public Task A_plan_without_a_baton() => IsRefused(peer => Without(peer, "baton"), "no baton came with the plan");
+
+    [Test]
+    public Task A_plan_without_a_kernel() => IsRefused(peer => Without(peer, "boot/kernel"), "no descriptor came for the kernel");
+
+    [Test]
+    public Task A_plan_without_RAM() => IsRefused(peer => Without(peer, "ram/microvm.ram", "ram/"), "no descriptor came for RAM block");
+
+    [Test]
+    public Task A_baton_that_is_no_baton() => IsRefused(
+        peer => Replace(peer, "baton", Posix.CreateMemfd("not sealed", 4096)),
+        "a memfd of 4096 bytes, sealed against resizing, was expected");
+
+    [Test]
+    public Task A_kernel_that_is_no_file() => IsRefused(
+        peer => Replace(peer, "boot/kernel", Posix.CreateEventFd()),
+        "a regular file was expected");
+
+    [Test]
+    public Task RAM_that_is_another_file() => IsRefused(
+        peer => Replace(peer, "ram/", Posix.CreateMemfd("other", 4 << 20)),
+        "was promised");
+
+    [Test]
+    public Task A_back_end_that_cannot_be_written_to() => IsRefused(
+        peer => Replace(peer, "chardev/serial0/file", Posix.OpenToRead(Fixture.Files.Path("kernel"))),
+        "a file open for writing expected, the descriptor is not writable");
+
+    [Test]
+    public Task A_plan_that_names_no_RAM() => IsRefused(
+        peer =>
+        {
+            peer.Plan = peer.Plan with { Ram = [] };
+            return peer;
+        },
+        "the old process has no RAM block");
+
+    [Test]
+    public Task A_plan_for_another_attempt_than_its_baton() => IsNotTaken(
+        async peer =>
+        {
+            peer.Plan = peer.Plan with { Attempt = peer.Plan.Attempt ^ 1 };
+            await peer.ConnectMain();
+            peer.Baton.Offer();
+            await peer.SayMain(peer.Frames());
+        },
+        "the main channel carries attempt");
+
+    [Test]
+    public async Task A_client_that_names_more_descriptors_than_it_sends_is_turned_away()
+    {
+        using (var peer = new PeerAsOld(Fixture, Source))
+        {
+            await peer.Meet();
+            var body = new StateWriter();
+            PlanCodec.WriteList(body, (string[])["one", "two"], body.WriteText);
+            await peer.Cpr.Say(MessageType.Descriptors, body, peer.Baton.File);
+            var message = await peer.Cpr.Hear();
+            Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} named 2 descriptors and sent 1" }));
+        }
+
+        await AHonestPeerIsServed();
+    }
+
+    [Test]
+    public async Task A_client_that_sends_a_descriptor_twice_is_turned_away()
+    {
+        using (var peer = new PeerAsOld(Fixture, Source))
+        {
+            await peer.Meet();
+            var baton = new CarriedDescriptor("baton", peer.Baton.File);
+            await peer.SayDescriptors([baton, baton, baton]);
+            var message = await peer.Cpr.Hear();
+            Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} sent descriptor 'baton' twice" }));
+        }
+
+        await AHonestPeerIsServed();
+    }
+
+    [Test]
+    public async Task A_client_with_a_damaged_plan_is_turned_away()
+    {
+        using (var peer = new PeerAsOld(Fixture, Source))
+        {
+            await peer.Meet();
+            var body = new StateWriter();
+            body.WriteBytes(new byte[11]);
+            await peer.Cpr.Say(MessageType.Plan, body);
+            var message = await peer.Cpr.Hear();
+            Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
+        }
+
+        await AHonestPeerIsServed();
+    }
+
+    [Test]
+    [Promise(10)]
+    public async Task A_client_that_is_silent_is_turned_away_in_time()
+    {
+        New.Do(New.Migrator.Dispose);
+        var next = Fixture.Host();
+        next.Set(p => p with { CprPlanTimeout = 100 });
+        next.AwaitGuest(Fixture.CprPath, null);
+        using var peer = new PeerAsOld(Fixture, Source);
+        await peer.Meet();
+        var message = await peer.Cpr.Hear();
+        Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} did not send its plan within 100 ms" }));
+    }
+
+    private static PeerAsOld Without(PeerAsOld peer, params string[] names)
+    {
+        peer.Carried.RemoveAll(c => names.Any(n => c.Name.StartsWith(n, StringComparison.Ordinal)));
+        return peer;
+    }
+
+    private static PeerAsOld Replace(PeerAsOld peer, string name, SafeFileHandle handle)
+    {
+        int index = peer.Carried.FindIndex(c => c.Name.StartsWith(name, StringComparison.Ordinal));
+        Assert.That(index, Is.GreaterThanOrEqualTo(0), $"no descriptor '{name}' among {string.Join(", ", peer.Carried.Select(c => c.Name))}");
+        peer.Carried[index] = new CarriedDescriptor(peer.Carried[index].Name, handle);
+        return peer;
+    }
+
+    /// <summary>The new process refuses while the guest still runs at its source.</summary>
+    private Task IsRefused(Func<PeerAsOld, PeerAsOld> spoil, string reason) => IsNotTaken(
+        async peer =>
+        {
+            spoil(peer);
+            await peer.Meet();
+            await peer.SayDescriptors();
+            await peer.SayPlan();
+            var message = await peer.Cpr.Hear();
+            Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
+            Assert.That(Peer.Reasons(message), Has.One.Contains(reason));
+        },
+        reason);
+}
