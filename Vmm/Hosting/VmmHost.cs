@@ -30,6 +30,9 @@ internal sealed partial class VmmHost : IDisposable
     private static readonly (PosixSignal Signal, int Number)[] EndingSignals =
         [(PosixSignal.SIGTERM, 15), (PosixSignal.SIGINT, 2), (PosixSignal.SIGHUP, 1)];
 
+    /// <summary>Never given back: a signal that comes while the process clears up must not keep it from that.</summary>
+    private static readonly List<PosixSignalRegistration> Signals = [];
+
     private readonly ProgramConfiguration _configuration;
     private readonly EventLoop _loop = new("machine");
     private readonly EventLoop _ioLoop = new("io");
@@ -40,7 +43,7 @@ internal sealed partial class VmmHost : IDisposable
     private readonly Migrator _migrator;
     private readonly PidFile? _pidFile;
     private readonly Monitors _monitors;
-    private readonly List<PosixSignalRegistration> _signals = [];
+    private bool _endAsked;
     private int _status;
     private bool _ending;
 
@@ -89,7 +92,7 @@ internal sealed partial class VmmHost : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _signals.ForEach(signal => signal.Dispose());
+        Volatile.Write(ref _endAsked, true);
         _migrator.Dispose();
         _monitors.Dispose();
         _machine.Dispose();
@@ -196,10 +199,13 @@ internal sealed partial class VmmHost : IDisposable
 
         foreach (var (signal, _) in EndingSignals)
         {
-            _signals.Add(PosixSignalRegistration.Create(signal, context =>
+            Signals.Add(PosixSignalRegistration.Create(signal, context =>
             {
                 context.Cancel = true;
-                _loop.Post(() => _machine.Quit(ShutdownCause.HostSignal));
+                if (!Interlocked.Exchange(ref _endAsked, true))
+                {
+                    _loop.Post(() => _machine.Quit(ShutdownCause.HostSignal));
+                }
             }));
         }
     }

@@ -47,6 +47,18 @@ public sealed class ProgramEndTests : EndToEndTest
     }
 
     [Test]
+    public async Task Who_asks_for_the_end_again_and_again_gets_it_as_clean_as_who_asks_once()
+    {
+        var vmm = await StartAsync(TinyMachine.Booting("counter", "-pidfile", "vmm.pid"));
+        await OpenQmpAsync(vmm);
+
+        await Host.RunAsync($"while kill -TERM {vmm.Pid} 2>/dev/null; do :; done");
+
+        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(Directory.GetFiles(Folder), Is.Empty);
+    }
+
+    [Test]
     public async Task What_the_guest_wrote_last_reaches_a_reader_who_is_slow()
     {
         // What the guest writes is as much as a pipe holds; the last page of a pipe is not filled up, so something waits in vmm.
