@@ -120,13 +120,12 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     /// <inheritdoc/>
     public ValueTask MigrateIncoming(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels) => Refusals.Told(() =>
     {
-        var target = Target(uri, channels);
-        if (target.Cpr is not null || channels?.Count > 1)
+        if (uri is null && channels is not (null or [] or [{ ChannelType: MigrationChannelType.Main }]))
         {
             throw new MigrationException("Channel list must have only one entry, for type 'main'");
         }
 
-        migrator.StartIncoming(target.Main);
+        migrator.StartIncoming(Target(uri, channels).Main);
     });
 
     /// <inheritdoc/>

@@ -313,6 +313,19 @@ public sealed class UpdateChecklistTests : UpdateTest
         });
     }
 
+    [TestCase("cpr")]
+    [TestCase("main", "cpr")]
+    [TestCase("main", "main")]
+    public async Task What_is_told_later_is_one_main_channel_and_nothing_else(params string[] types)
+    {
+        var successor = await AwaitGuestAsync(_route, deferred: true);
+        string channels = string.Join(", ", types.Select(type => UpdateRoute.Channel(type, "x.sock")));
+
+        var refused = Assert.ThrowsAsync<QmpException>(() => successor.Qmp.ExecuteAsync("migrate-incoming", $$"""{"channels": [{{channels}}]}"""));
+
+        Assert.That(refused?.Message, Is.EqualTo("Channel list must have only one entry, for type 'main'"));
+    }
+
     [Test, Description("Row 20: over human-monitor-command a failing command is no QMP error.")]
     public async Task A_failing_line_of_the_human_monitor_is_a_successful_reply()
     {
