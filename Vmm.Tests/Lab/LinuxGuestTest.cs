@@ -27,7 +27,7 @@ public abstract class LinuxGuestTest(int vcpus)
     {
         if (TestContext.CurrentContext.Result.FailCount > 0)
         {
-            TestContext.Out.WriteLine(Guest.Errors);
+            TestContext.Out.WriteLine(Guest.Account);
         }
     }
 
@@ -43,7 +43,8 @@ public abstract class LinuxGuestTest(int vcpus)
         }
         catch (Exception failure) when (HostFixture.Host is LabHost && Guest.Errors.Contains("(a triple fault)", StringComparison.Ordinal))
         {
-            Assert.Ignore($"open defect, the guest was lost by a triple fault in the lab (the test saw: {failure.Message})");
+            await TestContext.Out.WriteLineAsync(Guest.Account);
+            Assert.Ignore($"open defect, the guest was lost by a triple fault in the lab (the test saw: {failure.Message}); {Guest.Account}");
         }
     }
 
