@@ -68,14 +68,15 @@ public sealed partial class Migrator
     {
         _mainListener = IncomingListener.Open(_machine.Loop, main, OnMainConnection);
         _early = new EarlyConnections(_machine.Loop, connection => _incoming?.TryOfferMain(connection) == true);
-        _mainAddress = main;
+        _mainAddress = _mainListener.Address;
         Begin();
         _mainOpen.TrySetResult();
     }
 
     private void OnMainConnection(SafeFileHandle connection)
     {
-        if (_incoming?.TryOfferMain(connection) == true)
+        // Whom nobody knows must speak first: another client of a TCP port must not keep the old process away.
+        if (Credentials.AreKnown(connection) && _incoming?.TryOfferMain(connection) == true)
         {
             return;
         }

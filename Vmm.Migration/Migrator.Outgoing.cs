@@ -46,7 +46,7 @@ public sealed partial class Migrator
         Begin();
         try
         {
-            _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), loop => OpenMain(loop, target.Main))
+            _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), (loop, cancelled) => OpenMainAsync(loop, target.Main, cancelled))
             {
                 OnReady = LogWarnings,
                 OnStateSent = TellSwitch,
@@ -189,9 +189,15 @@ public sealed partial class Migrator
             throw new MigrationException("Migration requires streamable transport (eg unix)");
         }
 
-        if (target.Main is not (UnixAddress or DescriptorAddress))
+        switch (target.Main)
         {
-            throw new MigrationException("cpr-transfer requires a unix channel");
+            case UnixAddress or DescriptorAddress:
+                break;
+            case InetAddress inet:
+                _ = InetEndPoints.ToConnect(inet);
+                break;
+            default:
+                throw new MigrationException("cpr-transfer requires a unix channel");
         }
 
         if (Blockers() is [var blocker, ..])
@@ -215,9 +221,14 @@ public sealed partial class Migrator
         return socket;
     }
 
-    /// <summary>Opens the main channel, when it is time: a path is connected to, a descriptor is connected already.</summary>
-    private LoopSocket OpenMain(EventLoop loop, ChannelAddress address) =>
-        new(loop, address is UnixAddress unix ? Connecting.ToUnix(unix.Path) : _mainDescriptor!);
+    /// <summary>Opens the main channel, when it is time: a path or port is connected to, a descriptor is connected already.</summary>
+    private ValueTask<LoopSocket> OpenMainAsync(EventLoop loop, ChannelAddress address, CancellationToken cancelled) => address switch
+    {
+        InetAddress inet => Connecting.ToInetAsync(
+            loop, inet, Deadline.In(Parameters.CprConnectTimeout, inet.ToString(), "did not accept the main channel"), cancelled),
+        UnixAddress unix => new(new LoopSocket(loop, Connecting.ToUnix(unix.Path))),
+        _ => new(new LoopSocket(loop, _mainDescriptor!)),
+    };
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: the guest went to {Peer}: {Times}")]
     private static partial void LogHandedOver(ILogger log, string peer, HandoverTimes times);

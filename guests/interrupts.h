@@ -9,8 +9,10 @@
 
 #define PIC1_COMMAND  0x20
 #define PIC1_DATA     0x21
+#define PIC2_COMMAND  0xa0
 #define PIC2_DATA     0xa1
 #define PIC_VECTOR    0x20              /* vector of IRQ 0; the others follow */
+#define PIC2_VECTOR   0x28              /* vector of IRQ 8 */
 #define PIC_EOI       0x20
 #define PIT_CHANNEL0  0x40
 #define PIT_COMMAND   0x43
@@ -46,15 +48,24 @@
         movw %ax, idt + 8 * \vector + 6
 .endm
 
-/* Lets the 8259 raise this one of IRQ 0 to 7 at this processor, whose APIC is on. Changes AL. */
+/* Lets the two 8259 raise this one of IRQ 0 to 15 at this processor, whose APIC is on. Changes AL. */
 .macro pic_on irq
         movl $EXTINT, APIC_LVT0
         out8 PIC1_COMMAND, 0x11         /* initialize; ICW4 follows */
         out8 PIC1_DATA, PIC_VECTOR
         out8 PIC1_DATA, 0x04            /* the second 8259 is on IRQ 2 */
         out8 PIC1_DATA, 0x01            /* 8086 mode */
+        out8 PIC2_COMMAND, 0x11
+        out8 PIC2_DATA, PIC2_VECTOR
+        out8 PIC2_DATA, 0x02
+        out8 PIC2_DATA, 0x01
+.if \irq < 8
         out8 PIC1_DATA, (0xff & ~(1 << \irq))
         out8 PIC2_DATA, 0xff
+.else
+        out8 PIC1_DATA, 0xfb            /* only the second one's */
+        out8 PIC2_DATA, (0xff & ~(1 << (\irq - 8)))
+.endif
 .endm
 
 /* Has the PIT raise IRQ 0 this often a second. Changes AL. */
@@ -66,6 +77,11 @@
 
 .macro end_of_pic
         out8 PIC1_COMMAND, PIC_EOI
+.endm
+
+.macro end_of_pic2
+        out8 PIC2_COMMAND, PIC_EOI
+        end_of_pic
 .endm
 
         .data

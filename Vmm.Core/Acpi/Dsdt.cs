@@ -1,6 +1,7 @@
 using System.Globalization;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Acpi;
+using Vmm.Core.Devices.Cmos;
 using static Vmm.Core.Acpi.Aml;
 
 namespace Vmm.Core.Acpi;
@@ -11,8 +12,6 @@ namespace Vmm.Core.Acpi;
 internal static class Dsdt
 {
     private const byte Revision = 2;
-    private const ushort RtcPort = 0x70;
-    private const int RtcInterrupt = 8;
     private const byte SerialPortCount = 8;
 
     /// <summary>The table for a platform.</summary>
@@ -40,7 +39,7 @@ internal static class Dsdt
     private static byte[] Clock() =>
         Device("RTC",
             Name("_HID", EisaId("PNP0B00")),
-            Name("_CRS", Resources(Ports(RtcPort, 2), Interrupt(RtcInterrupt))));
+            Name("_CRS", Resources(Ports(CmosRegisters.IndexPort, 2), Interrupt(CmosRegisters.Interrupt))));
 
     private static byte[] PowerButton() => Device("PWRB", Name("_HID", EisaId("PNP0C0C")));
 }

@@ -178,7 +178,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     /// <summary>Calls back once after a time. Loop thread only.</summary>
     public LoopTimer After(TimeSpan delay, Action callback)
     {
-        var timer = new LoopTimer(callback);
+        var timer = new LoopTimer(this, callback);
         _timers.Enqueue(timer, Environment.TickCount64 + (long)Math.Ceiling(Math.Max(0, delay.TotalMilliseconds)));
         return timer;
     }
@@ -218,6 +218,9 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         }
     }
 
+    // A timer that was cancelled does not wait for its time: whoever sets and cancels long ones all the time would fill the memory.
+    internal void Remove(LoopTimer timer) => _timers.Remove(timer, out _, out _);
+
     private void RunPosted()
     {
         // Work that is posted meanwhile waits for the next turn, so that descriptors are never starved.
@@ -252,20 +255,12 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         while (_timers.TryPeek(out var timer, out long due) && due <= Environment.TickCount64)
         {
             _timers.Dequeue();
-            if (timer.TryFire(out var callback))
-            {
-                Guarded(static c => c(), callback);
-            }
+            Guarded(static c => c(), timer.Callback);
         }
     }
 
     private int TimeoutMilliseconds()
     {
-        while (_timers.TryPeek(out var timer, out _) && timer.IsCancelled)
-        {
-            _timers.Dequeue();
-        }
-
         if (_stopping || !_posted.IsEmpty)
         {
             return 0;

@@ -100,20 +100,21 @@ public sealed partial class Board : IExitHandler, IDisposable
     {
         foreach (var chardev in Chardevs)
         {
-            chardev.Open();
+            try
+            {
+                chardev.Open();
+            }
+            catch (IOException e)
+            {
+                throw new IOException($"chardev '{chardev.Label}': {e.Message}", e);
+            }
         }
 
         WakeBackEnds();
     }
 
-    /// <summary>Makes every back end fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
-    public void QuietBackEnds()
-    {
-        foreach (var chardev in Chardevs)
-        {
-            chardev.Quiesce();
-        }
-    }
+    /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
+    public void QuietBackEnds() => _devices.Quiesce();
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiet.</summary>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
@@ -129,7 +130,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
     }
 
-    /// <summary>Lets every back end go on; one that did not cross is opened now that the guest is here.</summary>
+    /// <summary>Lets every back end and timer go on; a back end that did not cross is opened now that the guest is here.</summary>
     public void WakeBackEnds()
     {
         foreach (var chardev in _notAdopted)
@@ -145,10 +146,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
 
         _notAdopted.Clear();
-        foreach (var chardev in Chardevs)
-        {
-            chardev.Start();
-        }
+        _devices.Wake();
     }
 
     /// <summary>Presses the power button.</summary>

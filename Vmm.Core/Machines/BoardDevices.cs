@@ -34,6 +34,7 @@ internal sealed class BoardDevices : IDisposable
     private readonly List<StateSection> _sections = [];
     private readonly List<Action> _resets = [];
     private readonly FixedHardware? _acpi;
+    private readonly CmosClock _cmos;
 
     internal BoardDevices(BoardSetup setup, PortBus ports, IVirtualMachine vm, GuestMemory memory)
     {
@@ -44,8 +45,13 @@ internal sealed class BoardDevices : IDisposable
         _chardevs = UsedChardevs().ToDictionary(c => c.Id, c => ChardevFactory.Create(c, setup.IoLoop, setup.Log));
 
         Carry(Clock);
-        var cmos = new CmosClock(setup.Time, (long)memory.BelowHole, (long)memory.AboveHole);
-        Attach(cmos, cmos.Reset);
+        _cmos = new CmosClock(
+            setup.Time,
+            vm.InterruptLine(CmosRegisters.Interrupt),
+            new LoopDeviceTimer(setup.IoLoop),
+            (long)memory.BelowHole,
+            (long)memory.AboveHole);
+        Attach(_cmos, _cmos.Reset);
         var keyboard = new I8042(setup.Power);
         Attach(keyboard, keyboard.Reset);
         foreach (var port in _configuration.Serials)
@@ -101,6 +107,28 @@ internal sealed class BoardDevices : IDisposable
 
     /// <summary>Every device to its power-on state.</summary>
     internal void Reset() => _resets.ForEach(reset => reset());
+
+    /// <summary>Makes everything fall silent that acts by itself: when this returns, none moves a byte or raises an interrupt.</summary>
+    internal void Quiesce()
+    {
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Quiesce();
+        }
+
+        _cmos.Quiesce();
+    }
+
+    /// <summary>Lets it go on.</summary>
+    internal void Wake()
+    {
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Start();
+        }
+
+        _cmos.Wake();
+    }
 
     /// <summary>Presses the power button.</summary>
     /// <exception cref="MachineException">There is none.</exception>

@@ -31,6 +31,14 @@ public sealed class DescriptorBag : IDisposable
     /// <returns>Null when there is none of that name, or it was claimed before.</returns>
     public SafeFileHandle? Claim(string name) => _handles.Remove(name, out var handle) ? handle : null;
 
+    /// <summary>Claims a descriptor that is what its name is taken to mean; another stays unclaimed.</summary>
+    /// <returns>Null when there is none such.</returns>
+    public SafeFileHandle? Claim(string name, Func<SafeFileHandle, bool> isWanted)
+    {
+        ArgumentNullException.ThrowIfNull(isWanted);
+        return _handles.TryGetValue(name, out var handle) && isWanted(handle) ? Claim(name) : null;
+    }
+
     /// <summary>Closes what nobody claimed.</summary>
     public void Dispose()
     {

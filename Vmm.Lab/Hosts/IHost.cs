@@ -19,6 +19,9 @@ public interface IHost : IAsyncDisposable
     /// <summary>The initramfs of the Linux guest (see lab/guest-init), on that host.</summary>
     string GuestInitramfs { get; }
 
+    /// <summary>What reads a guest's clocks in its RAM (see lab/clocks.c), on that host.</summary>
+    string ClockReader { get; }
+
     /// <summary>The path of a tiny guest, <c>guests/NAME.S</c>, on that host.</summary>
     string TinyGuest(string name);
 

@@ -39,6 +39,9 @@ public sealed partial class LabHost : IHost
     /// <inheritdoc/>
     public string GuestInitramfs => "/guests/guest.initramfs";
 
+    /// <inheritdoc/>
+    public string ClockReader => "/bin/clocks";
+
     /// <summary>The lab host's own console, for when something goes wrong.</summary>
     public ConsoleReader Console { get; }
 

@@ -1,4 +1,6 @@
+using System.Net;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
 namespace Vmm.Migration.Channels;
@@ -20,6 +22,58 @@ internal static class Connecting
         {
             socket.Dispose();
             throw new PosixException($"Failed to connect to '{path}'", e.Errno);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Connects by TCP, to the first of an address's end points that can be reached.</summary>
+    /// <param name="loop">The loop that waits.</param>
+    /// <param name="address">Where to.</param>
+    /// <param name="deadline">How long.</param>
+    /// <param name="cancelled">Ends the waiting with an <see cref="ObjectDisposedException"/>.</param>
+    /// <exception cref="PosixException">Nobody listens there.</exception>
+    internal static async ValueTask<LoopSocket> ToInetAsync(EventLoop loop, InetAddress address, Deadline deadline, CancellationToken cancelled)
+    {
+        PosixException? failure = null;
+        foreach (var target in InetEndPoints.ToConnect(address))
+        {
+            try
+            {
+                return await ToAsync(loop, target, deadline, cancelled);
+            }
+            catch (PosixException e)
+            {
+                failure ??= new PosixException($"Failed to connect to '{UriHost.Bracketed(address.Host)}:{address.Port}'", e.Errno);
+            }
+        }
+
+        throw failure!;
+    }
+
+    private static async ValueTask<LoopSocket> ToAsync(EventLoop loop, IPEndPoint target, Deadline deadline, CancellationToken cancelled)
+    {
+        var handle = Posix.CreateTcpSocket(target.AddressFamily);
+        LoopSocket socket;
+        try
+        {
+            Posix.BeginConnect(handle, target);
+            socket = new LoopSocket(loop, handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+
+        try
+        {
+            using var end = cancelled.Register(socket.Dispose);
+            await socket.ConnectedAsync(deadline);
+            return socket;
         }
         catch
         {

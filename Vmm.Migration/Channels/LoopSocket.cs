@@ -31,6 +31,19 @@ internal sealed class LoopSocket : IDisposable
     /// <summary>Who is at the other end.</summary>
     internal (int ProcessId, uint UserId) Peer => Posix.PeerOf(_handle);
 
+    /// <summary>Waits until a connection that was begun is there.</summary>
+    /// <exception cref="PosixException">It was refused.</exception>
+    internal async ValueTask ConnectedAsync(Deadline deadline)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        _writable = new TaskCompletionSource();
+        await WaitAsync(_writable, deadline);
+        if (Posix.ErrorOf(_handle) is not 0 and var error)
+        {
+            throw new PosixException("connect", error);
+        }
+    }
+
     /// <summary>Receives what is there, waiting for the first byte; 0 is the end.</summary>
     internal async ValueTask<int> ReceiveAsync(Memory<byte> buffer, ICollection<SafeFileHandle> descriptors, Deadline deadline)
     {

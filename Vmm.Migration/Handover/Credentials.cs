@@ -10,8 +10,14 @@ internal static class Credentials
     /// <summary>Whether a peer of this effective user may take part.</summary>
     internal static bool Permit(uint user) => user == Posix.EffectiveUserId || user == 0;
 
-    /// <summary>Whether whoever made a connection may take part.</summary>
-    internal static bool Permit(SafeFileHandle connection) => Permit(Posix.PeerOf(connection).UserId);
+    /// <summary>Whether the kernel knows who made a connection; not by TCP.</summary>
+    internal static bool AreKnown(SafeFileHandle connection) => Posix.IsUnixSocket(connection);
+
+    /// <summary>
+    /// Whether whoever made a connection to the main channel may take part. Somebody unknown may: a state bears the attempt's number, which
+    /// only the two processes know, so another's is refused.
+    /// </summary>
+    internal static bool Permit(SafeFileHandle connection) => !AreKnown(connection) || Permit(Posix.PeerOf(connection).UserId);
 
     /// <exception cref="HandoverException">The peer is of another user.</exception>
     internal static void Check(MessageChannel channel)

@@ -3,7 +3,8 @@
 // A main channel that management hands to the old process as a descriptor was connected by management, at a time of its own:
 // neither the instant nor the peer's process id tells that it is the one. What tells is that an honest peer is silent until
 // this process listens for the state. So an early connection waits here unread. If it speaks, or ends, while nobody expects
-// a state, it is closed; if it speaks when one is expected, it is the main channel.
+// a state, it is closed; if it speaks when one is expected, it is the main channel. A TCP connection waits here at any time,
+// for nobody knows who made it.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;

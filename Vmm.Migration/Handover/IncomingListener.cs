@@ -4,6 +4,8 @@
 // deadline, and the first that delivers a whole plan is the one; the others are told that the process is taken. A path
 // that was bound here is unlinked when it is no longer needed; an inherited socket is only closed.
 
+using System.Globalization;
+using System.Net;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
@@ -34,9 +36,12 @@ internal sealed class IncomingListener : IDisposable
         _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
     }
 
+    /// <summary>Where it listens, with the port that the kernel chose, if it was left to it.</summary>
+    internal required ChannelAddress Address { get; init; }
+
     /// <summary>Listens at an address.</summary>
     /// <param name="loop">The machine loop.</param>
-    /// <param name="address">A unix path, or the number of an inherited listening socket.</param>
+    /// <param name="address">A unix path, a TCP address, or the number of an inherited listening socket.</param>
     /// <param name="accepted">Called with each connection, which then belongs to the callee.</param>
     /// <exception cref="HandoverException">The address cannot be listened on.</exception>
     internal static IncomingListener Open(EventLoop loop, ChannelAddress address, Action<SafeFileHandle> accepted)
@@ -44,9 +49,13 @@ internal sealed class IncomingListener : IDisposable
         switch (address)
         {
             case UnixAddress unix:
-                return new IncomingListener(loop, Bind(unix.Path), unix.Path, accepted);
+                return new IncomingListener(loop, Bind(unix.Path), unix.Path, accepted) { Address = address };
+            case InetAddress inet:
+                var socket = Bind(inet);
+                string port = Posix.BoundTo(socket).Port.ToString(CultureInfo.InvariantCulture);
+                return new IncomingListener(loop, socket, null, accepted) { Address = inet with { Port = port } };
             case DescriptorAddress descriptor:
-                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber), null, accepted);
+                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber), null, accepted) { Address = address };
             default:
                 throw new HandoverException($"cpr-transfer requires a unix channel, '{address}' is none");
         }
@@ -110,6 +119,47 @@ internal sealed class IncomingListener : IDisposable
         {
             socket.Dispose();
             throw e as HandoverException ?? new HandoverException($"Failed to bind socket to {path}: {(e as PosixException)?.Reason ?? e.Message}", e);
+        }
+    }
+
+    private static SafeFileHandle Bind(InetAddress address)
+    {
+        try
+        {
+            var places = InetEndPoints.ToListen(address);
+            return places.SkipLast(1).Select(TryBind).FirstOrDefault(socket => socket is not null) ?? Bind(places[^1]);
+        }
+        catch (Exception e) when (e is PosixException or ChannelAddressException)
+        {
+            throw new HandoverException($"Failed to bind socket to {address}: {(e as PosixException)?.Reason ?? e.Message}", e);
+        }
+    }
+
+    private static SafeFileHandle? TryBind(IPEndPoint place)
+    {
+        try
+        {
+            return Bind(place);
+        }
+        catch (PosixException)
+        {
+            // A host without IPv6, say; if no other place will do either, that one's error is told.
+            return null;
+        }
+    }
+
+    private static SafeFileHandle Bind(IPEndPoint place)
+    {
+        var socket = Posix.CreateTcpSocket(place.AddressFamily);
+        try
+        {
+            Posix.Listen(socket, place, Backlog);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
 

@@ -33,7 +33,8 @@ internal sealed class OutgoingHandover : IDisposable
 
     private readonly Machine _machine;
     private readonly MigrationParameters _parameters;
-    private readonly Func<EventLoop, LoopSocket> _openMain;
+    private readonly Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> _openMain;
+    private readonly CancellationTokenSource _cancel = new();
     private readonly NewPeer _peer;
     private readonly Baton _baton;
     private readonly StateWriter _state = new(256 * 1024);
@@ -41,7 +42,6 @@ internal sealed class OutgoingHandover : IDisposable
     private LoopSocket? _main;
     private PauseInstants _instants;
     private CalmMemory? _calm;
-    private bool _cancelled;
 
     /// <summary>Opens the cpr channel.</summary>
     /// <param name="machine">The machine whose guest goes.</param>
@@ -49,7 +49,11 @@ internal sealed class OutgoingHandover : IDisposable
     /// <param name="cprPath">Where the new process listens.</param>
     /// <param name="openMain">Opens the main channel when it is time.</param>
     /// <exception cref="HandoverException">Nobody listens there.</exception>
-    internal OutgoingHandover(Machine machine, MigrationParameters parameters, string cprPath, Func<EventLoop, LoopSocket> openMain)
+    internal OutgoingHandover(
+        Machine machine,
+        MigrationParameters parameters,
+        string cprPath,
+        Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> openMain)
     {
         _machine = machine;
         _parameters = parameters;
@@ -103,7 +107,7 @@ internal sealed class OutgoingHandover : IDisposable
         try
         {
             await PrepareAsync();
-            ConnectMain();
+            await ConnectMainAsync();
             _calm = CalmMemory.Begin();
             pause = await StopAsync();
         }
@@ -170,7 +174,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>Gives the attempt up, as soon as the step under way notices; the guest stays unless it was already taken.</summary>
     internal void Cancel()
     {
-        _cancelled = true;
+        _cancel.Cancel();
         _peer.Dispose();
         _main?.Dispose();
     }
@@ -182,6 +186,7 @@ internal sealed class OutgoingHandover : IDisposable
         _peer.Dispose();
         _main?.Dispose();
         _baton.Dispose();
+        _cancel.Dispose();
     }
 
     /// <summary>The guest runs: greet, tell the plan, wait until the new process has built the machine and listens.</summary>
@@ -222,11 +227,11 @@ internal sealed class OutgoingHandover : IDisposable
         await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 
-    private void ConnectMain()
+    private async Task ConnectMainAsync()
     {
         try
         {
-            _main = _openMain(_machine.Loop);
+            _main = await _openMain(_machine.Loop, _cancel.Token);
         }
         catch (PosixException e)
         {
@@ -254,7 +259,7 @@ internal sealed class OutgoingHandover : IDisposable
 
     private void Save(HandoverPause pause)
     {
-        if (_cancelled)
+        if (_cancel.IsCancellationRequested)
         {
             throw new HandoverException("the migration was cancelled");
         }
@@ -345,7 +350,7 @@ internal sealed class OutgoingHandover : IDisposable
     private string Whereabouts() =>
         $"the guest was handed over to {PeerName}{(PeerProcess.HasEnded ? ", which has ended since" : "; it runs there")}";
 
-    private HandoverException AsHandoverException(Exception failure) => _cancelled
+    private HandoverException AsHandoverException(Exception failure) => _cancel.IsCancellationRequested
         ? new HandoverException("the migration was cancelled", failure)
         : failure as HandoverException ?? new HandoverException(failure.Message, failure);
 }

@@ -120,8 +120,22 @@ internal sealed class LinuxGuest : IAsyncDisposable
         return verdict;
     }
 
+    /// <summary>Starts a program in the guest that shows its clocks; see <see cref="ReadClocksAsync"/>.</summary>
+    internal Task ShowClocksAsync() => RunAsync("clocks show > /dev/null 2>&1 &");
+
+    /// <summary>Holds the guest's clocks against the host's.</summary>
+    internal async Task<ClockDistance> ReadClocksAsync()
+    {
+        string files = $"/proc/{Process.Pid}/fd/*";
+        var result = await _host.RunAsync(
+            $"for file in {files}; do case $(readlink $file) in *memory-backend-memfd*) exec {Shell.Quote(_host.ClockReader)} read $file;; esac; done; exit 1");
+        return ClockDistance.Parse(result);
+    }
+
     /// <summary>Updates to a new process and ends the old one; each is held to what it should say.</summary>
-    internal async Task HopAsync(UpdateForm form)
+    /// <param name="form">How the update is asked for.</param>
+    /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
+    internal async Task HopAsync(UpdateForm form, int ticksBetween = TicksBetween)
     {
         var route = new UpdateRoute($"{_processes.Count}");
         var (old, asked) = (Process, Qmp);
@@ -130,7 +144,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         var monitor = await successor.OpenMonitorAsync();
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: paused (inmigrate)\n"));
         Tell($"{update}: the new process {successor.Pid} waits");
-        await Console.WaitForTicksAsync(TicksBetween, Patience.Boot);
+        await Console.WaitForTicksAsync(ticksBetween, Patience.Boot);
         await asked.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
         var before = Console.LastTick;
         Tell($"{update}: asked for");

@@ -8,6 +8,10 @@ namespace Vmm.Tests.Lab;
 [NonParallelizable]
 public abstract class LinuxGuestTest(int vcpus)
 {
+    /// <summary>What a kernel's log says when the kernel doubts a clock, or a processor that was away too long.</summary>
+    private protected const string Doubts =
+        @"clocksource.*unstable|tsc warp|check_tsc_sync_source failed|soft lockup|hard lockup|rcu.*stall|blocked for more than|\bBUG:|\bWARNING:";
+
     private protected LinuxGuest Guest { get; private set; } = null!;
 
     [OneTimeSetUp]

@@ -35,7 +35,7 @@ internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorC
     {
         if (_path is not null)
         {
-            Replace(Posix.OpenToAppend(_path, truncate: true));
+            Replace(OpenFile(_path, truncate: true));
         }
     }
 
@@ -44,7 +44,7 @@ internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorC
     {
         if (_path is not null)
         {
-            Replace(bag.Claim(DescriptorName) ?? Posix.OpenToAppend(_path, truncate: false));
+            Replace(bag.Claim(DescriptorName) ?? OpenFile(_path, truncate: false));
         }
     }
 
@@ -88,6 +88,18 @@ internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorC
         catch (PosixException)
         {
             return;
+        }
+    }
+
+    private static SafeFileHandle OpenFile(string path, bool truncate)
+    {
+        try
+        {
+            return Posix.OpenToAppend(path, truncate);
+        }
+        catch (PosixException e)
+        {
+            throw new IOException($"cannot open log file: '{path}': {e.Reason}", e);
         }
     }
 

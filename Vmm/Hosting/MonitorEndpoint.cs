@@ -2,8 +2,10 @@
 //
 // A listening socket is shared by old and new for a while: it crosses as a descriptor, the new process accepts on it after
 // the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path that somebody
-// listens on; a path that is free it serves at once, so that its own monitor answers while it waits.
+// listens on; a path that is free, or becomes free, it serves at once, so that its own monitor answers while it waits. A socket that
+// crosses is taken only if its path is this monitor's own: with another path it stays the old process's.
 
+using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
@@ -15,22 +17,31 @@ using Vmm.Qmp.Sessions;
 namespace Vmm.Hosting;
 
 /// <summary>One monitor's end: a listening socket, a connected one, or standard input and output.</summary>
-internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
+internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
 {
+    /// <summary>Nothing tells that a path has become free, so this looks again.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+
     private readonly ChardevConfiguration _configuration;
     private readonly MonitorServer _server;
+    private readonly EventLoop _loop;
+    private readonly ILogger _log;
     private readonly UnixListener? _listener;
     private readonly ListeningSource? _listening;
+    private LoopTimer? _look;
 
     /// <summary>Makes the end; nothing is opened yet.</summary>
     /// <param name="configuration">The chardev that the monitor names.</param>
     /// <param name="server">Runs the monitor.</param>
     /// <param name="loop">The machine loop.</param>
+    /// <param name="log">Where a path that cannot be had later is told.</param>
     /// <exception cref="MachineException">A monitor cannot sit on such a chardev.</exception>
-    internal MonitorEndpoint(ChardevConfiguration configuration, MonitorServer server, EventLoop loop)
+    internal MonitorEndpoint(ChardevConfiguration configuration, MonitorServer server, EventLoop loop, ILogger log)
     {
         _configuration = configuration;
         _server = server;
+        _loop = loop;
+        _log = log;
         switch (configuration)
         {
             case SocketChardevConfiguration { Server: true } socket:
@@ -94,10 +105,11 @@ internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
         var socket = (SocketChardevConfiguration)_configuration;
         if (socket.Descriptor is { } number)
         {
-            _listener.Adopt(Inherited(number));
+            _listener.Adopt(Inherited(socket.Id, number));
         }
         else if (waiting && UnixListener.IsTaken(socket.Path!))
         {
+            _look = _loop.After(LookAgain, OpenWhenFree);
             return;
         }
         else
@@ -116,7 +128,8 @@ internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
             return;
         }
 
-        if (bag.Claim(DescriptorName) is { } handle)
+        _look?.Dispose();
+        if (bag.Claim(DescriptorName, IsAtOwnPath) is { } handle)
         {
             _listener.Adopt(handle);
             Serve();
@@ -138,7 +151,26 @@ internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _listener?.Dispose();
+    public void Dispose()
+    {
+        _look?.Dispose();
+        _listener?.Dispose();
+    }
+
+    private bool IsAtOwnPath(SafeFileHandle listener) =>
+        _listener!.Path is not { } own || (Posix.BoundPath(listener) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));
+
+    private void OpenWhenFree()
+    {
+        try
+        {
+            Open(waiting: true);
+        }
+        catch (IOException e)
+        {
+            LogNotOpened(_log, Label, e.Message);
+        }
+    }
 
     /// <summary>The monitor gets a descriptor of its own, so that the listener alone answers for the path.</summary>
     private void Serve()
@@ -151,7 +183,7 @@ internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
     {
         if (socket.Descriptor is { } number)
         {
-            return Inherited(number);
+            return Inherited(socket.Id, number);
         }
 
         var handle = Posix.CreateUnixSocket();
@@ -167,10 +199,21 @@ internal sealed class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
     }
 
-    private static SafeFileHandle Inherited(int number)
+    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be served: {Reason}")]
+    private static partial void LogNotOpened(ILogger log, string label, string reason);
+
+    private static SafeFileHandle Inherited(string id, int number)
     {
         var handle = new SafeFileHandle(number, ownsHandle: true);
-        Posix.MakePrivate(handle);
-        return handle;
+        try
+        {
+            Posix.MakePrivate(handle);
+            return handle;
+        }
+        catch (PosixException e)
+        {
+            handle.SetHandleAsInvalid();
+            throw new MachineException($"chardev '{id}': fd={number} is no inherited descriptor: {e.Reason}", e);
+        }
     }
 }

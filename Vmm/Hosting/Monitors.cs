@@ -45,7 +45,7 @@ internal sealed class Monitors : IDisposable
         foreach (var monitor in configuration.Monitors)
         {
             var chardev = configuration.Machine.Chardevs.First(c => c.Id == monitor.ChardevId);
-            var endpoint = new MonitorEndpoint(chardev, _server, machine.Loop);
+            var endpoint = new MonitorEndpoint(chardev, _server, machine.Loop, log);
             _endpoints.Add(endpoint);
             machine.Carry(endpoint);
             _monitors.Add(monitor.Mode == MonitorMode.Control

@@ -25,7 +25,7 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
     /// <exception cref="IOException">It cannot be written, or another process holds it.</exception>
     internal void Create()
     {
-        var file = Posix.OpenToCreate(path);
+        var file = OpenToCreate();
         if (!Posix.TryLock(file))
         {
             file.Dispose();
@@ -64,6 +64,18 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
         {
             File.Delete(path);
             Close();
+        }
+    }
+
+    private SafeFileHandle OpenToCreate()
+    {
+        try
+        {
+            return Posix.OpenToCreate(path);
+        }
+        catch (PosixException e)
+        {
+            throw new IOException($"cannot create PID file: '{path}': {e.Reason}", e);
         }
     }
 

@@ -8,6 +8,8 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Vmm.CommandLine;
 using Vmm.Core.Boot;
+using Vmm.Core.Chardevs;
+using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -160,6 +162,26 @@ internal sealed partial class VmmHost : IDisposable
         {
             await _monitors.FirstClients();
             _machine.PowerOn();
+            TellTerminals();
+        }
+    }
+
+    /// <summary>Says under which names the pseudo-terminals of a first boot are found, as QEMU does: on stdout, unless bytes of a back end go there.</summary>
+    private void TellTerminals()
+    {
+        bool isTaken = _configuration.Machine.Chardevs.Any(chardev => chardev is StdioChardevConfiguration);
+        foreach (var terminal in _machine.Board!.Chardevs.OfType<PtyChardev>())
+        {
+            string told = $"char device redirected to {terminal.SlavePath} (label {terminal.Label})";
+            try
+            {
+                (isTaken ? Console.Error : Console.Out).WriteLine(told);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // The program was started without that stream: nobody is there to be told.
+                return;
+            }
         }
     }
 

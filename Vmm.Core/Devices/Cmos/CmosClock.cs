@@ -4,18 +4,19 @@
 // from the host's clock at every read: nothing ticks here, and nothing can drift. A guest that sets the time moves an
 // offset to the host's; while it does so (SET bit, or a divider that stands) the registers are plain bytes.
 // The rest is battery-backed memory, where firmware keeps the sizes of RAM.
-// Interrupts (alarm, periodic, update-ended) are absent: the device has no wire, the enable bits read 0, and the ACPI
-// tables list the clock without an interrupt, which guests take as "no alarms".
+// Events and the interrupt are in CmosClock.Events.cs.
 // Source: MC146818A data sheet; registers 0x15 to 0x18, 0x30, 0x31, 0x34, 0x35 and 0x5b to 0x5d as PC firmware uses them.
 
 using Vmm.Core.Buses;
+using Vmm.Core.Devices.Clock;
+using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
 using static Vmm.Core.Devices.Cmos.CmosRegisters;
 
 namespace Vmm.Core.Devices.Cmos;
 
 /// <summary>The CMOS real-time clock on ports 0x70 and 0x71.</summary>
-public sealed class CmosClock : IPortDevice, IStateful
+public sealed partial class CmosClock : IPortDevice, IStateful
 {
     private const int SelectPort = 0;
     private const byte NmiDisableBit = 0x80;
@@ -24,14 +25,22 @@ public sealed class CmosClock : IPortDevice, IStateful
     private readonly Lock _lock = new();
     private readonly CmosState _state = new();
     private readonly TimeProvider _host;
+    private readonly IInterruptLine _interrupt;
+    private readonly IDeviceTimer _timer;
+    private readonly Action _elapsed;
 
     /// <summary>Creates the clock, with battery-backed memory as firmware would have left it.</summary>
     /// <param name="host">Where the time comes from; tests pass a fake.</param>
+    /// <param name="interrupt">The wire of <see cref="Interrupt"/>.</param>
+    /// <param name="timer">Wakes the clock when an interrupt is due.</param>
     /// <param name="memoryBelow4G">Bytes of guest RAM below 4 GiB.</param>
     /// <param name="memoryAbove4G">Bytes of guest RAM above 4 GiB.</param>
-    public CmosClock(TimeProvider host, long memoryBelow4G, long memoryAbove4G)
+    public CmosClock(TimeProvider host, IInterruptLine interrupt, IDeviceTimer timer, long memoryBelow4G, long memoryAbove4G)
     {
         _host = host;
+        _interrupt = interrupt;
+        _timer = timer;
+        _elapsed = Look;
         StoreMemorySizes(memoryBelow4G, memoryAbove4G);
         Reset();
     }
@@ -85,7 +94,7 @@ public sealed class CmosClock : IPortDevice, IStateful
         {
             WriteRegister(StatusA, StatusADefault);
             WriteRegister(StatusB, Hours24);
-            Registers[StatusC] = 0;
+            _ = ReadEvents();
             Registers[StatusD] = ValidRam;
             _state.Selected = 0;
         }
@@ -110,6 +119,17 @@ public sealed class CmosClock : IPortDevice, IStateful
             {
                 throw new StateException($"cmos_index: 0 to 127 expected, {_state.Selected} found");
             }
+
+            if (reader.SectionVersion == 1)
+            {
+                // That clock told of no events: those that have been until now are nobody's.
+                _state.Noticed = Now.Ticks;
+            }
+
+            if (_state.Noticed != InRange(_state.Noticed).Ticks)
+            {
+                throw new StateException($"noticed: an instant in units of 100 ns since the year 1 expected, {_state.Noticed} found");
+            }
         }
     }
 
@@ -118,6 +138,11 @@ public sealed class CmosClock : IPortDevice, IStateful
 
     private byte ReadRegister(byte register)
     {
+        if (register == StatusC)
+        {
+            return ReadEvents();
+        }
+
         if (CmosTime.Covers(register))
         {
             return Runs ? CmosTime.Read(register, Registers[StatusB], Now) : Registers[register];
@@ -140,14 +165,23 @@ public sealed class CmosClock : IPortDevice, IStateful
                 break;
 
             case StatusB:
-                WriteControl(StatusB, (byte)(value & ~InterruptEnables));
+                // A clock that is being set does not tell of updates.
+                WriteControl(StatusB, (value & SetTime) != 0 ? (byte)(value & ~UpdateFlag) : value);
+                break;
+
+            case AlarmSecond or AlarmMinute or AlarmHour:
+                NoticeEvents();
+                Registers[register] = value;
+                NoticeEvents();
                 break;
 
             case var _ when CmosTime.Covers(register) && Runs:
+                NoticeEvents();
                 long fraction = Now.Ticks % TimeSpan.TicksPerSecond;
                 StopClock();
                 Registers[register] = value;
                 StartClock(fraction);
+                NoticeEvents();
                 break;
 
             default:
@@ -159,6 +193,7 @@ public sealed class CmosClock : IPortDevice, IStateful
     /// <summary>Status A and B say whether the clock runs; the time goes into the registers when it stops, and out of them when it starts.</summary>
     private void WriteControl(byte register, byte value)
     {
+        NoticeEvents();
         bool ran = Runs;
         if (ran)
         {
@@ -170,6 +205,8 @@ public sealed class CmosClock : IPortDevice, IStateful
         {
             StartClock(fraction: 0);
         }
+
+        NoticeEvents();
     }
 
     private void StopClock()
@@ -189,6 +226,8 @@ public sealed class CmosClock : IPortDevice, IStateful
         {
             _state.Offset = set.Ticks + fraction - _host.GetUtcNow().Ticks;
         }
+
+        _state.Noticed = Now.Ticks;
     }
 
     private void StoreMemorySizes(long below4G, long above4G)

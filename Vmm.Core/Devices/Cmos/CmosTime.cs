@@ -41,6 +41,20 @@ internal static class CmosTime
         return valid ? new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc) : null;
     }
 
+    /// <summary>Whether the alarm registers agree with any time at all.</summary>
+    internal static bool CanBeAlarm(ReadOnlySpan<byte> registers, byte statusB) =>
+        (IsAny(registers[AlarmHour]) || DecodeHour(registers[AlarmHour], statusB) < 24)
+        && (IsAny(registers[AlarmMinute]) || Decode(registers[AlarmMinute], statusB) < 60)
+        && (IsAny(registers[AlarmSecond]) || Decode(registers[AlarmSecond], statusB) < 60);
+
+    /// <summary>Whether a minute or second is the one of an alarm register.</summary>
+    internal static bool IsAlarm(byte register, byte statusB, int value) => IsAny(register) || Decode(register, statusB) == value;
+
+    /// <summary>Whether an hour, 0 to 23, is the one of the alarm register.</summary>
+    internal static bool IsAlarmHour(byte register, byte statusB, int hour) => IsAny(register) || DecodeHour(register, statusB) == hour;
+
+    private static bool IsAny(byte register) => (register & AlarmAny) == AlarmAny;
+
     private static byte ReadHour(int hour, byte statusB)
     {
         if ((statusB & Hours24) != 0)

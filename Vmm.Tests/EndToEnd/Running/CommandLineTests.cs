@@ -38,6 +38,28 @@ public sealed class CommandLineTests : EndToEndTest
     [Test]
     public async Task Another_accelerator_than_kvm() => ExpectOneLine(await RunAsync("-accel", "tcg"), "invalid accelerator tcg");
 
+    [TestCase("-pidfile", "/nowhere/vmm.pid", "cannot create PID file: '/nowhere/vmm.pid': No such file or directory")]
+    [TestCase("-D", "/nowhere/vmm.log", "cannot open log file: '/nowhere/vmm.log': No such file or directory")]
+    [TestCase("-serial", "file:/nowhere/out", "chardev 'serial0': open '/nowhere/out': No such file or directory")]
+    [TestCase("-serial", "unix:/nowhere/out", "chardev 'serial0': Failed to connect to '/nowhere/out': No such file or directory")]
+    [TestCase("-qmp", "unix:/nowhere/qmp", "chardev 'compat_monitor0': Failed to connect to '/nowhere/qmp': No such file or directory")]
+    public async Task A_place_that_cannot_be_opened_is_named_with_what_it_is_for(string option, string value, string error)
+    {
+        var result = await RunAsync(TinyMachine.Silent("counter").With(option, value));
+
+        ExpectOneLine(result);
+        Assert.That(result.Errors, Is.EqualTo($"vmm: {error}\n"));
+    }
+
+    [Test]
+    public async Task An_inherited_descriptor_that_is_not_there()
+    {
+        var result = await RunAsync(TinyMachine.Silent("counter").With(
+            "-chardev", "socket,id=m,fd=77,server=on,wait=off", "-mon", "chardev=m,mode=control"));
+
+        ExpectOneLine(result, "chardev 'm': fd=77 is no inherited descriptor: Bad file descriptor");
+    }
+
     [Test]
     public async Task A_kernel_that_is_not_there()
     {

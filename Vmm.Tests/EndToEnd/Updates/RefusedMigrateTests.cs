@@ -82,7 +82,7 @@ public sealed class RefusedMigrateTests : UpdateTest
 
     [TestCase("file:state", "Migration requires streamable transport (eg unix)")]
     [TestCase("exec:cat", "Migration requires streamable transport (eg unix)")]
-    [TestCase("tcp:localhost:4444", "cpr-transfer requires a unix channel")]
+    [TestCase("vsock:1:4444", "cpr-transfer requires a unix channel")]
     [TestCase("nonsense", "unknown migration protocol: nonsense")]
     public async Task A_main_channel_that_is_no_unix_socket(string uri, string text)
     {

@@ -12,6 +12,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     private const string Socket = "vmm.qmp";
 
     private readonly UpdateRoute _route = new("same");
+    private ArgumentList _machine = [];
     private ArgumentList _arguments = [];
     private VmmProcess _old = null!;
     private QmpClient _session = null!;
@@ -19,9 +20,9 @@ public sealed class SameArgumentsTests : EndToEndTest
     [SetUp]
     public async Task Boot()
     {
-        _arguments = TinyMachine.Silent("debugport").With(
-            "-debugcon", "file:debug.out", "-serial", "file:serial.out", "-pidfile", "vmm.pid", "-D", "vmm.log",
-            "-qmp", $"unix:{Socket},server=on,wait=off");
+        _machine = TinyMachine.Silent("debugport").With(
+            "-debugcon", "file:debug.out", "-serial", "file:serial.out", "-pidfile", "vmm.pid", "-D", "vmm.log");
+        _arguments = _machine.With(TinyMachine.Monitor(Socket));
         _old = await StartAsync(_arguments);
         _session = await OpenQmpAsync(_old, Socket);
         await new GrowingFile(InFolder("debug.out")).WaitForLengthAsync(1000);
@@ -126,20 +127,58 @@ public sealed class SameArgumentsTests : EndToEndTest
         Assert.That(await PidAsync(), Is.EqualTo(_old.Pid));
     }
 
+    [Test]
+    [Promise(17)]
+    public async Task A_path_that_becomes_free_while_it_waits_reaches_the_waiting_process()
+    {
+        var successor = await StartSuccessorAsync();
+        await _old.SignalAsync("KILL");
+        await _old.Exited.WaitAsync(Patience.Answer);
+
+        var session = await OpenQmpAsync(successor, Socket);
+
+        Assert.That((await session.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("inmigrate"));
+    }
+
+    [Test]
+    [Promise(16)]
+    public async Task A_monitor_with_another_path_is_not_taken_over()
+    {
+        // Somebody else's for now, so that the new process has nothing of its own when it gets the guest.
+        var somebody = DeafPeer.Listen(InFolder("other.qmp"));
+        var successor = await StartSuccessorAsync(_machine.With(TinyMachine.Monitor("other.qmp")));
+        await UpdateAsync(successor);
+        await _session.DisposeAsync();
+        somebody.Dispose();
+
+        var ofOld = await OpenQmpAsync(_old, Socket);
+        var ofNew = await OpenQmpAsync(successor, "other.qmp");
+
+        Assert.That((await ofOld.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("postmigrate"));
+        Assert.That((await ofNew.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+    }
+
     private async Task<VmmProcess> UpdateAsync()
     {
         var successor = await StartSuccessorAsync();
+        await UpdateAsync(successor);
+        return successor;
+    }
+
+    private async Task UpdateAsync(VmmProcess successor)
+    {
         await _session.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
         await _route.AskAsync(_session);
         string status = await _session.WaitForMigrationAsync("completed", "failed");
         Assert.That(status, Is.EqualTo("completed"), successor.Errors);
-        return successor;
     }
 
     /// <summary>Its monitor's path is the old one's still, so what shows that it waits is that it listens.</summary>
-    private async Task<VmmProcess> StartSuccessorAsync()
+    private Task<VmmProcess> StartSuccessorAsync() => StartSuccessorAsync(_arguments);
+
+    private async Task<VmmProcess> StartSuccessorAsync(ArgumentList arguments)
     {
-        var successor = await StartAsync(_arguments.With(_route.Listening()));
+        var successor = await StartAsync(arguments.With(_route.Listening()));
         await new GrowingFile(InFolder(_route.Main)).WaitUntilThereAsync();
         return successor;
     }

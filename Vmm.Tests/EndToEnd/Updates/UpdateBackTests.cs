@@ -9,6 +9,7 @@ namespace Vmm.Tests.EndToEnd.Updates;
 public sealed class UpdateBackTests : TwoVersionsTest
 {
     private const string Layout = "'version 1, [0-9a-f]{16}'";
+    private const string LaterLayout = "'version 2, [0-9a-f]{16}'";
 
     private readonly UpdateRoute _back = new("back");
 
@@ -43,7 +44,10 @@ public sealed class UpdateBackTests : TwoVersionsTest
         await ram.WaitForProgressAsync();
     }
 
-    /// <summary>Holds for the first version: since then a vCPU may wait at a busy port, and what waits at the debug console is state.</summary>
+    /// <summary>
+    /// Holds for the first version: since then a vCPU may wait at a busy port, what waits at the debug console is state, and the CMOS clock
+    /// interrupts.
+    /// </summary>
     [Test]
     [Promise(41)]
     public async Task Every_layout_that_the_first_version_lacks_is_named()
@@ -55,8 +59,9 @@ public sealed class UpdateBackTests : TwoVersionsTest
         var verdict = await _back.PreflightAsync(old.Qmp);
 
         Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.False);
-        Assert.That(UpdateRoute.Reasons(verdict), Has.Length.EqualTo(3)
+        Assert.That(UpdateRoute.Reasons(verdict), Has.Length.EqualTo(4)
             .And.One.Matches($"^state of debugcon 0: layout is {Layout} in the old process and absent in the new one$")
+            .And.One.Matches($"^state of mc146818rtc 0: layout is {LaterLayout} in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of cpu 0: layout is {Layout} in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of cpu 1: layout is {Layout} in the old process and {Layout} in the new one$"));
         Assert.That(await waiting.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1), "it knows no preflight: to it, an update has failed");

@@ -275,6 +275,26 @@ public sealed class UpdateChecklistTests : UpdateTest
         Assert.That(await successor.StatusAsync(), Is.EqualTo(expected));
     }
 
+    [TestCase("true"), TestCase("false"), Description("Row 18, done better: completed is acknowledged, whether return-path is on in the old process or not.")]
+    public async Task Completed_means_that_the_new_process_has_the_guest(string returnPath)
+    {
+        var old = await BootAsync("counter");
+        await old.Qmp.ExecuteAsync(
+            "migrate-set-capabilities", $$"""{"capabilities": [{"capability": "return-path", "state": {{returnPath}}}]}""");
+        await HurryLoadAsync(old, 500);
+        using (var nobody = DeafPeer.Listen(InFolder("nobody.sock")))
+        {
+            // The state is sent whole and read by nobody.
+            await AwaitGuestAsync(_route);
+            await new UpdateRoute("row") { Main = "nobody.sock" }.AskAsync(old.Qmp);
+            await old.ExpectAsync("failed");
+        }
+
+        var successor = await HopAsync(old);
+
+        Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));
+    }
+
     [Test, Description("Row 19: replies in the wrong phase.")]
     public async Task What_a_process_without_a_guest_cannot_do_it_refuses()
     {

@@ -23,11 +23,11 @@ public sealed class UpdatedGuestsTests : UpdateTest
         }
     }
 
-    [Test]
+    [TestCase("hlt"), TestCase("rtc", Description = "woken by the CMOS clock")]
     [Promise(22)]
-    public async Task A_guest_that_sleeps_in_hlt_is_woken_by_its_timer_in_the_new_process()
+    public async Task A_guest_that_sleeps_in_hlt_is_woken_by_its_timer_in_the_new_process(string guest)
     {
-        var generation = await BootAsync("hlt");
+        var generation = await BootAsync(guest);
         var ram = Keep(GuestRam.Of(generation.Process));
         await ram.WaitPastAsync(10);
         for (int hop = 0; hop < 3; hop++)

@@ -37,10 +37,11 @@ public sealed class LayoutTests
 
             """);
         yield return Case(CmosState.Layout, """
-            mc146818rtc v1
+            mc146818rtc v2
               cmos_data buffer 128
               cmos_index uint8 1
               base_offset int64 8
+              noticed int64 8 since 2
 
             """);
         yield return Case(I8042State.Layout, """

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
@@ -15,6 +16,16 @@ public sealed class EventLoopTests : IDisposable
     {
         _loop.StopAndJoin();
         _loop.Dispose();
+    }
+
+    [Test]
+    public void A_timer_that_is_cancelled_leaves_nothing_behind_however_long_it_was_for()
+    {
+        var called = SetAndCancel();
+
+        GC.Collect();
+
+        Assert.That(called.IsAlive, Is.False);
     }
 
     [Test]
@@ -267,4 +278,13 @@ public sealed class EventLoopTests : IDisposable
     private async Task Turn() => await On(() => Task.FromResult(true));
 
     private Task<T> On<T>(Func<Task<T>> function) => _loop.InvokeAsync(function).WaitAsync(Patience);
+
+    // Not inlined, so that the frame of the caller holds nothing.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private WeakReference SetAndCancel()
+    {
+        var called = new object();
+        _loop.After(TimeSpan.FromHours(1), () => GC.KeepAlive(called)).Dispose();
+        return new WeakReference(called);
+    }
 }

@@ -24,6 +24,23 @@ public sealed class DescriptorBagTests
     }
 
     [Test]
+    public void A_descriptor_that_is_not_the_wanted_one_stays_unclaimed()
+    {
+        using var bag = new DescriptorBag();
+        var file = Posix.CreateEventFd();
+        bag.TryAdd("a", file);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(bag.Claim("a", _ => false), Is.Null);
+            Assert.That(bag.Claim("b", _ => true), Is.Null);
+            Assert.That(bag.Names, Is.EqualTo(new[] { "a" }));
+            Assert.That(bag.Claim("a", handle => handle == file), Is.SameAs(file));
+        });
+        file.Dispose();
+    }
+
+    [Test]
     public void What_nobody_claims_is_closed_with_the_bag()
     {
         var bag = new DescriptorBag();

@@ -33,8 +33,8 @@ public sealed class RefusedCommandsTests : IDisposable
         "Migration requires streamable transport (eg unix)");
 
     [Test]
-    public void A_TCP_socket_as_main_channel() => RefusesQuietly(
-        MigrationTarget.FromChannels([(false, new InetAddress("localhost", "1")), (true, new UnixAddress(_fixture.CprPath))]),
+    public void A_vsock_as_main_channel() => RefusesQuietly(
+        MigrationTarget.FromChannels([(false, new VsockAddress("1", "1")), (true, new UnixAddress(_fixture.CprPath))]),
         "cpr-transfer requires a unix channel");
 
     [Test]
@@ -156,8 +156,8 @@ public sealed class RefusedCommandsTests : IDisposable
         Assert.Multiple(() =>
         {
             Assert.That(
-                () => next.Do(() => next.Migrator.StartIncoming(new InetAddress("localhost", "1"))),
-                Refused("cpr-transfer requires a unix channel, 'tcp:localhost:1' is none"));
+                () => next.Do(() => next.Migrator.StartIncoming(new VsockAddress("1", "1"))),
+                Refused("cpr-transfer requires a unix channel, 'vsock:1:1' is none"));
             Assert.That(
                 () => next.Do(() => next.Migrator.StartIncoming(new UnixAddress("/nowhere/at/all"))),
                 Refused("Failed to bind socket to /nowhere/at/all: No such file or directory"));

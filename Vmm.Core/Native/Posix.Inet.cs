@@ -1,0 +1,90 @@
+// TCP sockets. They carry no descriptors and nobody's credentials; otherwise they are the stream sockets that unix ones are.
+
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using static Tmds.Linux.LibC;
+
+namespace Vmm.Core.Native;
+
+internal static partial class Posix
+{
+    private const int SocketDomain = 39; // SO_DOMAIN
+    private const int AddressSpace = 128; // sizeof(struct sockaddr_storage)
+
+    /// <summary>Creates a TCP socket, non-blocking and close-on-exec, that sends small pieces at once.</summary>
+    internal static unsafe SafeFileHandle CreateTcpSocket(AddressFamily family)
+    {
+        int domain = family == AddressFamily.InterNetworkV6 ? AF_INET6 : AF_INET;
+        var handle = Own(socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
+        SetOption(handle, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+        return handle;
+    }
+
+    /// <summary>Begins to connect; the socket is writable when that is over, and <see cref="ErrorOf"/> tells how it went.</summary>
+    internal static unsafe void BeginConnect(SafeHandle handle, IPEndPoint target)
+    {
+        var address = target.Serialize();
+        using var fd = new Borrowed(handle);
+
+        // Pinned for the call; on Linux the buffer holds a sockaddr of that size.
+        fixed (byte* p = address.Buffer.Span)
+        {
+            if (connect(fd, (Tmds.Linux.sockaddr*)p, address.Size) < 0 && errno is var error && error != EINPROGRESS && error != EINTR)
+            {
+                throw new PosixException($"connect to {target}", error);
+            }
+        }
+    }
+
+    /// <summary>The error that a socket has met, which is taken from it; 0 for none.</summary>
+    internal static int ErrorOf(SafeHandle handle) => TryGetOption(handle, SO_ERROR, out int error) ? error : EBADF;
+
+    /// <summary>Binds a TCP socket and listens. One of all IPv6 addresses takes IPv4 clients, too.</summary>
+    internal static unsafe void Listen(SafeHandle handle, IPEndPoint at, int backlog)
+    {
+        SetOption(handle, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+        if (at.AddressFamily == AddressFamily.InterNetworkV6)
+        {
+            SetOption(handle, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
+        }
+
+        var address = at.Serialize();
+        using var fd = new Borrowed(handle);
+
+        // As in BeginConnect.
+        fixed (byte* p = address.Buffer.Span)
+        {
+            Check(bind(fd, (Tmds.Linux.sockaddr*)p, address.Size), $"bind {at}");
+        }
+
+        Check(listen(fd, backlog), $"listen on {at}");
+    }
+
+    /// <summary>Where a TCP socket is bound; the kernel chose what was left open.</summary>
+    internal static unsafe IPEndPoint BoundTo(SafeHandle handle)
+    {
+        var address = new SocketAddress(AddressFamily.InterNetworkV6, AddressSpace);
+        Tmds.Linux.socklen_t length = AddressSpace;
+        using var fd = new Borrowed(handle);
+
+        // The buffer has room for any address; the kernel writes no more than the length that it is told.
+        fixed (byte* p = address.Buffer.Span)
+        {
+            Check(getsockname(fd, (Tmds.Linux.sockaddr*)p, &length), "getsockname");
+        }
+
+        address.Size = (int)length;
+        return (IPEndPoint)new IPEndPoint(address.Family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0).Create(address);
+    }
+
+    /// <summary>Whether a socket is a unix one, so that the kernel knows who is at its other end.</summary>
+    internal static bool IsUnixSocket(SafeHandle handle) => TryGetOption(handle, SocketDomain, out int domain) && domain == AF_UNIX;
+
+    private static unsafe void SetOption(SafeHandle handle, int level, int option, int value, string name)
+    {
+        using var fd = new Borrowed(handle);
+        Check(setsockopt(fd, level, option, &value, sizeof(int)), name);
+    }
+}

@@ -1,0 +1,46 @@
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Updates;
+
+namespace Vmm.Tests.Lab;
+
+/// <summary>A guest's clocks over a hundred live updates, held against the host's through the RAM that both see.</summary>
+public sealed class LinuxClockTests() : LinuxGuestTest(vcpus: 4)
+{
+    private const int Hops = 100;
+    private const double Millisecond = 1e6;
+
+    [Test, Order(1)]
+    [Promise(24)]
+    public Task After_a_hundred_updates_clock_and_tsc_are_where_they_were_and_never_went_back() => ToldApartAsync(async () =>
+    {
+        string source = await ClockSourceAsync();
+        await Guest.ShowClocksAsync();
+        var before = await Guest.ReadClocksAsync();
+
+        for (int hop = 0; hop < Hops; hop++)
+        {
+            await Guest.HopAsync(hop % 2 == 0 ? UpdateForm.CprUri : UpdateForm.Channels, ticksBetween: 1);
+        }
+
+        var after = await Guest.ReadClocksAsync();
+        await TestContext.Out.WriteLineAsync($"before {before}\nafter {Hops} updates {after}");
+        double tick = 1e9 / before.TscHertz;
+        double movedClock = after.Monotonic.FarthestFrom(before.Monotonic);
+        double movedTsc = after.Tsc.FarthestFrom(before.Tsc) * tick;
+        await TestContext.Out.WriteLineAsync($"moved by at most: clock {movedClock:f0} ns, TSC {movedTsc:f0} ns");
+        var counts = Guest.Console.Ticks.Select(tick => tick.Count).ToList();
+        Assert.Multiple(() =>
+        {
+            Assert.That(before.Monotonic.Width + after.Monotonic.Width, Is.LessThan(Millisecond / 2), "the clock is known well enough to tell");
+            Assert.That((before.Tsc.Width + after.Tsc.Width) * tick, Is.LessThan(Millisecond / 2), "the TSC is known well enough to tell");
+            Assert.That(movedClock, Is.LessThan(Millisecond), "nanoseconds that the clock may have moved");
+            Assert.That(movedTsc, Is.LessThan(Millisecond), "nanoseconds that the TSC may have moved");
+            Assert.That(after.StepsBack, Is.Zero);
+            Assert.That(counts, Is.EqualTo(Enumerable.Range(0, counts.Count)), "the pulse has no hole");
+        });
+        Assert.That(await ClockSourceAsync(), Is.EqualTo(source));
+        Assert.That(await Guest.KernelLogAsync(Doubts), Is.Empty);
+    });
+
+    private Task<string> ClockSourceAsync() => Guest.RunAsync("cat /sys/devices/system/clocksource/clocksource0/current_clocksource");
+}
