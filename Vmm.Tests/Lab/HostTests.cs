@@ -23,6 +23,20 @@ public sealed class HostTests
     }
 
     [Test]
+    public async Task In_the_lab_nothing_runs_on_the_first_processor()
+    {
+        if (Host is not LabHost)
+        {
+            Assert.Ignore("not in the lab");
+        }
+
+        // Of all commands and what they start: see lab/boot for what happens to a guest there.
+        var allowed = await Host.RunAsync("grep -h Cpus_allowed_list: /proc/self/status /proc/1/status /proc/$(pidof vmm | sed 's/.* //')/status | sort -u");
+
+        Assert.That(allowed, Is.EqualTo("Cpus_allowed_list:\t1-2\n"));
+    }
+
+    [Test]
     public async Task The_host_has_the_kernel_and_the_guests()
     {
         var listed = await Host.TryRunAsync(

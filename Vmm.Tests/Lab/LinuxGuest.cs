@@ -25,12 +25,15 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private readonly ArgumentList _arguments;
     private readonly List<VmmProcess> _processes = [];
     private readonly List<Interruption> _hops = [];
+    private readonly GuestStory _story = new();
+    private readonly int _vcpus;
     private int _up;
 
     private LinuxGuest(IHost host, string folder, int vcpus)
     {
         _host = host;
         _folder = folder;
+        _vcpus = vcpus;
         _arguments = new ArgumentList
         {
             { "-machine", "microvm,memory-backend=ram0" },
@@ -63,6 +66,10 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>What all processes so far said on stderr.</summary>
     internal string Errors => string.Concat(_processes.Select(process => $"[{process.Pid}]\n{process.Errors}"));
 
+    /// <summary>For somebody who finds it lost: what was done to it, what its console said meanwhile, and what all processes said.</summary>
+    internal string Account =>
+        $"{_vcpus} vCPUs, {_hops.Count} updates since it came up; {_story.Tell(Console.Lines)}\nwhat the processes said:\n{Errors}";
+
     /// <summary>Boots a guest from copies of the kernel and initrd, and waits until its init runs.</summary>
     internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus)
     {
@@ -76,6 +83,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);
             guest._up = (await guest.Console.WaitForLineAsync(IsUp, Patience.Boot)).Number;
+            guest.Tell("booted");
             return guest;
         }
         catch
@@ -131,17 +139,21 @@ internal sealed class LinuxGuest : IAsyncDisposable
     {
         var route = new UpdateRoute($"{_processes.Count}");
         var (old, asked) = (Process, Qmp);
+        var update = $"update {_processes.Count}";
         var successor = await StartAsync(route.Listening(form));
         var monitor = await successor.OpenMonitorAsync();
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: paused (inmigrate)\n"));
+        Tell($"{update}: the new process {successor.Pid} waits");
         await Console.WaitForTicksAsync(ticksBetween, Patience.Boot);
         await asked.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
         var before = Console.LastTick;
+        Tell($"{update}: asked for");
         await route.AskAsync(asked, form);
         var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
         var account = await asked.ExecuteAsync("query-migrate");
         Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
         Assert.That(await StatusAsync(asked), Is.EqualTo("postmigrate"));
+        Tell($"{update}: completed");
 
         // What comes first may have been written before the switch.
         await Console.WaitForTicksAsync(TicksInFlight, Patience.Boot);
@@ -151,8 +163,10 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Qmp = await OpenQmpAsync(successor);
         Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
 
+        Tell($"{update}: the old process {old.Pid} is told to quit");
         await asked.ExecuteAsync("quit");
         Assert.That(await old.Exited.WaitAsync(Patience.Answer), Is.Zero, old.Errors);
+        Tell($"{update}: the old process is gone");
         await asked.DisposeAsync();
     }
 
@@ -163,6 +177,8 @@ internal sealed class LinuxGuest : IAsyncDisposable
         await order();
         _up = (await up).Number;
         _hops.Clear();
+        _story.Clear();
+        Tell("rebooted");
     }
 
     /// <summary>Deletes the files that the guest was booted from.</summary>
@@ -187,6 +203,8 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
         await _host.TryRunAsync($"rm -rf {Shell.Quote(_folder)}");
     }
+
+    private void Tell(string step) => _story.Add(Console.Lines.Count, step);
 
     // A reboot may cut a line short; the new boot's first line then stands behind the stump.
     private static bool IsUp(string line) => line.EndsWith("guest: up", StringComparison.Ordinal);
