@@ -6,6 +6,7 @@
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
 using Vmm.Core.State;
 using Vmm.Kvm.Clocks;
 using Vmm.Kvm.Cpuid;
@@ -44,6 +45,7 @@ internal sealed class KvmMachine : IVirtualMachine
             var inherited = options.Inherited.IsEmpty ? null : KvmPromises.Parse(options.Inherited);
             var table = PromisedTable(hypervisor, options, inherited, logger);
             var capabilities = EnableCapabilities(inherited?.Capabilities);
+            Courtesy.GiveWay();
             CreateDevices();
             _devices =
             [
@@ -58,6 +60,8 @@ internal sealed class KvmMachine : IVirtualMachine
                 device.RememberPowerOn();
             }
 
+            Courtesy.GiveWay();
+
             uint tscKhz = CreateCpus(hypervisor, options, table, inherited, exits, logger);
             _clock = new KvmClock(_file, tscKhz, logger);
             KernelDevices = [.. _devices, _clock];
@@ -66,6 +70,7 @@ internal sealed class KvmMachine : IVirtualMachine
             foreach (var cpu in _cpus)
             {
                 cpu.StartThread(_group);
+                Courtesy.GiveWay();
             }
         }
         catch
@@ -124,9 +129,21 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <inheritdoc/>
+    public void SetUrgent(bool isUrgent)
+    {
+        foreach (var cpu in _cpus)
+        {
+            cpu.SetUrgent(isUrgent);
+        }
+    }
+
+    /// <inheritdoc/>
     public void StartCpus()
     {
         _group.Start();
+
+        // Nothing that runs longer than a moment may keep a vCPU from its processor.
+        Courtesy.EndUrgency();
         LookOn(() => StartedAt != 0);
     }
 
@@ -298,7 +315,9 @@ internal sealed class KvmMachine : IVirtualMachine
                 uint tscKhz = AgreeOnTsc(file, inherited);
                 SetUpMachineCheck(file);
                 setup ??= Survey(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
+                Courtesy.GiveWay();
                 _cpus.Add(new KvmCpu(index, file, setup, exits));
+                Courtesy.GiveWay();
             }
             catch
             {

@@ -64,6 +64,7 @@ public sealed partial class Migrator
 
         _peer = _outgoing.PeerProcess;
         _failureTold = false;
+        Courtesy.GiveWay();
         _ = RunAsync(_outgoing);
     }
 

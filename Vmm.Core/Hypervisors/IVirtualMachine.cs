@@ -34,6 +34,13 @@ public interface IVirtualMachine : IDisposable
     /// <summary>Puts the in-kernel devices into their power-on state. The vCPUs are stopped.</summary>
     void ResetKernelDevices();
 
+    /// <summary>
+    /// The guest is about to stand still until it runs elsewhere, or has just come: the vCPUs' threads go before what else the host does, as far as
+    /// this process may have it so, each until it next goes into the guest.
+    /// </summary>
+    /// <param name="isUrgent">False ends that now; the vCPUs are stopped.</param>
+    void SetUrgent(bool isUrgent);
+
     /// <summary>Lets every vCPU run.</summary>
     void StartCpus();
 

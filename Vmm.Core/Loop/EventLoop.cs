@@ -227,6 +227,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out var work); left--)
         {
             Guarded(static w => w.Callback(w.State), work);
+            Courtesy.GiveWay();
         }
     }
 
@@ -234,7 +235,13 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     {
         Span<long> keys = stackalloc long[EventsAtOnce];
         Span<FdEvents> ready = stackalloc FdEvents[EventsAtOnce];
-        int count = Posix.EpollWait(_epoll, keys, ready, TimeoutMilliseconds());
+        int timeout = TimeoutMilliseconds();
+        int count = Posix.EpollWait(_epoll, keys, ready, timeout);
+        if (timeout != 0)
+        {
+            Courtesy.BeginTurn();
+        }
+
         for (int i = 0; i < count; i++)
         {
             if (keys[i] == WakeKey)
@@ -246,6 +253,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
             else if (_watches.TryGetValue(keys[i], out var watch))
             {
                 Guarded(static w => w.watch.Callback(w.events), (watch, events: ready[i]));
+                Courtesy.GiveWay();
             }
         }
     }
@@ -256,6 +264,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         {
             _timers.Dequeue();
             Guarded(static c => c(), timer.Callback);
+            Courtesy.GiveWay();
         }
     }
 

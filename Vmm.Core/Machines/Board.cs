@@ -12,6 +12,7 @@ using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Acpi;
 using Vmm.Core.Devices.Clock;
 using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
 using Vmm.Core.Memory;
 using Vmm.Core.State;
 
@@ -44,8 +45,11 @@ public sealed partial class Board : IExitHandler, IDisposable
         {
             foreach (var slot in memory.Slots)
             {
+                Courtesy.GiveWay();
                 Vm.AddMemory(slot);
             }
+
+            Courtesy.GiveWay();
 
             _devices = new BoardDevices(setup, _ports, Vm, memory);
             Sections = [.. AllSections()];

@@ -2,6 +2,7 @@
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Configuration;
+using Vmm.Core.Loop;
 using Vmm.Core.Memory;
 
 namespace Vmm.Core.Machines;
@@ -34,6 +35,8 @@ public sealed partial class Machine
             throw new MachineException($"a guest in run state {before.Name()} cannot be handed over");
         }
 
+        // Before the pause begins: the guest still runs, and what it costs is not part of it.
+        board.Vm.SetUrgent(before == RunState.Running);
         var pause = new HandoverPause(this, board, before, pass);
         try
         {
@@ -52,6 +55,7 @@ public sealed partial class Machine
             if (State == RunState.InternalError)
             {
                 // Its reset failed: there is nothing to go on with.
+                board.Vm.SetUrgent(false);
                 board.WakeBackEnds();
                 pass.Dispose();
             }
@@ -129,12 +133,18 @@ public sealed partial class Machine
         {
             board.Vm.StartCpus();
         }
+        else
+        {
+            board.Vm.SetUrgent(false);
+        }
 
         released?.Invoke();
+        Courtesy.GiveWay();
         board.WakeBackEnds();
         foreach (var carrier in _carriers)
         {
             AdoptGuarded(carrier, bag);
+            Courtesy.GiveWay();
         }
 
         if (State == RunState.Running)
@@ -154,6 +164,10 @@ public sealed partial class Machine
         if (pause.Before == RunState.Running)
         {
             pause.Board.Vm.StartCpus();
+        }
+        else
+        {
+            pause.Board.Vm.SetUrgent(false);
         }
 
         pause.TellStopped();

@@ -9,6 +9,7 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Configuration;
+using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
 namespace Vmm.Core.Memory;
@@ -169,6 +170,7 @@ public sealed class RamBlock : IDisposable
                 ulong step = Math.Min(PrefaultStep, end - position);
                 done += Posix.TryAdvise(HostAddress + (nint)position, step, MemoryAdvice.PopulateRead) ? step : 0;
                 position += step;
+                Courtesy.GiveWay();
             }
         }
 

@@ -6,6 +6,9 @@ internal static partial class Posix
 {
     private const int LargestCpuSet = 1024 / 8;
 
+    /// <summary>The calling thread, as the kernel names it.</summary>
+    internal static int CurrentThreadId => gettid();
+
     /// <summary>The processors a thread may use, one bit each.</summary>
     internal static unsafe byte[] GetAffinity(int threadId)
     {
@@ -40,6 +43,23 @@ internal static partial class Posix
     /// <summary>Sets a thread's scheduling policy and real-time priority.</summary>
     internal static unsafe void SetScheduler(int threadId, int policy, int priority) =>
         Check(sched_setscheduler(threadId, policy, &priority), $"sched_setscheduler of thread {threadId}, policy {policy}, priority {priority}");
+
+    /// <summary>Sets a thread's scheduling policy and real-time priority, if this process may. Allocates nothing.</summary>
+    internal static unsafe bool TrySetScheduler(int threadId, int policy, int priority) => sched_setscheduler(threadId, policy, &priority) == 0;
+
+    /// <summary>Puts the calling thread to sleep. A signal may end that early: nobody waits for the time to pass.</summary>
+    internal static unsafe void Sleep(uint nanoseconds)
+    {
+        var time = stackalloc long[] { 0, nanoseconds };
+        _ = nanosleep(time, null);
+    }
+
+    [LibraryImport("libc")]
+    private static partial int gettid();
+
+    // struct timespec is two longs.
+    [LibraryImport("libc")]
+    private static unsafe partial int nanosleep(long* time, long* left);
 
     // struct sched_param is one int.
     [LibraryImport("libc", SetLastError = true)]

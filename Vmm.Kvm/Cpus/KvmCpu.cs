@@ -4,6 +4,7 @@
 // commands it is parked, and then any thread may talk to the vCPU's descriptor.
 
 using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Kvm.Logging;
@@ -27,6 +28,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private readonly ManualResetEventSlim _started = new();
     private readonly Action _capture;
     private readonly Action _apply;
+    private readonly ThreadUrgency _urgency = new();
     private CpuGroup? _group;
     private bool _holdsState;
     private bool _tellOfPause;
@@ -183,6 +185,19 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is told to.</summary>
     internal void ApplyHere() => _group!.Worked(Try(_apply));
 
+    /// <summary>Raises the thread, until it next goes into the guest; or lowers it again.</summary>
+    internal void SetUrgent(bool isUrgent)
+    {
+        if (isUrgent)
+        {
+            _urgency.Raise(ThreadId);
+        }
+        else
+        {
+            _urgency.Lower();
+        }
+    }
+
     /// <summary>Calls the vCPU out of the guest.</summary>
     internal void RequestStop() => _runner.RequestStop(ThreadId);
 
@@ -202,6 +217,9 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
             {
                 case CpuCommand.Run:
                     ForgiveGap();
+
+                    // A guest that runs is one of many again. Its thread says so itself: no other is sure to get a processor.
+                    _urgency.Lower();
                     Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();
                     _group!.Parked();

@@ -7,6 +7,7 @@
 // guest sees: a guest that runs on other processors is right and may be slow, and the operator is told; a refusal would be
 // more than he wants.
 
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;
 using Vmm.Migration.Channels;
@@ -44,8 +45,11 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
             _before = HostPlacement.OfThisProcess();
             Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
             Warnings.AddRange(plan.Host.Apply());
+            Courtesy.GiveWay();
             Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
+            Courtesy.GiveWay();
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
+            Courtesy.GiveWay();
             Place(Board);
         }
         catch (Exception e)

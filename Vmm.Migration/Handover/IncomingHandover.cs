@@ -11,6 +11,7 @@
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
@@ -131,6 +132,7 @@ internal sealed class IncomingHandover : IDisposable
         _machine.Own(board, _bag, released: () =>
         {
             running = board.Vm.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
+            Courtesy.EndUrgency();
             OnOwned?.Invoke();
         });
         Boundary.Passed(HandoverStep.NewRunning);
@@ -146,6 +148,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Closes everything that is not part of a running guest.</summary>
     public void Dispose()
     {
+        Courtesy.EndUrgency();
         _calm?.Dispose();
         _peer.Dispose();
         _state.Dispose();
@@ -188,6 +191,9 @@ internal sealed class IncomingHandover : IDisposable
         Boundary.Passed(HandoverStep.NewReady);
         await WaitForOperatorAsync(plan.SignOfLifeWithin);
         _calm = CalmMemory.Begin();
+        Courtesy.GiveWay();
+        Courtesy.BeginUrgency();
+        _build!.Board!.Vm.SetUrgent(true);
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
     }
 

@@ -109,10 +109,16 @@ internal sealed class OutgoingHandover : IDisposable
             await PrepareAsync();
             await ConnectMainAsync();
             _calm = CalmMemory.Begin();
+
+            // The guest gets its processor before it stands still.
+            Courtesy.GiveWayNow();
+            Courtesy.BeginUrgency();
             pause = await StopAsync();
         }
         catch (Exception e)
         {
+            Courtesy.EndUrgency();
+
             // Back ends that were listed for the new process take clients again.
             _machine.Board?.WakeBackEnds();
             throw AsHandoverException(await _peer.CauseAsync(e));
@@ -125,6 +131,9 @@ internal sealed class OutgoingHandover : IDisposable
             var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
             await SendAsync(load);
             await OfferAsync(load);
+
+            // What is left to do here is not what the guest waits for.
+            Courtesy.EndUrgency();
             Times.Collections = _calm!.Collections;
             news = NewsAsync();
             await Task.WhenAny(news, _machine.Loop.Delay(Hurry));
@@ -138,9 +147,11 @@ internal sealed class OutgoingHandover : IDisposable
             {
                 var reason = AsHandoverException(await _peer.CauseAsync(failure));
                 pause.Resume(() => OnStaying?.Invoke(reason));
+                Courtesy.EndUrgency();
                 throw reason;
             }
 
+            Courtesy.EndUrgency();
             await AcknowledgeAsync(news, failure);
         }
 
@@ -220,10 +231,12 @@ internal sealed class OutgoingHandover : IDisposable
 
     private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
+        Courtesy.GiveWay();
         await _peer.SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);
+        Courtesy.GiveWay();
         await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 

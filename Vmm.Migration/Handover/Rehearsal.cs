@@ -5,6 +5,7 @@
 // Nothing of it lasts: the real state overwrites all that a rehearsal applies, and a guest's RAM is not written, because a
 // vCPU at power-on has no clock page, no steal-time page and no event page in it.
 
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Migration.Streams;
@@ -24,6 +25,7 @@ internal static class Rehearsal
         var state = new StateWriter(256 * 1024);
         for (int round = 0; round < Rounds; round++)
         {
+            Courtesy.GiveWay();
             ulong begin = HandoverTimes.Now;
             await board.Vm.StopCpusAsync(captureState: true);
             state.Clear();

@@ -28,6 +28,15 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
             File.ReadAllText($"{folder}/comm").TrimEnd(), ProcessorsIn($"{folder}/status"), Field(PolicyField), Field(PriorityField));
     }
 
+    /// <summary>The threads of a process that go before everybody else's on the host.</summary>
+    internal static IReadOnlyList<HostThread> RealTime(VmmProcess process) =>
+    [
+        .. Directory.EnumerateDirectories($"/proc/{process.Pid}/task")
+            .Select(folder => TryOf(process, int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture)))
+            .OfType<HostThread>()
+            .Where(thread => thread.Priority > 0),
+    ];
+
     /// <summary>The numbers of the processors that this process may use.</summary>
     internal static IReadOnlyList<int> OwnProcessors() =>
     [
@@ -36,6 +45,19 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
            from number in Enumerable.Range(ends[0], ends[^1] - ends[0] + 1)
            select number,
     ];
+
+    /// <summary>A thread, unless it has ended meanwhile.</summary>
+    private static HostThread? TryOf(VmmProcess process, int id)
+    {
+        try
+        {
+            return Of(process, id);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     private static string ProcessorsIn(string status)
     {

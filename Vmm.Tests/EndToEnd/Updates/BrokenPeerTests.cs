@@ -337,6 +337,7 @@ public sealed class BrokenPeerTests : UpdateTest
     {
         Assert.That(await _old.StatusAsync(), Is.EqualTo("running"));
         await _ram.WaitForProgressAsync();
+        Assert.That(HostThread.RealTime(_old.Process), Is.Empty, "the hurry is over");
         await HurryAsync(_old, 10_000);
         await HopAsync(_old);
         await _ram.WaitForProgressAsync();

@@ -56,6 +56,23 @@ public sealed class PlacedGuestsTests : UpdateTest
         Assert.That((thread.Policy, thread.Priority), Is.EqualTo((RoundRobin, Priority)));
     }
 
+    [TestCase("running")]
+    [TestCase("paused")]
+    public async Task An_update_leaves_no_thread_at_a_real_time_priority(string state)
+    {
+        var old = await BootAsync("ticker", "-smp", "2");
+        if (state == "paused")
+        {
+            await old.Qmp.ExecuteAsync("stop");
+        }
+
+        var successor = await HopAsync(old);
+
+        Assert.That(await successor.StatusAsync(), Is.EqualTo(state));
+        Assert.That(HostThread.RealTime(successor.Process), Is.Empty);
+        Assert.That(HostThread.RealTime(old.Process), Is.Empty);
+    }
+
     [TestCase(ControlGroup.Unified)]
     [TestCase(ControlGroup.Memory)]
     [Promise(43)]

@@ -51,6 +51,10 @@ internal sealed class FakeMachine : IVirtualMachine
         Device.Pending = 0;
     }
 
+    public void SetUrgent(bool isUrgent)
+    {
+    }
+
     public void StartCpus()
     {
         _hypervisor.Note("start");

@@ -1,0 +1,108 @@
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Tests.Unit.Loop;
+
+/// <summary>What the threads of a pause are to the host's scheduler, before, in and after it. Each test has a thread of its own, so that none of the runner's is touched.</summary>
+[Parallelizable(ParallelScope.All)]
+public sealed class ThreadUrgencyTests
+{
+    private const int Fifo = 1; // SCHED_FIFO
+    private const int RoundRobin = 2; // SCHED_RR
+    private const int Batch = 3; // SCHED_BATCH
+    private const int ResetOnFork = 0x4000_0000; // SCHED_RESET_ON_FORK
+
+    private static (int Policy, int Priority) Scheduler => Posix.GetScheduler(Posix.CurrentThreadId);
+
+    [Test]
+    public void A_thread_is_real_time_while_it_is_urgent_and_then_what_it_was() => OnItsOwnThread(() =>
+    {
+        Posix.SetScheduler(Posix.CurrentThreadId, Batch, 0);
+        var urgency = new ThreadUrgency();
+
+        urgency.Raise(Posix.CurrentThreadId);
+        urgency.Raise(Posix.CurrentThreadId);
+        int raised = Scheduler.Policy;
+        urgency.Lower();
+
+        Assert.That(raised & ~ResetOnFork, Is.EqualTo(MayBeRealTime ? Fifo : Batch));
+        Assert.That(Scheduler, Is.EqualTo((Batch, 0)));
+    });
+
+    [Test]
+    public void What_an_urgent_thread_starts_is_an_ordinary_thread() => OnItsOwnThread(() =>
+    {
+        var urgency = new ThreadUrgency();
+        urgency.Raise(Posix.CurrentThreadId);
+
+        (int, int) started = default;
+        OnItsOwnThread(() => started = Scheduler);
+
+        Assert.That(started, Is.EqualTo((0, 0)));
+    });
+
+    [Test]
+    public void A_thread_that_is_real_time_already_keeps_its_own_priority() => OnItsOwnThread(() =>
+    {
+        const int Priority = 5;
+        if (!Posix.TrySetScheduler(Posix.CurrentThreadId, RoundRobin, Priority))
+        {
+            Assert.Ignore("SKIPPED: the host gives no real-time priority");
+        }
+
+        var urgency = new ThreadUrgency();
+        urgency.Raise(Posix.CurrentThreadId);
+        Assert.That(Scheduler, Is.EqualTo((RoundRobin, Priority)));
+        urgency.Lower();
+
+        Assert.That(Scheduler, Is.EqualTo((RoundRobin, Priority)));
+    });
+
+    [Test]
+    public void Courtesy_lowers_what_it_raised_however_often_it_is_told() => OnItsOwnThread(() =>
+    {
+        var before = Scheduler;
+
+        Courtesy.EndUrgency();
+        Courtesy.BeginUrgency();
+        Courtesy.BeginUrgency();
+        Courtesy.GiveWay();
+        Courtesy.EndUrgency();
+        Courtesy.EndUrgency();
+        Courtesy.GiveWay();
+
+        Assert.That(Scheduler, Is.EqualTo(before));
+    });
+
+    private static bool MayBeRealTime
+    {
+        get
+        {
+            bool may = false;
+            OnItsOwnThread(() => may = Posix.TrySetScheduler(Posix.CurrentThreadId, Fifo, 1));
+            return may;
+        }
+    }
+
+    private static void OnItsOwnThread(Action action)
+    {
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        }
+    }
+}
