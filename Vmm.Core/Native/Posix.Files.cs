@@ -126,10 +126,10 @@ internal static partial class Posix
         }
     }
 
-    /// <summary>Where the next data at or after <paramref name="position"/> begins and ends; null when only holes follow.</summary>
-    internal static (ulong Start, ulong End)? NextData(SafeHandle handle, ulong position)
+    /// <summary>Where the next data at or after <paramref name="position"/> begins; null when only holes follow.</summary>
+    internal static ulong? NextData(SafeHandle handle, ulong position)
     {
-        const int SeekData = 3, SeekHole = 4;
+        const int SeekData = 3;
         using var fd = new Borrowed(handle);
         long start = (long)lseek(fd, checked((long)position), SeekData);
         if (start < 0)
@@ -137,8 +137,7 @@ internal static partial class Posix
             return errno == ENXIO ? null : throw new PosixException("lseek to data", errno);
         }
 
-        long end = (long)lseek(fd, start, SeekHole);
-        return end < 0 ? throw new PosixException("lseek to a hole", errno) : ((ulong)start, (ulong)end);
+        return (ulong)start;
     }
 
     private static unsafe SafeFileHandle OpenPath(string path, int flags, int mode)

@@ -67,6 +67,35 @@ internal static partial class Posix
     /// <returns>Whether it was taken.</returns>
     internal static bool TryAdvise(nint address, ulong length, MemoryAdvice advice) => AdviceError(address, length, advice) == 0;
 
+    /// <summary>The first pages in a mapped range that are in the host's memory, whether or not this process has entered them.</summary>
+    /// <param name="address">Where the range begins, at a page.</param>
+    /// <param name="length">Bytes, at most 4,096 pages.</param>
+    /// <returns>Where they begin in the range and how many bytes they are; the range's end and 0 when none is there.</returns>
+    internal static unsafe (ulong Start, ulong Length) FirstResident(nint address, ulong length)
+    {
+        ulong page = (ulong)Environment.SystemPageSize;
+        Span<byte> pages = stackalloc byte[checked((int)Math.Min((length + page - 1) / page, 4096))];
+        fixed (byte* p = pages)
+        {
+            Check(mincore(address, (nuint)length, p), "mincore");
+        }
+
+        const byte InMemory = 1; // the other bits mean nothing
+        int start = 0;
+        while (start < pages.Length && (pages[start] & InMemory) == 0)
+        {
+            start++;
+        }
+
+        int end = start;
+        while (end < pages.Length && (pages[end] & InMemory) != 0)
+        {
+            end++;
+        }
+
+        return (Math.Min((ulong)start * page, length), Math.Min((ulong)end * page, length) - Math.Min((ulong)start * page, length));
+    }
+
     /// <summary>
     /// Copies from an address of this process. The kernel does it, so a page that cannot be had is an error (EFAULT) and never a signal.
     /// </summary>
@@ -96,6 +125,9 @@ internal static partial class Posix
             }
         }
     }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int mincore(nint address, nuint length, byte* pages);
 
     private static unsafe int AdviceError(nint address, ulong length, MemoryAdvice advice)
     {

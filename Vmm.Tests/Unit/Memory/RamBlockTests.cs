@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Configuration;
 using Vmm.Core.Memory;
@@ -8,7 +9,7 @@ namespace Vmm.Tests.Unit.Memory;
 
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class RamBlockTests : IDisposable
+public sealed partial class RamBlockTests : IDisposable
 {
     private const ulong Size = 4 << 20;
     private const int ShrinkGrowSeal = 0x7;
@@ -158,7 +159,7 @@ public sealed class RamBlockTests : IDisposable
     {
         using var ram = RamBlock.Create(Memfd() with { Prealloc = true });
 
-        Assert.That(Posix.NextData(ram.File!, 0), Is.EqualTo((0UL, Size)));
+        Assert.That(Extents(ram.File!), Is.EqualTo(new[] { (0UL, Size) }));
     }
 
     [Test]
@@ -276,6 +277,27 @@ public sealed class RamBlockTests : IDisposable
 
     [Test]
     [Promise(29)]
+    public void Prefaulting_enters_all_of_ram_that_is_there_however_it_is_scattered()
+    {
+        using var old = RamBlock.Create(Memfd());
+        var written = new List<(ulong Start, ulong End)>();
+        foreach (ulong pages in new ulong[] { 1, 15, 16, 17, 31, 33, 700 })
+        {
+            // A hole of one page before each run, and one of a run's length behind it.
+            ulong start = written.Count == 0 ? 4096 : (2 * written[^1].End) - written[^1].Start + 4096;
+            old.Write(start, new byte[pages * 4096]);
+            written.Add((start, start + (pages * 4096)));
+        }
+
+        using var successor = RamBlock.Adopt(Memfd(), Posix.Duplicate(old.File!), old.Identity!.Value);
+        ulong entered = successor.PrefaultExtents(TimeSpan.FromSeconds(10));
+
+        Assert.That(entered, Is.EqualTo(written.Aggregate(0UL, (sum, run) => sum + run.End - run.Start)));
+        Assert.That(Extents(successor.File!), Is.EqualTo(written));
+    }
+
+    [Test]
+    [Promise(29)]
     public void Prefaulting_stops_when_its_budget_is_used_up()
     {
         using var ram = RamBlock.Create(Memfd() with { Prealloc = true });
@@ -332,11 +354,21 @@ public sealed class RamBlockTests : IDisposable
     private static List<(ulong Start, ulong End)> Extents(SafeFileHandle file)
     {
         List<(ulong, ulong)> extents = [];
-        for (ulong position = 0; Posix.NextData(file, position) is { } extent; position = extent.End)
+        for (ulong position = 0; Posix.NextData(file, position) is { } start;)
         {
-            extents.Add(extent);
+            position = (ulong)SeekHole(file, (long)start);
+            extents.Add((start, position));
         }
 
         return extents;
     }
+
+    private static long SeekHole(SafeFileHandle file, long position)
+    {
+        const int ToHole = 4; // SEEK_HOLE
+        return Seek(file, position, ToHole);
+    }
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long Seek(SafeFileHandle file, long position, int whence);
 }
