@@ -8,7 +8,7 @@ using Vmm.Core.Native;
 
 namespace Vmm.Core.Loop;
 
-/// <summary>A thread's scheduling policy, raised and lowered. Raised by one thread at a time; lowered by any.</summary>
+/// <summary>A thread's scheduling policy, raised and lowered. Raised by one thread at a time; lowered by any. Neither fails: a pause goes on without.</summary>
 internal sealed class ThreadUrgency
 {
     private const int Fifo = 1;
@@ -31,10 +31,11 @@ internal sealed class ThreadUrgency
             return;
         }
 
-        (_threadId, _policy) = (threadId, Posix.GetScheduler(threadId).Policy);
+        (_threadId, _policy) = (threadId, Posix.PolicyOf(threadId));
 
         // What the thread starts meanwhile is none of the pause.
-        if ((_policy & ~ResetOnFork) is not (Fifo or RoundRobin or Deadline) && Posix.TrySetScheduler(threadId, Fifo | ResetOnFork, 1))
+        bool isOrdinary = _policy >= 0 && (_policy & ~ResetOnFork) is not (Fifo or RoundRobin or Deadline);
+        if (isOrdinary && Posix.TrySetScheduler(threadId, Fifo | ResetOnFork, 1))
         {
             Volatile.Write(ref _isRaised, 1);
         }
@@ -47,8 +48,8 @@ internal sealed class ThreadUrgency
             && Interlocked.Exchange(ref _isRaised, 0) != 0
             && !Posix.TrySetScheduler(_threadId, _policy, 0))
         {
-            // Who may raise by the limit alone may not take that flag away again.
-            Posix.SetScheduler(_threadId, _policy | ResetOnFork, 0);
+            // Who may raise by the limit alone may not take that flag away again; to less than it has every thread may go.
+            Posix.TrySetScheduler(_threadId, _policy | ResetOnFork, 0);
         }
     }
 }

@@ -11,6 +11,9 @@ internal static partial class Posix
     /// <summary>The kernel moves at most 2 GiB less a page at once.</summary>
     private const ulong MostPerCall = 1UL << 30;
 
+    /// <summary>What is said of them has room on the stack.</summary>
+    private const ulong MostPagesAtOnce = 4096;
+
     /// <summary>Creates an empty anonymous file of huge pages that can be sealed.</summary>
     /// <param name="name">Its name, as /proc shows it.</param>
     /// <param name="pageSize">A power of two; 0 is the host's default.</param>
@@ -67,14 +70,18 @@ internal static partial class Posix
     /// <returns>Whether it was taken.</returns>
     internal static bool TryAdvise(nint address, ulong length, MemoryAdvice advice) => AdviceError(address, length, advice) == 0;
 
-    /// <summary>The first pages in a mapped range that are in the host's memory, whether or not this process has entered them.</summary>
+    /// <summary>
+    /// The first pages in a mapped range that are in the host's memory, whether or not this process has entered them. Of a file that this process
+    /// may neither write nor owns the kernel says that all are.
+    /// </summary>
     /// <param name="address">Where the range begins, at a page.</param>
-    /// <param name="length">Bytes, at most 4,096 pages.</param>
+    /// <param name="length">Bytes, at most <see cref="MostPagesAtOnce"/> pages.</param>
     /// <returns>Where they begin in the range and how many bytes they are; the range's end and 0 when none is there.</returns>
     internal static unsafe (ulong Start, ulong Length) FirstResident(nint address, ulong length)
     {
         ulong page = (ulong)Environment.SystemPageSize;
-        Span<byte> pages = stackalloc byte[checked((int)Math.Min((length + page - 1) / page, 4096))];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, MostPagesAtOnce * page);
+        Span<byte> pages = stackalloc byte[(int)((length + page - 1) / page)];
         fixed (byte* p = pages)
         {
             Check(mincore(address, (nuint)length, p), "mincore");

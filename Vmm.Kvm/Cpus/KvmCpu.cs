@@ -6,6 +6,7 @@
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
+using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Kvm.Logging;
 using Vmm.Kvm.Native;
@@ -209,7 +210,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
 
     private void Work()
     {
-        ThreadId = NativeMethods.ThreadId();
+        ThreadId = Posix.CurrentThreadId;
         _started.Set();
         while (true)
         {

@@ -51,9 +51,6 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "tgkill", SetLastError = true)]
     internal static partial int ThreadKill(int process, int thread, int signal);
 
-    [LibraryImport(Library, EntryPoint = "gettid")]
-    internal static partial int ThreadId();
-
     [LibraryImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     internal static partial int SignalAction(int signal, SignalHandling* action, SignalHandling* previous);
 

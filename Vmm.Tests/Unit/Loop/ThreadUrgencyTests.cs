@@ -15,7 +15,7 @@ public sealed class ThreadUrgencyTests
     private static (int Policy, int Priority) Scheduler => Posix.GetScheduler(Posix.CurrentThreadId);
 
     [Test]
-    public void A_thread_is_real_time_while_it_is_urgent_and_then_what_it_was() => OnItsOwnThread(() =>
+    public void A_thread_is_real_time_while_it_is_urgent_and_then_what_it_was() => OwnThread.Run(() =>
     {
         Posix.SetScheduler(Posix.CurrentThreadId, Batch, 0);
         var urgency = new ThreadUrgency();
@@ -30,19 +30,19 @@ public sealed class ThreadUrgencyTests
     });
 
     [Test]
-    public void What_an_urgent_thread_starts_is_an_ordinary_thread() => OnItsOwnThread(() =>
+    public void What_an_urgent_thread_starts_is_an_ordinary_thread() => OwnThread.Run(() =>
     {
         var urgency = new ThreadUrgency();
         urgency.Raise(Posix.CurrentThreadId);
 
         (int, int) started = default;
-        OnItsOwnThread(() => started = Scheduler);
+        OwnThread.Run(() => started = Scheduler);
 
         Assert.That(started, Is.EqualTo((0, 0)));
     });
 
     [Test]
-    public void A_thread_that_is_real_time_already_keeps_its_own_priority() => OnItsOwnThread(() =>
+    public void A_thread_that_is_real_time_already_keeps_its_own_priority() => OwnThread.Run(() =>
     {
         const int Priority = 5;
         if (!Posix.TrySetScheduler(Posix.CurrentThreadId, RoundRobin, Priority))
@@ -59,7 +59,7 @@ public sealed class ThreadUrgencyTests
     });
 
     [Test]
-    public void Courtesy_lowers_what_it_raised_however_often_it_is_told() => OnItsOwnThread(() =>
+    public void Courtesy_lowers_what_it_raised_however_often_it_is_told() => OwnThread.Run(() =>
     {
         var before = Scheduler;
 
@@ -79,30 +79,8 @@ public sealed class ThreadUrgencyTests
         get
         {
             bool may = false;
-            OnItsOwnThread(() => may = Posix.TrySetScheduler(Posix.CurrentThreadId, Fifo, 1));
+            OwnThread.Run(() => may = Posix.TrySetScheduler(Posix.CurrentThreadId, Fifo, 1));
             return may;
-        }
-    }
-
-    private static void OnItsOwnThread(Action action)
-    {
-        Exception? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                action();
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
-        });
-        thread.Start();
-        thread.Join();
-        if (failure is not null)
-        {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
         }
     }
 }

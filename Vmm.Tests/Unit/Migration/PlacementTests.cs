@@ -113,7 +113,7 @@ public sealed class PlacementTests : IDisposable
     }
 
     [Test]
-    public void A_policy_is_read_as_it_was_set() => OnAThread(() =>
+    public void A_policy_is_read_as_it_was_set() => OwnThread.Run(() =>
     {
         var policy = new NumaPolicy(Bind, Nodes(0));
         policy.Apply();
@@ -121,10 +121,10 @@ public sealed class PlacementTests : IDisposable
     });
 
     [Test]
-    public void A_thread_inherits_the_policy_of_the_one_that_starts_it() => OnAThread(() =>
+    public void A_thread_inherits_the_policy_of_the_one_that_starts_it() => OwnThread.Run(() =>
     {
         Posix.SetMemoryPolicy(Bind, Nodes(0));
-        OnAThread(() => Assert.That(NumaPolicy.OfThisThread().Mode, Is.EqualTo(Bind)));
+        OwnThread.Run(() => Assert.That(NumaPolicy.OfThisThread().Mode, Is.EqualTo(Bind)));
     });
 
     [Test]
@@ -158,24 +158,5 @@ public sealed class PlacementTests : IDisposable
         var nodes = new byte[128];
         nodes[node / 8] = (byte)(1 << (node % 8));
         return nodes;
-    }
-
-    private static void OnAThread(Action action)
-    {
-        Exception? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                action();
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
-        });
-        thread.Start();
-        thread.Join();
-        Assert.That(failure, Is.Null);
     }
 }
