@@ -108,12 +108,13 @@ public sealed partial class Machine
     /// of whatever pool, is one more thing that the host might refuse.
     /// </summary>
     /// <param name="board">The hardware.</param>
-    /// <param name="budget">How long it may take.</param>
+    /// <param name="budget">How long it may take, with the wait for the loop.</param>
     /// <returns>Bytes that were touched.</returns>
     public Task<ulong> PrefaultAsync(Board board, TimeSpan budget)
     {
         ArgumentNullException.ThrowIfNull(board);
-        return _setup.IoLoop.InvokeAsync(() => Task.FromResult(board.PrefaultRam(budget)));
+        long asked = _time.GetTimestamp();
+        return _setup.IoLoop.InvokeAsync(() => Task.FromResult(board.PrefaultRam(budget - _time.GetElapsedTime(asked))));
     }
 
     /// <summary>The guest is here: its state is applied and the baton is ours. Lets it run, if it ran.</summary>

@@ -6,7 +6,6 @@
 // cannot be had, because a tmpfs is full, a file was truncated or the hardware lost it, is then an error number; touched
 // through the mapping, it would be a SIGBUS and the end of the process that owns the guest.
 
-using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Configuration;
 using Vmm.Core.Loop;
@@ -20,7 +19,7 @@ public sealed class RamBlock : IDisposable
     /// <summary>The most that is populated between two looks at the clock: about a third of a millisecond's work.</summary>
     private const ulong PrefaultStep = 2UL << 20;
 
-    /// <summary>How far is looked for a run of pages that follows a short one: where RAM is scattered, a long look sees little.</summary>
+    /// <summary>How far is looked after a range that is there in part: where RAM is scattered, a long look sees little.</summary>
     private const ulong ShortLook = 64UL << 10;
 
     private readonly HostMapping _mapping;
@@ -149,7 +148,7 @@ public sealed class RamBlock : IDisposable
     /// are pages that are on a disk, and those that the host cannot provide, because a handover need not fail for a page that the guest may
     /// never touch again.
     /// </summary>
-    /// <param name="budget">How long it may take.</param>
+    /// <param name="budget">How long it may take; on a busy host it ends earlier, by as long as its longest part took.</param>
     /// <returns>Bytes entered.</returns>
     /// <exception cref="PosixException">The file does not tell where its data is.</exception>
     public ulong PrefaultExtents(TimeSpan budget)
@@ -159,13 +158,15 @@ public sealed class RamBlock : IDisposable
             return 0;
         }
 
-        // A file tells where its data begins at once. Where it ends it would search for through all of it, 16 GiB in a hundred
-        // milliseconds: so what is looked at is never more than the next step.
-        long started = Stopwatch.GetTimestamp();
+        // A file tells where its data begins by a search that nothing interrupts: past a hole it is quick, but through pages that are
+        // allocated and were never written it takes some 6 ms a GiB. A file without holes is not asked. Where data ends a file would
+        // search for as slowly: so what is looked at is never more than the next step.
+        var time = new WorkBudget(budget, TimeProvider.System);
+        bool hasHoles = Posix.Stat(File!).Allocated < Size;
         (ulong done, ulong look) = (0, ShortLook);
-        for (ulong position = 0; position < Size && Stopwatch.GetElapsedTime(started) < budget;)
+        for (ulong position = 0; position < Size && time.AllowsAnother();)
         {
-            if (Posix.NextData(File!, position) is not { } data || data >= Size)
+            if ((hasHoles ? Posix.NextData(File!, position) : position) is not { } data || data >= Size)
             {
                 break;
             }
@@ -173,7 +174,7 @@ public sealed class RamBlock : IDisposable
             ulong length = Math.Min(look, Size - data);
             var (start, run) = Posix.FirstResident(HostAddress + (nint)data, length);
             done += run > 0 && Posix.TryAdvise(HostAddress + (nint)(data + start), run, MemoryAdvice.PopulateRead) ? run : 0;
-            look = run == length ? Math.Min(look * 2, PrefaultStep) : ShortLook;
+            look = run == length || run == 0 ? Math.Min(look * 2, PrefaultStep) : ShortLook;
             position = data + start + run;
             Courtesy.GiveWay();
         }

@@ -43,6 +43,8 @@ internal static unsafe partial class NativeMethods
         internal ulong Inode;
         [FieldOffset(40)]
         internal ulong Size;
+        [FieldOffset(48)]
+        internal ulong Blocks;
         [FieldOffset(136)]
         internal uint DeviceMajor;
         [FieldOffset(140)]

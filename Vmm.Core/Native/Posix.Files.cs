@@ -27,16 +27,18 @@ internal static partial class Posix
         }
     }
 
-    /// <summary>What kind of file this is, which one, and how large.</summary>
+    /// <summary>What kind of file this is, which one, how large, and how much of it is not a hole.</summary>
     internal static unsafe FileStatus Stat(SafeHandle handle)
     {
         const int EmptyPath = 0x1000; // AT_EMPTY_PATH
         const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
+        const ulong Block = 512; // whatever the file system's own is
         NativeMethods.StatXBuffer buffer;
         byte empty = 0;
         using var fd = new Borrowed(handle);
         CheckLast(NativeMethods.StatX(fd, &empty, EmptyPath, BasicStats, &buffer), "statx");
-        return new FileStatus(((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor, buffer.Inode, buffer.Size, buffer.Mode & FormatMask);
+        ulong device = ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor;
+        return new FileStatus(device, buffer.Inode, buffer.Size, buffer.Blocks * Block, buffer.Mode & FormatMask);
     }
 
     /// <summary>The size of the pages that hold the file: that of a huge page on hugetlbfs, else that of the host.</summary>

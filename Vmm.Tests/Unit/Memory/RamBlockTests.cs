@@ -306,6 +306,19 @@ public sealed partial class RamBlockTests : IDisposable
     }
 
     [Test]
+    [Promise(29)]
+    public void Prefaulting_enters_of_ram_that_was_set_aside_only_what_was_written()
+    {
+        using var old = RamBlock.Create(Memfd());
+        Posix.Allocate(old.File!, Size);
+        old.Write(Size - 8192, new byte[4096]);
+        using var successor = RamBlock.Adopt(Memfd(), Posix.Duplicate(old.File!), old.Identity!.Value);
+
+        Assert.That(successor.PrefaultExtents(TimeSpan.FromSeconds(10)), Is.EqualTo(4096));
+        Assert.That(Posix.Stat(old.File!).Allocated, Is.EqualTo(Size));
+    }
+
+    [Test]
     public void Memory_of_huge_pages_is_read_and_written_as_any_other()
     {
         const string Free = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
