@@ -7,10 +7,12 @@ namespace Vmm.Migration.Plans;
 
 /// <summary>A thread's processors and scheduling policy.</summary>
 /// <param name="Affinity">One bit per processor, lowest first, as sched_getaffinity(2) gives it.</param>
-/// <param name="Policy">The SCHED_ constant.</param>
+/// <param name="Policy">The SCHED_ constant, with SCHED_RESET_ON_FORK where the thread has it.</param>
 /// <param name="Priority">The real-time priority; 0 for the other policies.</param>
 internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy, int Priority)
 {
+    private const int ResetOnFork = 0x4000_0000;
+
     /// <summary>Reads a thread's placement.</summary>
     internal static ThreadPlacement Of(int threadId)
     {
@@ -40,7 +42,7 @@ internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy
         return problems.Told;
     }
 
-    private string PolicyName => Policy switch
+    private string PolicyName => (Policy & ~ResetOnFork) switch
     {
         0 => "SCHED_OTHER",
         1 => "SCHED_FIFO",

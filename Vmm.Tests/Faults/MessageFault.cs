@@ -24,6 +24,9 @@ internal enum Spoiling
 
     /// <summary>One bit is another.</summary>
     BitFlipped,
+
+    /// <summary>One bit is another in its length, which is 16 more or less than what comes.</summary>
+    Mismeasured,
 }
 
 /// <summary>The message after a step is spoilt.</summary>
@@ -40,6 +43,7 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
         ((_, WireKind.End), Spoiling.Duplicated) => Outcome.Goes(),
         ((_, WireKind.Taken), Spoiling.Duplicated) => Outcome.Goes(),
         ((_, WireKind.Taken), _) => Outcome.Goes("did not say so"),
+        ((_, WireKind.State), Spoiling.Mismeasured) => Outcome.Stays(Rest.Exits, "did not send its state within"),
         ((_, WireKind.State or WireKind.End), _) => Outcome.Stays(Rest.Exits, Reason),
         ((true, WireKind.Plan), Spoiling.Duplicated) => Outcome.Stays(Rest.Exits, Reason),
         ((true, _), _) => Outcome.Stays(Rest.Waits, Reason),
@@ -127,6 +131,12 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
                 return [message];
             case Spoiling.Oversized:
                 BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(8), uint.MaxValue);
+                return [message];
+            case Spoiling.Mismeasured when message.Kind is WireKind.State or WireKind.End:
+                bytes[23] ^= 0x10;
+                return [message];
+            case Spoiling.Mismeasured:
+                bytes[11] ^= 0x10;
                 return [message];
             default:
                 bytes[bytes.Length / 2] ^= 0x10;

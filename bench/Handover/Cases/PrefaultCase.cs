@@ -1,5 +1,6 @@
 // A guest in a new process has to get its memory mapped anew. A guest that walks through 128 MiB shows what it costs, and what mapping
-// ahead saves: its rate in the first 100 ms after a hop against its rate before.
+// ahead saves: its rate in the first 100 ms after a hop against its rate before. The observer that tells the rate holds a processor,
+// which the thread that maps then wants: how long that takes is told by hops of which nobody takes notice.
 
 using Vmm.Bench.Handover.Contenders;
 using Vmm.Bench.Handover.Report;
@@ -9,7 +10,12 @@ namespace Vmm.Bench.Handover.Cases;
 /// <summary>The guest's speed after a hop.</summary>
 internal static class PrefaultCase
 {
-    private const int DefaultBudget = 50;
+    /// <summary>The program's own choice, milliseconds.</summary>
+    internal const int DefaultBudget = 50;
+
+    /// <summary>What "keeps its budget" allows for: a part of the work may end a little later.</summary>
+    internal const double Allowance = 1.1;
+
     private const ulong OncePastEveryPage = 40_000;
 
     internal static CaseReport Run(Setting setting)
@@ -19,37 +25,48 @@ internal static class PrefaultCase
         guest.Switch();
         RamFile.WaitPast(guest.RamPath, RamFile.Counter, OncePastEveryPage);
         var observer = new Observer(setting.Scratch, setting.Observer);
-        var (with, without, took, budgets) = (new List<double>(), new List<double>(), new List<double>(), new[] { DefaultBudget, 0 });
+        var (unseen, took) = (new List<double>(), new List<double>());
+        var (with, without) = (new List<double>(), new List<double>());
         long allocated = 0;
         for (int round = 0; round < setting.FewHops; round++)
         {
-            foreach (int budget in budgets)
-            {
-                guest.PrefaultBudget = budget;
-                string ram = guest.RamPath;
-                long before = RamFile.Blocks(setting.Scratch, ram);
-                guest.Prepare();
-                Hop? hop = null;
-                var seen = observer.Watch(ram, () => hop = guest.Switch());
-                allocated += Math.Abs(RamFile.Blocks(setting.Scratch, guest.RamPath) - before);
-                (budget > 0 ? with : without).Add(seen.RateAfter / seen.RateBefore);
-                if (budget > 0)
-                {
-                    took.Add(hop!.PrefaultMicroseconds / 1000);
-                }
-            }
+            unseen.Add(Hop(DefaultBudget, hop => hop()).PrefaultMicroseconds / 1000);
+            took.Add(Hop(DefaultBudget, hop => with.Add(Rate(hop))).PrefaultMicroseconds / 1000);
+            Hop(0, hop => without.Add(Rate(hop)));
         }
 
-        return new CaseReport("prefault", $"a guest that walks through 128 MiB, {setting.FewHops} hops with and without mapping RAM ahead",
+        return new CaseReport(
+            "prefault",
+            $"a guest that walks through 128 MiB, {setting.FewHops} hops with and {setting.FewHops} without mapping RAM ahead, and as many with it unobserved",
         [
-            new("rate in the first 100 ms over the rate before, with, median", new Sample(with).Median, "×"),
-            new("rate in the first 100 ms over the rate before, without, median", new Sample(without).Median, "×"),
-            new("time spent on mapping ahead, 95th percentile", new Sample(took).Percentile95, "ms")
+            new("rate in the first 100 ms over the rate before, with, median", new Sample(with).Median, "×") { Note = Range(with) },
+            new("rate in the first 100 ms over the rate before, without, median", new Sample(without).Median, "×") { Note = Range(without) },
+            new("time spent on mapping ahead, 95th percentile", new Sample(unseen).Percentile95, "ms")
             {
-                AtMost = DefaultBudget * 1.1,
-                Note = $"median {new Sample(took).Median:f1} ms; its budget is {DefaultBudget} ms, and a step of it may end a little later",
+                AtMost = DefaultBudget * Allowance,
+                Note = $"median {new Sample(unseen).Median:f1} ms; its budget is {DefaultBudget} ms",
             },
+            new("the same while the observer holds a processor", new Sample(took).Percentile95, "ms") { Note = $"median {new Sample(took).Median:f1} ms" },
             new("blocks of the RAM file that hops changed", allocated, "blocks") { AtMost = 0 },
         ]);
+
+        Hop Hop(int budget, Action<Action> happen)
+        {
+            guest.PrefaultBudget = budget;
+            long before = RamFile.Blocks(setting.Scratch, guest.RamPath);
+            guest.Prepare();
+            Hop? hop = null;
+            happen(() => hop = guest.Switch());
+            allocated += Math.Abs(RamFile.Blocks(setting.Scratch, guest.RamPath) - before);
+            return hop!;
+        }
+
+        double Rate(Action hop)
+        {
+            var seen = observer.Watch(guest.RamPath, hop);
+            return seen.RateAfter / seen.RateBefore;
+        }
     }
+
+    private static string Range(List<double> rates) => $"{rates.Min():f2} to {rates.Max():f2}";
 }
