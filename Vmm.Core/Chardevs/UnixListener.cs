@@ -58,10 +58,21 @@ public sealed class UnixListener : IDisposable
     /// <exception cref="IOException">The path is taken, or cannot be bound.</exception>
     public void Open()
     {
+        if (!TryOpen())
+        {
+            throw new IOException($"Failed to bind socket to {Path}: Address already in use");
+        }
+    }
+
+    /// <summary>Binds the path unless somebody listens there. A socket that was left behind is removed first.</summary>
+    /// <returns>Whether the path was free.</returns>
+    /// <exception cref="IOException">It cannot be bound.</exception>
+    public bool TryOpen()
+    {
         string path = Path ?? throw new InvalidOperationException("a listener without a path cannot be opened");
         if (IsTaken(path))
         {
-            throw new IOException($"Failed to bind socket to {path}: Address already in use");
+            return false;
         }
 
         if (Posix.IsSocketPath(path))
@@ -74,6 +85,12 @@ public sealed class UnixListener : IDisposable
         {
             Posix.Listen(socket, path, Backlog);
         }
+        catch (PosixException) when (IsTaken(path))
+        {
+            // Another process was faster.
+            socket.Dispose();
+            return false;
+        }
         catch
         {
             socket.Dispose();
@@ -81,6 +98,7 @@ public sealed class UnixListener : IDisposable
         }
 
         _socket = socket;
+        return true;
     }
 
     /// <summary>Takes over a listening socket.</summary>

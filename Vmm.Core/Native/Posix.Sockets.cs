@@ -19,6 +19,9 @@ internal static partial class Posix
     /// <summary>The error of a receive whose peer closed with bytes left unread.</summary>
     internal static readonly int ConnectionReset = ECONNRESET;
 
+    /// <summary>The error of a send whose peer has closed.</summary>
+    internal static readonly int BrokenPipe = EPIPE;
+
     private const int PathCapacity = 108;
 
     /// <summary>The bytes before a control message's data. The binding's CMSG_LEN rounds up, and a rounded length is one descriptor too many.</summary>

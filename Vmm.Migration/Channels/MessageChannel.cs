@@ -60,6 +60,8 @@ internal sealed class MessageChannel : IDisposable
     /// <param name="body">Its body.</param>
     /// <param name="descriptors">Descriptors to go with it; they stay open here.</param>
     /// <param name="deadline">By when the peer must have taken it.</param>
+    /// <exception cref="PeerGoneException">The peer has closed.</exception>
+    /// <exception cref="HandoverException">The peer was too late, or the channel broke.</exception>
     internal async ValueTask SendAsync(
         MessageType type, StateWriter body, IReadOnlyList<SafeHandle> descriptors, Deadline deadline)
     {
@@ -83,7 +85,8 @@ internal sealed class MessageChannel : IDisposable
         }
         catch (PosixException e)
         {
-            throw new HandoverException($"cannot send {type} to {PeerName}: {e.Reason}", e);
+            string failure = $"cannot send {type} to {PeerName}: {e.Reason}";
+            throw e.Errno == Posix.BrokenPipe ? new PeerGoneException(failure, e) : new HandoverException(failure, e);
         }
     }
 

@@ -2,4 +2,5 @@ namespace Vmm.Migration.Channels;
 
 /// <summary>The peer ended the connection.</summary>
 /// <param name="message">Which peer, and on what channel.</param>
-internal sealed class PeerGoneException(string message) : HandoverException(message);
+/// <param name="cause">The error that showed it; null when the channel simply ended.</param>
+internal sealed class PeerGoneException(string message, Exception? cause = null) : HandoverException(message, cause);

@@ -199,9 +199,22 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>
     /// Waits for migrate-incoming, where that is what this process was told to wait for. Nobody knows how long that takes, so old is told
-    /// all the while that this process lives.
+    /// all the while that this process lives; and if old goes meanwhile, whoever gives the command later reads that there is nothing to wait for.
     /// </summary>
     private async Task WaitForOperatorAsync(uint signOfLifeWithin)
+    {
+        try
+        {
+            await WaitForListeningAsync(signOfLifeWithin);
+        }
+        catch (HandoverException e)
+        {
+            string what = e is PeerGoneException ? $"{PeerName} ended, or hung up," : e.Message;
+            throw new HandoverException($"{what} while this process waited for migrate-incoming: its guest was never taken", e);
+        }
+    }
+
+    private async Task WaitForListeningAsync(uint signOfLifeWithin)
     {
         var listening = WaitForListening();
         while (signOfLifeWithin > 0 && !listening.IsCompleted)

@@ -5,12 +5,13 @@ namespace Vmm.Qapi.Model;
 /// <summary>What must hold for alternates: the JSON type of a value tells its branch.</summary>
 internal static class AlternateRules
 {
-    internal static bool Check(AlternateType alternate)
+    internal static bool Check(AlternateType alternate, SchemaPragma pragma)
     {
         NameRules.Distinct(alternate.Branches, alternate.Name, inRecord: true);
         var seen = new Dictionary<string, QapiMember>(StringComparer.Ordinal);
         foreach (var branch in alternate.Branches)
         {
+            NameRules.Branch(alternate.Name, branch.Name, branch.Location, pragma);
             string wire = branch.Type switch
             {
                 AlternateType => throw Error(branch, "is itself an alternate"),

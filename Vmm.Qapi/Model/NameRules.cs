@@ -37,6 +37,10 @@ internal static class NameRules
     internal static void Member(string holder, string name, SchemaLocation location, SchemaPragma pragma) =>
         Require(pragma.MemberNameExceptions.Contains(holder) ? Loose : Lower, location, name, "a member is named in lower case with '-'");
 
+    /// <summary>Branches of an alternate; those of a union are values of its discriminator's enum.</summary>
+    internal static void Branch(string holder, string name, SchemaLocation location, SchemaPragma pragma) =>
+        Require(pragma.MemberNameExceptions.Contains(holder) ? Loose : Lower, location, name, "a branch is named in lower case with '-'");
+
     /// <summary>Values of enums may start with a digit.</summary>
     internal static void EnumValue(string holder, string name, SchemaLocation location, SchemaPragma pragma)
     {

@@ -45,7 +45,7 @@ internal sealed class SchemaChecker
             var objects = _defined.OfType<ObjectType>().ToList();
             objects.RemoveAll(o => !Guard(() => UnionRules.RefuseLoop(o)));
             objects.ForEach(o => Guard(() => UnionRules.Check(o, _pragma)));
-            _defined.OfType<AlternateType>().ToList().ForEach(a => Guard(() => AlternateRules.Check(a)));
+            _defined.OfType<AlternateType>().ToList().ForEach(a => Guard(() => AlternateRules.Check(a, _pragma)));
             _commands.ForEach(c => Guard(() => CommandRules.Check(c, _pragma)));
             _events.ForEach(e => Guard(() => CommandRules.Check(e)));
             _defined.ForEach(t => Guard(() => DocRules.Check(t.Raw, _pragma, Documented(t), t.Features)));

@@ -42,12 +42,15 @@ public sealed class InterruptedDemoTests
         Assert.That(Directory.GetFileSystemEntries(_folder), Is.Empty, "files of the demo");
     }
 
-    /// <summary>Starts the demo as the script does, with a folder of its own for whatever is temporary.</summary>
+    /// <summary>
+    /// Starts the demo as the script does, with a folder of its own for whatever is temporary. Signals that are ignored where the tests run, as
+    /// under nohup, would be ignored in the demo too.
+    /// </summary>
     private Task<IHostProcess> StartAsync()
     {
         string program = Path.Combine(AppContext.BaseDirectory, "Vmm.Lab.dll");
         return _host.StartAsync(
-            $"TMPDIR={Shell.Quote(_folder)} DOTNET_EnableDiagnostics=0 exec dotnet {Shell.Quote(program)} demo");
+            $"TMPDIR={Shell.Quote(_folder)} DOTNET_EnableDiagnostics=0 exec env --default-signal=INT,TERM,HUP dotnet {Shell.Quote(program)} demo");
     }
 
     /// <summary>Waits until the demo has started a machine. Nothing tells of a new process in time, so this looks again and again.</summary>

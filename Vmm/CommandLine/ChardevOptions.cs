@@ -33,8 +33,9 @@ internal sealed class ChardevOptions
     /// <summary>Reads a DEV and adds the chardev that it stands for.</summary>
     /// <param name="label">The id of a chardev that is made.</param>
     /// <param name="device">DEV.</param>
+    /// <param name="isForMonitor">Whether a monitor will use it.</param>
     /// <returns>The chardev's id; null for "none".</returns>
-    internal string? Resolve(string label, string device)
+    internal string? Resolve(string label, string device, bool isForMonitor = false)
     {
         if (device == "none")
         {
@@ -46,7 +47,7 @@ internal sealed class ChardevOptions
             return device[ChardevPrefix.Length..];
         }
 
-        var chardev = CompatChardev.Read(label, device);
+        var chardev = CompatChardev.Read(label, device, isForMonitor);
         Add(chardev);
         return chardev.Id;
     }

@@ -22,7 +22,8 @@ internal static class CommandLineHelp
 
             return text.Append("""
 
-                DEV is none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off] or chardev:ID.
+                DEV is none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off] or chardev:ID;
+                a monitor takes no null, pty or file.
                 In lists key=value,key=value a comma inside a value is written twice.
 
                 """).ToString();

@@ -2,6 +2,8 @@
 // comes into being with a label of QEMU's choosing (serial0, debugcon, compat_monitor0), under which query-chardev shows it.
 //
 //   null  stdio  pty[:LINK]  file:PATH  unix:PATH[,server=on|off][,wait=on|off]
+//
+// A monitor talks to somebody, so it takes stdio and sockets only.
 
 using Vmm.Core.Configuration;
 
@@ -10,12 +12,23 @@ namespace Vmm.CommandLine;
 /// <summary>Reads the DEV forms that make a chardev.</summary>
 internal static class CompatChardev
 {
-    private const string Expected = "expected none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off] or chardev:ID";
+    private const string ForDevices = "expected none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off] or chardev:ID";
+    private const string ForMonitors = "expected none, stdio, unix:PATH[,server=on][,wait=off] or chardev:ID";
 
     /// <summary>Makes the chardev that <paramref name="device"/> stands for.</summary>
     /// <param name="label">The chardev's id.</param>
     /// <param name="device">DEV, other than none and chardev:ID.</param>
-    internal static ChardevConfiguration Read(string label, string device)
+    /// <param name="isForMonitor">Whether a monitor will use it.</param>
+    internal static ChardevConfiguration Read(string label, string device, bool isForMonitor)
+    {
+        var expected = isForMonitor ? ForMonitors : ForDevices;
+        var chardev = Read(label, device, expected);
+        return !isForMonitor || chardev is StdioChardevConfiguration or SocketChardevConfiguration
+            ? chardev
+            : throw new CommandLineException($"'{device}' is no back end of a monitor: {expected}");
+    }
+
+    private static ChardevConfiguration Read(string label, string device, string expected)
     {
         var colon = device.IndexOf(':', StringComparison.Ordinal);
         var rest = device[(colon + 1)..];
@@ -30,8 +43,8 @@ internal static class CompatChardev
             "mon:" => throw new CommandLineException(
                 $"multiplexing (mon:) is not supported: give the device and -monitor a back end each, such as '{rest}' and unix:PATH"),
             "tcp:" or "udp:" or "telnet:" or "websocket:" or "vc:" or "vc" =>
-                throw new CommandLineException($"'{device}' is not supported: {Expected}"),
-            _ => throw new CommandLineException($"'{device}' is no character device: {Expected}"),
+                throw new CommandLineException($"'{device}' is not supported: {expected}"),
+            _ => throw new CommandLineException($"'{device}' is no character device: {expected}"),
         };
     }
 

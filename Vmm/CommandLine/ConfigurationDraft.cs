@@ -60,7 +60,7 @@ internal sealed class ConfigurationDraft
     /// <summary>Adds a -monitor, -qmp or -qmp-pretty; their chardevs are numbered together.</summary>
     internal void AddMonitor(string device, MonitorMode mode, bool pretty)
     {
-        if (Chardevs.Resolve($"compat_monitor{_monitorNumber}", device) is { } chardev)
+        if (Chardevs.Resolve($"compat_monitor{_monitorNumber}", device, isForMonitor: true) is { } chardev)
         {
             _monitors.Add(new MonitorConfiguration(chardev, mode, pretty));
             _monitorNumber++;

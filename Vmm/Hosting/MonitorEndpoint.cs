@@ -19,7 +19,10 @@ namespace Vmm.Hosting;
 /// <summary>One monitor's end: a listening socket, a connected one, or standard input and output.</summary>
 internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
 {
-    /// <summary>Nothing tells that a path has become free, so this looks again.</summary>
+    /// <summary>
+    /// Nothing tells that a path has become free, so this looks again: a process that is killed leaves the name in its folder as it was,
+    /// and the kernel reports no end of a listening socket to anybody who is not connected to it.
+    /// </summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     private readonly ChardevConfiguration _configuration;
@@ -107,14 +110,14 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         {
             _listener.Adopt(Inherited(socket.Id, number));
         }
-        else if (waiting && UnixListener.IsTaken(socket.Path!))
+        else if (!waiting)
+        {
+            _listener.Open();
+        }
+        else if (!_listener.TryOpen())
         {
             _look = _loop.After(LookAgain, OpenWhenFree);
             return;
-        }
-        else
-        {
-            _listener.Open();
         }
 
         Serve();

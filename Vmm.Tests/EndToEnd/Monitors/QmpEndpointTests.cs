@@ -41,12 +41,18 @@ public sealed class QmpEndpointTests : EndToEndTest
         Assert.That(reply, Has.Some.StartsWith("    \"return\": {"));
     }
 
-    [TestCase("")]
-    [TestCase(",pretty=on")]
-    public async Task A_monitor_on_a_chardev(string more)
+    [TestCase("", "^{\"QMP\":")]
+    [TestCase(",pretty=off", "^{\"QMP\":")]
+    [TestCase(",pretty=on", "^{$")]
+    public async Task A_monitor_on_a_chardev(string more, string firstLine)
     {
         var vmm = await StartAsync(TinyMachine.Silent("counter").With(
             "-chardev", "socket,id=charmonitor,path=a.qmp,server=on,wait=off", "-mon", $"chardev=charmonitor,id=monitor,mode=control{more}"));
+
+        await using (var client = await ConnectAsync(vmm))
+        {
+            Assert.That(await client.ReadLineAsync(), Does.Match(firstLine));
+        }
 
         var qmp = await OpenQmpAsync(vmm);
         var chardevs = await qmp.ExecuteAsync("query-chardev");

@@ -47,6 +47,24 @@ public sealed class UpdateChecklistTests : UpdateTest
         Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
     }
 
+    [Test, Description("Row 2 again: both are answered, in order, of a guest that still runs.")]
+    public async Task Migrate_and_query_status_may_be_written_in_one_go()
+    {
+        var old = await BootAsync("counter", TinyMachine.Monitor("wire.qmp"));
+        var successor = await AwaitGuestAsync(_route, deferred: true);
+        await old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"mode": "cpr-transfer", "cpr-uri": "unix:{{_route.Cpr}}"}""");
+        var client = await (await ConnectAsync(old.Process, "wire.qmp")).NegotiateAsync();
+
+        await client.SendAsync(
+            $$"""{"execute":"migrate","arguments":{"uri":"unix:{{_route.Main}}"},"id":1}{"execute":"query-status","id":2}""");
+
+        var migrate = await client.ReadToReplyAsync();
+        Assert.That(migrate, Has.Count.EqualTo(2).And.ItemAt(0).Contains("\"setup\"").And.ItemAt(1).EqualTo("""{"return":{},"id":1}"""));
+        Assert.That(await client.ReadLineAsync(), Does.Contain("\"status\":\"running\"").And.EndsWith(",\"id\":2}"));
+        await successor.Qmp.ExecuteAsync("migrate-incoming", $$"""{"uri": "unix:{{_route.Main}}"}""");
+        await ExpectHandoverAsync(old, successor);
+    }
+
     [Test, Description("Row 3: the guest runs until the main channel is connected.")]
     public async Task The_guest_runs_until_the_main_channel_is_opened()
     {

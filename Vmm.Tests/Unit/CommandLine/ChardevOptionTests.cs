@@ -37,7 +37,7 @@ public sealed class ChardevOptionTests
     [Test]
     public void Monitors_of_all_kinds_are_numbered_together()
     {
-        var program = Parse("-kernel k -nodefaults -qmp unix:/a,server=on -monitor stdio -qmp-pretty null -monitor none -chardev null,id=m -mon m,mode=control");
+        var program = Parse("-kernel k -nodefaults -qmp unix:/a,server=on -monitor stdio -qmp-pretty unix:/b -monitor none -chardev null,id=m -mon m,mode=control");
 
         Assert.That(program.Monitors, Is.EqualTo(new MonitorConfiguration[]
         {

@@ -71,6 +71,38 @@ public sealed class PeerWaitTests : IDisposable
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
     }
 
+    /// <summary>Whoever gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
+    [Test]
+    public async Task An_old_process_that_ends_while_the_operator_is_awaited_is_told_with_what_was_awaited_and_that_its_guest_was_not_taken()
+    {
+        var next = _fixture.Deferred();
+        using (var peer = new PeerAsOld(_fixture, _fixture.Old()))
+        {
+            await peer.HearReady();
+            await peer.Cpr.Hear(MessageType.Waiting);
+        }
+
+        await next.Events.Of("failed");
+        Assert.That(
+            next.Report.Error,
+            Is.EqualTo($"{Itself} ended, or hung up, while this process waited for migrate-incoming: its guest was never taken"));
+        Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
+    }
+
+    [Test]
+    public async Task An_old_process_that_gives_up_while_the_operator_is_awaited_is_told_with_what_was_awaited_and_that_its_guest_was_not_taken()
+    {
+        var next = _fixture.Deferred();
+        using var peer = new PeerAsOld(_fixture, _fixture.Old());
+        await peer.HearReady();
+        await peer.Cpr.Say(MessageType.Abandoned);
+
+        await next.Events.Of("failed");
+        Assert.That(
+            next.Report.Error,
+            Is.EqualTo($"{Itself} gave the attempt up while this process waited for migrate-incoming: its guest was never taken"));
+    }
+
     [Test]
     public async Task A_new_process_tells_an_old_one_of_an_earlier_protocol_nothing_that_it_does_not_know()
     {

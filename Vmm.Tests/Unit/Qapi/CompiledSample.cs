@@ -14,18 +14,16 @@ internal sealed class CompiledSample
 
     internal CompiledSample()
     {
-        var output = SchemaText.Generate(SampleSchema.Text);
-        Assert.That(output.Errors(), Is.Empty);
-        var sources = output.Sources.Select(s => s.Text).Concat(RunTime()).Append(SampleSchema.Handlers).Append(GlobalUsings);
-        var compilation = CSharpCompilation.Create(
-            "sample-" + Guid.NewGuid(),
-            sources.Select(text => CSharpSyntaxTree.ParseText(text)),
-            References(),
-            new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
         using var image = new MemoryStream();
-        var emitted = compilation.Emit(image);
-        Assert.That(emitted.Diagnostics.Where(d => d.Severity >= DiagnosticSeverity.Warning), Is.Empty);
+        Assert.That(Compile(SampleSchema.Handlers, image), Is.Empty);
         _harness = Assembly.Load(image.ToArray()).GetType("Harness")!;
+    }
+
+    /// <summary>What the compiler has to say of the sample schema with other handlers.</summary>
+    internal static IReadOnlyList<Diagnostic> ProblemsWith(string handlers)
+    {
+        using var image = new MemoryStream();
+        return Compile(handlers, image);
     }
 
     internal string Invoke(string command, string arguments) => Call("Invoke", command, arguments);
@@ -35,6 +33,19 @@ internal sealed class CompiledSample
     internal string Flags(string command) => Call("Flags", command);
 
     internal string Event(string name) => Call("Event", name);
+
+    private static Diagnostic[] Compile(string handlers, Stream image)
+    {
+        var output = SchemaText.Generate(SampleSchema.Text);
+        Assert.That(output.Errors(), Is.Empty);
+        var sources = output.Sources.Select(s => s.Text).Concat(RunTime()).Append(handlers).Append(GlobalUsings);
+        var compilation = CSharpCompilation.Create(
+            "sample-" + Guid.NewGuid(),
+            sources.Select(text => CSharpSyntaxTree.ParseText(text)),
+            References(),
+            new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
+        return [.. compilation.Emit(image).Diagnostics.Where(d => d.Severity >= DiagnosticSeverity.Warning)];
+    }
 
     private string Call(string method, params object[] arguments) => (string)_harness.GetMethod(method)!.Invoke(null, arguments)!;
 

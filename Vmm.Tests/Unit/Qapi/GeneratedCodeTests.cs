@@ -105,6 +105,18 @@ public sealed class GeneratedCodeTests
     public void The_table_knows_a_commands_flags(string command, string expected) =>
         Assert.That(Sample.Value.Flags(command), Is.EqualTo(expected));
 
+    [TestCase("public ValueTask Nothing(CommandContext context) => default;", "", "CS0535", TestName = "A_command_whose_handler_is_missing")]
+    [TestCase("{ QapiSchema = new Echo() }", "{ }", "CS9035", TestName = "A_module_whose_handlers_are_missing")]
+    [Promise(39)]
+    public void Without_a_handler_there_is_no_build(string handler, string instead, string error)
+    {
+        Assert.That(SampleSchema.Handlers, Does.Contain(handler));
+
+        var problem = CompiledSample.ProblemsWith(SampleSchema.Handlers.Replace(handler, instead, StringComparison.Ordinal)).Single();
+
+        Assert.That((problem.Id, problem.Severity), Is.EqualTo((error, Microsoft.CodeAnalysis.DiagnosticSeverity.Error)));
+    }
+
     [TestCase("DONE", "DONE False ")]
     [TestCase("SHAPED", """SHAPED True {"name":"n","kind":"plain"}""")]
     [TestCase("LEAF_FELL", """LEAF_FELL True {"leaf":{"id":"i","size":1,"tags":["t"]},"where":"here"}""")]

@@ -13,10 +13,18 @@ public sealed class SchemaErrorTests
     [TestCase("{ 'enum': 'A\\n' }", ":1: QAPI001: unknown escape")]
     [TestCase("{ 'enum': 'Ä' }", ":1: QAPI001: strings are printable ASCII")]
     [TestCase("{ \"enum\": 'A' }", ":1: QAPI001: stray character '\"'")]
+    [TestCase("{ 'enum': 'Ab', 'data': [ 'a' }", ":1: QAPI001: expected ']', found '}'")]
+    [TestCase("\n{ [ 'a' ]: 'b' }", ":2: QAPI001: expected a key, found '['")]
     public void Text_that_is_not_in_the_language(string schema, string expected) => Expect(schema, expected);
+
+    [Test]
+    public void Text_that_nests_without_an_end() =>
+        Expect("\n{ 'enum': 'Ab', 'data': " + new string('[', 1000), ":2: QAPI001: more than 64 levels of nesting");
 
     [TestCase("\n{ 'include': 'other.json' }", ":2: QAPI002: no schema file 'other.json'")]
     [TestCase("{ 'include': 'other.json', 'if': 'X' }", ":1: QAPI003: 'include' stands alone")]
+    [TestCase("{ 'include':\n [] }", ":2: QAPI003: 'include' must be a string")]
+    [TestCase("##\n# @x:\n#\n# Text.\n##\n{ 'include': 'other.json' }", ":1: QAPI010: 'include' has no documentation")]
     public void A_wrong_include(string schema, string expected) => Expect(schema, expected);
 
     [Test]
@@ -51,6 +59,27 @@ public sealed class SchemaErrorTests
     [TestCase("\n{ 'command': 'a', 'allow-oob': true, 'coroutine': true }", ":2: QAPI003: 'allow-oob' and 'coroutine' exclude")]
     [TestCase("{ 'struct': 'Res', 'data': { 'a': 'int' } }\n{ 'command': 'a', 'success-response': false, 'returns': 'Res' }", ":2: QAPI003: a command without")]
     [TestCase("{ 'pragma': {\n 'doc-optional': true } }", ":2: QAPI003: unknown pragma 'doc-optional'")]
+    [TestCase("{ 'pragma':\n [] }", ":2: QAPI003: 'pragma' must be an object")]
+    [TestCase("{ 'pragma': {}, 'if': 'X' }", ":1: QAPI003: 'pragma' stands alone")]
+    [TestCase("{ 'pragma': { 'doc-required':\n 'yes' } }", ":2: QAPI003: 'doc-required' must be true or false")]
+    [TestCase("{ 'pragma': { 'command-name-exceptions':\n 'a' } }", ":2: QAPI003: 'command-name-exceptions' must be a list")]
+    [TestCase("{ 'pragma': { 'member-name-exceptions': [\n true ] } }", ":2: QAPI003: 'member-name-exceptions' item must be a string")]
+    [TestCase("{ 'enum': 'Ab',\n 'data': 'x' }", ":2: QAPI003: 'data' of an enum must be a list")]
+    [TestCase("{ 'enum': 'Ab', 'data': [\n { 'name': [] } ] }", ":2: QAPI003: 'name' must be a string")]
+    [TestCase("{ 'enum': 'Ab', 'data': [\n { 'if': 'X' } ] }", ":2: QAPI003: a value lacks 'name'")]
+    [TestCase("{ 'enum': 'Ab', 'data': [ { 'name': 'a',\n 'colour': 'b' } ] }", ":2: QAPI003: a value cannot have 'colour'")]
+    [TestCase("{ 'command': 'a',\n 'data': true }", ":2: QAPI003: 'data' must be an object or a type name")]
+    [TestCase("{ 'command': 'a',\n 'colour': 'red' }", ":2: QAPI003: a command cannot have 'colour'")]
+    [TestCase("{ 'command': 'a',\n 'gen': true }", ":2: QAPI003: 'gen' can only be false")]
+    [TestCase("{ 'command': 'a',\n 'success-response': true }", ":2: QAPI003: 'success-response' can only be false")]
+    [TestCase("{ 'command': 'a',\n 'allow-oob': false }", ":2: QAPI003: 'allow-oob' can only be true")]
+    [TestCase("{ 'command': 'a',\n 'allow-preconfig': false }", ":2: QAPI003: 'allow-preconfig' can only be true")]
+    [TestCase("{ 'command': 'a',\n 'coroutine': false }", ":2: QAPI003: 'coroutine' can only be true")]
+    [TestCase("{ 'event': 'A',\n 'boxed': false, 'data': 'B' }", ":2: QAPI003: 'boxed' can only be true")]
+    [TestCase("{ 'event': 'A',\n 'returns': 'B' }", ":2: QAPI003: an event cannot have 'returns'")]
+    [TestCase("{ 'event': 'A', 'features': [\n true ] }", ":2: QAPI003: a feature must be a string or an object")]
+    [TestCase("{ 'event': 'A', 'features': [\n { 'if': 'X' } ] }", ":2: QAPI003: a feature lacks 'name'")]
+    [TestCase("\n{ 'alternate': 'Al' }", ":2: QAPI003: an alternate lacks 'data'")]
     [TestCase("{ 'event': 'A',\n 'features': 'b' }", ":2: QAPI003: 'features' must be a list")]
     [TestCase("{ 'alternate': 'Al',\n 'data': {} }", ":2: QAPI003: 'data' of 'Al' is empty")]
     public void A_definition_of_the_wrong_form(string schema, string expected) => Expect(schema, expected);
@@ -66,11 +95,15 @@ public sealed class SchemaErrorTests
     [TestCase("{ 'struct': 'Ab', 'data': {\n 'ab': 'int' } }", ":2: QAPI004: 'ab' of Ab is a reserved name")]
     [TestCase("{ 'command': 'a', 'data': {\n 'context': 'int' } }", ":2: QAPI004: 'context' is a reserved name among arguments")]
     [TestCase("{ 'event': 'A', 'data': {\n 'name': 'int' } }", ":2: QAPI004: 'name' is a reserved name in the data of an event")]
-    [TestCase("{ 'enum': 'En', 'data': [ 'a' ] }\n{ 'union': 'Un', 'base': { 'data': 'En' }, 'discriminator': 'data', 'data': {\n 'a': 'S' } }\n{ 'struct': 'S', 'data': {} }", ":4: QAPI004")]
+    [TestCase("{ 'enum': 'En', 'data': [ 'a' ] }\n{ 'union': 'Un', 'base': { 'data': 'En' }, 'discriminator': 'data', 'data': {\n 'a': 'St' } }\n{ 'struct': 'St', 'data': {} }", ":2: QAPI004: 'data' is a reserved name in the base of a union")]
+    [TestCase("{ 'alternate': 'Al', 'data': {\n 'two words': 'int' } }", ":2: QAPI004: invalid name 'two words': a branch")]
+    [TestCase("{ 'alternate': 'Al', 'data': {\n 'read': 'int' } }", ":2: QAPI004: 'read' of Al is a reserved name")]
     public void A_name_against_the_rules(string schema, string expected) => Expect(schema, expected);
 
     [TestCase("{ 'struct': 'Ab', 'data': {} }\n{ 'enum': 'Ab', 'data': [] }", ":2: QAPI005: 'Ab' is already defined (qapi-schema.json:1)")]
     [TestCase("{ 'command': 'a' }\n{ 'command': 'a' }", ":2: QAPI005: 'a' is already defined")]
+    [TestCase("\n{ 'command': 'size' }", ":2: QAPI005: 'size' is already defined in the language")]
+    [TestCase("{ 'command': 'a', 'data': { 'b': 'int',\n '*b': 'str' } }", ":2: QAPI005: 'b' of AArguments collides with 'b'")]
     [TestCase("{ 'struct': 'Ab', 'data': { 'b': 'int',\n 'b': 'str' } }", ":2: QAPI005: duplicate key 'b'")]
     [TestCase("{ 'struct': 'Ab', 'data': { 'b': 'int',\n '*b': 'str' } }", ":2: QAPI005: 'b' of Ab collides with 'b'")]
     [TestCase("{ 'enum': 'Ab', 'data': [ 'b',\n 'b' ] }", ":2: QAPI005: 'b' of Ab collides with 'b'")]
@@ -85,6 +118,10 @@ public sealed class SchemaErrorTests
     [TestCase("{ 'struct': 'Ab', 'data': {\n 'b': [ 'Missing' ] } }", ":2: QAPI006: unknown type 'Missing'")]
     [TestCase("{ 'struct': 'Ab',\n 'base': 'Missing', 'data': {} }", ":2: QAPI006: unknown type 'Missing'")]
     [TestCase("{ 'command': 'a',\n 'returns': 'Missing' }", ":2: QAPI006: unknown type 'Missing'")]
+    [TestCase("{ 'command': 'a',\n 'data': 'Missing' }", ":2: QAPI006: unknown type 'Missing'")]
+    [TestCase("{ 'event': 'A', 'data': {\n 'b': 'Missing' } }", ":2: QAPI006: unknown type 'Missing'")]
+    [TestCase("{ 'alternate': 'Al', 'data': {\n 'b': 'Missing' } }", ":2: QAPI006: unknown type 'Missing'")]
+    [TestCase("{ 'enum': 'En', 'data': [ 'a' ] }\n{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': {\n 'a': 'Missing' } }", ":3: QAPI006: unknown type 'Missing'")]
     [TestCase("{ 'struct': 'Gone', 'if': 'NOT_DEFINED', 'data': {} }\n{ 'command': 'a', 'returns': 'Gone' }", ":2: QAPI006: unknown type 'Gone'")]
     public void An_unknown_type(string schema, string expected) => Expect(schema, expected);
 
@@ -104,6 +141,11 @@ public sealed class SchemaErrorTests
     [TestCase("{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': {\n 'a': 'Un' } }", ":3: QAPI008: branch 'a' leads back to 'Un'")]
     [TestCase("{ 'union': 'Un', 'base': { 't': 'En', 'x': 'int' }, 'discriminator': 't', 'data': {\n 'a': 'St' } }", ":3: QAPI005: 'x' of branch 'a' collides")]
     [TestCase("{ 'union': 'Un', 'data': { 'a': 'St' } }", ":2: QAPI003: a union lacks 'base'")]
+    [TestCase("{ 'union': 'Un', 'base': 'St', 'data': { 'a': 'St' } }", ":2: QAPI003: a union lacks 'discriminator'")]
+    [TestCase("{ 'union': 'Un', 'base':\n 'En', 'discriminator': 't', 'data': { 'a': 'St' } }", ":3: QAPI007: 'base' must be a struct, which 'En' is not")]
+    [TestCase("{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator':\n [], 'data': { 'a': 'St' } }", ":3: QAPI003: 'discriminator' must be a string")]
+    [TestCase("{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': {\n 'a': { 'type': 'St', 'colour': 'red' } } }", ":3: QAPI003: branch 'a' cannot have 'colour'")]
+    [TestCase("{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { 'a': 'St' } }\n{ 'command': 'a',\n 'data': 'Un' }", ":4: QAPI007: 'data' must be a struct, which 'Un' is not")]
     public void A_wrong_union(string schema, string expected) => Expect(Prelude + schema, expected);
 
     [TestCase("{ 'alternate': 'Al', 'data': { 'i': 'int',\n 'n': 'number' } }", ":3: QAPI009: branch 'n' cannot be told from 'i': both are of JSON type number")]
@@ -119,6 +161,7 @@ public sealed class SchemaErrorTests
     [TestCase("##\n# @a:\n##\n{ 'command': 'a' }", ":2: QAPI010: documentation of 'a' does not say what it is")]
     [TestCase("##\n# @a:\n#\n# Text.\n##\n{ 'command': 'a', 'data': {\n 'b': 'int' } }", ":8: QAPI010: 'b' of a is not documented")]
     [TestCase("##\n# @A:\n#\n# Text.\n##\n{ 'event': 'A', 'features': [\n 'b' ] }", ":8: QAPI010: feature 'b' of A is not documented")]
+    [TestCase("##\n# @A:\n#\n# Text.\n#\n# Features:\n#\n# @b: gone\n##\n{ 'event': 'A' }", ":9: QAPI010: 'A' has no feature 'b'")]
     [TestCase("##\n# @Ab:\n#\n# Text.\n#\n# @c: gone\n##\n{ 'enum': 'Ab', 'data': [] }", ":7: QAPI010: 'Ab' has no member 'c'")]
     [TestCase("##\n# @Ab:\n#\n# Text.\n#\n# @c: a\n#\n# @c: b\n##\n{ 'enum': 'Ab', 'data': [ 'c' ] }", ":9: QAPI010: 'c' is documented twice")]
     [TestCase("##\n# @Ab:\n#\n# Text.\n#\n# @c:\n##\n{ 'enum': 'Ab', 'data': [ 'c' ] }", ":7: QAPI010: documentation of 'c' is empty")]

@@ -47,6 +47,39 @@ public sealed class SchemaLanguageTests
     }
 
     [Test]
+    public void Features_of_everything_are_told_to_clients()
+    {
+        string source = SchemaText.Generate(
+            """
+            { 'enum': 'En', 'data': [ { 'name': 'a', 'features': [ 'of-value' ] } ], 'features': [ 'of-enum' ] }
+            { 'struct': 'St', 'data': { '*m': { 'type': 'En', 'features': [ 'of-member', { 'name': 'gone', 'if': 'NOPE' } ] } }, 'features': [ 'of-struct' ] }
+            { 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { 'a': 'St' }, 'features': [ 'of-union' ] }
+            { 'alternate': 'Al', 'data': { 'u': 'Un', 's': 'str' }, 'features': [ 'of-alternate' ] }
+            { 'command': 'do-it', 'data': { 'al': [ 'Al' ] }, 'features': [ 'of-command' ] }
+            { 'event': 'DONE', 'features': [ 'of-event' ] }
+            """).Source("QapiIntrospection.g.cs");
+        string json = source[(source.IndexOf("\"\"\"", StringComparison.Ordinal) + 3)..source.LastIndexOf("\"\"\"", StringComparison.Ordinal)];
+
+        var entries = System.Text.Json.JsonElement.Parse(json).EnumerateArray().ToList();
+
+        var own = entries.Where(e => e.TryGetProperty("features", out _))
+            .Select(e => $"{e.GetProperty("meta-type").GetString()} {e.GetProperty("features")}");
+        var inside = entries.Where(e => e.TryGetProperty("members", out _))
+            .SelectMany(e => e.GetProperty("members").EnumerateArray())
+            .Where(m => m.TryGetProperty("features", out _))
+            .Select(m => $"{m.GetProperty("name").GetString()} {m.GetProperty("features")}");
+        Assert.Multiple(() =>
+        {
+            Assert.That(own, Is.EquivalentTo(new[]
+            {
+                "command [\"of-command\"]", "event [\"of-event\"]", "alternate [\"of-alternate\"]", "object [\"of-union\"]", "object [\"of-struct\"]",
+                "enum [\"of-enum\"]",
+            }));
+            Assert.That(inside, Is.EquivalentTo(new[] { "a [\"of-value\"]", "m [\"of-member\"]" }));
+        });
+    }
+
+    [Test]
     public void Listed_definitions_may_leave_members_undocumented() =>
         Assert.That(
             SchemaText.Generate(

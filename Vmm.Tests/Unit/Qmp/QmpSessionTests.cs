@@ -148,6 +148,35 @@ public sealed class QmpSessionTests : IDisposable
         });
     }
 
+    [TestCase(7, TestName = "Out_of_band_commands_are_seen_behind_seven_that_wait")]
+    [TestCase(8, TestName = "Out_of_band_commands_are_not_seen_behind_eight_that_wait")]
+    public void Reading_ahead(int waiting)
+    {
+        var release = new TaskCompletionSource();
+        using var seen = new ManualResetEventSlim();
+        _qmp.AddAsync("wait", async (_, _, _) => await release.Task);
+        _qmp.Add("mark", (_, _, _) => seen.Set(), allowOob: true);
+        using var client = _qmp.Negotiate(oob: true);
+        using var other = _qmp.Negotiate(path: _qmp.Listen());
+        client.Send(
+            "{\"execute\":\"wait\",\"id\":0}" + string.Concat(Enumerable.Repeat("{\"execute\":\"echo\",\"id\":1}", waiting))
+            + "{\"exec-oob\":\"mark\",\"id\":2}");
+
+        string first = waiting < 8 ? client.ReadText() : "";
+        other.Ask("{\"execute\":\"echo\"}");
+        bool before = seen.IsSet;
+        release.SetResult();
+
+        var rest = Enumerable.Range(0, waiting + 1 + (waiting < 8 ? 0 : 1)).Select(_ => client.ReadText()).ToList();
+        Assert.Multiple(() =>
+        {
+            Assert.That(before, Is.EqualTo(waiting < 8));
+            Assert.That(first, Is.EqualTo(waiting < 8 ? "{\"return\":{},\"id\":2}" : ""));
+            Assert.That(rest[0], Is.EqualTo("{\"return\":{},\"id\":0}"));
+            Assert.That(seen.IsSet, Is.True);
+        });
+    }
+
     [Test]
     [Promise(34)]
     public void Events_and_replies_keep_the_order_in_which_they_happened()
