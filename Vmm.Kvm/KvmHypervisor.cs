@@ -89,6 +89,13 @@ public sealed class KvmHypervisor : IHypervisor
     /// <summary>Bytes that a vCPU shares with its thread.</summary>
     internal int RunPageSize { get; }
 
+    /// <summary>Whether there is a CPU feature of this name, such as "avx2"; whether this host's KVM can give it is another question.</summary>
+    public static bool IsCpuFeature(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return CpuidFeatures.Find(name).Count > 0;
+    }
+
     /// <summary>Whether KVM can be opened here; the reason if not. Creates nothing.</summary>
     /// <param name="reason">Why not, in the words of the exception that the constructor would throw.</param>
     public static bool IsAvailable(out string reason)

@@ -29,6 +29,9 @@ public sealed record MigrationReport
     /// <summary>Milliseconds from its beginning to the main channel's.</summary>
     public ulong? SetupTime { get; init; }
 
+    /// <summary>How long the guest will be stopped, in milliseconds, while it is.</summary>
+    public ulong? ExpectedDowntime { get; init; }
+
     /// <summary>The guest's pause in milliseconds, once it is over.</summary>
     public ulong? Downtime { get; init; }
 

@@ -82,7 +82,8 @@ public sealed partial class Migrator : IDisposable
         Transferred = _outgoing?.Transferred ?? _transferred,
         TotalTime = Status is MigrationStatus.None or MigrationStatus.Setup ? null : _totalTime ?? Elapsed(),
         SetupTime = _setupTime,
-        Downtime = Status == MigrationStatus.Completed && _times is { Pause: > 0 } ? (_times.Pause + 999) / 1000 : null,
+        ExpectedDowntime = Status is MigrationStatus.Active or MigrationStatus.Device ? Milliseconds(_outgoing?.ExpectedPause) : null,
+        Downtime = Status == MigrationStatus.Completed && _times is { Pause: > 0 } ? Milliseconds(_times.Pause) : null,
         Times = Status == MigrationStatus.Completed ? _times : null,
     };
 
@@ -153,6 +154,9 @@ public sealed partial class Migrator : IDisposable
             PassBegan?.Invoke(number);
         }
     }
+
+    /// <summary>Microseconds in milliseconds, rounded up.</summary>
+    private static ulong? Milliseconds(ulong? microseconds) => (microseconds + 999) / 1000;
 
     private ulong Elapsed() => (Instant.Now - _began) / 1_000_000;
 

@@ -8,8 +8,15 @@
 #define APIC_IRR      0xfee00200        /* requested interrupts: 32 vectors every 16 bytes */
 #define APIC_ICR      0xfee00300        /* interrupt command, low word: to write it is to send */
 #define APIC_ICR_HIGH 0xfee00310        /* interrupt command, high word: the receiver's APIC id, from bit 24 on */
+#define APIC_TIMER    0xfee00320        /* the timer's mode and vector */
 #define APIC_LVT0     0xfee00350        /* local interrupt 0 */
+#define APIC_COUNT    0xfee00380        /* what the timer counts down from: to write it is to start */
+#define APIC_DIVIDE   0xfee003e0        /* how much slower than the bus the timer counts */
 #define EXTINT        0x700             /* passes the 8259's interrupts on */
+
+#define ONE_SHOT      0
+#define TSC_DEADLINE  0x40000
+#define DIVIDE_BY_1   0xb
 
 /* A command is a kind, a destination unless APIC_ICR_HIGH names one, and a vector. */
 #define FIXED         0x4000

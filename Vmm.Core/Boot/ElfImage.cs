@@ -202,7 +202,7 @@ internal sealed class ElfImage
     {
         if (length > _file.Length || position > _file.Length - length)
         {
-            throw Bad($"it is truncated: {what} has {length} bytes from 0x{position:x} on, the file has {_file.Length} bytes");
+            throw Bad($"it is truncated: {what} would be {length} bytes from 0x{position:x} on, the file has {_file.Length} bytes");
         }
     }
 

@@ -19,7 +19,6 @@ public sealed class PtyChardev : StreamChardev
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private readonly string? _linkPath;
-    private readonly TextWriter _announcements;
     private ByteEnd? _master;
     private bool _looking;
     private bool _ownsLink;
@@ -28,14 +27,9 @@ public sealed class PtyChardev : StreamChardev
     /// <param name="label">Its id.</param>
     /// <param name="loop">The I/O loop.</param>
     /// <param name="linkPath">A symbolic link to make to the slave; null for none.</param>
-    /// <param name="announcements">Where the slave's name is told when it is made; null is standard output.</param>
     /// <param name="logger">Where failures are told.</param>
-    public PtyChardev(string label, EventLoop loop, string? linkPath = null, TextWriter? announcements = null, ILogger? logger = null)
-        : base(label, loop, logger ?? NullLogger.Instance)
-    {
-        _linkPath = linkPath;
-        _announcements = announcements ?? Console.Out;
-    }
+    public PtyChardev(string label, EventLoop loop, string? linkPath = null, ILogger? logger = null)
+        : base(label, loop, logger ?? NullLogger.Instance) => _linkPath = linkPath;
 
     /// <summary>The slave's path; null before it is made or adopted.</summary>
     public string? SlavePath { get; private set; }
@@ -59,8 +53,6 @@ public sealed class PtyChardev : StreamChardev
                 _ownsLink = true;
             }
         }
-
-        _announcements.WriteLine($"char device redirected to {slavePath} (label {Label})");
     }
 
     /// <inheritdoc/>

@@ -37,6 +37,7 @@ public sealed class QmpClient : IAsyncDisposable
     private readonly Stream _stream;
     private readonly SemaphoreSlim _writing = new(1);
     private readonly Journal<QmpEvent> _events = new("the QMP session");
+    private readonly Journal<QmpEvent> _history = new("the QMP session");
     private readonly Journal<string> _others = new("the QMP session");
     private readonly ConcurrentDictionary<long, TaskCompletionSource<JsonElement>> _pending = new();
     private readonly Task _receiving;
@@ -54,6 +55,9 @@ public sealed class QmpClient : IAsyncDisposable
 
     /// <summary>The events that nobody has waited for yet, oldest first.</summary>
     public IReadOnlyList<QmpEvent> Events => _events.Entries;
+
+    /// <summary>All events so far, oldest first.</summary>
+    public IReadOnlyList<QmpEvent> History => _history.Entries;
 
     /// <summary>Completes when the server has closed the session.</summary>
     public Task Closed => _receiving;
@@ -220,10 +224,12 @@ public sealed class QmpClient : IAsyncDisposable
         if (message.TryGetProperty("event", out var name))
         {
             var time = message.GetProperty("timestamp");
-            _events.Add(new QmpEvent(
+            var happened = new QmpEvent(
                 name.GetString()!,
                 message.TryGetProperty("data", out var data) ? data : default,
-                (time.GetProperty("seconds").GetInt64() * 1_000_000) + time.GetProperty("microseconds").GetInt64()));
+                (time.GetProperty("seconds").GetInt64() * 1_000_000) + time.GetProperty("microseconds").GetInt64());
+            _history.Add(happened);
+            _events.Add(happened);
         }
         else if (message.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.Number
             && id.TryGetInt64(out var number) && _pending.TryRemove(number, out var reply))

@@ -78,6 +78,9 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The account, filled in as the steps are done.</summary>
     internal HandoverTimes Times { get; } = new();
 
+    /// <summary>How long the guest will be stopped, as the rehearsal says, in microseconds; null until the new process is ready, or where it does not tell.</summary>
+    internal ulong? ExpectedPause { get; private set; }
+
     /// <summary>Bytes sent on the main channel.</summary>
     internal ulong Transferred { get; private set; }
 
@@ -170,7 +173,7 @@ internal sealed class OutgoingHandover : IDisposable
         try
         {
             var report = await MakeReadyAsync(isPreflight: true);
-            return new PreflightVerdict([], report.Warnings, HandoverTimes.Between(begin, HandoverTimes.Now), report.Rehearsed + KickAllowance);
+            return new PreflightVerdict([], report.Warnings, HandoverTimes.Between(begin, HandoverTimes.Now), ExpectedPause);
         }
         catch (Exception e)
         {
@@ -225,6 +228,7 @@ internal sealed class OutgoingHandover : IDisposable
 
         var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
         Times.Prefault = report.Prefault;
+        ExpectedPause = report.Rehearsed + KickAllowance;
         OnReady?.Invoke(report.Warnings);
         return report;
     }

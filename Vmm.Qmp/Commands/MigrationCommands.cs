@@ -155,6 +155,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             Ram = hasNumbers ? Stats(report) : null,
             TotalTime = (long?)report.TotalTime,
             SetupTime = hasNumbers ? (long?)report.SetupTime : null,
+            ExpectedDowntime = (long?)report.ExpectedDowntime,
             Downtime = (long?)report.Downtime,
             ErrorDesc = report.Error,
             BlockedReasons = report.Blockers.Count > 0 ? report.Blockers : null,

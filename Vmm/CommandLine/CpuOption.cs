@@ -1,4 +1,5 @@
 using Vmm.Core.Configuration;
+using Vmm.Kvm;
 
 namespace Vmm.CommandLine;
 
@@ -7,7 +8,7 @@ internal static class CpuOption
 {
     private static readonly string[] Models = ["host", "max", "qemu64"];
 
-    /// <summary>Reads the model; whether a feature of that name exists is for the CPU to say.</summary>
+    /// <summary>Reads the model; whether this host can give a feature is for KVM to say.</summary>
     internal static CpuModel Read(string argument)
     {
         var elements = OptionGrammar.Split(argument);
@@ -20,7 +21,7 @@ internal static class CpuOption
     {
         if (element.StartsWith('+') || element.StartsWith('-'))
         {
-            return new CpuFeature(FeatureName(element[1..]), element[0] == '+');
+            return Feature(FeatureName(element[1..]), element[0] == '+');
         }
 
         var equals = element.IndexOf('=', StringComparison.Ordinal);
@@ -33,10 +34,14 @@ internal static class CpuOption
         };
 
         // No feature: it tells which features a model may have. libvirt gives the default.
-        return name != "migratable" ? new CpuFeature(name, enabled)
+        return name != "migratable" ? Feature(name, enabled)
             : enabled ? null
             : throw new CommandLineException("migratable=off is not supported");
     }
+
+    private static CpuFeature Feature(string name, bool enabled) => KvmHypervisor.IsCpuFeature(name)
+        ? new CpuFeature(name, enabled)
+        : throw new CommandLineException($"CPU feature '{name}' is not known");
 
     private static string FeatureName(string text)
     {

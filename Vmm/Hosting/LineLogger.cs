@@ -3,11 +3,10 @@ using Microsoft.Extensions.Logging;
 namespace Vmm.Hosting;
 
 /// <summary>Log messages as lines in the manner of the field's programs: "vmm: warning: …".</summary>
-internal sealed class LineLogger(LogSink sink, LogLevel least) : ILogger, ILoggerProvider
+/// <param name="sink">Where they go.</param>
+/// <param name="least">The least level that is told.</param>
+internal sealed class LineLogger(LogSink sink, LogLevel least) : ILogger
 {
-    /// <inheritdoc/>
-    public ILogger CreateLogger(string categoryName) => this;
-
     /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel) => logLevel >= least && logLevel != LogLevel.None;
 
@@ -24,11 +23,6 @@ internal sealed class LineLogger(LogSink sink, LogLevel least) : ILogger, ILogge
             string cause = exception is null ? string.Empty : $": {exception.Message}";
             sink.Write($"vmm: {Prefix(logLevel)}{formatter(state, exception)}{cause}");
         }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
     }
 
     private static string Prefix(LogLevel level) => level switch

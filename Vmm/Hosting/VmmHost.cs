@@ -51,17 +51,17 @@ internal sealed partial class VmmHost : IDisposable
     {
         _configuration = configuration;
         _sink = new LogSink(TimeProvider.System, configuration.TimestampMessages);
-        _logger = new LineLogger(_sink, LeastLevel(configuration));
+        _logger = LoggerOf();
         if (configuration.LogFile is { } log)
         {
             _sink.UseFile(log);
         }
 
         _pidFile = configuration.PidFile is { } path ? new PidFile(path) : null;
-        _hypervisor = new KvmHypervisor(_logger);
-        _machine = new Machine(configuration.Machine, _hypervisor, _loop, _ioLoop, TimeProvider.System, _logger);
-        _migrator = new Migrator(_machine, _logger);
-        _monitors = new Monitors(configuration, _machine, _migrator, _logger);
+        _hypervisor = new KvmHypervisor(LoggerOf("kvm"));
+        _machine = new Machine(configuration.Machine, _hypervisor, _loop, _ioLoop, TimeProvider.System, LoggerOf("core"));
+        _migrator = new Migrator(_machine, LoggerOf("migration"));
+        _monitors = new Monitors(configuration, _machine, _migrator, LoggerOf("qmp"));
         if (configuration.MigrationEvents)
         {
             _migrator.EnableEvents();
@@ -244,8 +244,10 @@ internal sealed partial class VmmHost : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "the guest's last output was not read and is lost")]
     private static partial void LogUnread(ILogger log);
 
-    private static LogLevel LeastLevel(ProgramConfiguration configuration) =>
-        configuration.LogItems.Count > 0 ? LogLevel.Debug
-        : configuration.LogFile is not null ? LogLevel.Information
-        : LogLevel.Warning;
+    /// <summary>The log of a part of the program; those that -d names tell everything.</summary>
+    private LineLogger LoggerOf(string? part = null) => new(
+        _sink,
+        _configuration.LogItems.Any(item => item == part || item == "all") ? LogLevel.Debug
+            : _configuration.LogFile is not null ? LogLevel.Information
+            : LogLevel.Warning);
 }

@@ -163,7 +163,8 @@ public sealed class QmpQueryTests : EndToEndTest
         string name = chardev.GetProperty("filename").GetString()!;
         Assert.That(name, Does.StartWith("pty:/dev/pts/"));
         Assert.That(File.Exists(name["pty:".Length..]), Is.True);
+        await qmp.ExecuteAsync("quit");
         using var output = new StreamReader(vmm.Output);
-        Assert.That(await output.ReadLineAsync(), Is.EqualTo($"char device redirected to {name["pty:".Length..]} (label charserial0)"));
+        Assert.That(await output.ReadToEndAsync(), Is.EqualTo($"char device redirected to {name["pty:".Length..]} (label charserial0)\n"), "told once");
     }
 }

@@ -25,6 +25,7 @@ public sealed class CommandLineTests : EndToEndTest
     [TestCase("-smp", "0")]
     [TestCase("-machine", "q35")]
     [TestCase("-cpu", "pentium9")]
+    [TestCase("-cpu", "host,+bogus")]
     [TestCase("-device", "virtio-blk-pci")]
     [TestCase("-incoming", "nowhere")]
     [TestCase("-cpr-uri", "tcp:localhost:1")]

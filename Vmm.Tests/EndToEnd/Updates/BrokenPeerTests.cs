@@ -322,17 +322,6 @@ public sealed class BrokenPeerTests : UpdateTest
         return [.. head, .. rest];
     }
 
-    /// <summary>Waits until a process has been offered a guest: its vCPUs exist as threads before it says that it is ready.</summary>
-    private static async Task BusyAsync(Generation waiting)
-    {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
-        while (!Directory.EnumerateFileSystemEntries($"/proc/{waiting.Process.Pid}/fd").Any(
-            link => new FileInfo(link).LinkTarget?.Contains("kvm-vcpu", StringComparison.Ordinal) == true))
-        {
-            await Task.Delay(5, deadline.Token);
-        }
-    }
-
     private async Task ExpectRetryAsync()
     {
         Assert.That(await _old.StatusAsync(), Is.EqualTo("running"));

@@ -36,6 +36,36 @@ public sealed class CaughtGuestsTests : UpdateTest
         await told.WaitForAsync("112");
     }
 
+    [Test, Description("KVM does not tell a timer that has fired from one whose interrupt is still on its way: docs/handover.md, Time.")]
+    public async Task A_timer_that_was_to_fire_once_fires_once_more_in_each_process_that_the_guest_goes_to()
+    {
+        var generation = await BootAsync(TinyMachine.Silent("one-shot").With(Told));
+        var told = new GrowingFile(InFolder("told.out"));
+        for (int fired = 1; fired <= 4; fired++)
+        {
+            await told.WaitUntilAsync(text => text.Count(c => c == 'L') >= fired && text.Count(c => c == 'P') >= fired, $"both timers, {fired} times");
+            Assert.That(string.Concat(told.Text.Order()), Is.EqualTo(new string('L', fired) + new string('P', fired)));
+            generation = await HopAsync(generation);
+        }
+    }
+
+    [Test]
+    public async Task A_TSC_deadline_that_has_passed_passes_once()
+    {
+        var generation = await BootAsync(TinyMachine.Silent("deadline").With(Told));
+        var told = new GrowingFile(InFolder("told.out"));
+        await told.WaitForLengthAsync(1);
+        Assume.That(told.Text, Is.EqualTo("D"), "this host's processors have such a timer for their guests");
+        var ram = Keep(GuestRam.Of(generation.Process));
+        for (int hop = 0; hop < 3; hop++)
+        {
+            generation = await HopAsync(generation);
+            await ram.WaitForProgressAsync();
+        }
+
+        Assert.That(told.Text, Is.EqualTo("D"));
+    }
+
     [Test]
     [Promise(42)]
     public async Task Breakpoints_that_were_set_in_the_first_process_are_hit_in_the_last()

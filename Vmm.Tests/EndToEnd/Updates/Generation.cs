@@ -29,10 +29,15 @@ internal sealed record Generation(VmmProcess Process, QmpClient Qmp)
     }
 
     /// <summary>The events so far that nobody waited for, each as its name, with the status or pass of those that have one.</summary>
-    internal IEnumerable<string> Events => Qmp.Events.Select(e => e.Name switch
+    internal IEnumerable<string> Events => Qmp.Events.Select(Told);
+
+    /// <summary>All events so far, told in the same way.</summary>
+    internal IEnumerable<string> History => Qmp.History.Select(Told);
+
+    private static string Told(QmpEvent happened) => happened.Name switch
     {
-        "MIGRATION" => $"{e.Name} {e.Data.GetProperty("status").GetString()}",
-        "MIGRATION_PASS" => $"{e.Name} {e.Data.GetProperty("pass").GetInt32()}",
-        _ => e.Name,
-    });
+        "MIGRATION" => $"{happened.Name} {happened.Data.GetProperty("status").GetString()}",
+        "MIGRATION_PASS" => $"{happened.Name} {happened.Data.GetProperty("pass").GetInt32()}",
+        _ => happened.Name,
+    };
 }

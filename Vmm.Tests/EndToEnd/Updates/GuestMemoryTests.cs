@@ -38,13 +38,24 @@ public sealed class GuestMemoryTests : UpdateTest
     [Promise(20)]
     public async Task It_is_while_the_new_process_is_prepared_and_after_a_cancel()
     {
-        await AwaitGuestAsync(_route, deferred: true);
+        var successor = await AwaitGuestAsync(_route, deferred: true);
         await _route.AskAsync(_old.Qmp);
-        await _old.Qmp.ExecuteAsync("query-migrate");
+        await BusyAsync(successor);
         Assert.That(_ram.Digest(), Is.EqualTo(_digest));
 
         await _old.Qmp.ExecuteAsync("migrate_cancel");
         await _old.ExpectAsync("cancelled");
+    }
+
+    [Test]
+    [Promise(20)]
+    public async Task It_is_after_the_new_process_has_prepared_and_rehearsed_everything()
+    {
+        await AwaitGuestAsync(_route, deferred: true);
+
+        var verdict = await _route.PreflightAsync(_old.Qmp);
+
+        Assert.That(UpdateRoute.Reasons(verdict), Is.Empty);
     }
 
     [Test]

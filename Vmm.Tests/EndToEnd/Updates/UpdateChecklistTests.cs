@@ -11,7 +11,7 @@ public sealed class UpdateChecklistTests : UpdateTest
 {
     private static readonly string[] EventsOfOld =
     [
-        "MIGRATION setup", "STOP", "MIGRATION_PASS 1", "MIGRATION active", "MIGRATION device", "MIGRATION_PASS 2",
+        "MIGRATION setup", "STOP", "MIGRATION_PASS 1", "MIGRATION active", "MIGRATION device", "MIGRATION_PASS 2", "MIGRATION completed",
     ];
 
     private readonly UpdateRoute _route = new("row");
@@ -89,7 +89,7 @@ public sealed class UpdateChecklistTests : UpdateTest
 
         await HopAsync(old);
 
-        Assert.That(old.Events, Is.EqualTo(EventsOfOld));
+        Assert.That(old.History, Is.EqualTo(EventsOfOld));
     }
 
     [TestCase(false), TestCase(true), Description("Row 5: the order of the new process's events.")]
@@ -106,8 +106,8 @@ public sealed class UpdateChecklistTests : UpdateTest
 
         await ExpectHandoverAsync(old, successor);
 
-        string[] expected = ["MIGRATION active", "RESUME"];
-        Assert.That(successor.Events, Is.EqualTo(deferred ? ["MIGRATION setup", .. expected] : expected));
+        string[] expected = ["MIGRATION active", "RESUME", "MIGRATION completed"];
+        Assert.That(successor.History, Is.EqualTo(deferred ? ["MIGRATION setup", .. expected] : expected));
     }
 
     [Test, Description("Row 6, first half: a failure before the stop is only a failure.")]
@@ -121,7 +121,7 @@ public sealed class UpdateChecklistTests : UpdateTest
         await old.ExpectAsync("failed");
 
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
-        Assert.That(old.Events, Is.EqualTo(new[] { "MIGRATION setup" }));
+        Assert.That(old.History, Is.EqualTo(new[] { "MIGRATION setup", "MIGRATION failed" }));
     }
 
     [Test, Description("Row 6, second half: after the stop a failure is followed by RESUME.")]
@@ -140,6 +140,7 @@ public sealed class UpdateChecklistTests : UpdateTest
         await old.Qmp.WaitForEventAsync("RESUME");
 
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
+        Assert.That(old.History.TakeLast(2), Is.EqualTo(new[] { "MIGRATION failed", "RESUME" }));
     }
 
     [Test, Description("Row 7: a cancel before the stop.")]
@@ -154,7 +155,7 @@ public sealed class UpdateChecklistTests : UpdateTest
         await old.ExpectAsync("cancelled");
 
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
-        Assert.That(old.Events, Is.EqualTo(new[] { "MIGRATION setup", "MIGRATION cancelling" }));
+        Assert.That(old.History, Is.EqualTo(new[] { "MIGRATION setup", "MIGRATION cancelling", "MIGRATION cancelled" }));
     }
 
     [Test, Description("Row 8: error-desc whenever the status is failed, gone with the next attempt.")]
@@ -331,6 +332,42 @@ public sealed class UpdateChecklistTests : UpdateTest
         });
     }
 
+    [Test, Description("Section 3.5 of the reference: the members of query-migrate at each stage.")]
+    public async Task Query_migrate_tells_more_the_further_it_goes()
+    {
+        var old = await BootAsync("counter");
+        string[] idle = await MembersAsync(old);
+        await AwaitGuestAsync(_route, deferred: true);
+        await _route.AskAsync(old.Qmp);
+        string[] setup = await MembersAsync(old);
+        await old.Qmp.ExecuteAsync("migrate_cancel");
+        await old.ExpectAsync("cancelled");
+
+        // A state that nobody reads keeps the old process waiting for the take.
+        using var nobody = DeafPeer.Listen(InFolder("nobody.sock"));
+        var other = new UpdateRoute("unread");
+        await AwaitGuestAsync(other);
+        await new UpdateRoute("unread") { Main = "nobody.sock" }.AskAsync(old.Qmp);
+        await old.Qmp.WaitForMigrationAsync("device");
+        string[] device = await MembersAsync(old);
+        await old.ExpectAsync("failed");
+        string[] failed = await MembersAsync(old);
+        await HopAsync(old);
+
+        string[] numbers = ["status", "ram", "total-time", "setup-time"];
+        Assert.Multiple(() =>
+        {
+            Assert.That(idle, Is.Empty);
+            Assert.That(setup, Is.EqualTo(new[] { "status" }));
+            Assert.That(device, Is.EquivalentTo([.. numbers, "expected-downtime"]));
+            Assert.That(failed, Is.EquivalentTo([.. numbers, "error-desc"]));
+        });
+        Assert.That(await MembersAsync(old), Is.EquivalentTo([.. numbers, "downtime", "cpr"]));
+        var ram = (await old.AccountAsync()).GetProperty("ram");
+        Assert.That((ram.GetProperty("total").GetInt64(), ram.GetProperty("remaining").GetInt64()), Is.EqualTo((0, 0)));
+        Assert.That(ram.GetProperty("transferred").GetInt64(), Is.Positive);
+    }
+
     [TestCase("cpr")]
     [TestCase("main", "cpr")]
     [TestCase("main", "main")]
@@ -358,6 +395,9 @@ public sealed class UpdateChecklistTests : UpdateTest
     {
         { "-m", "16M" }, "-nodefaults", { "-kernel", ProgramFixture.Host.TinyGuest("counter") },
     };
+
+    private static async Task<string[]> MembersAsync(Generation generation) =>
+        [.. (await generation.AccountAsync()).EnumerateObject().Select(member => member.Name)];
 
     private static async Task<string> ModeAsync(Generation generation) =>
         (await generation.Qmp.ExecuteAsync("query-migrate-parameters")).GetProperty("mode").GetString()!;

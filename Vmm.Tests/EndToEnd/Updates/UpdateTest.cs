@@ -52,6 +52,17 @@ public abstract class UpdateTest : EndToEndTest
         Assert.That(await old.StatusAsync(), Is.EqualTo("postmigrate"));
     }
 
+    /// <summary>Waits until a process has been offered a guest: its vCPUs exist as threads before it says that it is ready.</summary>
+    internal static async Task BusyAsync(Generation waiting)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        while (!Directory.EnumerateFileSystemEntries($"/proc/{waiting.Process.Pid}/fd").Any(
+            link => new FileInfo(link).LinkTarget?.Contains("kvm-vcpu", StringComparison.Ordinal) == true))
+        {
+            await Task.Delay(5, deadline.Token);
+        }
+    }
+
     /// <summary>Ends a process whose guest is gone.</summary>
     internal static async Task QuitAsync(Generation generation)
     {

@@ -50,13 +50,13 @@ public sealed class HandoverOfOutputTests
     public void Output_to_a_pseudo_terminal_is_whole()
     {
         using var bench = new ChardevBench();
-        var old = bench.Keep(new PtyChardev("serial0", bench.Loop, announcements: TextWriter.Null));
+        var old = bench.Keep(new PtyChardev("serial0", bench.Loop));
         old.Open();
         using var reader = new SlowReader(File.OpenHandle(old.SlavePath!, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite), Total);
 
         WriteAcrossHop(
             old,
-            bench.Keep(new PtyChardev("serial0", bench.NewLoop(), announcements: TextWriter.Null)),
+            bench.Keep(new PtyChardev("serial0", bench.NewLoop())),
             reader,
             open: false);
 

@@ -9,21 +9,15 @@ namespace Vmm.Tests.Unit.Chardevs;
 public sealed class PtyChardevTests : IDisposable
 {
     private readonly ChardevBench _bench = new();
-    private readonly StringWriter _announced = new();
 
-    public void Dispose()
-    {
-        _bench.Dispose();
-        _announced.Dispose();
-    }
+    public void Dispose() => _bench.Dispose();
 
     [Test]
-    public void The_slave_is_announced_and_named()
+    public void The_slave_is_named()
     {
         var pty = Opened();
 
         Assert.That(pty.SlavePath, Does.StartWith("/dev/pts/"));
-        Assert.That(_announced.ToString(), Is.EqualTo($"char device redirected to {pty.SlavePath} (label serial0){Environment.NewLine}"));
         Assert.That(pty.FileName, Is.EqualTo($"pty:{pty.SlavePath}"));
     }
 
@@ -78,7 +72,7 @@ public sealed class PtyChardevTests : IDisposable
     {
         var old = Opened();
         using var slave = OpenSlave(old);
-        var next = _bench.Keep(new PtyChardev("serial0", _bench.NewLoop(), announcements: _announced));
+        var next = _bench.Keep(new PtyChardev("serial0", _bench.NewLoop()));
         var frontEnd = new CollectingFrontEnd(next);
 
         ChardevBench.HandOver(old, next);
@@ -94,9 +88,9 @@ public sealed class PtyChardevTests : IDisposable
     public void A_link_to_the_slave_belongs_to_whoever_has_the_guest()
     {
         string link = _bench.PathOf("console");
-        var old = _bench.Keep(new PtyChardev("serial0", _bench.Loop, link, _announced));
+        var old = _bench.Keep(new PtyChardev("serial0", _bench.Loop, link));
         old.Open();
-        var next = _bench.Keep(new PtyChardev("serial0", _bench.NewLoop(), link, _announced));
+        var next = _bench.Keep(new PtyChardev("serial0", _bench.NewLoop(), link));
 
         ChardevBench.HandOver(old, next);
         old.Dispose();
@@ -108,7 +102,7 @@ public sealed class PtyChardevTests : IDisposable
 
     [Test]
     public void A_descriptor_that_is_no_master_is_refused() => Assert.That(
-        () => _bench.Keep(new PtyChardev("serial0", _bench.Loop, announcements: _announced)).Adopt(_ => File.OpenHandle("/dev/null")),
+        () => _bench.Keep(new PtyChardev("serial0", _bench.Loop)).Adopt(_ => File.OpenHandle("/dev/null")),
         Throws.InstanceOf<IOException>().With.Message.Contains("master of a pseudo-terminal expected"));
 
     [Test]
@@ -160,7 +154,7 @@ public sealed class PtyChardevTests : IDisposable
 
     private PtyChardev Opened()
     {
-        var pty = _bench.Keep(new PtyChardev("serial0", _bench.Loop, announcements: _announced));
+        var pty = _bench.Keep(new PtyChardev("serial0", _bench.Loop));
         pty.Open();
         pty.Start();
         return pty;

@@ -30,6 +30,8 @@ public sealed class WrongCommandLineTests
     [TestCase("-cpu pentium", "unable to find CPU model 'pentium': expected one of host, max, qemu64")]
     [TestCase("-cpu host,+", "'' is no CPU feature's name")]
     [TestCase("-cpu host,vendor=me", "CPU feature 'vendor' expects 'on' or 'off', not 'me'")]
+    [TestCase("-cpu host,+bogus", "-cpu host,+bogus: CPU feature 'bogus' is not known")]
+    [TestCase("-cpu qemu64,x2apic=on,bogus=off", "-cpu qemu64,x2apic=on,bogus=off: CPU feature 'bogus' is not known")]
     [TestCase("-cpu host,migratable=off", "migratable=off is not supported")]
     [TestCase("-kernel k -smp 0", "-smp: Parameter 'cpus' expects a number from 1")]
     [TestCase("-kernel k -smp 256", "Invalid SMP CPUs 256. The max CPUs supported by machine 'microvm' is 255")]
