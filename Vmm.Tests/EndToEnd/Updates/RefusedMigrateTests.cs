@@ -178,6 +178,16 @@ public sealed class RefusedMigrateTests : UpdateTest
         Assert.That(told, Does.StartWith($"Migration status: completed (process {gone}, which had the guest, has ended)"));
     }
 
+    [Test, Description("Row 20 of the checklist: over human-monitor-command a failing command is no QMP error.")]
+    public async Task A_failing_line_of_the_human_monitor_is_a_successful_reply()
+    {
+        var old = await BootAsync("counter");
+
+        string answer = (await old.Qmp.ExecuteAsync("human-monitor-command", """{"command-line": "migrate unix:nowhere.sock"}""")).GetString()!;
+
+        Assert.That(answer, Does.StartWith("Error: ").And.EndWith("\r\n"));
+    }
+
     private static async Task ExpectRefusalAsync(Generation old, string parameters, string arguments, string text)
     {
         await old.Qmp.ExecuteAsync("migrate-set-parameters", parameters);

@@ -381,16 +381,6 @@ public sealed class UpdateChecklistTests : UpdateTest
         Assert.That(refused?.Message, Is.EqualTo("Channel list must have only one entry, for type 'main'"));
     }
 
-    [Test, Description("Row 20: over human-monitor-command a failing command is no QMP error.")]
-    public async Task A_failing_line_of_the_human_monitor_is_a_successful_reply()
-    {
-        var old = await BootAsync("counter");
-
-        string answer = (await old.Qmp.ExecuteAsync("human-monitor-command", """{"command-line": "migrate unix:nowhere.sock"}""")).GetString()!;
-
-        Assert.That(answer, Does.StartWith("Error: ").And.EndWith("\r\n"));
-    }
-
     private static ArgumentList NotShared() => new()
     {
         { "-m", "16M" }, "-nodefaults", { "-kernel", ProgramFixture.Host.TinyGuest("counter") },
