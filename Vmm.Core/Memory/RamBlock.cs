@@ -158,9 +158,9 @@ public sealed class RamBlock : IDisposable
             return 0;
         }
 
-        // A file tells where its data begins by a search that nothing interrupts: past a hole it is quick, but through pages that are
-        // allocated and were never written it takes some 6 ms a GiB. A file without holes is not asked. Where data ends a file would
-        // search for as slowly: so what is looked at is never more than the next step.
+        // Nothing interrupts a file's search for data or for its end. Past a hole it is quick; through pages that are allocated and were
+        // never written it takes some 6 ms a GiB, so a file without holes is not asked where data begins. For where it ends no file is
+        // asked: pages are looked at, and no more of them than the next step.
         var time = new WorkBudget(budget, TimeProvider.System);
         bool hasHoles = Posix.Stat(File!).Allocated < Size;
         (ulong done, ulong look) = (0, ShortLook);

@@ -25,8 +25,8 @@ internal enum Spoiling
     /// <summary>One bit is another.</summary>
     BitFlipped,
 
-    /// <summary>One bit is another in its length, which is 16 more or less than what comes.</summary>
-    Mismeasured,
+    /// <summary>One bit of the length that it announces is another: 16 bytes more or less than what comes.</summary>
+    WrongLength,
 }
 
 /// <summary>The message after a step is spoilt.</summary>
@@ -43,7 +43,7 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
         ((_, WireKind.End), Spoiling.Duplicated) => Outcome.Goes(),
         ((_, WireKind.Taken), Spoiling.Duplicated) => Outcome.Goes(),
         ((_, WireKind.Taken), _) => Outcome.Goes("did not say so"),
-        ((_, WireKind.State), Spoiling.Mismeasured) => Outcome.Stays(Rest.Exits, "did not send its state within"),
+        ((_, WireKind.State), Spoiling.WrongLength) => Outcome.Stays(Rest.Exits, "did not send its state within"),
         ((_, WireKind.State or WireKind.End), _) => Outcome.Stays(Rest.Exits, Reason),
         ((true, WireKind.Plan), Spoiling.Duplicated) => Outcome.Stays(Rest.Exits, Reason),
         ((true, _), _) => Outcome.Stays(Rest.Waits, Reason),
@@ -132,10 +132,10 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
             case Spoiling.Oversized:
                 BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(8), uint.MaxValue);
                 return [message];
-            case Spoiling.Mismeasured when message.Kind is WireKind.State or WireKind.End:
+            case Spoiling.WrongLength when message.Kind is WireKind.State or WireKind.End:
                 bytes[23] ^= 0x10;
                 return [message];
-            case Spoiling.Mismeasured:
+            case Spoiling.WrongLength:
                 bytes[11] ^= 0x10;
                 return [message];
             default:
@@ -144,5 +144,10 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
         }
     }
 
-    private static string Words(Spoiling spoiling) => spoiling == Spoiling.BitFlipped ? "bit-flipped" : spoiling.ToString().ToLowerInvariant();
+    private static string Words(Spoiling spoiling) => spoiling switch
+    {
+        Spoiling.BitFlipped => "bit-flipped",
+        Spoiling.WrongLength => "wrong-length",
+        _ => spoiling.ToString().ToLowerInvariant(),
+    };
 }

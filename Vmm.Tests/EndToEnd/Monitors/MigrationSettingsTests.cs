@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Vmm.Lab.Drivers;
 using Vmm.Tests.EndToEnd.Driving;
 
@@ -40,8 +41,8 @@ public sealed class MigrationSettingsTests : EndToEndTest
     {
         await _qmp.ExecuteAsync("migrate-set-parameters", $$"""{"{{name}}": {{value}}}""");
 
-        var expected = System.Text.Json.Nodes.JsonNode.Parse(Defaults)!;
-        expected[name] = System.Text.Json.Nodes.JsonNode.Parse(value);
+        var expected = JsonNode.Parse(Defaults)!;
+        expected[name] = JsonNode.Parse(value);
         await ExpectParametersAsync(expected.ToJsonString());
     }
 

@@ -55,7 +55,12 @@ public sealed class CaughtGuestsTests : UpdateTest
         var generation = await BootAsync(TinyMachine.Silent("deadline").With(Told));
         var told = new GrowingFile(InFolder("told.out"));
         await told.WaitForLengthAsync(1);
-        Assume.That(told.Text, Is.EqualTo("D"), "this host's processors have such a timer for their guests");
+        if (told.Text == "-")
+        {
+            Assert.Ignore("SKIPPED: this host's processors have no such timer for their guests");
+        }
+
+        Assert.That(told.Text, Is.EqualTo("D"));
         var ram = Keep(GuestRam.Of(generation.Process));
         for (int hop = 0; hop < 3; hop++)
         {

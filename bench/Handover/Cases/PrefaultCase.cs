@@ -25,14 +25,14 @@ internal static class PrefaultCase
         guest.Switch();
         RamFile.WaitPast(guest.RamPath, RamFile.Counter, OncePastEveryPage);
         var observer = new Observer(setting.Scratch, setting.Observer);
-        var (unseen, took) = (new List<double>(), new List<double>());
+        var (unobserved, observed) = (new List<double>(), new List<double>());
         var (with, without) = (new List<double>(), new List<double>());
         long allocated = 0;
         for (int round = 0; round < setting.FewHops; round++)
         {
-            unseen.Add(Hop(DefaultBudget, hop => hop()).PrefaultMicroseconds / 1000);
-            took.Add(Hop(DefaultBudget, hop => with.Add(Rate(hop))).PrefaultMicroseconds / 1000);
-            Hop(0, hop => without.Add(Rate(hop)));
+            unobserved.Add(Update(DefaultBudget, hop => hop()).PrefaultMicroseconds / 1000);
+            observed.Add(Update(DefaultBudget, hop => with.Add(Rate(hop))).PrefaultMicroseconds / 1000);
+            Update(0, hop => without.Add(Rate(hop)));
         }
 
         return new CaseReport(
@@ -41,22 +41,23 @@ internal static class PrefaultCase
         [
             new("rate in the first 100 ms over the rate before, with, median", new Sample(with).Median, "×") { Note = Range(with) },
             new("rate in the first 100 ms over the rate before, without, median", new Sample(without).Median, "×") { Note = Range(without) },
-            new("time spent on mapping ahead, 95th percentile", new Sample(unseen).Percentile95, "ms")
+            new("time spent on mapping ahead, 95th percentile", new Sample(unobserved).Percentile95, "ms")
             {
                 AtMost = DefaultBudget * Allowance,
-                Note = $"median {new Sample(unseen).Median:f1} ms; its budget is {DefaultBudget} ms",
+                Note = $"median {new Sample(unobserved).Median:f1} ms; its budget is {DefaultBudget} ms",
             },
-            new("the same while the observer holds a processor", new Sample(took).Percentile95, "ms") { Note = $"median {new Sample(took).Median:f1} ms" },
+            new("the same while the observer holds a processor", new Sample(observed).Percentile95, "ms") { Note = $"median {new Sample(observed).Median:f1} ms" },
             new("blocks of the RAM file that hops changed", allocated, "blocks") { AtMost = 0 },
         ]);
 
-        Hop Hop(int budget, Action<Action> happen)
+        // Whoever watches does so around the hop.
+        Hop Update(int budget, Action<Action> watching)
         {
             guest.PrefaultBudget = budget;
             long before = RamFile.Blocks(setting.Scratch, guest.RamPath);
             guest.Prepare();
             Hop? hop = null;
-            happen(() => hop = guest.Switch());
+            watching(() => hop = guest.Switch());
             allocated += Math.Abs(RamFile.Blocks(setting.Scratch, guest.RamPath) - before);
             return hop!;
         }
