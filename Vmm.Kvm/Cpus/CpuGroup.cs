@@ -16,7 +16,10 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     private bool _captures;
     private int _remaining;
     private Exception? _failure;
-    private TaskCompletionSource _round = new();
+
+    // None is under way. That it is complete, and here, has the runtime make what the first completion of a process needs: some objects,
+    // which would else be allocated on a vCPU's thread.
+    private TaskCompletionSource _round = Completed();
 
     private enum Phase
     {
@@ -162,6 +165,13 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         {
             Complete();
         }
+    }
+
+    private static TaskCompletionSource Completed()
+    {
+        var round = new TaskCompletionSource();
+        round.SetResult();
+        return round;
     }
 
     private static string Name(Phase phase) => phase switch

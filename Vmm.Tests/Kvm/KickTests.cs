@@ -64,4 +64,45 @@ public sealed class KickTests
             Assert.That(atEnd - atStart, Is.Zero, "bytes allocated on the vCPU's thread");
         });
     }
+
+    [Test]
+    [Promise(36)]
+    public async Task Nor_do_stops_of_a_vcpu_allocate_on_its_thread()
+    {
+        const int Stops = 1000;
+        long atStart = -1;
+        long atEnd = -1;
+        bool finish = false;
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var machine = new TinyMachine { Records = false };
+        machine.OnPortWrite = (_, _, _) =>
+        {
+            if (atStart < 0)
+            {
+                atStart = GC.GetAllocatedBytesForCurrentThread();
+            }
+            else if (Volatile.Read(ref finish) && atEnd < 0)
+            {
+                atEnd = GC.GetAllocatedBytesForCurrentThread();
+                done.SetResult();
+            }
+        };
+        machine.Load(TinyGuests.Telling);
+        var random = new Random(1);
+        for (int i = 0; i < Stops; i++)
+        {
+            machine.Start();
+            System.Threading.Thread.SpinWait(random.Next(2000));
+            var stop = machine.Vm.StopCpusAsync(captureState: false);
+
+            // Looked at and not awaited: who is awaited has to wake the waiter.
+            Assert.That(SpinWait.SpinUntil(() => stop.IsCompleted, TimeSpan.FromSeconds(30)), Is.True);
+        }
+
+        Volatile.Write(ref finish, true);
+        machine.Start();
+        await done.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.That(atEnd - atStart, Is.Zero, "bytes allocated on the vCPU's thread");
+    }
 }
