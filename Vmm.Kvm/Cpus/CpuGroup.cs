@@ -17,8 +17,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     private int _remaining;
     private Exception? _failure;
 
-    // None is under way. That it is complete, and here, has the runtime make what the first completion of a process needs: some objects,
-    // which would else be allocated on a vCPU's thread.
+    // Complete, for none is under way. The first completion of a task in a process has the runtime make some objects; made here, they are not
+    // allocated on the thread of the first vCPU to park.
     private TaskCompletionSource _round = Completed();
 
     private enum Phase

@@ -37,6 +37,8 @@ internal sealed class CountingExits(long warm, long exits) : IExitHandler, IDisp
         }
         else if (seen == warm + exits || Volatile.Read(ref _isLast))
         {
+            // Once only: to wake who waits for Done may allocate, which is not the guest's doing.
+            Volatile.Write(ref _isLast, false);
             Nanoseconds = Stopwatch.GetElapsedTime(_start).TotalNanoseconds;
             Allocated = GC.GetAllocatedBytesForCurrentThread() - _allocatedAtStart;
             Done.Set();
