@@ -1,0 +1,151 @@
+using Microsoft.Extensions.Time.Testing;
+using Vmm.Core.Buses;
+using Vmm.Core.Devices.Acpi;
+using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.Cmos;
+using Vmm.Core.Devices.DebugConsole;
+using Vmm.Core.Devices.I8042;
+using Vmm.Core.Devices.Serial;
+using Vmm.Core.State;
+using Vmm.Tests.Unit.Devices;
+
+namespace Vmm.Tests.Fuzz;
+
+/// <summary>State that no device ever saved, seeded, so that a failure comes again. Its checksum is right, for whoever sends it can count too.</summary>
+[Parallelizable(ParallelScope.All)]
+public sealed class StateFuzzTests
+{
+    private const int Rounds = 1000;
+
+    private static readonly byte[] Spice = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
+
+    [Test]
+    [Promise(19)]
+    public void A_device_refuses_a_state_or_lives_with_it([Values("serial", "clock", "acpi", "i8042", "debugcon")] string device, [Range(1, 4)] int seed)
+    {
+        var random = new Random(seed);
+        byte[] state = [];
+        int refused = 0;
+        int loaded = 0;
+        for (int round = 0; round < Rounds; round++)
+        {
+            using var backEnd = new ScriptedBackEnd();
+            var machine = new Board(backEnd, device);
+            byte[] mutated = Mutate(random, round % 10 == 0 ? machine.Save() : state);
+            if (!machine.TryLoad(mutated))
+            {
+                refused++;
+                continue;
+            }
+
+            loaded++;
+            Assert.That(() => machine.Use(random), Throws.Nothing, () => $"round {round}, after {Convert.ToHexString(mutated)}");
+            state = machine.Save();
+        }
+
+        Assert.That(loaded, Is.GreaterThan(100));
+        Assert.That(refused + loaded, Is.EqualTo(Rounds));
+    }
+
+    private static byte[] Mutate(Random random, byte[] state)
+    {
+        byte[] mutated = [.. state];
+        for (int change = random.Next(0, 6); change > 0 && mutated.Length > 0; change--)
+        {
+            // The counts stand at the beginning of most states, and buffers are long.
+            int at = random.Next(random.Next(2) == 0 ? Math.Min(mutated.Length, 24) : mutated.Length);
+            int run = Math.Min(mutated.Length - at, random.Next(2) == 0 ? 1 : 8);
+            byte value = Spice[random.Next(Spice.Length)];
+            mutated.AsSpan(at, run).Fill(random.Next(2) == 0 ? value : (byte)random.Next(256));
+        }
+
+        return random.Next(20) == 0 ? mutated[..random.Next(mutated.Length + 1)] : mutated;
+    }
+
+    /// <summary>One device on a bus, and what it needs.</summary>
+    private sealed class Board
+    {
+        private readonly PortBus _bus = new();
+        private readonly FakeTimeProvider _now = new(new DateTimeOffset(2026, 11, 23, 14, 5, 58, 250, TimeSpan.Zero));
+        private readonly RecordedTimer _timer = new();
+        private readonly IStateful _device;
+        private readonly GuestClock _clock;
+        private readonly List<IPortDevice> _ports = [];
+
+        internal Board(ScriptedBackEnd backEnd, string device)
+        {
+            _clock = new GuestClock(_now);
+            _device = device switch
+            {
+                "serial" => On(new Serial(0x3f8, new RecordedLine(), backEnd.Chardev)),
+                "clock" => On(new CmosClock(_now, new RecordedLine(), _timer, memoryBelow4G: 64 << 20, memoryAbove4G: 0)),
+                "acpi" => On(new Acpi(new RecordedLine(), _clock, new RecordedPower())),
+                "i8042" => On(new I8042(new RecordedPower())),
+                _ => On(new DebugConsole(DebugConsole.DefaultPort, backEnd.Chardev, () => { })),
+            };
+            if (_device is I8042 controller)
+            {
+                On(controller.DataPort);
+            }
+        }
+
+        internal byte[] Save()
+        {
+            var writer = new StateWriter();
+            _clock.Save(writer);
+            _device.Save(writer);
+            return writer.Written.ToArray();
+        }
+
+        internal bool TryLoad(byte[] state)
+        {
+            var reader = new StateReader(state);
+            try
+            {
+                _clock.Load(reader);
+                _device.Load(reader);
+                return true;
+            }
+            catch (Exception refusal) when (refusal is StateException or OverflowException)
+            {
+                return false;
+            }
+        }
+
+        /// <summary>Sets the device going and does to it what a guest may do, while time passes.</summary>
+        internal void Use(Random random)
+        {
+            _clock.Thaw();
+            _device.Apply();
+            (_device as CmosClock)?.Wake();
+            for (int access = 0; access < 50; access++)
+            {
+                var device = _ports[random.Next(_ports.Count)];
+                ushort port = (ushort)(device.Ports.First + random.Next(device.Ports.Count));
+                int size = 1 << random.Next(3);
+                if (random.Next(2) == 0)
+                {
+                    _bus.Read(port, size);
+                }
+                else if (!_bus.IsBusy(port, size))
+                {
+                    _bus.Write(port, size, (uint)random.NextInt64());
+                }
+
+                _now.Advance(TimeSpan.FromMilliseconds(random.Next(1, 100_000)));
+                if (_timer.Delay is not null)
+                {
+                    _timer.Fire();
+                }
+            }
+        }
+
+        private T On<T>(T device)
+            where T : IPortDevice
+        {
+            _bus.Attach(device);
+            _ports.Add(device);
+            return device;
+        }
+    }
+}
