@@ -11,7 +11,7 @@ using Vmm.Tests.Unit.Devices;
 
 namespace Vmm.Tests.Fuzz;
 
-/// <summary>State that no device ever saved, seeded, so that a failure comes again. Its checksum is right, for whoever sends it can count too.</summary>
+/// <summary>State that no device ever saved, as a peer may send it under a right checksum; seeded, so that a failure comes again.</summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class StateFuzzTests
 {
@@ -44,7 +44,7 @@ public sealed class StateFuzzTests
         }
 
         Assert.That(loaded, Is.GreaterThan(100));
-        Assert.That(refused + loaded, Is.EqualTo(Rounds));
+        Assert.That(refused, Is.GreaterThan(10));
     }
 
     private static byte[] Mutate(Random random, byte[] state)

@@ -92,9 +92,6 @@ public sealed class ManyUpdatesTests : UpdateTest
             CultureInfo.InvariantCulture, $"{guests} guests in {all.TotalMilliseconds:0} ms, worst pause {worst} us"));
     }
 
-    private static int Asked(string variable, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out int asked) ? asked : otherwise;
-
     private static int Threads(Generation generation) => Directory.GetDirectories($"/proc/{generation.Process.Pid}/task").Length;
 
     /// <summary>The proportional share of memory, guest RAM left out, in kB.</summary>
