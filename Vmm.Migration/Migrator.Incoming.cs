@@ -33,7 +33,7 @@ public sealed partial class Migrator
         _machine.AwaitGuest();
         _isIncoming = true;
         _deferred = main is null;
-        _cprListener = IncomingListener.Open(_machine.Loop, cpr, connection => _ = ServeAsync(connection));
+        _cprListener = IncomingListener.Open(_machine.Loop, cpr, _log, connection => _ = ServeAsync(connection));
         if (main is not null)
         {
             OpenMainListener(main);
@@ -66,7 +66,7 @@ public sealed partial class Migrator
 
     private void OpenMainListener(ChannelAddress main)
     {
-        _mainListener = IncomingListener.Open(_machine.Loop, main, OnMainConnection);
+        _mainListener = IncomingListener.Open(_machine.Loop, main, _log, OnMainConnection);
         _early = new EarlyConnections(_machine.Loop, connection => _incoming?.TryOfferMain(connection) == true);
         _mainAddress = _mainListener.Address;
         Begin();

@@ -15,6 +15,8 @@ namespace Vmm.Core.Chardevs;
 public sealed class FileChardev(string label, EventLoop loop, string path, bool append, ILogger? logger = null)
     : StreamChardev(label, loop, logger ?? NullLogger.Instance)
 {
+    private const int ReadableByAll = 0x1b6; // 0666
+
     private bool _lossTold;
 
     private string DescriptorName => $"chardev/{Label}/file";
@@ -23,7 +25,24 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     public override string FileName => "file";
 
     /// <inheritdoc/>
-    public override void Open() => Take(Posix.OpenForOutput(path, append));
+    public override void Open()
+    {
+        var file = Posix.OpenOutput(path, append, readable: false, ReadableByAll, out _);
+        try
+        {
+            if (!append && Posix.Stat(file).IsRegular)
+            {
+                Posix.Truncate(file, 0);
+            }
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
+        Take(file);
+    }
 
     /// <inheritdoc/>
     public override bool Adopt(Func<string, SafeFileHandle?> take)

@@ -49,7 +49,7 @@ public sealed class PtyChardev : StreamChardev
             SlavePath = slavePath;
             if (_linkPath is not null)
             {
-                File.CreateSymbolicLink(_linkPath, slavePath);
+                MakeLink(_linkPath, slavePath);
                 _ownsLink = true;
             }
         }
@@ -148,8 +148,36 @@ public sealed class PtyChardev : StreamChardev
             if (_ownsLink)
             {
                 _ownsLink = false;
+                RemoveLink();
+            }
+        }
+    }
+
+    private static void MakeLink(string linkPath, string slavePath)
+    {
+        try
+        {
+            File.CreateSymbolicLink(linkPath, slavePath);
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new IOException(error.Message, error);
+        }
+    }
+
+    /// <summary>Takes the link away, if it still leads to this terminal.</summary>
+    private void RemoveLink()
+    {
+        try
+        {
+            if (new FileInfo(_linkPath!).LinkTarget == SlavePath)
+            {
                 Posix.RemoveName(_linkPath!);
             }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            ChardevLog.NameNotRemoved(Logger, _linkPath!, error.Message);
         }
     }
 

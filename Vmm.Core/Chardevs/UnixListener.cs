@@ -1,8 +1,11 @@
 // A listening unix socket that knows whose its path is.
 //
 // The process that bound a path removes it at its end. One that handed the socket on abandons it instead, and the path is
-// then the next process's; a path that came with an inherited descriptor is whoever's made it. A path that someone
-// listens on is never bound or removed by somebody else: the kernel is asked first.
+// then the next process's; a path that came with an inherited descriptor belongs to whoever made it. SocketName sees to it that
+// nothing but a dead socket is ever replaced and nothing but the own one removed.
+//
+// The socket is shared with another process during a live update, and one that is shut down there is shut down here. A listener with a path
+// of its own notices that and listens anew at its path.
 //
 // Accepting can be paused: who connects meanwhile waits in the kernel's backlog, for this process or for the next.
 
@@ -19,14 +22,19 @@ public sealed class UnixListener : IDisposable
 {
     private const int Backlog = 16;
 
+    private static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(1);
+
     private readonly EventLoop _loop;
     private readonly Lock _gate;
     private readonly ILogger _logger;
     private readonly SendOrPostCallback _settle;
     private readonly bool _ownsPath;
+    private Action? _renewed;
+    private SocketName? _name;
     private Action<SafeFileHandle>? _accepted;
     private SafeFileHandle? _socket;
     private FdWatch? _watch;
+    private FdWatch? _guard;
     private bool _accepting;
     private bool _closing;
 
@@ -70,35 +78,8 @@ public sealed class UnixListener : IDisposable
     public bool TryOpen()
     {
         string path = Path ?? throw new InvalidOperationException("a listener without a path cannot be opened");
-        if (IsTaken(path))
-        {
-            return false;
-        }
-
-        if (Posix.IsSocketPath(path))
-        {
-            Posix.RemoveName(path);
-        }
-
-        var socket = Posix.CreateUnixSocket();
-        try
-        {
-            Posix.Listen(socket, path, Backlog);
-        }
-        catch (PosixException) when (IsTaken(path))
-        {
-            // Another process was faster.
-            socket.Dispose();
-            return false;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-
-        _socket = socket;
-        return true;
+        _socket = SocketName.TryListen(path, Backlog, out _name);
+        return _socket is not null;
     }
 
     /// <summary>Takes over a listening socket.</summary>
@@ -113,6 +94,7 @@ public sealed class UnixListener : IDisposable
         }
 
         Path ??= Posix.BoundPath(socket);
+        _name = _ownsPath ? SocketName.Of(Path!) : null;
         _socket = socket;
     }
 
@@ -122,6 +104,24 @@ public sealed class UnixListener : IDisposable
     {
         _accepted = accepted;
         Resume();
+    }
+
+    /// <summary>For one whose clients are accepted elsewhere: watches whether the socket is shut down. Loop thread only, before every other.</summary>
+    /// <param name="renewed">Called on the loop when there is another socket, at the same path, in its place.</param>
+    public void Guard(Action renewed)
+    {
+        lock (_gate)
+        {
+            _renewed = renewed;
+            try
+            {
+                _guard ??= _loop.Watch(_socket!, FdEvents.ReadEnd, _ => OnShutDown());
+            }
+            catch (PosixException error)
+            {
+                ChardevLog.NotGuarded(_logger, Path ?? "inherited socket", error.Reason);
+            }
+        }
     }
 
     /// <summary>Stops accepting; when it returns no callback runs or comes, except on the caller's own stack. Any thread.</summary>
@@ -137,7 +137,7 @@ public sealed class UnixListener : IDisposable
         {
             _accepting = false;
             _closing = true;
-            if (_watch is null)
+            if (_watch is null && _guard is null)
             {
                 _socket?.Dispose();
             }
@@ -162,23 +162,21 @@ public sealed class UnixListener : IDisposable
                 return;
             }
 
+            // First, while the socket is held: then nobody replaces it.
+            RemoveName();
             Abandon();
-            if (_ownsPath && Posix.IsSocketPath(Path!))
-            {
-                RemovePath(Path!);
-            }
         }
     }
 
-    private static void RemovePath(string path)
+    private void RemoveName()
     {
         try
         {
-            Posix.RemoveName(path);
+            _name?.Remove();
         }
-        catch (PosixException)
+        catch (IOException error)
         {
-            // The directory went away or became read-only; a stale name is removed by whoever binds it next.
+            ChardevLog.NameNotRemoved(_logger, Path!, error.Message);
         }
     }
 
@@ -200,16 +198,17 @@ public sealed class UnixListener : IDisposable
         {
             if (_accepting && _watch is null && _socket is { IsClosed: false })
             {
-                _watch = _loop.Watch(_socket, FdEvents.In, _ => OnReady());
+                Watch(_socket);
             }
             else if (!_accepting)
             {
-                _watch?.Dispose();
-                _watch = null;
+                StopWatching();
             }
 
             if (_closing)
             {
+                _guard?.Dispose();
+                _guard = null;
                 _socket?.Dispose();
             }
         }
@@ -232,13 +231,94 @@ public sealed class UnixListener : IDisposable
                 {
                     _accepted!(connection);
                 }
+                else if (Posix.IsShutDown(_socket!))
+                {
+                    StopWatching();
+                    Renew();
+                }
             }
             catch (PosixException error)
             {
                 ChardevLog.AcceptFailed(_logger, Path ?? "inherited socket", error.Reason);
-                _watch?.Dispose();
-                _watch = null;
-                _loop.After(TimeSpan.FromSeconds(1), Settle);
+                StopWatching();
+                _loop.After(TryAgain, Settle);
+            }
+        }
+    }
+
+    private void Watch(SafeFileHandle socket)
+    {
+        try
+        {
+            _watch = _loop.Watch(socket, FdEvents.In, _ => OnReady());
+        }
+        catch (PosixException error)
+        {
+            ChardevLog.AcceptFailed(_logger, Path ?? "inherited socket", error.Reason);
+            _loop.After(TryAgain, Settle);
+        }
+    }
+
+    private void StopWatching()
+    {
+        _watch?.Dispose();
+        _watch = null;
+    }
+
+    private void OnShutDown()
+    {
+        lock (_gate)
+        {
+            // An end that is reported for ever.
+            _guard?.Dispose();
+            _guard = null;
+            if (!_closing)
+            {
+                Renew();
+            }
+        }
+    }
+
+    /// <summary>Listens anew in the place of a socket that accepts nobody any more. Gate held, loop thread, nothing watched.</summary>
+    private void Renew()
+    {
+        if (!_ownsPath)
+        {
+            ChardevLog.ListenerLost(_logger, Path ?? "inherited socket");
+            _accepting = false;
+            return;
+        }
+
+        try
+        {
+            _name?.Remove();
+            if (SocketName.TryListen(Path!, Backlog, out var name) is { } socket)
+            {
+                ChardevLog.ListenerRenewed(_logger, Path!);
+                _socket!.Dispose();
+                (_socket, _name) = (socket, name);
+                Settle();
+                _renewed?.Invoke();
+                return;
+            }
+
+            ChardevLog.ListenerNotRenewed(_logger, Path!, "another process listens there");
+        }
+        catch (IOException error)
+        {
+            ChardevLog.ListenerNotRenewed(_logger, Path!, error.Message);
+        }
+
+        _loop.After(TryAgain, RenewAgain);
+    }
+
+    private void RenewAgain()
+    {
+        lock (_gate)
+        {
+            if (!_closing)
+            {
+                Renew();
             }
         }
     }

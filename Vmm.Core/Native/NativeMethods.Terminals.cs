@@ -28,17 +28,6 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "getpgrp")]
     internal static partial int OwnGroup();
-
-    [LibraryImport("libc", EntryPoint = "lstat", SetLastError = true)]
-    internal static partial int StatLink(byte* path, StatBuffer* buffer);
-
-    /// <summary>struct stat; only the field in use is named.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 144)]
-    internal struct StatBuffer
-    {
-        [FieldOffset(24)]
-        internal uint Mode;
-    }
 }
 
 /// <summary>struct termios.</summary>

@@ -23,6 +23,15 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "process_vm_writev", SetLastError = true)]
     internal static partial nint ProcessVmWriteV(int pid, IoVector* local, nuint localCount, IoVector* remote, nuint remoteCount, nuint flags);
 
+    [LibraryImport(Library, EntryPoint = "renameat2", SetLastError = true)]
+    internal static partial int RenameAt(int oldDirectory, byte* oldName, int newDirectory, byte* newName, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "unlinkat", SetLastError = true)]
+    internal static partial int UnlinkAt(int directory, byte* name, int flags);
+
+    [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
+    internal static partial int LockFile(int fd, int operation);
+
     /// <summary>struct iovec.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct IoVector
@@ -37,6 +46,8 @@ internal static unsafe partial class NativeMethods
     {
         [FieldOffset(4)]
         internal uint BlockSize;
+        [FieldOffset(20)]
+        internal uint Owner;
         [FieldOffset(28)]
         internal ushort Mode;
         [FieldOffset(32)]

@@ -7,7 +7,7 @@ namespace Vmm.Core.Native;
 
 internal static partial class Posix
 {
-    private const int FormatMask = 0xf000; // S_IFMT
+    private const int SymlinkNoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
 
     /// <summary>Opens for reading. A fifo without a writer does not block; whoever needs a regular file asks <see cref="Stat"/>.</summary>
     internal static SafeFileHandle OpenToRead(string path) => OpenPath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
@@ -28,17 +28,24 @@ internal static partial class Posix
     }
 
     /// <summary>What kind of file this is, which one, how large, and how much of it is not a hole.</summary>
-    internal static unsafe FileStatus Stat(SafeHandle handle)
+    internal static FileStatus Stat(SafeHandle handle)
     {
         const int EmptyPath = 0x1000; // AT_EMPTY_PATH
-        const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
-        const ulong Block = 512; // whatever the file system's own is
-        NativeMethods.StatXBuffer buffer;
-        byte empty = 0;
         using var fd = new Borrowed(handle);
-        CheckLast(NativeMethods.StatX(fd, &empty, EmptyPath, BasicStats, &buffer), "statx");
-        ulong device = ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor;
-        return new FileStatus(device, buffer.Inode, buffer.Size, buffer.Blocks * Block, buffer.Mode & FormatMask);
+        return TryStat(fd, "", EmptyPath, out var status) is 0 ? status : throw new PosixException("statx", Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>What a name stands for, links followed; null if there is nothing, or nothing that can be looked at.</summary>
+    internal static FileStatus? StatPath(string path) => TryStat(AT_FDCWD, path, 0, out var status) == 0 ? status : null;
+
+    /// <summary>What a name itself is, which may be a link; null if there is nothing, or nothing that can be looked at.</summary>
+    internal static FileStatus? StatName(string path) => TryStat(AT_FDCWD, path, SymlinkNoFollow, out var status) == 0 ? status : null;
+
+    /// <summary>What a name in an open directory itself is, which may be a link; null if there is nothing.</summary>
+    internal static FileStatus? StatName(SafeHandle directory, string name)
+    {
+        using var fd = new Borrowed(directory);
+        return TryStat(fd, name, SymlinkNoFollow, out var status) == 0 ? status : null;
     }
 
     /// <summary>The size of the pages that hold the file: that of a huge page on hugetlbfs, else that of the host.</summary>
@@ -155,6 +162,22 @@ internal static partial class Posix
                 }
             }
         }
+    }
+
+    private static unsafe int TryStat(int directory, string path, int flags, out FileStatus status)
+    {
+        const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
+        const ulong Block = 512; // whatever the file system's own is
+        NativeMethods.StatXBuffer buffer;
+        int result;
+        fixed (byte* p = CString(path))
+        {
+            result = NativeMethods.StatX(directory, p, flags, BasicStats, &buffer);
+        }
+
+        ulong device = ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor;
+        status = result == 0 ? new FileStatus(device, buffer.Inode, buffer.Size, buffer.Blocks * Block, buffer.Mode, buffer.Owner) : default;
+        return result;
     }
 
     private static void CheckLast(int result, string operation)

@@ -6,16 +6,11 @@ namespace Vmm.Core.Native;
 
 internal static partial class Posix
 {
-    private const int OwnerReadWrite = 0x180; // 0600
+    /// <summary>The mode of a file that is its owner's alone: 0600.</summary>
+    internal const int OwnerOnly = 0x180;
+
     private const int OfdSetLock = 37; // F_OFD_SETLK
     private const short WriteLock = 1; // F_WRLCK
-
-    /// <summary>Opens a file to write at its end, creating it where it is missing.</summary>
-    internal static SafeFileHandle OpenToAppend(string path, bool truncate) =>
-        OpenPath(path, O_WRONLY | O_CREAT | O_APPEND | (truncate ? O_TRUNC : 0), OwnerReadWrite);
-
-    /// <summary>Opens a file to read and write, creating it where it is missing.</summary>
-    internal static SafeFileHandle OpenToCreate(string path) => OpenPath(path, O_RDWR | O_CREAT, OwnerReadWrite);
 
     /// <summary>Locks a whole file for writing, on behalf of the open file and not of the process.</summary>
     /// <returns>False when another open file holds a lock.</returns>
@@ -29,6 +24,33 @@ internal static partial class Posix
         }
 
         return errno == EAGAIN || errno == EACCES ? false : throw new PosixException("lock file", errno);
+    }
+
+    /// <summary>
+    /// Keeps other processes that ask too from changing the names of a path's directory, for as long as the result is open. Null if the
+    /// directory cannot be read, or is locked: nobody is waited for.
+    /// </summary>
+    internal static SafeFileHandle? TryLockDirectoryOf(string path)
+    {
+        const int ExclusiveAtOnce = 2 | 4; // LOCK_EX | LOCK_NB
+        SafeFileHandle directory;
+        try
+        {
+            directory = OpenDirectoryOf(path, O_RDONLY);
+        }
+        catch (PosixException)
+        {
+            return null;
+        }
+
+        using var fd = new Borrowed(directory);
+        if (NativeMethods.LockFile(fd, ExclusiveAtOnce) == 0)
+        {
+            return directory;
+        }
+
+        directory.Dispose();
+        return null;
     }
 
     /// <summary>struct flock of fcntl(2) on x86-64; a length of 0 reaches to the end of the file, and Pid must be 0.</summary>

@@ -24,6 +24,8 @@ internal static partial class Posix
 
     private const int PathCapacity = 108;
 
+    private static int _movedAside;
+
     /// <summary>The bytes before a control message's data. The binding's CMSG_LEN rounds up, and a rounded length is one descriptor too many.</summary>
     private const int ControlHeader = 16;
 
@@ -47,25 +49,87 @@ internal static partial class Posix
     }
 
     /// <summary>Binds a socket to a path that does not exist and listens.</summary>
-    internal static unsafe void Listen(SafeHandle handle, string path, int backlog)
+    internal static void Listen(SafeHandle handle, string path, int backlog)
+    {
+        if (!TryListen(handle, path, backlog))
+        {
+            throw new PosixException($"bind '{path}'", EADDRINUSE);
+        }
+    }
+
+    /// <summary>Binds a socket to a path and listens.</summary>
+    /// <returns>False if something has the name already, be it a socket or not.</returns>
+    internal static unsafe bool TryListen(SafeHandle handle, string path, int backlog)
     {
         var address = UnixAddress(path, out int length);
         using var fd = new Borrowed(handle);
-        Check(bind(fd, (sockaddr*)&address, length), $"bind '{path}'");
+        if (bind(fd, (sockaddr*)&address, length) < 0)
+        {
+            return errno == EADDRINUSE ? false : throw new PosixException($"bind '{path}'", errno);
+        }
+
         Check(listen(fd, backlog), $"listen on '{path}'");
+        return true;
     }
 
     /// <summary>
     /// Whether somebody holds the socket at <paramref name="path"/>. Asking leaves no trace there: the question is put with the wrong
     /// socket type, which the kernel refuses differently for a live socket (EPROTOTYPE) and for a path left behind (ECONNREFUSED).
     /// </summary>
-    internal static unsafe bool HasLiveListener(string path)
+    internal static bool HasLiveListener(string path) => AskSocketAt(path) is var error && (error == EPROTOTYPE || error == 0);
+
+    /// <summary>Whether nobody holds the socket at <paramref name="path"/>, and the kernel says so; a socket that may not be asked is not dead.</summary>
+    internal static bool IsDeadSocket(string path) => AskSocketAt(path) == ECONNREFUSED;
+
+    private static unsafe int AskSocketAt(string path)
     {
-        using var probe = Own(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+        // Non-blocking, or the queue of a datagram socket could be waited for.
+        using var probe = Own(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
         var address = UnixAddress(path, out int length);
         using var fd = new Borrowed(probe);
-        return connect(fd, (sockaddr*)&address, length) < 0 && errno == EPROTOTYPE;
+        return connect(fd, (sockaddr*)&address, length) < 0 ? errno : 0;
     }
+
+    /// <summary>
+    /// Takes away the name of a socket that nobody holds any more, and nothing else: the name is moved aside first, and what was moved then
+    /// turns out to be what it was taken for, or is put back.
+    /// </summary>
+    /// <returns>False if something else, or nothing, has the name now.</returns>
+    internal static unsafe bool TryRemoveDeadSocket(string path)
+    {
+        const uint NoReplace = 1; // RENAME_NOREPLACE
+        string name = Path.GetFileName(path);
+        string aside = $".vmm-{Environment.ProcessId}-{Interlocked.Increment(ref _movedAside)}.dead";
+        using var directory = OpenDirectoryOf(path, OnlyAsPath);
+        using var fd = new Borrowed(directory);
+        fixed (byte* from = CString(name), to = CString(aside))
+        {
+            if (NativeMethods.RenameAt(fd, from, fd, to, NoReplace) < 0)
+            {
+                int error = Marshal.GetLastPInvokeError();
+                return error == ENOENT ? false : throw new PosixException($"move '{path}' aside", error);
+            }
+
+            // By the directory's descriptor, because its path with another name may be too long for an address.
+            bool isDead = StatName(directory, aside) is { IsSocket: true } && IsDeadSocket($"/proc/self/fd/{(int)fd}/{aside}");
+            if (isDead)
+            {
+                CheckLast(NativeMethods.UnlinkAt(fd, to, 0), $"unlink '{path}'");
+            }
+            else
+            {
+                CheckLast(NativeMethods.RenameAt(fd, to, fd, from, NoReplace), $"put '{path}' back");
+            }
+
+            return isDead;
+        }
+    }
+
+    /// <summary>
+    /// Whether a listening socket was shut down, by this or another process that has it: it accepts nobody any more. Accepting does not say
+    /// so: a socket that does not wait finds nobody, while it is always reported as ready.
+    /// </summary>
+    internal static bool IsShutDown(SafeHandle listener) => (PollNow(listener, FdEvents.ReadEnd) & (FdEvents.ReadEnd | FdEvents.HangUp)) != 0;
 
     /// <summary>Accepts a connection, non-blocking and close-on-exec; null when none is waiting.</summary>
     internal static unsafe SafeFileHandle? Accept(SafeHandle listener)

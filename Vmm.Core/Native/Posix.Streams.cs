@@ -7,10 +7,6 @@ namespace Vmm.Core.Native;
 
 internal static partial class Posix
 {
-    /// <summary>Opens a file for output, made if there is none (mode 0666 less the umask). A fifo must have a reader.</summary>
-    internal static SafeFileHandle OpenForOutput(string path, bool append) =>
-        OpenPath(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | (append ? O_APPEND : O_TRUNC), 0x1b6 /* 0666 */);
-
     /// <summary>
     /// Opens a pipe or terminal once more for output, non-blocking, so that whoever shares the first opening does not see its mode
     /// change; null where that is not allowed.
@@ -46,16 +42,21 @@ internal static partial class Posix
         return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
     }
 
-    /// <summary>Whether <paramref name="path"/> itself, and not what it may link to, is a socket.</summary>
-    internal static unsafe bool IsSocketPath(string path)
+    /// <summary>Waits without an end until a descriptor is ready; for threads that nobody waits for.</summary>
+    /// <returns>Which of <paramref name="events"/> are ready, plus errors and hang-up.</returns>
+    internal static unsafe FdEvents WaitFor(SafeHandle handle, FdEvents events)
     {
-        const uint FormatBits = 0xf000; // S_IFMT
-        const uint SocketFormat = 0xc000; // S_IFSOCK
-        NativeMethods.StatBuffer status;
-        fixed (byte* p = CString(path))
+        using var fd = new Borrowed(handle);
+        var poller = new pollfd { fd = fd, events = (short)events };
+        while (poll(&poller, 1, -1) < 0)
         {
-            return NativeMethods.StatLink(p, &status) == 0 && (status.Mode & FormatBits) == SocketFormat;
+            if (errno != EINTR)
+            {
+                throw new PosixException("poll", errno);
+            }
         }
+
+        return (FdEvents)poller.revents;
     }
 
     /// <summary>Reads at most once and only if that cannot wait, whatever the descriptor's mode.</summary>

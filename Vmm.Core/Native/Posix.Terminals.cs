@@ -30,7 +30,7 @@ internal static partial class Posix
             }
 
             string path = SlaveOf(master) ?? throw new InvalidOperationException("a new pseudo-terminal has no slave");
-            using var slave = OpenPath(path, O_RDWR | O_NOCTTY, 0);
+            using var slave = OpenPath(path, O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
             var attributes = GetTerminal(slave);
             SetTerminal(slave, Raw(attributes, processOutput: false, signalKeys: false));
             return (master, path);

@@ -2,11 +2,13 @@
 //
 // The cpr socket serves whoever connects, because a stray client must not end the update: each gets a greeting and a
 // deadline, and the first that delivers a whole plan is the one; the others are told that the process is taken. A path
-// that was bound here is unlinked when it is no longer needed; an inherited socket is only closed.
+// that was bound here is unlinked when it is no longer needed, if it still is this socket's; an inherited socket is only closed.
 
 using System.Globalization;
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Chardevs;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 using Vmm.Migration.Channels;
@@ -14,7 +16,7 @@ using Vmm.Migration.Channels;
 namespace Vmm.Migration.Handover;
 
 /// <summary>A listening socket on the machine loop. Loop thread only.</summary>
-internal sealed class IncomingListener : IDisposable
+internal sealed partial class IncomingListener : IDisposable
 {
     private const int Backlog = 8;
 
@@ -22,18 +24,29 @@ internal sealed class IncomingListener : IDisposable
 
     private readonly EventLoop _loop;
     private readonly SafeFileHandle _socket;
-    private readonly string? _boundPath;
+    private readonly SocketName? _name;
+    private readonly ILogger _log;
     private readonly Action<SafeFileHandle> _accepted;
     private readonly FdWatch _watch;
     private bool _closed;
 
-    private IncomingListener(EventLoop loop, SafeFileHandle socket, string? boundPath, Action<SafeFileHandle> accepted)
+    private IncomingListener(EventLoop loop, SafeFileHandle socket, SocketName? name, ILogger log, Action<SafeFileHandle> accepted)
     {
         _loop = loop;
         _socket = socket;
-        _boundPath = boundPath;
+        _name = name;
+        _log = log;
         _accepted = accepted;
-        _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
+        try
+        {
+            _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
+        }
+        catch (PosixException e)
+        {
+            RemoveName();
+            socket.Dispose();
+            throw new HandoverException(e.Message, e);
+        }
     }
 
     /// <summary>Where it listens, with the port that the kernel chose, if it was left to it.</summary>
@@ -42,20 +55,21 @@ internal sealed class IncomingListener : IDisposable
     /// <summary>Listens at an address.</summary>
     /// <param name="loop">The machine loop.</param>
     /// <param name="address">A unix path, a TCP address, or the number of an inherited listening socket.</param>
+    /// <param name="log">Where a path that cannot be unlinked is told.</param>
     /// <param name="accepted">Called with each connection, which then belongs to the callee.</param>
     /// <exception cref="HandoverException">The address cannot be listened on.</exception>
-    internal static IncomingListener Open(EventLoop loop, ChannelAddress address, Action<SafeFileHandle> accepted)
+    internal static IncomingListener Open(EventLoop loop, ChannelAddress address, ILogger log, Action<SafeFileHandle> accepted)
     {
         switch (address)
         {
             case UnixAddress unix:
-                return new IncomingListener(loop, Bind(unix.Path), unix.Path, accepted) { Address = address };
+                return new IncomingListener(loop, Bind(unix.Path, out var name), name, log, accepted) { Address = address };
             case InetAddress inet:
                 var socket = Bind(inet);
                 string port = Posix.BoundTo(socket).Port.ToString(CultureInfo.InvariantCulture);
-                return new IncomingListener(loop, socket, null, accepted) { Address = inet with { Port = port } };
+                return new IncomingListener(loop, socket, null, log, accepted) { Address = inet with { Port = port } };
             case DescriptorAddress descriptor:
-                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber), null, accepted) { Address = address };
+                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber), null, log, accepted) { Address = address };
             default:
                 throw new HandoverException($"cpr-transfer requires a unix channel, '{address}' is none");
         }
@@ -70,6 +84,13 @@ internal sealed class IncomingListener : IDisposable
             {
                 _accepted(connection);
             }
+
+            if (!_closed && Posix.IsShutDown(_socket))
+            {
+                // By another process that has it: nobody will come, and it would be reported for ever.
+                _watch.Dispose();
+                LogShutDown(_log, Address);
+            }
         }
         catch (PosixException)
         {
@@ -79,7 +100,7 @@ internal sealed class IncomingListener : IDisposable
         }
     }
 
-    /// <summary>Ends listening; a path that was bound here is unlinked.</summary>
+    /// <summary>Ends listening; a path that was bound here is unlinked, and one that cannot be is told and left.</summary>
     public void Dispose()
     {
         if (_closed)
@@ -89,36 +110,37 @@ internal sealed class IncomingListener : IDisposable
 
         _closed = true;
         _watch.Dispose();
+        RemoveName();
         _socket.Dispose();
-        if (_boundPath is not null)
+    }
+
+    /// <summary>While the socket is held: then nobody replaces it.</summary>
+    private void RemoveName()
+    {
+        try
         {
-            File.Delete(_boundPath);
+            _name?.Remove();
+        }
+        catch (IOException e)
+        {
+            LogNotRemoved(_log, e.Message);
         }
     }
 
-    private static SafeFileHandle Bind(string path)
+    private static SafeFileHandle Bind(string path, out SocketName? name)
     {
-        var socket = Posix.CreateUnixSocket();
         try
         {
-            if (Posix.HasLiveListener(path))
-            {
-                throw new HandoverException($"Failed to bind socket to {path}: another process listens there");
-            }
-
-            // What is left there belongs to nobody any more.
-            if (File.Exists(path))
-            {
-                File.Delete(path);
-            }
-
-            Posix.Listen(socket, path, Backlog);
-            return socket;
+            return SocketName.TryListen(path, Backlog, out name)
+                ?? throw new HandoverException($"Failed to bind socket to {path}: another process listens there");
         }
-        catch (Exception e)
+        catch (PosixException e)
         {
-            socket.Dispose();
-            throw e as HandoverException ?? new HandoverException($"Failed to bind socket to {path}: {(e as PosixException)?.Reason ?? e.Message}", e);
+            throw new HandoverException($"Failed to bind socket to {path}: {e.Reason}", e);
+        }
+        catch (Exception e) when (e is IOException or ArgumentException)
+        {
+            throw new HandoverException(e.Message, e);
         }
     }
 
@@ -177,8 +199,16 @@ internal sealed class IncomingListener : IDisposable
             throw new HandoverException($"fd:{number} is no listening socket");
         }
 
-        Posix.MakePrivate(socket);
-        return socket;
+        try
+        {
+            Posix.MakePrivate(socket);
+            return socket;
+        }
+        catch (PosixException e)
+        {
+            socket.Dispose();
+            throw new HandoverException($"fd:{number}: {e.Message}", e);
+        }
     }
 
     private void WatchAgain()
@@ -188,4 +218,10 @@ internal sealed class IncomingListener : IDisposable
             _watch.Events = FdEvents.In;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: a socket's name is left behind: {Reason}")]
+    private static partial void LogNotRemoved(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "live update: nobody can connect to {Address} any more: another process shut the socket down")]
+    private static partial void LogShutDown(ILogger log, ChannelAddress address);
 }

@@ -111,6 +111,11 @@ public sealed class ListeningSource : IConnectionSource
                 _wanted = null;
                 wanted.SetResult(Connection.OverSocket(socket));
             }
+            else if (Posix.IsShutDown(_listener!))
+            {
+                // By another process that has it: nobody will come, and it would be reported for ever. Another may be adopted.
+                StopWatching();
+            }
         }
         catch (PosixException)
         {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Vmm.Hosting;
 
-/// <summary>Log messages as lines in the manner of the field's programs: "vmm: warning: …".</summary>
+/// <summary>Log messages as lines in the manner of the field's programs: "vmm: warning: …". Never waits; what repeats is counted.</summary>
 /// <param name="sink">Where they go.</param>
 /// <param name="least">The least level that is told.</param>
 internal sealed class LineLogger(LogSink sink, LogLevel least) : ILogger
@@ -18,10 +18,11 @@ internal sealed class LineLogger(LogSink sink, LogLevel least) : ILogger
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (IsEnabled(logLevel))
+        var kind = new LogKind(this, logLevel, eventId.Id, eventId.Name);
+        if (IsEnabled(logLevel) && sink.Admits(kind))
         {
             string cause = exception is null ? string.Empty : $": {exception.Message}";
-            sink.Write($"vmm: {Prefix(logLevel)}{formatter(state, exception)}{cause}");
+            sink.Write(kind, $"vmm: {Prefix(logLevel)}", $"{formatter(state, exception)}{cause}");
         }
     }
 

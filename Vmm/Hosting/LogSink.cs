@@ -1,12 +1,14 @@
 // Where log lines go: to stderr, or to the file of -D.
 //
+// Nothing that logs ever waits for that: each of the two has a bounded queue and a thread that writes, so whoever stalls one of them holds
+// up neither the guest nor the other. What a guest or a client can repeat is told a few times and then counted.
+//
 // The file is one of the things that cross in a live update: the successor goes on writing at the end of the same open
-// file, and until it has it, its own lines go to stderr. Both open it for appending, so lines of the two processes never
-// overwrite each other.
+// file, and until it has it, its own lines go to stderr. Both open it for appending and write whole lines at once, so lines of the two
+// processes never overwrite each other and never mix.
 
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
@@ -14,20 +16,46 @@ using Vmm.Core.Native;
 namespace Vmm.Hosting;
 
 /// <summary>The end of the log that lines are written to. Any thread.</summary>
-internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorCarrier, IDisposable
+internal sealed class LogSink : IDescriptorCarrier, IDisposable
 {
     private const string DescriptorName = "log";
-    private static readonly SafeFileHandle StandardError = new(2, ownsHandle: false);
 
-    private readonly Lock _lock = new();
+    /// <summary>How long the end of the process waits for a log that is not taken.</summary>
+    private static readonly TimeSpan LastLines = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider _time;
+    private readonly bool _timestamps;
+    private readonly LogLimiter _limiter;
+    private readonly LogWriter _errorWriter;
+    private LogWriter? _fileWriter;
     private SafeFileHandle? _file;
     private string? _path;
+    private WaitingFile? _waiting;
+    private bool _crosses;
+    private bool _ended;
+
+    /// <summary>Starts the log; its lines go to stderr until there is a file.</summary>
+    /// <param name="time">What time it is.</param>
+    /// <param name="timestamps">Whether lines begin with it.</param>
+    /// <param name="standardError">Where stderr leads, if not to descriptor 2.</param>
+    internal LogSink(TimeProvider time, bool timestamps, SafeHandle? standardError = null)
+    {
+        _time = time;
+        _timestamps = timestamps;
+        _limiter = new LogLimiter(time);
+        _errorWriter = new LogWriter("log", standardError ?? new SafeFileHandle(2, ownsHandle: false), TellCounts);
+        AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+    }
 
     /// <inheritdoc/>
     public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
 
     /// <summary>Names the file; it is opened by <see cref="Open"/> or taken over by <see cref="Adopt"/>.</summary>
-    internal void UseFile(string path) => _path = path;
+    internal void UseFile(string path)
+    {
+        _path = path;
+        _fileWriter = new LogWriter("log file", null, TellCounts);
+    }
 
     /// <summary>Opens the file, emptied: a process that boots its guest begins a new log.</summary>
     /// <exception cref="IOException">It cannot be opened.</exception>
@@ -35,17 +63,61 @@ internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorC
     {
         if (_path is not null)
         {
-            Replace(OpenFile(_path, truncate: true));
+            using var waiting = OpenFile(_path);
+            if (waiting.Status.IsRegular)
+            {
+                waiting.Empty();
+            }
+
+            Use(waiting.Take());
+        }
+    }
+
+    /// <summary>
+    /// Finds out, before the guest comes, whether the file can be had then: it looks at what came, or opens the own one. Nothing is changed.
+    /// </summary>
+    /// <returns>Why not, if not.</returns>
+    public IReadOnlyList<string> Check(DescriptorBag bag)
+    {
+        Forget();
+        if (_path is null)
+        {
+            return [];
+        }
+
+        try
+        {
+            if (bag.Peek(DescriptorName) is not { } carried || !WaitingFile.Leads(_path, carried))
+            {
+                _waiting = OpenFile(_path);
+                return [];
+            }
+
+            string? unfit = WhyUnfit(Posix.Stat(carried)) ?? (Posix.IsWritable(carried) ? null : "the old process has not opened it for writing");
+            _crosses = unfit is null;
+            return unfit is null ? [] : [Error(_path, unfit).Message];
+        }
+        catch (IOException e)
+        {
+            return [e is PosixException refused ? Error(_path, refused.Reason).Message : e.Message];
         }
     }
 
     /// <inheritdoc/>
     public void Adopt(DescriptorBag bag)
     {
-        if (_path is not null)
+        if (_path is null)
         {
-            Replace(bag.Claim(DescriptorName) ?? OpenFile(_path, truncate: false));
+            return;
         }
+
+        if (!_crosses && _waiting is null && Check(bag) is [var problem, ..])
+        {
+            throw new IOException(problem);
+        }
+
+        Use(_waiting?.Take() ?? bag.Claim(DescriptorName) ?? throw Error(_path, "the old process's descriptor is gone"));
+        Forget();
     }
 
     /// <summary>The successor writes the file now; what is still to be said goes there too, at its end.</summary>
@@ -53,62 +125,119 @@ internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorC
     {
     }
 
-    /// <summary>Writes one line.</summary>
-    internal void Write(string text)
+    /// <summary>Whether a message may be told. Where it is one of too many it is counted instead; the count is told later.</summary>
+    internal bool Admits(LogKind kind)
     {
-        string stamp = timestamps
-            ? time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z' ", CultureInfo.InvariantCulture)
-            : string.Empty;
-        byte[] line = Encoding.UTF8.GetBytes($"{stamp}{text}\n");
-        lock (_lock)
+        bool admitted = _limiter.Admits(kind, out bool isFirst);
+        if (isFirst)
         {
-            WriteWhole(_file ?? StandardError, line);
+            _errorWriter.Nudge();
+            _fileWriter?.Nudge();
         }
+
+        return admitted;
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _file?.Dispose();
-
-    /// <summary>A log that cannot be written must not end the process that owns a guest: what does not go is lost.</summary>
-    private static void WriteWhole(SafeHandle to, ReadOnlySpan<byte> line)
+    /// <summary>Writes the line of a message that was admitted. Never waits.</summary>
+    /// <param name="kind">Its kind.</param>
+    /// <param name="prefix">What stands before it.</param>
+    /// <param name="text">What it says.</param>
+    internal void Write(LogKind kind, string prefix, string text)
     {
-        try
-        {
-            while (!line.IsEmpty)
-            {
-                int written = Posix.Write(to, line);
-                if (written <= 0)
-                {
-                    return;
-                }
+        _limiter.Told(kind, text);
+        Write(prefix + text);
+    }
 
-                line = line[written..];
-            }
-        }
-        catch (PosixException)
+    /// <summary>Writes one line, however often it is said. Never waits.</summary>
+    internal void Write(string text)
+    {
+        string stamp = _timestamps
+            ? _time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z' ", CultureInfo.InvariantCulture)
+            : string.Empty;
+        byte[] line = LogText.ToLine(stamp + text);
+        (Volatile.Read(ref _file) is null ? _errorWriter : _fileWriter!).Add(line);
+    }
+
+    /// <summary>Waits until what was said is written.</summary>
+    /// <returns>Whether it was within the time.</returns>
+    internal bool Flush(TimeSpan limit)
+    {
+        long began = Environment.TickCount64;
+        bool written = _fileWriter?.Flush(limit) != false;
+        var left = limit - TimeSpan.FromMilliseconds(Environment.TickCount64 - began);
+        return _errorWriter.Flush(left > TimeSpan.Zero ? left : TimeSpan.Zero) && written;
+    }
+
+    /// <summary>Ends the log when what was said is written; one that is not taken is not waited for without end.</summary>
+    public void Dispose()
+    {
+        AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+        End();
+    }
+
+    private void OnProcessExit(object? sender, EventArgs e) => End();
+
+    private void End()
+    {
+        if (_ended)
         {
             return;
         }
+
+        _ended = true;
+        Forget();
+        foreach (string count in _limiter.TakeCounts(all: true))
+        {
+            Write(count);
+        }
+
+        Flush(LastLines);
+        _errorWriter.Close();
+        _fileWriter?.Close();
+        _file?.Dispose();
     }
 
-    private static SafeFileHandle OpenFile(string path, bool truncate)
+    /// <summary>Tells the counts that are due, and when to look again.</summary>
+    private TimeSpan TellCounts()
     {
+        foreach (string count in _limiter.TakeCounts())
+        {
+            Write(count);
+        }
+
+        return _limiter.OwesCounts ? LogLimiter.Interval : Timeout.InfiniteTimeSpan;
+    }
+
+    private static WaitingFile OpenFile(string path)
+    {
+        WaitingFile? waiting = null;
         try
         {
-            return Posix.OpenToAppend(path, truncate);
+            waiting = WaitingFile.Open(path, append: true, readable: false);
+            return WhyUnfit(waiting.Status) is { } unfit ? throw new IOException(unfit) : waiting;
         }
-        catch (PosixException e)
+        catch (IOException e)
         {
-            throw new IOException($"cannot open log file: '{path}': {e.Reason}", e);
+            waiting?.Dispose();
+            throw Error(path, WaitingFile.ReasonOf(e), e);
         }
     }
 
-    private void Replace(SafeFileHandle file)
+    private static string? WhyUnfit(in FileStatus status) =>
+        status.IsRegular || status.IsStream ? null : $"it is {status.KindName}, what can be appended to was expected";
+
+    private static IOException Error(string path, string reason, Exception? cause = null) => new($"cannot open log file: '{path}': {reason}", cause);
+
+    private void Use(SafeFileHandle file)
     {
-        lock (_lock)
-        {
-            _file?.Dispose();
-            _file = file;
-        }
+        _fileWriter!.Use(file);
+        Volatile.Write(ref _file, file);
+    }
+
+    private void Forget()
+    {
+        _waiting?.Dispose();
+        _waiting = null;
+        _crosses = false;
     }
 }

@@ -48,7 +48,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         switch (configuration)
         {
             case SocketChardevConfiguration { Server: true } socket:
-                _listener = new UnixListener(loop, socket.Path);
+                _listener = new UnixListener(loop, socket.Path, logger: log);
                 _listening = new ListeningSource();
                 Source = new FirstClientSource(_listening);
                 break;
@@ -175,11 +175,15 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
     }
 
-    /// <summary>The monitor gets a descriptor of its own, so that the listener alone answers for the path.</summary>
+    /// <summary>
+    /// The monitor gets a descriptor of its own, so that the listener alone answers for the path. A socket that another process shuts down
+    /// is replaced by the listener, and the monitor gets the new one.
+    /// </summary>
     private void Serve()
     {
         var shared = Posix.Duplicate(_listener!.Handle!);
         _ = _server.Adopt(_listening!, shared);
+        _listener.Guard(Serve);
     }
 
     private static SafeFileHandle Connect(SocketChardevConfiguration socket)

@@ -2,8 +2,12 @@
 //
 // It is locked with an open-file-description lock, which belongs to the open file and so crosses with its descriptor in a
 // live update: neither process locks or unlocks in a handover. The successor writes its own id over the predecessor's.
+//
+// It crosses only if it is the file that the successor's own path leads to; otherwise each keeps its own. A name is removed at the end only
+// while it is that of the very file that this process holds and has locked: another process may have put its own there.
 
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
@@ -12,11 +16,15 @@ namespace Vmm.Hosting;
 
 /// <summary>The file of -pidfile.</summary>
 /// <param name="path">Its path.</param>
-internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
+/// <param name="log">Where it is told that it cannot be removed.</param>
+internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCarrier, IDisposable
 {
     private const string DescriptorName = "pidfile";
+    private const int MostAttempts = 8;
 
     private SafeFileHandle? _file;
+    private WaitingFile? _waiting;
+    private bool _crosses;
 
     /// <inheritdoc/>
     public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
@@ -25,26 +33,65 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
     /// <exception cref="IOException">It cannot be written, or another process holds it.</exception>
     internal void Create()
     {
-        var file = OpenToCreate();
-        if (!Posix.TryLock(file))
+        for (int attempt = 0; attempt < MostAttempts; attempt++)
         {
-            file.Dispose();
-            throw new IOException($"cannot create PID file: '{path}' is held by another process");
+            using var waiting = Open();
+            if (TryHold(waiting))
+            {
+                return;
+            }
         }
 
-        Fill(file);
+        throw Error("it is replaced again and again by other processes");
+    }
+
+    /// <summary>
+    /// Finds out, before the guest comes, whether the file can be had then: it looks at what came, or opens the own one. Nothing is changed.
+    /// </summary>
+    /// <returns>Why not, if not.</returns>
+    public IReadOnlyList<string> Check(DescriptorBag bag)
+    {
+        Forget();
+        try
+        {
+            if (bag.Peek(DescriptorName) is not { } carried || !WaitingFile.Leads(path, carried))
+            {
+                _waiting = Open();
+                return [];
+            }
+
+            string? unfit = WhyUnfit(Posix.Stat(carried)) ?? (Posix.IsWritable(carried) ? null : "the old process has not opened it for writing");
+            _crosses = unfit is null;
+            return unfit is null ? [] : [Error(unfit).Message];
+        }
+        catch (IOException e)
+        {
+            return [e is PosixException refused ? Error(refused.Reason).Message : e.Message];
+        }
     }
 
     /// <inheritdoc/>
     public void Adopt(DescriptorBag bag)
     {
-        if (bag.Claim(DescriptorName) is { } file)
+        if (!_crosses && _waiting is null && Check(bag) is [var problem, ..])
         {
-            Fill(file);
+            throw new IOException(problem);
         }
-        else
+
+        try
         {
-            Create();
+            if (_waiting is null)
+            {
+                Fill(bag.Claim(DescriptorName) ?? throw Error("the old process's descriptor is gone"));
+            }
+            else if (!TryHold(_waiting))
+            {
+                throw Error("another file has taken its place");
+            }
+        }
+        finally
+        {
+            Forget();
         }
     }
 
@@ -60,23 +107,94 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
     /// <summary>Removes the file, if it is still this process's.</summary>
     public void Dispose()
     {
+        Forget();
         if (_file is not null)
         {
-            File.Delete(path);
+            Remove(_file);
             Close();
         }
     }
 
-    private SafeFileHandle OpenToCreate()
+    private WaitingFile Open()
     {
+        WaitingFile? waiting = null;
         try
         {
-            return Posix.OpenToCreate(path);
+            waiting = WaitingFile.Open(path, append: false, readable: true);
+            return WhyUnfit(waiting.Status) is { } unfit ? throw new IOException(unfit) : waiting;
+        }
+        catch (IOException e)
+        {
+            waiting?.Dispose();
+            throw Error(WaitingFile.ReasonOf(e), e);
+        }
+    }
+
+    /// <summary>Locks and fills an open file, unless it lost its name meanwhile: then holding it would tell nobody anything.</summary>
+    private bool TryHold(WaitingFile waiting)
+    {
+        var file = waiting.Take();
+        try
+        {
+            if (!Posix.TryLock(file))
+            {
+                throw new IOException($"cannot create PID file: '{path}' is held by another process");
+            }
+
+            if (!WaitingFile.Leads(path, file))
+            {
+                file.Dispose();
+                return false;
+            }
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
+        Fill(file);
+        return true;
+    }
+
+    private static string? WhyUnfit(in FileStatus status) => status.IsRegular ? null : $"it is {status.KindName}, a regular file was expected";
+
+    private void Fill(SafeFileHandle file)
+    {
+        Close();
+        _file = file;
+        byte[] text = Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n");
+        try
+        {
+            Posix.WriteAt(file, text, 0);
+            Posix.Truncate(file, text.Length);
         }
         catch (PosixException e)
         {
-            throw new IOException($"cannot create PID file: '{path}': {e.Reason}", e);
+            throw Error(e.Reason, e);
         }
+    }
+
+    private void Remove(SafeFileHandle file)
+    {
+        try
+        {
+            if (Posix.StatName(path)?.Identity == Posix.Stat(file).Identity)
+            {
+                Posix.RemoveName(path);
+            }
+        }
+        catch (PosixException e)
+        {
+            LogNotRemoved(log, path, e.Reason);
+        }
+    }
+
+    private void Forget()
+    {
+        _waiting?.Dispose();
+        _waiting = null;
+        _crosses = false;
     }
 
     private void Close()
@@ -85,11 +203,8 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
         _file = null;
     }
 
-    private void Fill(SafeFileHandle file)
-    {
-        byte[] text = Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n");
-        RandomAccess.Write(file, text, 0);
-        Posix.Truncate(file, text.Length);
-        _file = file;
-    }
+    private IOException Error(string reason, Exception? cause = null) => new($"cannot create PID file: '{path}': {reason}", cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "PID file '{Path}' is left behind: {Reason}")]
+    private static partial void LogNotRemoved(ILogger log, string path, string reason);
 }

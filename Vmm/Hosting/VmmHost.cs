@@ -57,7 +57,7 @@ internal sealed partial class VmmHost : IDisposable
             _sink.UseFile(log);
         }
 
-        _pidFile = configuration.PidFile is { } path ? new PidFile(path) : null;
+        _pidFile = configuration.PidFile is { } path ? new PidFile(path, _logger) : null;
         _hypervisor = new KvmHypervisor(LoggerOf("kvm"));
         _machine = new Machine(configuration.Machine, _hypervisor, _loop, _ioLoop, TimeProvider.System, LoggerOf("core"));
         _migrator = new Migrator(_machine, LoggerOf("migration"));

@@ -10,6 +10,8 @@ internal static class TestPipe
     internal static (SafeFileHandle ReadEnd, SafeFileHandle WriteEnd) Create()
     {
         using var server = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
-        return (Posix.Duplicate(server.SafePipeHandle), Posix.Duplicate(server.ClientSafePipeHandle));
+        var ends = (Posix.Duplicate(server.SafePipeHandle), Posix.Duplicate(server.ClientSafePipeHandle));
+        server.DisposeLocalCopyOfClientHandle();
+        return ends;
     }
 }

@@ -1,4 +1,9 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
+using Vmm.Core.Native;
+using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Chardevs;
 
@@ -35,7 +40,110 @@ public sealed class UnixListenerTests : IDisposable
         File.WriteAllText(_bench.PathOf("file"), "");
         using var listener = new UnixListener(_bench.Loop, _bench.PathOf("file"));
 
-        Assert.That(() => listener.TryOpen(), Throws.InstanceOf<IOException>().With.Message.Contains("Address already in use"));
+        Assert.That(() => listener.TryOpen(), Throws.InstanceOf<IOException>().With.Message.Contains("File exists: it is a regular file"));
         Assert.That(_bench.PathOf("file"), Does.Exist);
+    }
+
+    [Test]
+    [Promise(49)]
+    public async Task One_that_another_process_shuts_down_listens_again_at_its_path()
+    {
+        var log = new LogLines();
+        var clients = new BlockingCollection<SafeFileHandle>();
+        using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"), logger: log);
+        listener.Open();
+        listener.Start(clients.Add);
+
+        for (int i = 0; i < 3; i++)
+        {
+            ShutDown(listener.Handle!);
+            await ConnectAsync(_bench.PathOf("socket"));
+            Assert.That(clients.TryTake(out var client, TimeSpan.FromSeconds(30)), Is.True);
+            client!.Dispose();
+        }
+
+        Assert.That(log.Lines, Has.Count.EqualTo(3).And.All.Contains("was shut down by another process"));
+    }
+
+    [Test]
+    [Promise(49)]
+    public async Task One_that_was_taken_over_listens_again_too()
+    {
+        using var old = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
+        old.Open();
+        var crossed = Posix.Duplicate(old.Handle!);
+        var shared = Posix.Duplicate(old.Handle!);
+        old.Abandon();
+        var clients = new BlockingCollection<SafeFileHandle>();
+        using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
+        listener.Adopt(crossed);
+        listener.Start(clients.Add);
+
+        ShutDown(shared);
+        shared.Dispose();
+        await ConnectAsync(_bench.PathOf("socket"));
+
+        Assert.That(clients.TryTake(out var client, TimeSpan.FromSeconds(30)), Is.True);
+        client!.Dispose();
+    }
+
+    [Test]
+    [Promise(49)]
+    public async Task One_whose_clients_are_accepted_elsewhere_is_renewed_and_says_so()
+    {
+        var renewed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
+        listener.Open();
+        var former = listener.Handle!;
+        _bench.Loop.Send(_ => listener.Guard(renewed.SetResult), null);
+
+        ShutDown(former);
+        await renewed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.That(listener.Handle, Is.Not.SameAs(former));
+        await ConnectAsync(_bench.PathOf("socket"));
+    }
+
+    [Test]
+    [Promise(49)]
+    public void One_without_a_path_of_its_own_takes_none()
+    {
+        var log = new LogLines();
+        var inherited = Posix.CreateUnixSocket();
+        Posix.Listen(inherited, _bench.PathOf("socket"), 1);
+        using var listener = new UnixListener(_bench.Loop, path: null, logger: log);
+        listener.Adopt(inherited);
+        listener.Start(_ => { });
+
+        ShutDown(inherited);
+
+        Assert.That(() => log.Lines, Has.Count.EqualTo(1).And.All.Contains("accepts no more clients").After(30_000, 5));
+        Assert.That(_bench.PathOf("socket"), Does.Exist);
+    }
+
+    private static void ShutDown(SafeFileHandle listener)
+    {
+        using var shared = Posix.Duplicate(listener);
+        using var socket = new Socket(new SafeSocketHandle(shared.DangerousGetHandle(), ownsHandle: false));
+        socket.Shutdown(SocketShutdown.Both);
+    }
+
+    /// <summary>Until the listener has noticed, the name is that of a socket that refuses, or of none.</summary>
+    private static async Task ConnectAsync(string path)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            try
+            {
+                using var client = Posix.CreateUnixSocket();
+                Posix.Connect(client, path);
+                return;
+            }
+            catch (PosixException) when (!deadline.IsCancellationRequested)
+            {
+                await Task.Delay(5, deadline.Token);
+            }
+        }
     }
 }

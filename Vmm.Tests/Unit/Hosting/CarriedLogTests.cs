@@ -1,0 +1,138 @@
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Hosting;
+using Vmm.Tests.Unit.Chardevs;
+
+namespace Vmm.Tests.Unit.Hosting;
+
+/// <summary>The log of -D in a live update.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class CarriedLogTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("vmm-log-").FullName;
+    private readonly SafeFileHandle _read;
+    private readonly SafeFileHandle _errors;
+    private readonly LogSink _sink;
+
+    public CarriedLogTests()
+    {
+        (_read, _errors) = TestPipe.Create();
+        _sink = new LogSink(TimeProvider.System, timestamps: false, _errors);
+        _sink.UseFile(FilePath);
+    }
+
+    private string FilePath => Path.Combine(_folder, "vmm.log");
+
+    public void Dispose()
+    {
+        _sink.Dispose();
+        _errors.Dispose();
+        _read.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Test]
+    public void The_old_processs_log_goes_on_at_its_end()
+    {
+        File.WriteAllText(FilePath, "old\n");
+        using var bag = BagWith(Posix.OpenOutput(FilePath, append: true, readable: false, Posix.OwnerOnly, out _));
+        Assert.That(_sink.Check(bag), Is.Empty);
+
+        _sink.Adopt(bag);
+        _sink.Write("new");
+        _sink.Flush(TimeSpan.FromSeconds(30));
+
+        Assert.That(bag.Names, Is.Empty);
+        Assert.That(File.ReadAllText(FilePath), Is.EqualTo("old\nnew\n"));
+    }
+
+    [Test]
+    [Promise(49)]
+    public void A_log_of_another_name_stays_the_old_processs_and_the_own_one_is_not_emptied()
+    {
+        string other = Path.Combine(_folder, "other.log");
+        File.WriteAllText(other, "old\n");
+        File.WriteAllText(FilePath, "own\n");
+        using var bag = BagWith(File.OpenHandle(other, FileMode.Open, FileAccess.Write));
+        Assert.That(_sink.Check(bag), Is.Empty);
+
+        _sink.Adopt(bag);
+        _sink.Write("new");
+        _sink.Flush(TimeSpan.FromSeconds(30));
+
+        Assert.That(File.ReadAllText(other), Is.EqualTo("old\n"));
+        Assert.That(File.ReadAllText(FilePath), Is.EqualTo("own\nnew\n"));
+    }
+
+    [Test]
+    public void A_fifo_without_a_reader_is_a_reason_before_the_pause_and_not_waited_for()
+    {
+        Fifo.Make(FilePath);
+        using var bag = new DescriptorBag();
+
+        Assert.That(_sink.Check(bag), Is.EqualTo(new[] { $"cannot open log file: '{FilePath}': No such device or address" }));
+        Assert.That(() => _sink.Adopt(bag), Throws.InstanceOf<IOException>());
+        Assert.That(_sink.Open, Throws.InstanceOf<IOException>());
+    }
+
+    [Test]
+    public void A_fifo_that_is_full_holds_up_nobody()
+    {
+        Fifo.Make(FilePath);
+        using var reader = Posix.OpenToRead(FilePath);
+        using var bag = new DescriptorBag();
+        Assert.That(_sink.Check(bag), Is.Empty);
+        _sink.Adopt(bag);
+
+        for (int i = 0; i < 2 * LogQueue.MostLines; i++)
+        {
+            _sink.Write(new string('x', 1000));
+        }
+
+        Assert.That(_sink.Flush(TimeSpan.Zero), Is.False);
+    }
+
+    [TestCase("directory")]
+    [TestCase("eventfd")]
+    [TestCase("socket")]
+    [TestCase("epoll")]
+    public void What_is_no_log_is_never_written_to(string kind)
+    {
+        using var bag = BagWith(kind switch
+        {
+            "directory" => Posix.OpenToRead(_folder),
+            "eventfd" => Posix.CreateEventFd(),
+            "socket" => Posix.CreateUnixSocket(),
+            _ => Posix.CreateEpoll(),
+        });
+        Assert.That(_sink.Check(bag), Is.Empty);
+
+        _sink.Adopt(bag);
+        _sink.Write("new");
+        _sink.Flush(TimeSpan.FromSeconds(30));
+
+        Assert.That(bag.Names, Is.EqualTo(new[] { "log" }));
+        Assert.That(File.ReadAllText(FilePath), Is.EqualTo("new\n"));
+    }
+
+    [Test]
+    public void A_log_that_was_opened_for_nothing_is_gone_again()
+    {
+        using var bag = new DescriptorBag();
+        Assert.That(_sink.Check(bag), Is.Empty);
+        Assert.That(FilePath, Does.Exist);
+
+        _sink.Dispose();
+
+        Assert.That(FilePath, Does.Not.Exist);
+    }
+
+    private static DescriptorBag BagWith(SafeFileHandle handle)
+    {
+        var bag = new DescriptorBag();
+        bag.TryAdd("log", handle);
+        return bag;
+    }
+}

@@ -1,0 +1,81 @@
+// A file that an operator named and that is written when this process has the guest, opened before.
+//
+// Opening can take its time, or fail; both may happen while the guest runs elsewhere and not when it is here. Until then nothing is changed:
+// the file is neither emptied nor locked nor written, and one that had to be made goes again if it was not needed.
+
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Native;
+
+namespace Vmm.Hosting;
+
+/// <summary>An open file that waits to be used.</summary>
+internal sealed class WaitingFile : IDisposable
+{
+    private readonly string _path;
+    private readonly bool _created;
+    private SafeFileHandle? _file;
+
+    private WaitingFile(string path, SafeFileHandle file, bool created)
+    {
+        _path = path;
+        _file = file;
+        _created = created;
+    }
+
+    /// <summary>Opens it, made if there is none. Never waits for another process.</summary>
+    /// <exception cref="IOException">It cannot be opened, or may be another user's.</exception>
+    internal static WaitingFile Open(string path, bool append, bool readable)
+    {
+        var file = Posix.OpenOutput(path, append, readable, Posix.OwnerOnly, out bool created);
+        return new WaitingFile(path, file, created);
+    }
+
+    /// <summary>Why a file cannot be had, without its name.</summary>
+    internal static string ReasonOf(IOException failure) => failure switch
+    {
+        PosixException refused => refused.Reason,
+        UntrustedFileException untrusted => untrusted.Reason,
+        _ => failure.Message,
+    };
+
+    /// <summary>What it is.</summary>
+    internal FileStatus Status => Posix.Stat(_file!);
+
+    /// <summary>Empties a regular file: a process that boots its guest begins it anew.</summary>
+    internal void Empty() => Posix.Truncate(_file!, 0);
+
+    /// <summary>Takes it, to be owned by the caller.</summary>
+    internal SafeFileHandle Take()
+    {
+        var file = _file!;
+        _file = null;
+        return file;
+    }
+
+    /// <summary>Whether a name leads to an open file, over links or not.</summary>
+    internal static bool Leads(string path, SafeFileHandle file) => Posix.StatPath(path)?.Identity == Posix.Stat(file).Identity;
+
+    /// <summary>Closes it unused; one that was made for nothing goes.</summary>
+    public void Dispose()
+    {
+        if (_file is null)
+        {
+            return;
+        }
+
+        try
+        {
+            if (_created && Posix.StatName(_path)?.Identity == Status.Identity)
+            {
+                Posix.RemoveName(_path);
+            }
+        }
+        catch (PosixException)
+        {
+            // Its directory was made read-only meanwhile; an empty file stays, which nobody takes for another's.
+        }
+
+        _file.Dispose();
+        _file = null;
+    }
+}
