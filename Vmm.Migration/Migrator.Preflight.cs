@@ -33,7 +33,7 @@ public sealed partial class Migrator
         try
         {
             using var handover = _preflight = new OutgoingHandover(
-                _machine, Parameters, path, (_, _) => throw new InvalidOperationException("a preflight opens no main channel"))
+                _machine, Parameters, path, (_, _) => throw new InvalidOperationException("a preflight opens no main channel"), _log)
             {
                 OnReady = LogWarnings,
             };

@@ -114,7 +114,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
         }
 
-        WakeBackEnds();
+        _devices.Wake(static (_, wake) => wake());
     }
 
     /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
@@ -134,23 +134,20 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
     }
 
-    /// <summary>Lets every back end and timer go on; a back end that did not cross is opened now that the guest is here.</summary>
-    public void WakeBackEnds()
+    /// <summary>
+    /// Lets every back end and timer go on, each by itself: the guest runs, and one that cannot go on keeps no other from it. A back end that did
+    /// not cross is opened now that the guest is here.
+    /// </summary>
+    public void WakeBackEnds(BestEffort steps)
     {
+        ArgumentNullException.ThrowIfNull(steps);
         foreach (var chardev in _notAdopted)
         {
-            try
-            {
-                chardev.Open();
-            }
-            catch (IOException e)
-            {
-                LogNotOpened(_log, chardev.Label, e.Message);
-            }
+            steps.Do($"open chardev '{chardev.Label}', which did not cross", chardev.Open);
         }
 
         _notAdopted.Clear();
-        _devices.Wake();
+        _devices.Wake((what, wake) => steps.Do($"let {what} go on", wake));
     }
 
     /// <summary>Presses the power button.</summary>
@@ -264,7 +261,4 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vCPU {Cpu} shut down (a triple fault); the guest is reset")]
     private static partial void LogTripleFault(ILogger log, int cpu);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "chardev '{Label}' did not cross and cannot be opened: {Reason}")]
-    private static partial void LogNotOpened(ILogger log, string label, string reason);
 }

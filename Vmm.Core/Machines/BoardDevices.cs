@@ -120,14 +120,15 @@ internal sealed class BoardDevices : IDisposable
     }
 
     /// <summary>Lets it go on.</summary>
-    internal void Wake()
+    /// <param name="step">Runs one part, given its name: the caller says what becomes of a failure.</param>
+    internal void Wake(Action<string, Action> step)
     {
         foreach (var chardev in Chardevs)
         {
-            chardev.Start();
+            step($"chardev '{chardev.Label}'", chardev.Start);
         }
 
-        _cmos.Wake();
+        step("the CMOS clock", _cmos.Wake);
     }
 
     /// <summary>Presses the power button.</summary>

@@ -39,6 +39,10 @@ public sealed class DescriptorBag : IDisposable
         return _handles.TryGetValue(name, out var handle) && isWanted(handle) ? Claim(name) : null;
     }
 
+    /// <summary>Looks at a descriptor, which stays the bag's.</summary>
+    /// <returns>Null when there is none of that name, or it was claimed before.</returns>
+    public SafeFileHandle? Peek(string name) => _handles.GetValueOrDefault(name);
+
     /// <summary>Closes what nobody claimed.</summary>
     public void Dispose()
     {

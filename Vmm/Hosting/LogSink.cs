@@ -21,6 +21,7 @@ internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorC
 
     private readonly Lock _lock = new();
     private SafeFileHandle? _file;
+    private SafeFileHandle? _prepared;
     private string? _path;
 
     /// <inheritdoc/>
@@ -40,16 +41,36 @@ internal sealed class LogSink(TimeProvider time, bool timestamps) : IDescriptorC
     }
 
     /// <inheritdoc/>
-    public void Adopt(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(DescriptorBag bag)
     {
         if (_path is not null)
         {
-            Replace(bag.Claim(DescriptorName) ?? OpenFile(_path, truncate: false));
+            _prepared = bag.Claim(DescriptorName);
+        }
+
+        return [];
+    }
+
+    /// <inheritdoc/>
+    public void Adopt()
+    {
+        if (_path is not null)
+        {
+            var file = _prepared;
+            _prepared = null;
+            Replace(file ?? OpenFile(_path, truncate: false));
         }
     }
 
+    /// <inheritdoc/>
+    public void Drop()
+    {
+        _prepared?.Dispose();
+        _prepared = null;
+    }
+
     /// <summary>The successor writes the file now; what is still to be said goes there too, at its end.</summary>
-    public void Release(Func<string, bool> wasTaken)
+    public void Release(Func<string, bool?> wasTaken)
     {
     }
 

@@ -17,6 +17,7 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
     private const string DescriptorName = "pidfile";
 
     private SafeFileHandle? _file;
+    private SafeFileHandle? _prepared;
 
     /// <inheritdoc/>
     public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
@@ -36,10 +37,18 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Adopt(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(DescriptorBag bag)
     {
-        if (bag.Claim(DescriptorName) is { } file)
+        _prepared = bag.Claim(DescriptorName);
+        return [];
+    }
+
+    /// <inheritdoc/>
+    public void Adopt()
+    {
+        if (_prepared is { } file)
         {
+            _prepared = null;
             Fill(file);
         }
         else
@@ -48,10 +57,17 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
         }
     }
 
-    /// <summary>The file is the successor's now.</summary>
-    public void Release(Func<string, bool> wasTaken)
+    /// <inheritdoc/>
+    public void Drop()
     {
-        if (wasTaken(DescriptorName))
+        _prepared?.Dispose();
+        _prepared = null;
+    }
+
+    /// <summary>The file is the successor's now.</summary>
+    public void Release(Func<string, bool?> wasTaken)
+    {
+        if (wasTaken(DescriptorName) != false)
         {
             Close();
         }

@@ -244,6 +244,8 @@ public sealed class SwitchTests : IDisposable
 
     private sealed class Carrier(SafeFileHandle? handle) : IDescriptorCarrier
     {
+        private SafeFileHandle? _prepared;
+
         internal string? Refusal { get; init; }
 
         internal SafeFileHandle? Handle { get; private set; } = handle;
@@ -252,12 +254,19 @@ public sealed class SwitchTests : IDisposable
 
         public IEnumerable<CarriedDescriptor> Carried => Handle is null ? [] : [new CarriedDescriptor("test/log", Handle)];
 
-        public void Adopt(DescriptorBag bag) =>
-            Handle = Refusal is null ? bag.Claim("test/log") : throw new IOException(Refusal);
-
-        public void Release(Func<string, bool> wasTaken)
+        public IReadOnlyList<string> Prepare(DescriptorBag bag)
         {
-            IsReleased = wasTaken("test/log");
+            _prepared = bag.Claim("test/log");
+            return [];
+        }
+
+        public void Adopt() => Handle = Refusal is null ? _prepared : throw new IOException(Refusal);
+
+        public void Drop() => _prepared?.Dispose();
+
+        public void Release(Func<string, bool?> wasTaken)
+        {
+            IsReleased = wasTaken("test/log") == true;
             Handle?.Dispose();
         }
     }
