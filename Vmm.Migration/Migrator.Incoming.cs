@@ -13,6 +13,7 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     private readonly TaskCompletionSource _mainOpen = new();
+    private readonly MeetingRoom _room = new();
     private IncomingListener? _cprListener;
     private IncomingListener? _mainListener;
     private EarlyConnections? _early;
@@ -33,7 +34,7 @@ public sealed partial class Migrator
         _machine.AwaitGuest();
         _isIncoming = true;
         _deferred = main is null;
-        _cprListener = IncomingListener.Open(_machine.Loop, cpr, connection => _ = ServeAsync(connection));
+        _cprListener = IncomingListener.Open(_machine.Loop, cpr, connection => _ = ServeAsync(connection), unixOnly: true);
         if (main is not null)
         {
             OpenMainListener(main);
@@ -101,6 +102,7 @@ public sealed partial class Migrator
     {
         using var handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending)
         {
+            Room = _room,
             TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
             WaitForListening = () => _mainOpen.Task,
         };

@@ -62,7 +62,8 @@ internal sealed class OutgoingHandover : IDisposable
         {
             var channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
             _peer = new NewPeer(channel);
-            PeerProcess = new PeerProcess(machine.Loop, channel.PeerProcessId);
+            PeerProcess = PeerProcess.Of(machine.Loop, channel);
+            _peer.Process = PeerProcess;
             _baton = Baton.Create();
         }
         catch (Exception e) when (e is IOException or ArgumentException)
