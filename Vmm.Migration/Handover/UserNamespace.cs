@@ -16,30 +16,32 @@ internal static class UserNamespace
 
     private static readonly char[] Blanks = [' ', '\t'];
 
+    /// <summary>Read once: it is asked for with the first message of an update, and known when the main channel is opened just before the pause.</summary>
+    private static readonly Lazy<uint> Overflow = new(() => OverflowUser(Read("/proc/sys/kernel/overflowuid")));
+
     /// <summary>Whether a number that the kernel tells means one user and no other.</summary>
     internal static bool IsCertain(uint user) =>
-        IsCertain(user, Read("/proc/sys/kernel/overflowuid"), Read("/proc/self/uid_map"));
+        user != Overflow.Value || MapsEverybody(Read("/proc/self/uid_map"));
 
     /// <summary>The same for a host that says this; what it does not say is not taken for certain.</summary>
     /// <param name="user">The number.</param>
     /// <param name="overflowUser">The text of /proc/sys/kernel/overflowuid.</param>
     /// <param name="map">The text of /proc/self/uid_map: lines of first inside, first outside, count.</param>
-    internal static bool IsCertain(uint user, string? overflowUser, string? map)
-    {
-        uint overflow = uint.TryParse(overflowUser, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out uint told) ? told : DefaultOverflowUser;
-        return user != overflow || Mapped(map ?? string.Empty) >= Everybody;
-    }
+    internal static bool IsCertain(uint user, string? overflowUser, string? map) => user != OverflowUser(overflowUser) || MapsEverybody(map);
 
-    private static ulong Mapped(string map)
+    private static uint OverflowUser(string? text) =>
+        uint.TryParse(text, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out uint told) ? told : DefaultOverflowUser;
+
+    private static bool MapsEverybody(string? map)
     {
         ulong mapped = 0;
-        foreach (string line in map.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string line in (map ?? string.Empty).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             string[] words = line.Split(Blanks, StringSplitOptions.RemoveEmptyEntries);
             mapped += words is [_, _, var count] && uint.TryParse(count, CultureInfo.InvariantCulture, out uint users) ? users : 0;
         }
 
-        return mapped;
+        return mapped >= Everybody;
     }
 
     private static string? Read(string path)
