@@ -13,6 +13,7 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     private readonly TaskCompletionSource _mainOpen = new();
+    private readonly MeetingRoom _room = new();
     private IncomingListener? _cprListener;
     private IncomingListener? _mainListener;
     private EarlyConnections? _early;
@@ -33,7 +34,7 @@ public sealed partial class Migrator
         _machine.AwaitGuest();
         _isIncoming = true;
         _deferred = main is null;
-        _cprListener = IncomingListener.Open(_machine.Loop, cpr, _log, connection => _ = ServeAsync(connection));
+        _cprListener = IncomingListener.Open(_machine.Loop, cpr, _log, Serve, unixOnly: true);
         if (main is not null)
         {
             OpenMainListener(main);
@@ -97,15 +98,34 @@ public sealed partial class Migrator
         _early?.OfferSpeaking();
     }
 
-    private async Task ServeAsync(SafeFileHandle connection)
+    private void Serve(SafeFileHandle connection)
     {
-        using var handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending)
+        IncomingHandover handover;
+        try
         {
-            TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
-            WaitForListening = () => _mainOpen.Task,
-        };
+            handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending, _log)
+            {
+                Room = _room,
+                TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
+                WaitForListening = () => _mainOpen.Task,
+            };
+        }
+        catch (IOException e)
+        {
+            // The host refuses what a channel needs; the client tries again, or gives up.
+            connection.Dispose();
+            LogNotServed(_log, e.Message);
+            return;
+        }
+
         handover.OnBuilt = () => LogWarnings(handover.Warnings);
         handover.OnOwned = () => TellActive(handover);
+        _ = ServeAsync(handover);
+    }
+
+    private async Task ServeAsync(IncomingHandover handover)
+    {
+        using var owned = handover;
         if (await handover.MeetAsync() is not { } plan)
         {
             LogStray(_log, handover.PeerName, handover.Refusal ?? "it was refused");
@@ -119,6 +139,25 @@ public sealed partial class Migrator
             return;
         }
 
+        BeginAttempt();
+        try
+        {
+            Finish(handover, await handover.RunAsync(plan));
+        }
+        catch (Exception e)
+        {
+            // Not taken: a handover that took the guest does not fail.
+            Fail(handover, e);
+        }
+        finally
+        {
+            _incoming = null;
+            _metrics.Record(isOutgoing: false, Status, _times);
+        }
+    }
+
+    private void BeginAttempt()
+    {
         if (Status == MigrationStatus.Failed && _mainOpen.Task.IsCompleted)
         {
             // An earlier attempt failed; this one is told and reported from its beginning.
@@ -130,31 +169,29 @@ public sealed partial class Migrator
             _began = Instant.Now;
             _totalTime = null;
         }
+    }
 
-        try
+    /// <summary>The guest is here. Does not throw.</summary>
+    private void Finish(IncomingHandover handover, BestEffort taken)
+    {
+        _afterwards = taken;
+        _times = handover.Times;
+        taken.Do("close the sockets that it waited at", EndListening);
+        taken.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
+        taken.Do("log that", () => LogTaken(_log, handover.PeerName, handover.Times));
+    }
+
+    private void Fail(IncomingHandover handover, Exception failure)
+    {
+        var steps = new BestEffort(_log, "the guest was not taken over");
+        steps.Do("report that the channel was used", () => TellActive(handover));
+        _error = failure.Message;
+        steps.Do("report that the migration failed", () => Enter(MigrationStatus.Failed));
+        LogNotTaken(_log, handover.PeerName, failure.Message);
+        if (!_deferred)
         {
-            await handover.RunAsync(plan);
-            _times = handover.Times;
-            EndListening();
-            Enter(MigrationStatus.Completed);
-            LogTaken(_log, handover.PeerName, handover.Times);
-        }
-        catch (Exception e)
-        {
-            TellActive(handover);
-            _error = e.Message;
-            Enter(MigrationStatus.Failed);
-            LogNotTaken(_log, handover.PeerName, e.Message);
-            if (!_deferred)
-            {
-                EndListening();
-                IncomingFailed?.Invoke(e.Message);
-            }
-        }
-        finally
-        {
-            _incoming = null;
-            _metrics.Record(isOutgoing: false, Status, _times);
+            steps.Do("close the sockets that it waited at", EndListening);
+            IncomingFailed?.Invoke(failure.Message);
         }
     }
 
@@ -186,10 +223,11 @@ public sealed partial class Migrator
 
     private void EndListening()
     {
-        _cprListener?.Dispose();
-        _mainListener?.Dispose();
-        _early?.Dispose();
         _mainAddress = null;
+        var steps = new BestEffort(_log, "nothing is waited for any more");
+        steps.Do("close the cpr socket", () => _cprListener?.Dispose());
+        steps.Do("close the main socket", () => _mainListener?.Dispose());
+        steps.Do("close early connections", () => _early?.Dispose());
     }
 
     private void LogWarnings(IReadOnlyList<string> warnings)
@@ -211,6 +249,9 @@ public sealed partial class Migrator
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: a preflight by {Peer}: {Verdict}")]
     private static partial void LogTriedOut(ILogger log, string peer, string verdict);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: a client cannot be served: {Reason}")]
+    private static partial void LogNotServed(ILogger log, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: turned {Peer} away: {Reason}")]
     private static partial void LogStray(ILogger log, string peer, string reason);

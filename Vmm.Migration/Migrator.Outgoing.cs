@@ -4,6 +4,7 @@
 // "failed", one after it "failed" and RESUME. Nothing is told inside the pause: what happened there is told, with the time
 // at which it happened, once the state is on its way.
 
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -26,6 +27,7 @@ public sealed partial class Migrator
     private PeerProcess? _peer;
     private HandoverTimes? _times;
     private ulong _transferred;
+    private BestEffort? _afterwards;
     private bool _failureTold;
 
     /// <summary>Starts a migration; it goes on after this returns.</summary>
@@ -46,7 +48,8 @@ public sealed partial class Migrator
         Begin();
         try
         {
-            _outgoing = new OutgoingHandover(_machine, Parameters, PathOf(cpr), (loop, cancelled) => OpenMainAsync(loop, target.Main, cancelled))
+            _outgoing = new OutgoingHandover(
+                _machine, Parameters, PathOf(cpr), (loop, cancelled) => OpenMainAsync(loop, target.Main, cancelled), _log)
             {
                 OnReady = LogWarnings,
                 OnStateSent = TellSwitch,
@@ -81,31 +84,32 @@ public sealed partial class Migrator
 
     private async Task RunAsync(OutgoingHandover handover)
     {
+        BestEffort steps;
         try
         {
-            await handover.RunAsync();
+            steps = await handover.RunAsync();
             _times = handover.Times;
             _error = handover.Afterword;
-            handover.PeerProcess.Follow();
-            Enter(MigrationStatus.Completed);
+            _afterwards = steps;
+            steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow());
+            steps.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
             LogHandedOver(_log, handover.PeerName, handover.Times);
         }
-        catch (HandoverException e)
+        catch (Exception e)
         {
-            handover.PeerProcess.Follow(LastBreath);
-            TellFailure(e);
+            steps = new BestEffort(_log, "the guest stays in this process");
+            steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow(LastBreath));
+            steps.Do("report that the migration failed", () => TellFailure(e));
             LogStayed(_log, handover.PeerName, e.Message);
         }
-        finally
-        {
-            _transferred = handover.Transferred;
-            _outgoing = null;
-            handover.Dispose();
-            _metrics.Record(isOutgoing: true, Status, _times);
 
-            // Closed with the handover if that came to use it.
-            _mainDescriptor?.Dispose();
-        }
+        _transferred = handover.Transferred;
+        _outgoing = null;
+        steps.Do("close the channels", handover.Dispose);
+        steps.Do("record the times", () => _metrics.Record(isOutgoing: true, Status, _times));
+
+        // Closed with the handover if that came to use it.
+        steps.Do("close the main channel's descriptor", () => _mainDescriptor?.Dispose());
     }
 
     private void TellSwitch()
@@ -122,7 +126,7 @@ public sealed partial class Migrator
         Pass(2);
     }
 
-    private void TellFailure(HandoverException failure)
+    private void TellFailure(Exception failure)
     {
         if (!_failureTold)
         {
@@ -136,13 +140,14 @@ public sealed partial class Migrator
     /// <summary>What went wrong, if anything, and whether the peer has ended since.</summary>
     private string? OutgoingError()
     {
-        if (_peer is not { HasEnded: true } || Status is not (MigrationStatus.Completed or MigrationStatus.Failed))
+        var parts = new List<string>(_error is null ? [] : [_error]);
+        parts.AddRange(_afterwards?.Failures ?? []);
+        if (_peer is { HasEnded: true } && Status is MigrationStatus.Completed or MigrationStatus.Failed)
         {
-            return _error;
+            parts.Add($"{_peer.Name}{(Status == MigrationStatus.Completed ? ", which had the guest," : "")} has ended");
         }
 
-        string end = Status == MigrationStatus.Completed ? $"process {_peer.Id}, which had the guest, has ended" : $"process {_peer.Id} has ended";
-        return _error is null ? end : $"{_error}; {end}";
+        return parts.Count == 0 ? null : string.Join("; ", parts);
     }
 
     private void RefuseByRunState()
@@ -215,11 +220,25 @@ public sealed partial class Migrator
             return null;
         }
 
-        using var named = takeDescriptor?.Invoke(descriptor.NameOrNumber)
-            ?? throw new MigrationException($"File descriptor named '{descriptor.NameOrNumber}' has not been found");
+        using var named = takeDescriptor?.Invoke(descriptor.NameOrNumber);
+        RefuseDescriptor(descriptor, named);
         var socket = Posix.Duplicate(named);
         Posix.MakePrivate(socket);
         return socket;
+    }
+
+    /// <summary>What is no connection is refused while the guest runs: nothing is sent on it before the guest is stopped.</summary>
+    private static void RefuseDescriptor(DescriptorAddress address, [NotNull] SafeHandle? named)
+    {
+        if (named is null)
+        {
+            throw new MigrationException($"File descriptor named '{address.NameOrNumber}' has not been found");
+        }
+
+        if (StreamSockets.WhyNotConnected(named) is { } problem)
+        {
+            throw new MigrationException($"fd:{address.NameOrNumber}: a connected stream socket was expected for the main channel; {problem}");
+        }
     }
 
     /// <summary>Opens the main channel, when it is time: a path or port is connected to, a descriptor is connected already.</summary>

@@ -93,13 +93,12 @@ public sealed partial class Migrator : IDisposable
     /// <summary>Ends whatever is under way and closes every channel.</summary>
     public void Dispose()
     {
-        _preflight?.Dispose();
-        _outgoing?.Dispose();
-        _peer?.Dispose();
-        _incoming?.Dispose();
-        _cprListener?.Dispose();
-        _mainListener?.Dispose();
-        _metrics.Dispose();
+        var end = new BestEffort(_log, "the process ends");
+        IEnumerable<IDisposable?> parts = [_preflight, _outgoing, _peer, _incoming, _cprListener, _mainListener, _early, _metrics];
+        foreach (var part in parts)
+        {
+            end.Do("close a channel", () => part?.Dispose());
+        }
     }
 
     /// <summary>A process that waits for a guest may still be configured: what it will do as the old one is not under way.</summary>
@@ -123,6 +122,7 @@ public sealed partial class Migrator : IDisposable
         _setupTime = null;
         _error = null;
         _times = null;
+        _afterwards = null;
         _transferred = 0;
         Enter(MigrationStatus.Setup);
     }
@@ -135,15 +135,20 @@ public sealed partial class Migrator : IDisposable
             _totalTime ??= Elapsed();
         }
 
-        if (Capabilities.Events)
+        try
         {
-            StatusChanged?.Invoke(status);
+            if (Capabilities.Events)
+            {
+                StatusChanged?.Invoke(status);
+            }
         }
-
-        if (!IsUnderWay)
+        finally
         {
-            _settled.TrySetResult();
-            _settled = new TaskCompletionSource();
+            if (!IsUnderWay)
+            {
+                _settled.TrySetResult();
+                _settled = new TaskCompletionSource();
+            }
         }
     }
 

@@ -114,7 +114,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
         }
 
-        WakeBackEnds();
+        _devices.Wake(static (_, wake) => wake());
     }
 
     /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
@@ -134,24 +134,24 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
     }
 
-    /// <summary>Lets every back end and timer go on; a back end that did not cross is opened now that the guest is here.</summary>
-    public void WakeBackEnds()
+    /// <summary>
+    /// Lets every back end and timer go on, each by itself: the guest runs, and one that cannot go on keeps no other from it. A back end that did
+    /// not cross is opened now that the guest is here.
+    /// </summary>
+    public void WakeBackEnds(BestEffort steps)
     {
+        ArgumentNullException.ThrowIfNull(steps);
         foreach (var chardev in _notAdopted)
         {
-            try
-            {
-                chardev.Open();
-            }
-            catch (IOException e)
-            {
-                LogNotOpened(_log, chardev.Label, e.Message);
-            }
+            steps.Do($"open chardev '{chardev.Label}', which did not cross", chardev.Open);
         }
 
         _notAdopted.Clear();
-        _devices.Wake();
+        _devices.Wake((what, wake) => steps.Do($"let {what} go on", wake));
     }
+
+    /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
+    public Task DeliveredAsync() => _devices.DeliveredAsync();
 
     /// <summary>Presses the power button.</summary>
     public void PressPowerButton() => _devices.PressPowerButton();
@@ -222,6 +222,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <inheritdoc/>
     public void PortWrite(ushort port, int size, uint value) => _ports.Write(port, size, value);
 
+    /// <summary>Whether a device answers at a port; elsewhere reads give all ones.</summary>
+    public bool Answers(ushort port) => _ports.Answers(port);
+
     /// <inheritdoc/>
     public bool IsBusy(ushort port, int size) => _ports.IsBusy(port, size);
 
@@ -264,7 +267,4 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vCPU {Cpu} shut down (a triple fault); the guest is reset")]
     private static partial void LogTripleFault(ILogger log, int cpu);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "chardev '{Label}' did not cross and cannot be opened: {Reason}")]
-    private static partial void LogNotOpened(ILogger log, string label, string reason);
 }

@@ -27,10 +27,6 @@ public sealed class DescriptorBag : IDisposable
         return false;
     }
 
-    /// <summary>Looks at a descriptor, which stays the bag's.</summary>
-    /// <returns>Null when there is none of that name, or it was claimed before.</returns>
-    public SafeFileHandle? Peek(string name) => _handles.GetValueOrDefault(name);
-
     /// <summary>Claims a descriptor; the caller owns it.</summary>
     /// <returns>Null when there is none of that name, or it was claimed before.</returns>
     public SafeFileHandle? Claim(string name) => _handles.Remove(name, out var handle) ? handle : null;
@@ -42,6 +38,10 @@ public sealed class DescriptorBag : IDisposable
         ArgumentNullException.ThrowIfNull(isWanted);
         return _handles.TryGetValue(name, out var handle) && isWanted(handle) ? Claim(name) : null;
     }
+
+    /// <summary>Looks at a descriptor, which stays the bag's.</summary>
+    /// <returns>Null when there is none of that name, or it was claimed before.</returns>
+    public SafeFileHandle? Peek(string name) => _handles.GetValueOrDefault(name);
 
     /// <summary>Closes what nobody claimed.</summary>
     public void Dispose()

@@ -1,6 +1,6 @@
 namespace Vmm.Core.Machines;
 
-/// <summary>A guest that is stopped to be handed over. Ends in exactly one of <see cref="Resume"/> and <see cref="Finish"/>.</summary>
+/// <summary>A guest that is stopped to be handed over. Ends in exactly one of <see cref="Resume"/>, with <see cref="Report"/>, and <see cref="Finish"/>.</summary>
 public sealed class HandoverPause
 {
     private readonly Machine _machine;
@@ -44,28 +44,39 @@ public sealed class HandoverPause
         }
     }
 
-    /// <summary>The guest stays and goes on as before.</summary>
-    /// <param name="tellFailure">Called between the news that the guest stopped and the news that it runs.</param>
-    public void Resume(Action? tellFailure)
+    /// <summary>
+    /// The guest stays and goes on as before, at once and before anything is reported. <see cref="Report"/> must follow; until then no other
+    /// operation of the machine begins.
+    /// </summary>
+    public void Resume()
     {
         if (!_over)
         {
             _over = true;
-            _machine.ResumeAfterHandover(this, tellFailure);
-            _pass.Dispose();
+            _machine.ResumeAfterHandover(this);
         }
     }
 
-    /// <summary>The guest is gone.</summary>
-    /// <param name="departure">Tells where to, and what has become of it since, in a sentence for whoever asks for it later.</param>
-    /// <param name="wasTaken">Tells of a carried descriptor's name whether the new process took it over.</param>
-    public void Finish(Func<string> departure, Func<string, bool> wasTaken)
+    /// <summary>After <see cref="Resume"/>: reports, in the order of events, that the guest was stopped, why it stays, and that it runs.</summary>
+    /// <param name="tellFailure">Called between the news that the guest stopped and the news that it runs.</param>
+    public void Report(Action? tellFailure)
     {
+        _machine.ReportResumed(this, tellFailure);
+        _pass.Dispose();
+    }
+
+    /// <summary>The guest is gone.</summary>
+    /// <param name="steps">Reports what fails: that cannot bring the guest back.</param>
+    /// <param name="departure">Tells where to, and what has become of it since, in a sentence for whoever asks for it later.</param>
+    /// <param name="wasTaken">Of a carried descriptor's name: whether the new process took it over; null where that is not known.</param>
+    public void Finish(BestEffort steps, Func<string> departure, Func<string, bool?> wasTaken)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
         if (!_over)
         {
             _over = true;
-            TellStopped();
-            _machine.FinishHandover(this, departure, wasTaken);
+            steps.Do("report that it was stopped", TellStopped);
+            _machine.FinishHandover(this, steps, departure, wasTaken);
             _pass.Dispose();
         }
     }

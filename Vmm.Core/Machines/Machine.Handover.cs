@@ -1,6 +1,5 @@
 // The machine's part in a live update, on both sides: what is called while a guest leaves, and while one arrives.
 
-using Microsoft.Extensions.Logging;
 using Vmm.Core.Configuration;
 using Vmm.Core.Loop;
 using Vmm.Core.Memory;
@@ -55,14 +54,16 @@ public sealed partial class Machine
             if (State == RunState.InternalError)
             {
                 // Its reset failed: there is nothing to go on with.
-                board.Vm.SetUrgent(false);
-                board.WakeBackEnds();
+                var steps = new BestEffort(_setup.Log, "the guest's reset failed");
+                steps.Do("lower its vCPU threads' priority", () => board.Vm.SetUrgent(false));
+                board.WakeBackEnds(steps);
                 pass.Dispose();
             }
             else
             {
                 // Whatever could not be stopped goes on as before.
-                pause.Resume(null);
+                pause.Resume();
+                pause.Report(null);
             }
 
             throw;
@@ -117,69 +118,88 @@ public sealed partial class Machine
         return _setup.IoLoop.InvokeAsync(() => Task.FromResult(board.PrefaultRam(budget - _time.GetElapsedTime(asked))));
     }
 
-    /// <summary>The guest is here: its state is applied and the baton is ours. Lets it run, if it ran.</summary>
+    /// <summary>
+    /// Before the pause: everything of the process takes what came for it, checks it, and opens what it will need besides. Ends in
+    /// <see cref="Own"/> or <see cref="DropPrepared"/>.
+    /// </summary>
+    /// <returns>Every reason why the guest cannot go on here; empty when it can.</returns>
+    public IReadOnlyList<string> Prepare(DescriptorBag bag) => [.. _carriers.SelectMany(carrier => carrier.Prepare(bag))];
+
+    /// <summary>The guest stays in the old process: closes what <see cref="Prepare"/> took.</summary>
+    public void DropPrepared(BestEffort steps)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
+        foreach (var carrier in _carriers)
+        {
+            steps.Do("close a descriptor of the old process", carrier.Drop);
+        }
+    }
+
+    /// <summary>
+    /// The guest is here: its state is applied and the baton is ours. Lets it run, if it ran. Does not throw: what cannot be taken over is missing
+    /// and is reported, and the guest runs.
+    /// </summary>
     /// <param name="board">The hardware.</param>
-    /// <param name="bag">Descriptors for what is not part of the board.</param>
+    /// <param name="steps">Reports what fails.</param>
     /// <param name="released">Called after the vCPUs were released, before the rest of the process learns of the guest.</param>
-    public void Own(Board board, DescriptorBag bag, Action? released = null)
+    public void Own(Board board, BestEffort steps, Action? released = null)
     {
         ArgumentNullException.ThrowIfNull(board);
+        ArgumentNullException.ThrowIfNull(steps);
         Board = board;
         State = board.GlobalState.State switch
         {
             RunState.Running => AutoStart ? RunState.Running : RunState.Paused,
             var other => other,
         };
-        if (State == RunState.Running)
+        LetGo(board, steps);
+        if (released is not null)
         {
-            board.Vm.StartCpus();
-        }
-        else
-        {
-            board.Vm.SetUrgent(false);
+            steps.Do("take the times of the switch", released);
         }
 
-        released?.Invoke();
         Courtesy.GiveWay();
-        board.WakeBackEnds();
+        board.WakeBackEnds(steps);
         foreach (var carrier in _carriers)
         {
-            AdoptGuarded(carrier, bag);
+            steps.Do("use a descriptor of the old process", carrier.Adopt);
             Courtesy.GiveWay();
         }
 
         if (State == RunState.Running)
         {
-            Tell(new MachineResumed(_time.GetUtcNow()));
+            steps.Do("report that the guest runs", () => Tell(new MachineResumed(_time.GetUtcNow())));
         }
         else if (board.GlobalState.State == RunState.Running)
         {
-            board.FreezeTime();
+            steps.Do("stop the guest's clock", board.FreezeTime);
         }
     }
 
-    internal void ResumeAfterHandover(HandoverPause pause, Action? tellFailure)
+    internal void ResumeAfterHandover(HandoverPause pause)
     {
-        pause.Board.WakeBackEnds();
+        var steps = new BestEffort(_setup.Log, "the guest stays in this process");
         State = pause.Before;
-        if (pause.Before == RunState.Running)
+        LetGo(pause.Board, steps);
+        pause.Board.WakeBackEnds(steps);
+    }
+
+    internal void ReportResumed(HandoverPause pause, Action? tellFailure)
+    {
+        var steps = new BestEffort(_setup.Log, "the guest stays in this process");
+        steps.Do("report that it was stopped", pause.TellStopped);
+        if (tellFailure is not null)
         {
-            pause.Board.Vm.StartCpus();
-        }
-        else
-        {
-            pause.Board.Vm.SetUrgent(false);
+            steps.Do("report why", tellFailure);
         }
 
-        pause.TellStopped();
-        tellFailure?.Invoke();
         if (pause.Before == RunState.Running)
         {
-            Tell(new MachineResumed(_time.GetUtcNow()));
+            steps.Do("report that it runs", () => Tell(new MachineResumed(_time.GetUtcNow())));
         }
     }
 
-    internal void FinishHandover(HandoverPause pause, Func<string> departure, Func<string, bool> wasTaken)
+    internal void FinishHandover(HandoverPause pause, BestEffort steps, Func<string> departure, Func<string, bool?> wasTaken)
     {
         State = RunState.Postmigrate;
         _departure = departure;
@@ -187,41 +207,28 @@ public sealed partial class Machine
         Board = null;
         foreach (var carrier in _carriers)
         {
-            carrier.Release(wasTaken);
+            steps.Do("close a descriptor that the new process has", () => carrier.Release(wasTaken));
         }
 
-        // Unmapping RAM and closing the VM takes its time, and nobody waits for it.
-        _ = Task.Run(() =>
-        {
-            try
-            {
-                pause.Board.Release();
-            }
-            catch (Exception e)
-            {
-                LogNotReleased(_setup.Log, e.Message);
-            }
-        });
+        // Unmapping RAM and closing the VM takes its time, and nothing waits for it. The back ends' loop has nothing else to do now; a thread
+        // more, of whatever pool, is one more thing that the host might refuse.
+        var log = _setup.Log;
+        steps.Do("close what the guest left behind", () => _setup.IoLoop.Post(
+            () => new BestEffort(log, "the guest was handed over").Do("close what it left behind", pause.Board.Release)));
     }
 
-    /// <summary>The guest is here and runs: what cannot be taken over is missing, and nothing else.</summary>
-    private void AdoptGuarded(IDescriptorCarrier carrier, DescriptorBag bag)
+    /// <summary>Releases the vCPUs of a guest that runs. One that cannot be released is paused, and can be continued.</summary>
+    private void LetGo(Board board, BestEffort steps)
     {
-        try
+        if (State != RunState.Running)
         {
-            carrier.Adopt(bag);
+            steps.Do("lower its vCPU threads' priority", () => board.Vm.SetUrgent(false));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        else if (!steps.Do("let its vCPUs run", board.Vm.StartCpus))
         {
-            LogNotAdopted(_setup.Log, e.Message);
+            State = RunState.Paused;
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "a descriptor of the old process could not be taken over: {Reason}")]
-    private static partial void LogNotAdopted(ILogger log, string reason);
 
     internal void TellStopped(DateTimeOffset at) => Tell(new MachineStopped(at));
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "closing what the guest left behind failed: {Reason}")]
-    private static partial void LogNotReleased(ILogger log, string reason);
 }

@@ -18,6 +18,12 @@ internal static partial class Posix
     /// <summary>What a read, write, send or receive returns when the descriptor is not ready.</summary>
     internal const int WouldBlock = -1;
 
+    /// <summary>
+    /// The error of the call before. Read by the runtime's own function, because the one that Tmds.LibC imports is bound at its first use, and
+    /// binding it is work that overwrites the first error of the process.
+    /// </summary>
+    private static int errno => Marshal.GetLastSystemError();
+
     /// <summary>Reads; 0 is the end, <see cref="WouldBlock"/> nothing yet.</summary>
     internal static unsafe int Read(SafeHandle handle, Span<byte> buffer)
     {

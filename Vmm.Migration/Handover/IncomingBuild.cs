@@ -7,6 +7,7 @@
 // guest sees: a guest that runs on other processors is right and may be slow, and the operator is told; a refusal would be
 // more than he wants.
 
+using Microsoft.Extensions.Logging;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;
@@ -16,7 +17,7 @@ using Vmm.Migration.Plans;
 namespace Vmm.Migration.Handover;
 
 /// <summary>The machine that waits for its state, and the baton that came with its plan. Machine loop only.</summary>
-internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag bag) : IDisposable
+internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag bag, ILogger log) : IDisposable
 {
     private Baton? _baton;
     private HostPlacement? _before;
@@ -50,6 +51,8 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
             Courtesy.GiveWay();
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
             Courtesy.GiveWay();
+            reasons.AddRange(machine.Prepare(bag));
+            Courtesy.GiveWay();
             Place(Board);
         }
         catch (Exception e)
@@ -64,23 +67,25 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     /// <summary>A failure as a reason. The runtime says in words of its own that the host gave it no memory, or no further thread.</summary>
     internal static string Reason(Exception failure) => failure is OutOfMemoryException
         ? "out of memory: the host gives this process no more memory, or no more threads"
-        : failure.Message;
+        : PeerText.Of(failure.Message);
 
     /// <summary>Takes the guest: the compare-and-swap. From here on the machine is more than this attempt's.</summary>
     /// <returns>False when the old process was faster; the guest is its.</returns>
     internal bool TakeBaton() => _kept = _baton!.Take();
 
-    /// <summary>Drops what was built, unless the guest was taken.</summary>
+    /// <summary>Drops what was built, unless the guest was taken. Does not throw.</summary>
     public void Dispose()
     {
-        _baton?.Dispose();
+        var end = new BestEffort(log, "the handover is over");
+        end.Do("close the baton", () => _baton?.Dispose());
         if (!_kept)
         {
             // The names behind its back ends are the old process's.
-            Board?.Release();
+            end.Do("drop the machine that was built", () => Board?.Release());
+            machine.DropPrepared(end);
 
             // What was had before can be had again.
-            _before?.Apply();
+            end.Do("place the process as it was", () => _before?.Apply());
         }
     }
 

@@ -8,7 +8,11 @@
 // Until the take this process owns nothing and touches nothing that is not its own. With a complete and verified state it
 // takes, whatever the old process or the channels are doing; with less it never does. Losing the race for the baton
 // means that the old process has the guest, and then this one drops what it built.
+//
+// The take is the one point of no return: up to it every error means "not taken", from it on none does. So what follows is
+// a BestEffort, whose steps cannot fail the handover, and RunAsync returns that and nothing else.
 
+using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
@@ -27,6 +31,7 @@ internal sealed class IncomingHandover : IDisposable
     private const string TookNoAnswer = "did not take an answer";
 
     private readonly Machine _machine;
+    private readonly ILogger _log;
     private readonly MigrationParameters _parameters;
     private readonly OldPeer _peer;
     private readonly IncomingState _state;
@@ -41,14 +46,20 @@ internal sealed class IncomingHandover : IDisposable
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
     /// <param name="connection">The client, which now belongs to the handover.</param>
     /// <param name="acceptPending">Offers at once whoever has connected to the main channel's socket.</param>
-    internal IncomingHandover(Machine machine, MigrationParameters parameters, SafeFileHandle connection, Action acceptPending)
+    /// <param name="log">Where it is reported what could not be done once the guest is here.</param>
+    internal IncomingHandover(
+        Machine machine, MigrationParameters parameters, SafeFileHandle connection, Action acceptPending, ILogger log)
     {
         _machine = machine;
+        _log = log;
         _parameters = parameters;
         _peer = new OldPeer(machine.Loop, connection, parameters);
         _state = new IncomingState(machine.Loop, _peer) { AcceptPending = acceptPending };
         Boundary.Passed(HandoverStep.NewAccepted);
     }
+
+    /// <summary>Where the client is met, among others.</summary>
+    internal required MeetingRoom Room { get; init; }
 
     /// <summary>Asked when the plan is here: whether this client may go on, or another was first.</summary>
     internal required Func<bool> TryClaim { get; init; }
@@ -86,11 +97,12 @@ internal sealed class IncomingHandover : IDisposable
     {
         try
         {
-            var plan = await new Meeting(_peer, _parameters, _bag).RunAsync();
+            var plan = await Room.MeetAsync(new Meeting(_peer, _parameters, _bag).RunAsync, PeerName);
             return TryClaim() ? plan : throw new HandoverException("another process is handing its guest over already");
         }
-        catch (Exception e) when (e is HandoverException or StateException or ObjectDisposedException or IOException)
+        catch (Exception e)
         {
+            // Whatever a client provokes costs it the connection, and the update nothing.
             Refusal = e.Message;
             await _peer.TellAsync(MessageType.Refused, [e.Message]);
             return null;
@@ -101,7 +113,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <returns>Why a handover would fail; empty when it would not.</returns>
     internal async Task<IReadOnlyList<string>> RehearseAsync(Plan plan)
     {
-        using var build = new IncomingBuild(_machine, plan, _bag);
+        using var build = new IncomingBuild(_machine, plan, _bag, _log);
         return await TryOutAsync(plan, build);
     }
 
@@ -110,12 +122,14 @@ internal sealed class IncomingHandover : IDisposable
         ? _peer.TellAsync(MessageType.Refused, reasons)
         : _peer.TryTellAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
 
-    /// <summary>Builds the machine, waits for the state, takes the guest.</summary>
+    /// <summary>Builds the machine, waits for the state, takes the guest. Once it is taken nothing is an error of this method any more.</summary>
+    /// <returns>What could not be done after the guest was taken; further steps that depend on the take are made there.</returns>
     /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
-    internal async Task RunAsync(Plan plan)
+    internal async Task<BestEffort> RunAsync(Plan plan)
     {
         var board = await BuildAsync(plan);
         Times.Prepare = HandoverTimes.Between(_began, HandoverTimes.Now);
+        var taken = new BestEffort(_log, "the guest was taken over");
         var state = await ReceiveAsync(plan);
         ulong received = HandoverTimes.Now;
         var old = PauseInstants.Read(state[^PauseInstants.Size..]);
@@ -126,10 +140,18 @@ internal sealed class IncomingHandover : IDisposable
             throw new HandoverException($"{PeerName} kept the guest: it gave this attempt up before it was taken");
         }
 
-        ulong taken = HandoverTimes.Now;
+        // The guest is this process's.
+        await taken.DoAsync("finish the switch", () => SettleAsync(board, taken, old, received, applied));
+        return taken;
+    }
+
+    /// <summary>Lets the guest run, and has the process and the old one learn of it.</summary>
+    private async Task SettleAsync(Board board, BestEffort taken, PauseInstants old, ulong received, ulong applied)
+    {
+        ulong tookAt = HandoverTimes.Now;
         Boundary.Passed(HandoverStep.NewTaken);
-        ulong running = 0;
-        _machine.Own(board, _bag, released: () =>
+        ulong running = tookAt;
+        _machine.Own(board, taken, released: () =>
         {
             running = board.Vm.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
             Courtesy.EndUrgency();
@@ -137,28 +159,29 @@ internal sealed class IncomingHandover : IDisposable
         });
         Boundary.Passed(HandoverStep.NewRunning);
         Times.Collections = _calm!.Collections;
-        _calm.Dispose();
-        Times.Account(old, received, applied, taken, running);
-        await SayTakenAsync(received, applied, taken, running);
+        taken.Do("allow garbage collections again", _calm.Dispose);
+        Times.Account(old, received, applied, tookAt, running);
+        await taken.DoAsync("report to the old process", () => SayTakenAsync(received, applied, tookAt, running));
     }
 
     /// <summary>Hands over a connection that was accepted on the main channel's socket.</summary>
     internal bool TryOfferMain(SafeFileHandle connection) => _build?.Board is not null && _state.TryConnect(connection);
 
-    /// <summary>Closes everything that is not part of a running guest.</summary>
+    /// <summary>Closes everything that is not part of a running guest. Does not throw.</summary>
     public void Dispose()
     {
         Courtesy.EndUrgency();
-        _calm?.Dispose();
-        _peer.Dispose();
-        _state.Dispose();
-        _bag.Dispose();
-        _build?.Dispose();
+        var end = new BestEffort(_log, "the handover is over");
+        end.Do("allow garbage collections again", () => _calm?.Dispose());
+        end.Do("close the cpr channel", _peer.Dispose);
+        end.Do("close the main channel", _state.Dispose);
+        end.Do("close what nobody claimed", _bag.Dispose);
+        end.Do("drop the machine that was built", () => _build?.Dispose());
     }
 
     private async Task<Board> BuildAsync(Plan plan)
     {
-        _build = new IncomingBuild(_machine, plan, _bag);
+        _build = new IncomingBuild(_machine, plan, _bag, _log);
         var reasons = await TryOutAsync(plan, _build);
         if (reasons.Count > 0)
         {
@@ -177,10 +200,10 @@ internal sealed class IncomingHandover : IDisposable
             await GetReadyAsync(plan);
             return await _state.ReceiveAsync(plan.Attempt, Deadline.In(_parameters.CprStateTimeout, PeerName, "did not send its state"));
         }
-        catch (HandoverException e)
+        catch (Exception e)
         {
             await _peer.TellAsync(MessageType.Failed, [e.Message]);
-            throw;
+            throw e as HandoverException ?? new HandoverException(e.Message, e);
         }
     }
 

@@ -57,8 +57,10 @@ internal sealed partial class IncomingListener : IDisposable
     /// <param name="address">A unix path, a TCP address, or the number of an inherited listening socket.</param>
     /// <param name="log">Where a path that cannot be unlinked is told.</param>
     /// <param name="accepted">Called with each connection, which then belongs to the callee.</param>
+    /// <param name="unixOnly">Whether an inherited socket must be a unix one.</param>
     /// <exception cref="HandoverException">The address cannot be listened on.</exception>
-    internal static IncomingListener Open(EventLoop loop, ChannelAddress address, ILogger log, Action<SafeFileHandle> accepted)
+    internal static IncomingListener Open(
+        EventLoop loop, ChannelAddress address, ILogger log, Action<SafeFileHandle> accepted, bool unixOnly = false)
     {
         switch (address)
         {
@@ -69,18 +71,18 @@ internal sealed partial class IncomingListener : IDisposable
                 string port = Posix.BoundTo(socket).Port.ToString(CultureInfo.InvariantCulture);
                 return new IncomingListener(loop, socket, null, log, accepted) { Address = inet with { Port = port } };
             case DescriptorAddress descriptor:
-                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber), null, log, accepted) { Address = address };
+                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber, unixOnly), null, log, accepted) { Address = address };
             default:
                 throw new HandoverException($"cpr-transfer requires a unix channel, '{address}' is none");
         }
     }
 
-    /// <summary>Accepts whoever is waiting.</summary>
+    /// <summary>Accepts whoever is waiting; of very many the rest in the loop's next turn.</summary>
     internal void AcceptPending()
     {
         try
         {
-            while (!_closed && Posix.Accept(_socket) is { } connection)
+            for (int accepted = 0; accepted < ProtocolLimits.AcceptsInTurn && !_closed && Posix.Accept(_socket) is { } connection; accepted++)
             {
                 _accepted(connection);
             }
@@ -185,7 +187,7 @@ internal sealed partial class IncomingListener : IDisposable
         }
     }
 
-    private static SafeFileHandle Inherited(string number)
+    private static SafeFileHandle Inherited(string number, bool unixOnly)
     {
         if (!int.TryParse(number, out int fd) || fd < 0)
         {
@@ -193,10 +195,10 @@ internal sealed partial class IncomingListener : IDisposable
         }
 
         var socket = new SafeFileHandle(fd, ownsHandle: true);
-        if (!Posix.IsListening(socket))
+        if (StreamSockets.WhyNotListening(socket, unixOnly) is { } problem)
         {
             socket.SetHandleAsInvalid();
-            throw new HandoverException($"fd:{number} is no listening socket");
+            throw new HandoverException($"fd:{number}: a listening {(unixOnly ? "unix " : "")}stream socket was expected; {problem}");
         }
 
         try

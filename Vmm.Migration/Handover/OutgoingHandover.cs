@@ -2,12 +2,11 @@
 // steps, and the accounts time them by the same words.
 //
 // Until the guest is stopped nothing has happened to it: every failure before that is only an error. After the stop the
-// baton decides and nothing else. Whatever goes wrong, an error from the peer, a closed channel, a time-out, old looks at
-// the word: if it can be taken back, the guest resumes here; if not, the guest is in the new process, and that is so even
-// when the new process never said it.
+// baton decides and nothing else. Whatever goes wrong, an error from the peer, a closed channel, a time-out, an exception of
+// any type, old looks at the word: if it can be taken back, the guest resumes here, at once, and the cause is looked for
+// when it runs; if not, the guest is in the new process, and that is so even when the new process never said it.
 
-using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
+using Microsoft.Extensions.Logging;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
@@ -32,15 +31,15 @@ internal sealed class OutgoingHandover : IDisposable
     private static readonly TimeSpan Hurry = TimeSpan.FromMilliseconds(5);
 
     private readonly Machine _machine;
+    private readonly ILogger _log;
+    private readonly BestEffort _gone;
     private readonly MigrationParameters _parameters;
     private readonly Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> _openMain;
     private readonly CancellationTokenSource _cancel = new();
     private readonly NewPeer _peer;
     private readonly Baton _baton;
-    private readonly StateWriter _state = new(256 * 1024);
-    private readonly HashSet<string> _notTaken = new(StringComparer.Ordinal);
-    private LoopSocket? _main;
-    private PauseInstants _instants;
+    private readonly OutgoingState _state;
+    private HashSet<string>? _notTaken;
     private CalmMemory? _calm;
 
     /// <summary>Opens the cpr channel.</summary>
@@ -48,22 +47,28 @@ internal sealed class OutgoingHandover : IDisposable
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
     /// <param name="cprPath">Where the new process listens.</param>
     /// <param name="openMain">Opens the main channel when it is time.</param>
+    /// <param name="log">Where it is reported what could not be done once the guest is gone.</param>
     /// <exception cref="HandoverException">Nobody listens there.</exception>
     internal OutgoingHandover(
         Machine machine,
         MigrationParameters parameters,
         string cprPath,
-        Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> openMain)
+        Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> openMain,
+        ILogger log)
     {
         _machine = machine;
+        _log = log;
+        _gone = new BestEffort(log, "the guest is in the new process");
         _parameters = parameters;
         _openMain = openMain;
         try
         {
             var channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
             _peer = new NewPeer(channel);
-            PeerProcess = new PeerProcess(machine.Loop, channel.PeerProcessId);
+            PeerProcess = PeerProcess.Of(machine.Loop, channel);
+            _peer.Process = PeerProcess;
             _baton = Baton.Create();
+            _state = new OutgoingState(_baton.Attempt, _peer.Name);
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
@@ -82,7 +87,7 @@ internal sealed class OutgoingHandover : IDisposable
     internal ulong? ExpectedPause { get; private set; }
 
     /// <summary>Bytes sent on the main channel.</summary>
-    internal ulong Transferred { get; private set; }
+    internal ulong Transferred => _state.Transferred;
 
     /// <summary>Whether the guest is gone although the new process did not live to say so; why, if so.</summary>
     internal string? Afterword { get; private set; }
@@ -99,34 +104,14 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>Called when it was told that the guest stopped, after all of its state was sent.</summary>
     internal Action? OnStateSent { get; init; }
 
-    /// <summary>Called when the guest stays after it was stopped, between the news of its stop and of its going on.</summary>
+    /// <summary>Called when the guest stays after it was stopped and runs again, between the news of its stop and of its going on.</summary>
     internal Action<HandoverException>? OnStaying { get; init; }
 
-    /// <summary>Runs the handover. Completes when the guest is in the new process.</summary>
+    /// <summary>Runs the handover. Completes when the guest is in the new process; whatever fails from there on is a step of what is returned.</summary>
     /// <exception cref="HandoverException">It is not, and runs on here (or is paused here, if it was).</exception>
-    internal async Task RunAsync()
+    internal async Task<BestEffort> RunAsync()
     {
-        HandoverPause pause;
-        try
-        {
-            await PrepareAsync();
-            await ConnectMainAsync();
-            _calm = CalmMemory.Begin();
-
-            // The guest gets its processor before it stands still.
-            Courtesy.GiveWayNow();
-            Courtesy.BeginUrgency();
-            pause = await StopAsync();
-        }
-        catch (Exception e)
-        {
-            Courtesy.EndUrgency();
-
-            // Back ends that were listed for the new process take clients again.
-            _machine.Board?.WakeBackEnds();
-            throw AsHandoverException(await _peer.CauseAsync(e));
-        }
-
+        var pause = await PrepareAndStopAsync();
         Task<StateReader>? news = null;
         try
         {
@@ -134,32 +119,26 @@ internal sealed class OutgoingHandover : IDisposable
             var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
             await SendAsync(load);
             await OfferAsync(load);
-
-            // What is left to do here is not what the guest waits for.
-            Courtesy.EndUrgency();
-            Times.Collections = _calm!.Collections;
             news = NewsAsync();
-            await Task.WhenAny(news, _machine.Loop.Delay(Hurry));
-            pause.TellStopped();
-            OnStateSent?.Invoke();
+            await ReportSwitchAsync(pause, news);
             Account(await load.WaitAsync(_machine.Loop, news));
         }
         catch (Exception failure)
         {
             if (_baton.TakeBack())
             {
-                var reason = AsHandoverException(await _peer.CauseAsync(failure));
-                pause.Resume(() => OnStaying?.Invoke(reason));
-                Courtesy.EndUrgency();
-                throw reason;
+                pause.Resume();
+                throw await StayAsync(pause, failure);
             }
 
             Courtesy.EndUrgency();
-            await AcknowledgeAsync(news, failure);
+            await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(news, failure));
         }
 
-        pause.Finish(Whereabouts, name => !_notTaken.Contains(name));
+        // The guest is in the new process. Nothing from here on is a failure of the update.
+        pause.Finish(_gone, Whereabouts, WasTaken);
         Boundary.Passed(HandoverStep.OldCompleted);
+        return _gone;
     }
 
     /// <summary>
@@ -181,7 +160,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         finally
         {
-            _machine.Board?.WakeBackEnds();
+            WakeBackEnds();
         }
     }
 
@@ -190,7 +169,7 @@ internal sealed class OutgoingHandover : IDisposable
     {
         _cancel.Cancel();
         _peer.Dispose();
-        _main?.Dispose();
+        _state.Dispose();
     }
 
     /// <inheritdoc/>
@@ -198,10 +177,63 @@ internal sealed class OutgoingHandover : IDisposable
     {
         _calm?.Dispose();
         _peer.Dispose();
-        _main?.Dispose();
+        _state.Dispose();
         _baton.Dispose();
         _cancel.Dispose();
     }
+
+    /// <summary>Everything before the pause, and its beginning. A failure costs the guest nothing, or the time that a stop took.</summary>
+    private async Task<HandoverPause> PrepareAndStopAsync()
+    {
+        try
+        {
+            await PrepareAsync();
+            await ConnectMainAsync();
+            _calm = CalmMemory.Begin();
+
+            // The guest gets its processor before it stands still.
+            Courtesy.GiveWayNow();
+            Courtesy.BeginUrgency();
+            return await StopAsync();
+        }
+        catch (Exception e)
+        {
+            Courtesy.EndUrgency();
+
+            // Back ends that were listed for the new process take clients again.
+            WakeBackEnds();
+            throw AsHandoverException(await _peer.CauseAsync(e));
+        }
+    }
+
+    /// <summary>The state is on its way: what is left to do here is not what the guest waits for.</summary>
+    private async Task ReportSwitchAsync(HandoverPause pause, Task news)
+    {
+        Courtesy.EndUrgency();
+        Times.Collections = _calm!.Collections;
+        await Task.WhenAny(news, _machine.Loop.Delay(Hurry));
+        pause.TellStopped();
+        OnStateSent?.Invoke();
+    }
+
+    /// <summary>The guest runs here again. Why it stays is looked for now, and reported between the news of its stop and of its going on.</summary>
+    private async Task<HandoverException> StayAsync(HandoverPause pause, Exception failure)
+    {
+        Courtesy.EndUrgency();
+        var reason = AsHandoverException(failure);
+        try
+        {
+            reason = AsHandoverException(await _peer.CauseAsync(failure));
+        }
+        finally
+        {
+            pause.Report(() => OnStaying?.Invoke(reason));
+        }
+
+        return reason;
+    }
+
+    private void WakeBackEnds() => _machine.Board?.WakeBackEnds(new BestEffort(_log, "the guest stays in this process"));
 
     /// <summary>The guest runs: greet, tell the plan, wait until the new process has built the machine and listens.</summary>
     private async Task PrepareAsync()
@@ -248,7 +280,7 @@ internal sealed class OutgoingHandover : IDisposable
     {
         try
         {
-            _main = await _openMain(_machine.Loop, _cancel.Token);
+            _state.Connect(await _openMain(_machine.Loop, _cancel.Token));
         }
         catch (PosixException e)
         {
@@ -281,34 +313,14 @@ internal sealed class OutgoingHandover : IDisposable
             throw new HandoverException("the migration was cancelled");
         }
 
-        _state.Clear();
-        _state.Reserve(StateFrame.Size);
-        var board = pause.Board;
-        VmStateWriter.Write(_state, _machine.Configuration.MachineType, RamTable.Of(board), board.Sections);
-        _instants = PauseInstants.Of(pause);
-        _instants.Write(_state);
-        int length = _state.Length - StateFrame.Size;
-        StateFrame.WriteHead(_state.WritableSpan(0, StateFrame.Size), _baton.Attempt, length);
+        _state.Save(_machine.Configuration.MachineType, pause);
         Boundary.Passed(HandoverStep.OldSaved);
     }
 
     private async Task SendAsync(Deadline load)
     {
-        await SendMainAsync(_state.WrittenMemory, load);
-        Transferred = (ulong)_state.Length;
+        await _state.SendAsync(load);
         Boundary.Passed(HandoverStep.OldStateSent);
-    }
-
-    private async Task SendMainAsync(ReadOnlyMemory<byte> bytes, Deadline load)
-    {
-        try
-        {
-            await _main!.SendAsync(bytes, [], load.For("did not take the state"));
-        }
-        catch (PosixException e)
-        {
-            throw new HandoverException($"the main channel to {PeerName} broke: {e.Reason}", e);
-        }
     }
 
     /// <summary>From the offer on only the word in the baton decides.</summary>
@@ -320,10 +332,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
 
         Boundary.Passed(HandoverStep.OldOffered);
-        var end = new byte[StateFrame.Size];
-        StateFrame.WriteEnd(end, _baton.Attempt, _state.Written[StateFrame.Size..]);
-        await SendMainAsync(end, load);
-        Transferred += StateFrame.Size;
+        await _state.SendEndAsync(load);
         Boundary.Passed(HandoverStep.OldEndSent);
     }
 
@@ -349,7 +358,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         catch (Exception silence)
         {
-            Times.Account(_instants);
+            Times.Account(_state.Instants);
             Afterword = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(silence).Message}";
         }
     }
@@ -360,9 +369,12 @@ internal sealed class OutgoingHandover : IDisposable
         ulong applied = taken.ReadUInt64();
         ulong tookAt = taken.ReadUInt64();
         ulong running = taken.ReadUInt64();
-        _notTaken.UnionWith(PlanCodec.ReadList(taken, taken.ReadText));
-        Times.Account(_instants, received, applied, tookAt, running);
+        _notTaken = [.. PlanCodec.ReadList(taken, taken.ReadText)];
+        Times.Account(_state.Instants, received, applied, tookAt, running);
     }
+
+    /// <summary>Whether the new process took a descriptor over; null where it did not live to say, or was not heard.</summary>
+    private bool? WasTaken(string name) => _notTaken is { } left ? !left.Contains(name) : null;
 
     private string Whereabouts() =>
         $"the guest was handed over to {PeerName}{(PeerProcess.HasEnded ? ", which has ended since" : "; it runs there")}";

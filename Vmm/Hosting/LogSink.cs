@@ -31,7 +31,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     private SafeFileHandle? _file;
     private string? _path;
     private WaitingFile? _waiting;
-    private bool _crosses;
+    private SafeFileHandle? _carried;
     private bool _ended;
 
     /// <summary>Starts the log; its lines go to stderr until there is a file.</summary>
@@ -73,13 +73,10 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
         }
     }
 
-    /// <summary>
-    /// Finds out, before the guest comes, whether the file can be had then: it looks at what came, or opens the own one. Nothing is changed.
-    /// </summary>
-    /// <returns>Why not, if not.</returns>
-    public IReadOnlyList<string> Check(DescriptorBag bag)
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Prepare(DescriptorBag bag)
     {
-        Forget();
+        Drop();
         if (_path is null)
         {
             return [];
@@ -87,14 +84,14 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
 
         try
         {
-            if (bag.Peek(DescriptorName) is not { } carried || !WaitingFile.Leads(_path, carried))
+            if (bag.Claim(DescriptorName, carried => WaitingFile.Leads(_path, carried)) is not { } mine)
             {
                 _waiting = OpenFile(_path);
                 return [];
             }
 
-            string? unfit = WhyUnfit(Posix.Stat(carried)) ?? (Posix.IsWritable(carried) ? null : "the old process has not opened it for writing");
-            _crosses = unfit is null;
+            _carried = mine;
+            string? unfit = WhyUnfit(Posix.Stat(mine)) ?? (Posix.IsWritable(mine) ? null : "the old process has not opened it for writing");
             return unfit is null ? [] : [Error(_path, unfit).Message];
         }
         catch (IOException e)
@@ -104,24 +101,28 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Adopt(DescriptorBag bag)
+    public void Adopt()
     {
-        if (_path is null)
+        if ((_carried ?? _waiting?.Take()) is { } file)
         {
-            return;
+            _carried = null;
+            Use(file);
         }
 
-        if (!_crosses && _waiting is null && Check(bag) is [var problem, ..])
-        {
-            throw new IOException(problem);
-        }
+        Drop();
+    }
 
-        Use(_waiting?.Take() ?? bag.Claim(DescriptorName) ?? throw Error(_path, "the old process's descriptor is gone"));
-        Forget();
+    /// <inheritdoc/>
+    public void Drop()
+    {
+        _waiting?.Dispose();
+        _waiting = null;
+        _carried?.Dispose();
+        _carried = null;
     }
 
     /// <summary>The successor writes the file now; what is still to be said goes there too, at its end.</summary>
-    public void Release(Func<string, bool> wasTaken)
+    public void Release(Func<string, bool?> wasTaken)
     {
     }
 
@@ -185,7 +186,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
         }
 
         _ended = true;
-        Forget();
+        Drop();
         foreach (string count in _limiter.TakeCounts(all: true))
         {
             Write(count);
@@ -232,12 +233,5 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     {
         _fileWriter!.Use(file);
         Volatile.Write(ref _file, file);
-    }
-
-    private void Forget()
-    {
-        _waiting?.Dispose();
-        _waiting = null;
-        _crosses = false;
     }
 }

@@ -32,6 +32,8 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     private readonly UnixListener? _listener;
     private readonly ListeningSource? _listening;
     private LoopTimer? _look;
+    private SafeFileHandle? _prepared;
+    private SafeFileHandle? _preparedToServe;
 
     /// <summary>Makes the end; nothing is opened yet.</summary>
     /// <param name="configuration">The chardev that the monitor names.</param>
@@ -123,19 +125,44 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         Serve();
     }
 
-    /// <summary>After the switch: the old process's socket, unless this one has its own.</summary>
-    public void Adopt(DescriptorBag bag)
+    /// <summary>The old process's socket, unless this one has its own. Both descriptors that serving it takes are had before the switch.</summary>
+    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    {
+        if (_listener is null || _listener.Handle is not null || bag.Peek(DescriptorName) is not { } came)
+        {
+            return [];
+        }
+
+        if (!Posix.IsListening(came) || !Posix.IsUnixSocket(came))
+        {
+            return [$"descriptor '{DescriptorName}' of the old process is no listening unix socket"];
+        }
+
+        if (bag.Claim(DescriptorName, IsAtOwnPath) is { } handle)
+        {
+            _prepared = handle;
+            _preparedToServe = Posix.Duplicate(handle);
+        }
+
+        return [];
+    }
+
+    /// <summary>After the switch: serves what was prepared, or a path that is free.</summary>
+    public void Adopt()
     {
         if (_listener is null || _listener.Handle is not null)
         {
+            Drop();
             return;
         }
 
         _look?.Dispose();
-        if (bag.Claim(DescriptorName, IsAtOwnPath) is { } handle)
+        if (_prepared is { } handle && _preparedToServe is { } toServe)
         {
+            _prepared = _preparedToServe = null;
             _listener.Adopt(handle);
-            Serve();
+            _ = _server.Adopt(_listening!, toServe);
+            _listener.Guard(Serve);
         }
         else
         {
@@ -143,13 +170,27 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
     }
 
-    /// <summary>New clients are the successor's now, and so is the path; sessions that are open stay.</summary>
-    public void Release(Func<string, bool> wasTaken)
+    /// <inheritdoc/>
+    public void Drop()
     {
-        if (_listener?.Handle is not null && wasTaken(DescriptorName))
+        _prepared?.Dispose();
+        _preparedToServe?.Dispose();
+        _prepared = _preparedToServe = null;
+    }
+
+    /// <summary>New clients are the successor's now, and so is the path; sessions that are open stay.</summary>
+    public void Release(Func<string, bool?> wasTaken)
+    {
+        bool? taken = wasTaken(DescriptorName);
+        if (_listener?.Handle is null || taken == false)
+        {
+            return;
+        }
+
+        _listener.Abandon();
+        if (taken == true)
         {
             _ = _server.StopAccepting(_listening!);
-            _listener.Abandon();
         }
     }
 
@@ -157,6 +198,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     public void Dispose()
     {
         _look?.Dispose();
+        Drop();
         _listener?.Dispose();
     }
 

@@ -24,7 +24,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
 
     private SafeFileHandle? _file;
     private WaitingFile? _waiting;
-    private bool _crosses;
+    private SafeFileHandle? _carried;
 
     /// <inheritdoc/>
     public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
@@ -45,23 +45,20 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
         throw Error("it is replaced again and again by other processes");
     }
 
-    /// <summary>
-    /// Finds out, before the guest comes, whether the file can be had then: it looks at what came, or opens the own one. Nothing is changed.
-    /// </summary>
-    /// <returns>Why not, if not.</returns>
-    public IReadOnlyList<string> Check(DescriptorBag bag)
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Prepare(DescriptorBag bag)
     {
-        Forget();
+        Drop();
         try
         {
-            if (bag.Peek(DescriptorName) is not { } carried || !WaitingFile.Leads(path, carried))
+            if (bag.Claim(DescriptorName, carried => WaitingFile.Leads(path, carried)) is not { } mine)
             {
                 _waiting = Open();
                 return [];
             }
 
-            string? unfit = WhyUnfit(Posix.Stat(carried)) ?? (Posix.IsWritable(carried) ? null : "the old process has not opened it for writing");
-            _crosses = unfit is null;
+            _carried = mine;
+            string? unfit = WhyUnfit(Posix.Stat(mine)) ?? (Posix.IsWritable(mine) ? null : "the old process has not opened it for writing");
             return unfit is null ? [] : [Error(unfit).Message];
         }
         catch (IOException e)
@@ -71,34 +68,39 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     }
 
     /// <inheritdoc/>
-    public void Adopt(DescriptorBag bag)
+    public void Adopt()
     {
-        if (!_crosses && _waiting is null && Check(bag) is [var problem, ..])
-        {
-            throw new IOException(problem);
-        }
-
         try
         {
-            if (_waiting is null)
+            if (_carried is { } carried)
             {
-                Fill(bag.Claim(DescriptorName) ?? throw Error("the old process's descriptor is gone"));
+                _carried = null;
+                Fill(carried);
             }
-            else if (!TryHold(_waiting))
+            else if (_waiting is not null && !TryHold(_waiting))
             {
                 throw Error("another file has taken its place");
             }
         }
         finally
         {
-            Forget();
+            Drop();
         }
     }
 
-    /// <summary>The file is the successor's now.</summary>
-    public void Release(Func<string, bool> wasTaken)
+    /// <inheritdoc/>
+    public void Drop()
     {
-        if (wasTaken(DescriptorName))
+        _waiting?.Dispose();
+        _waiting = null;
+        _carried?.Dispose();
+        _carried = null;
+    }
+
+    /// <summary>The file is the successor's now.</summary>
+    public void Release(Func<string, bool?> wasTaken)
+    {
+        if (wasTaken(DescriptorName) != false)
         {
             Close();
         }
@@ -107,7 +109,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     /// <summary>Removes the file, if it is still this process's.</summary>
     public void Dispose()
     {
-        Forget();
+        Drop();
         if (_file is not null)
         {
             Remove(_file);
@@ -188,13 +190,6 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
         {
             LogNotRemoved(log, path, e.Reason);
         }
-    }
-
-    private void Forget()
-    {
-        _waiting?.Dispose();
-        _waiting = null;
-        _crosses = false;
     }
 
     private void Close()

@@ -38,9 +38,9 @@ public sealed class CarriedLogTests : IDisposable
     {
         File.WriteAllText(FilePath, "old\n");
         using var bag = BagWith(Posix.OpenOutput(FilePath, append: true, readable: false, Posix.OwnerOnly, out _));
-        Assert.That(_sink.Check(bag), Is.Empty);
+        Assert.That(_sink.Prepare(bag), Is.Empty);
 
-        _sink.Adopt(bag);
+        _sink.Adopt();
         _sink.Write("new");
         _sink.Flush(TimeSpan.FromSeconds(30));
 
@@ -56,9 +56,9 @@ public sealed class CarriedLogTests : IDisposable
         File.WriteAllText(other, "old\n");
         File.WriteAllText(FilePath, "own\n");
         using var bag = BagWith(File.OpenHandle(other, FileMode.Open, FileAccess.Write));
-        Assert.That(_sink.Check(bag), Is.Empty);
+        Assert.That(_sink.Prepare(bag), Is.Empty);
 
-        _sink.Adopt(bag);
+        _sink.Adopt();
         _sink.Write("new");
         _sink.Flush(TimeSpan.FromSeconds(30));
 
@@ -72,8 +72,7 @@ public sealed class CarriedLogTests : IDisposable
         Fifo.Make(FilePath);
         using var bag = new DescriptorBag();
 
-        Assert.That(_sink.Check(bag), Is.EqualTo(new[] { $"cannot open log file: '{FilePath}': No such device or address" }));
-        Assert.That(() => _sink.Adopt(bag), Throws.InstanceOf<IOException>());
+        Assert.That(_sink.Prepare(bag), Is.EqualTo(new[] { $"cannot open log file: '{FilePath}': No such device or address" }));
         Assert.That(_sink.Open, Throws.InstanceOf<IOException>());
     }
 
@@ -83,8 +82,8 @@ public sealed class CarriedLogTests : IDisposable
         Fifo.Make(FilePath);
         using var reader = Posix.OpenToRead(FilePath);
         using var bag = new DescriptorBag();
-        Assert.That(_sink.Check(bag), Is.Empty);
-        _sink.Adopt(bag);
+        Assert.That(_sink.Prepare(bag), Is.Empty);
+        _sink.Adopt();
 
         for (int i = 0; i < 2 * LogQueue.MostLines; i++)
         {
@@ -107,9 +106,9 @@ public sealed class CarriedLogTests : IDisposable
             "socket" => Posix.CreateUnixSocket(),
             _ => Posix.CreateEpoll(),
         });
-        Assert.That(_sink.Check(bag), Is.Empty);
+        Assert.That(_sink.Prepare(bag), Is.Empty);
 
-        _sink.Adopt(bag);
+        _sink.Adopt();
         _sink.Write("new");
         _sink.Flush(TimeSpan.FromSeconds(30));
 
@@ -121,7 +120,7 @@ public sealed class CarriedLogTests : IDisposable
     public void A_log_that_was_opened_for_nothing_is_gone_again()
     {
         using var bag = new DescriptorBag();
-        Assert.That(_sink.Check(bag), Is.Empty);
+        Assert.That(_sink.Prepare(bag), Is.Empty);
         Assert.That(FilePath, Does.Exist);
 
         _sink.Dispose();

@@ -71,14 +71,14 @@ public sealed class PidFileTests : IDisposable
         using var bag = new DescriptorBag();
         var pidFile = New();
 
-        Assert.That(pidFile.Check(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(bag), Is.Empty);
         Assert.That(new FileInfo(FilePath).Length, Is.Zero);
         pidFile.Dispose();
         Assert.That(File.Exists(FilePath), Is.False);
 
         File.WriteAllText(FilePath, "another's\n");
         pidFile = New();
-        Assert.That(pidFile.Check(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(bag), Is.Empty);
         pidFile.Dispose();
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo("another's\n"));
     }
@@ -88,9 +88,9 @@ public sealed class PidFileTests : IDisposable
     {
         using var bag = new DescriptorBag();
         using var pidFile = New();
-        Assert.That(pidFile.Check(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(bag), Is.Empty);
 
-        pidFile.Adopt(bag);
+        pidFile.Adopt();
 
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
     }
@@ -101,10 +101,10 @@ public sealed class PidFileTests : IDisposable
         File.WriteAllText(FilePath, "1\n");
         using var bag = BagWith(File.OpenHandle(FilePath, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
         using var pidFile = New();
-        Assert.That(pidFile.Check(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(bag), Is.Empty);
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo("1\n"));
 
-        pidFile.Adopt(bag);
+        pidFile.Adopt();
 
         Assert.That(bag.Names, Is.Empty);
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
@@ -119,8 +119,8 @@ public sealed class PidFileTests : IDisposable
         using var bag = BagWith(File.OpenHandle(other, FileMode.Open, FileAccess.ReadWrite));
         using (var pidFile = New())
         {
-            Assert.That(pidFile.Check(bag), Is.Empty);
-            pidFile.Adopt(bag);
+            Assert.That(pidFile.Prepare(bag), Is.Empty);
+            pidFile.Adopt();
             Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
         }
 
@@ -135,8 +135,8 @@ public sealed class PidFileTests : IDisposable
         using var bag = BagWith(writeEnd);
         using var pidFile = New();
 
-        Assert.That(pidFile.Check(bag), Is.Empty);
-        pidFile.Adopt(bag);
+        Assert.That(pidFile.Prepare(bag), Is.Empty);
+        pidFile.Adopt();
 
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
         Assert.That(Posix.PollNow(readEnd, FdEvents.In), Is.EqualTo(FdEvents.None));
@@ -150,7 +150,7 @@ public sealed class PidFileTests : IDisposable
         using var bag = BagWith(File.OpenHandle(FilePath));
         using var pidFile = New();
 
-        Assert.That(pidFile.Check(bag), Is.EqualTo(new[]
+        Assert.That(pidFile.Prepare(bag), Is.EqualTo(new[]
         {
             $"cannot create PID file: '{FilePath}': the old process has not opened it for writing",
         }));
@@ -164,8 +164,7 @@ public sealed class PidFileTests : IDisposable
         using var pidFile = New();
         string reason = $"cannot create PID file: '{FilePath}': it is a FIFO, a regular file was expected";
 
-        Assert.That(pidFile.Check(bag), Is.EqualTo(new[] { reason }));
-        Assert.That(() => pidFile.Adopt(bag), Throws.InstanceOf<IOException>().With.Message.EqualTo(reason));
+        Assert.That(pidFile.Prepare(bag), Is.EqualTo(new[] { reason }));
         Assert.That(pidFile.Create, Throws.InstanceOf<IOException>().With.Message.EqualTo(reason));
     }
 
