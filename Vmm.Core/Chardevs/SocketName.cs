@@ -5,7 +5,7 @@
 // is not dead after all; binding itself never replaces anything. Processes that replace in one directory do so one after the other. They
 // lock it, but nobody who merely holds the lock can keep them from it.
 //
-// A name is given up by whoever bound it, while the socket is still held, and only if it still is the name of that very socket.
+// A name is given up by the process that bound it, while the socket is still held, and only if it still is the name of that very socket.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;

@@ -1,7 +1,7 @@
 // A listening unix socket that knows whose its path is.
 //
 // The process that bound a path removes it at its end. One that handed the socket on abandons it instead, and the path is
-// then the next process's; a path that came with an inherited descriptor belongs to whoever made it. SocketName sees to it that
+// then the next process's; a path that came with an inherited descriptor belongs to its maker. SocketName sees to it that
 // nothing but a dead socket is ever replaced and nothing but the own one removed.
 //
 // The socket is shared with another process during a live update, and one that is shut down there is shut down here. A listener with a path
@@ -269,7 +269,7 @@ public sealed class UnixListener : IDisposable
     {
         lock (_gate)
         {
-            // An end that is reported for ever.
+            // Otherwise it would be reported again and again.
             _guard?.Dispose();
             _guard = null;
             if (!_closing)

@@ -89,7 +89,7 @@ internal sealed partial class IncomingListener : IDisposable
 
             if (!_closed && Posix.IsShutDown(_socket))
             {
-                // By another process that has it: nobody will come, and it would be reported for ever.
+                // By another process that has it: nobody will come, and it would be reported again and again.
                 _watch.Dispose();
                 LogShutDown(_log, Address);
             }

@@ -113,7 +113,7 @@ public sealed class ListeningSource : IConnectionSource
             }
             else if (Posix.IsShutDown(_listener!))
             {
-                // By another process that has it: nobody will come, and it would be reported for ever. Another may be adopted.
+                // By another process that has it: nobody will come, and it would be reported again and again. Another may be adopted.
                 StopWatching();
             }
         }

@@ -1,6 +1,6 @@
 // Where log lines go: to stderr, or to the file of -D.
 //
-// Nothing that logs ever waits for that: each of the two has a bounded queue and a thread that writes, so whoever stalls one of them holds
+// Nothing that logs ever waits for that: each of the two has a bounded queue and a thread that writes, so a reader that stalls one of them holds
 // up neither the guest nor the other. What a guest or a client can repeat is told a few times and then counted.
 //
 // The file is one of the things that cross in a live update: the successor goes on writing at the end of the same open
@@ -198,7 +198,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
         _file?.Dispose();
     }
 
-    /// <summary>Tells the counts that are due, and when to look again.</summary>
+    /// <summary>Reports the counts that are due, and when to look again.</summary>
     private TimeSpan TellCounts()
     {
         foreach (string count in _limiter.TakeCounts())

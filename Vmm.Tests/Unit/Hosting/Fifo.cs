@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Vmm.Tests.Unit.Hosting;
 
-/// <summary>Named pipes, which whoever opens one carelessly waits for.</summary>
+/// <summary>Named pipes, whose careless opening waits.</summary>
 internal static partial class Fifo
 {
     private const uint OwnerOnly = 0x180; // 0600
