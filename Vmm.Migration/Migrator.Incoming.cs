@@ -13,6 +13,7 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     private readonly TaskCompletionSource _mainOpen = new();
+    private readonly MeetingRoom _room = new();
     private IncomingListener? _cprListener;
     private IncomingListener? _mainListener;
     private EarlyConnections? _early;
@@ -33,7 +34,7 @@ public sealed partial class Migrator
         _machine.AwaitGuest();
         _isIncoming = true;
         _deferred = main is null;
-        _cprListener = IncomingListener.Open(_machine.Loop, cpr, Serve);
+        _cprListener = IncomingListener.Open(_machine.Loop, cpr, Serve, unixOnly: true);
         if (main is not null)
         {
             OpenMainListener(main);
@@ -104,6 +105,7 @@ public sealed partial class Migrator
         {
             handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending, _log)
             {
+                Room = _room,
                 TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
                 WaitForListening = () => _mainOpen.Task,
             };

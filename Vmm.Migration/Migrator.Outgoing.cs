@@ -4,6 +4,7 @@
 // "failed", one after it "failed" and RESUME. Nothing is told inside the pause: what happened there is told, with the time
 // at which it happened, once the state is on its way.
 
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -143,7 +144,7 @@ public sealed partial class Migrator
         parts.AddRange(_afterwards?.Failures ?? []);
         if (_peer is { HasEnded: true } && Status is MigrationStatus.Completed or MigrationStatus.Failed)
         {
-            parts.Add($"process {_peer.Id}{(Status == MigrationStatus.Completed ? ", which had the guest," : "")} has ended");
+            parts.Add($"{_peer.Name}{(Status == MigrationStatus.Completed ? ", which had the guest," : "")} has ended");
         }
 
         return parts.Count == 0 ? null : string.Join("; ", parts);
@@ -219,11 +220,25 @@ public sealed partial class Migrator
             return null;
         }
 
-        using var named = takeDescriptor?.Invoke(descriptor.NameOrNumber)
-            ?? throw new MigrationException($"File descriptor named '{descriptor.NameOrNumber}' has not been found");
+        using var named = takeDescriptor?.Invoke(descriptor.NameOrNumber);
+        RefuseDescriptor(descriptor, named);
         var socket = Posix.Duplicate(named);
         Posix.MakePrivate(socket);
         return socket;
+    }
+
+    /// <summary>What is no connection is refused while the guest runs: nothing is sent on it before the guest is stopped.</summary>
+    private static void RefuseDescriptor(DescriptorAddress address, [NotNull] SafeHandle? named)
+    {
+        if (named is null)
+        {
+            throw new MigrationException($"File descriptor named '{address.NameOrNumber}' has not been found");
+        }
+
+        if (StreamSockets.WhyNotConnected(named) is { } problem)
+        {
+            throw new MigrationException($"fd:{address.NameOrNumber}: a connected stream socket was expected for the main channel; {problem}");
+        }
     }
 
     /// <summary>Opens the main channel, when it is time: a path or port is connected to, a descriptor is connected already.</summary>

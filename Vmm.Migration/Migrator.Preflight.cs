@@ -2,6 +2,7 @@
 // whether the update would succeed, while success and failure still cost nothing. Both processes are afterwards what they
 // were before.
 
+using System.Runtime.InteropServices;
 using Vmm.Core.Machines;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Handover;
@@ -14,9 +15,10 @@ public sealed partial class Migrator
 
     /// <summary>Tries a live update out, up to the pause.</summary>
     /// <param name="target">Where to, as for <see cref="Migrate"/>.</param>
+    /// <param name="findDescriptor">Shows the descriptor that getfd named; it stays where it is.</param>
     /// <returns>Whether it would succeed, or every reason why not.</returns>
     /// <exception cref="MigrationException">A migration or another preflight is under way.</exception>
-    public async Task<PreflightVerdict> PreflightAsync(MigrationTarget target)
+    public async Task<PreflightVerdict> PreflightAsync(MigrationTarget target, Func<string, SafeHandle?>? findDescriptor = null)
     {
         ArgumentNullException.ThrowIfNull(target);
         RefuseWhileUnderWay();
@@ -25,6 +27,11 @@ public sealed partial class Migrator
         Note(reasons, RefuseByRunState);
         Note(reasons, () => path = PathOf(CprAddress(target)));
         Note(reasons, () => RefuseTarget(target));
+        if (target.Main is DescriptorAddress descriptor)
+        {
+            Note(reasons, () => RefuseDescriptor(descriptor, findDescriptor?.Invoke(descriptor.NameOrNumber)));
+        }
+
         if (reasons.Count > 0)
         {
             return Failing([.. reasons]);

@@ -11,6 +11,9 @@ public interface IPortDevice
     /// <summary>The ports it answers.</summary>
     PortRange Ports { get; }
 
+    /// <summary>What is attached to the bus for it: a device whose ports lie apart has a face for each run of them.</summary>
+    IEnumerable<IPortDevice> Faces => [this];
+
     /// <summary>Whether it has been written more than it could pass on: a vCPU that wrote to it does not go on while this lasts. Any thread.</summary>
     bool IsBusy => false;
 

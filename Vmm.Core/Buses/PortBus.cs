@@ -11,26 +11,19 @@ public sealed class PortBus
 {
     private readonly IPortDevice?[] _owners = new IPortDevice?[65536];
 
-    /// <summary>Attaches a device to its ports.</summary>
+    /// <summary>Attaches a device, with all its faces, to its ports.</summary>
     /// <exception cref="InvalidOperationException">A port is taken, or the range leaves the port space.</exception>
     public void Attach(IPortDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        var ports = device.Ports;
-        if (ports.Count < 1 || ports.End > _owners.Length)
+        foreach (var face in device.Faces)
         {
-            throw new InvalidOperationException($"I/O ports 0x{ports.First:x} + {ports.Count} leave the port space");
+            AttachFace(face);
         }
-
-        var range = _owners.AsSpan(ports.First, ports.Count);
-        int taken = range.IndexOfAnyExcept((IPortDevice?)null);
-        if (taken >= 0)
-        {
-            throw new InvalidOperationException($"I/O port 0x{ports.First + taken:x} is already in use");
-        }
-
-        range.Fill(device);
     }
+
+    /// <summary>Whether a device answers at a port.</summary>
+    public bool Answers(ushort port) => _owners[port] is not null;
 
     /// <summary>Reads <paramref name="size"/> (1, 2 or 4) bytes.</summary>
     public uint Read(ushort port, int size)
@@ -73,6 +66,24 @@ public sealed class PortBus
         }
 
         return false;
+    }
+
+    private void AttachFace(IPortDevice device)
+    {
+        var ports = device.Ports;
+        if (ports.Count < 1 || ports.End > _owners.Length)
+        {
+            throw new InvalidOperationException($"I/O ports 0x{ports.First:x} + {ports.Count} leave the port space");
+        }
+
+        var range = _owners.AsSpan(ports.First, ports.Count);
+        int taken = range.IndexOfAnyExcept((IPortDevice?)null);
+        if (taken >= 0)
+        {
+            throw new InvalidOperationException($"I/O port 0x{ports.First + taken:x} is already in use");
+        }
+
+        range.Fill(device);
     }
 
     private uint ReadSplit(ushort port, int size)

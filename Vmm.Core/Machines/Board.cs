@@ -150,6 +150,9 @@ public sealed partial class Board : IExitHandler, IDisposable
         _devices.Wake((what, wake) => steps.Do($"let {what} go on", wake));
     }
 
+    /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
+    public Task DeliveredAsync() => _devices.DeliveredAsync();
+
     /// <summary>Presses the power button.</summary>
     public void PressPowerButton() => _devices.PressPowerButton();
 
@@ -218,6 +221,9 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <inheritdoc/>
     public void PortWrite(ushort port, int size, uint value) => _ports.Write(port, size, value);
+
+    /// <summary>Whether a device answers at a port; elsewhere reads give all ones.</summary>
+    public bool Answers(ushort port) => _ports.Answers(port);
 
     /// <inheritdoc/>
     public bool IsBusy(ushort port, int size) => _ports.IsBusy(port, size);

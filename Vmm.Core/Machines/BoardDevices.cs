@@ -33,6 +33,7 @@ internal sealed class BoardDevices : IDisposable
     private readonly Dictionary<string, Chardev> _chardevs;
     private readonly List<StateSection> _sections = [];
     private readonly List<Action> _resets = [];
+    private readonly List<Serial> _serials = [];
     private readonly FixedHardware? _acpi;
     private readonly CmosClock _cmos;
 
@@ -56,7 +57,9 @@ internal sealed class BoardDevices : IDisposable
         Attach(keyboard, keyboard.Reset);
         foreach (var port in _configuration.Serials)
         {
-            var serial = new Serial(port.IoBase, vm.InterruptLine(port.Irq), _chardevs[port.ChardevId]);
+            var serial = new Serial(
+                port.IoBase, vm.InterruptLine(port.Irq), _chardevs[port.ChardevId], new LoopDeviceTimer(setup.IoLoop));
+            _serials.Add(serial);
             Attach(serial, serial.Reset, port.Index);
         }
 
@@ -116,6 +119,7 @@ internal sealed class BoardDevices : IDisposable
             chardev.Quiesce();
         }
 
+        _serials.ForEach(serial => serial.Quiesce());
         _cmos.Quiesce();
     }
 
@@ -128,7 +132,19 @@ internal sealed class BoardDevices : IDisposable
             step($"chardev '{chardev.Label}'", chardev.Start);
         }
 
+        foreach (var serial in _serials)
+        {
+            step("a serial port", serial.Wake);
+        }
+
         step("the CMOS clock", _cmos.Wake);
+    }
+
+    /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
+    internal Task DeliveredAsync()
+    {
+        _serials.ForEach(serial => serial.Flush());
+        return Task.WhenAll(Chardevs.Select(chardev => chardev.DeliveredAsync()));
     }
 
     /// <summary>Presses the power button.</summary>

@@ -169,7 +169,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     }
 
     /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
-    public Task DeliveredAsync() => Task.WhenAll((Board?.Chardevs ?? []).Select(chardev => chardev.DeliveredAsync()));
+    public Task DeliveredAsync() => Board?.DeliveredAsync() ?? Task.CompletedTask;
 
     /// <summary>Takes the hardware down.</summary>
     public void Dispose()

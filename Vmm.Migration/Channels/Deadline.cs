@@ -11,13 +11,15 @@ internal sealed class Deadline
     private readonly uint _milliseconds;
     private readonly string _who;
     private readonly string _what;
+    private readonly LateReads _late;
 
-    private Deadline(long due, uint milliseconds, string who, string what)
+    private Deadline(long due, uint milliseconds, string who, string what, LateReads? late = null)
     {
         _due = due;
         _milliseconds = milliseconds;
         _who = who;
         _what = what;
+        _late = late ?? new LateReads();
     }
 
     /// <summary>Waits for ever.</summary>
@@ -30,7 +32,7 @@ internal sealed class Deadline
     internal static Deadline In(uint milliseconds, string who, string what) => new(Environment.TickCount64 + milliseconds, milliseconds, who, what);
 
     /// <summary>The same instant for another thing that the peer owes.</summary>
-    internal Deadline For(string what) => new(_due, _milliseconds, _who, what);
+    internal Deadline For(string what) => new(_due, _milliseconds, _who, what, _late);
 
     /// <summary>For a part of what is owed, which has begun: this instant or the one that a part has at most, whichever is earlier.</summary>
     internal Deadline ForPart(uint milliseconds, string who, string what)
@@ -39,11 +41,14 @@ internal sealed class Deadline
         return part._due <= _due ? part : For(what);
     }
 
-    /// <summary>For a peer that is never waited for because it sends without end.</summary>
+    /// <summary>
+    /// Called before each read and each further write: a peer that always has something to say, or takes a little at a time, is never waited for.
+    /// What had arrived when the instant passed is still looked at, as far as <see cref="ProtocolLimits.LateReads"/> go.
+    /// </summary>
     /// <exception cref="HandoverException">The instant has passed.</exception>
     internal void ThrowIfMissed()
     {
-        if (Environment.TickCount64 > _due)
+        if (Environment.TickCount64 > _due && ++_late.Count > ProtocolLimits.LateReads)
         {
             throw Missed();
         }
@@ -67,4 +72,10 @@ internal sealed class Deadline
 
     /// <summary>What the operator reads: "process 17 did not answer the plan within 5000 ms".</summary>
     private HandoverException Missed() => new($"{_who} {_what} within {_milliseconds} ms");
+
+    /// <summary>How often the peer was heard after the instant, whatever it owed.</summary>
+    private sealed class LateReads
+    {
+        internal int Count { get; set; }
+    }
 }

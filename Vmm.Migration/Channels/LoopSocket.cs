@@ -3,6 +3,9 @@
 // A call tries at once and waits only when the kernel says so, so that a message which is already there costs one system
 // call and no turn of the loop. Waiting ends in three ways: the socket is ready, the deadline passes, or the socket is
 // closed here; the last two are exceptions. One receive and one send may be under way at a time.
+//
+// A peer that always has something to say is never waited for. So the deadline is looked at before every read, and after some
+// reads that found something the rest of the loop has its turn.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
@@ -18,6 +21,7 @@ internal sealed class LoopSocket : IDisposable
     private readonly FdWatch _watch;
     private TaskCompletionSource? _readable;
     private TaskCompletionSource? _writable;
+    private int _readsInTurn;
     private bool _hungUp;
     private bool _closed;
 
@@ -30,6 +34,9 @@ internal sealed class LoopSocket : IDisposable
 
     /// <summary>Who is at the other end.</summary>
     internal (int ProcessId, uint UserId) Peer => Posix.PeerOf(_handle);
+
+    /// <summary>A descriptor that stands for the process at the other end; null where the kernel does not tell.</summary>
+    internal SafeFileHandle? OpenPeer() => Posix.TryOpenPeer(_handle);
 
     /// <summary>Waits until a connection that was begun is there.</summary>
     /// <exception cref="PosixException">It was refused.</exception>
@@ -49,6 +56,13 @@ internal sealed class LoopSocket : IDisposable
     {
         while (true)
         {
+            deadline.ThrowIfMissed();
+            if (++_readsInTurn > ProtocolLimits.ReadsInTurn)
+            {
+                _readsInTurn = 0;
+                await Task.Yield();
+            }
+
             ObjectDisposedException.ThrowIf(_closed, this);
             int got = Posix.Receive(_handle, buffer.Span, descriptors);
             if (got != Posix.WouldBlock)
@@ -56,6 +70,7 @@ internal sealed class LoopSocket : IDisposable
                 return got;
             }
 
+            _readsInTurn = 0;
             _readable = new TaskCompletionSource();
             await WaitAsync(_readable, deadline);
         }
@@ -77,6 +92,10 @@ internal sealed class LoopSocket : IDisposable
 
             bytes = bytes[sent..];
             descriptors = [];
+            if (!bytes.IsEmpty)
+            {
+                deadline.ThrowIfMissed();
+            }
         }
     }
 

@@ -4,7 +4,8 @@
 //     u32 magic "VMMc"   u16 type   u16 descriptors   u32 body length   u32 sequence number   body   u32 CRC-32C
 // All integers are big endian. The sequence counts up from 0 in each direction, so a message that was lost, repeated or
 // moved shows. Descriptors ride on the header's first byte, at most 253 a message; the count in the header must be met
-// exactly. The peer is not trusted: a length or a count beyond the limits ends the channel before memory is spent on it.
+// exactly. The peer is not trusted: a length or a count beyond the limits of its type ends the channel before memory is spent on it, and
+// memory is spent on what came and not on what was announced.
 
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
@@ -24,11 +25,7 @@ internal sealed class MessageChannel : IDisposable
     /// <summary>The first protocol version whose messages end in a checksum.</summary>
     private const ushort HasChecksum = 2;
 
-    /// <summary>A message is sent in one go: whoever has its header has the rest soon, however long the header may take. Milliseconds.</summary>
-    private const uint MessageTime = 5_000;
-
-    private const int LargestBody = 16 * 1024 * 1024;
-
+    private readonly EventLoop _loop;
     private readonly LoopSocket _socket;
     private readonly byte[] _header = new byte[HeaderSize];
     private uint _sent;
@@ -37,20 +34,24 @@ internal sealed class MessageChannel : IDisposable
 
     internal MessageChannel(EventLoop loop, SafeFileHandle socket)
     {
+        _loop = loop;
         _socket = new LoopSocket(loop, socket);
         var (process, user) = _socket.Peer;
         PeerProcessId = process;
         PeerUserId = user;
     }
 
-    /// <summary>The process at the other end when the connection was made.</summary>
+    /// <summary>The process at the other end when the connection was made; 0 if it is in a pid namespace that this one does not see.</summary>
     internal int PeerProcessId { get; }
 
     /// <summary>That process's effective user.</summary>
     internal uint PeerUserId { get; }
 
     /// <summary>The peer in an error text.</summary>
-    internal string PeerName => $"process {PeerProcessId}";
+    internal string PeerName => PeerProcessId > 0 ? $"process {PeerProcessId}" : "a process in another pid namespace";
+
+    /// <summary>A descriptor that stands for that process; null where the kernel does not tell.</summary>
+    internal SafeFileHandle? OpenPeer() => _socket.OpenPeer();
 
     /// <summary>Both have greeted: from now on messages are those of this protocol version.</summary>
     internal void Settle(ushort protocol) => _checksumSize = protocol >= HasChecksum ? sizeof(uint) : 0;
@@ -77,7 +78,6 @@ internal sealed class MessageChannel : IDisposable
             BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(^_checksumSize..), Checksum.Of(frame.AsSpan(..^_checksumSize)));
         }
 
-
         using var borrowed = new BorrowedDescriptors(descriptors);
         try
         {
@@ -100,7 +100,7 @@ internal sealed class MessageChannel : IDisposable
     internal async ValueTask<Message> ReceiveAsync(ICollection<SafeFileHandle> descriptors, Deadline deadline)
     {
         int before = descriptors.Count;
-        await FillAsync(_header, descriptors, deadline);
+        await FillAsync(_header, descriptors, before + Posix.MostDescriptors, deadline);
         uint magic = BinaryPrimitives.ReadUInt32BigEndian(_header);
         int count = BinaryPrimitives.ReadUInt16BigEndian(_header.AsSpan(6));
         uint length = BinaryPrimitives.ReadUInt32BigEndian(_header.AsSpan(8));
@@ -116,15 +116,15 @@ internal sealed class MessageChannel : IDisposable
             throw new HandoverException($"{PeerName} sent message number {sequence} where {_received - 1} was expected");
         }
 
-        if (length > LargestBody || count > Posix.MostDescriptors)
+        int largest = ProtocolLimits.LargestBody(type);
+        if (length > largest || count > Posix.MostDescriptors)
         {
             throw new HandoverException(
-                $"{PeerName} announced a message of {length} bytes and {count} descriptors; at most {LargestBody} and {Posix.MostDescriptors} are taken");
+                $"{PeerName} announced a message of {length} bytes and {count} descriptors; at most {largest} and {Posix.MostDescriptors} are taken for {type}");
         }
 
-        var frame = new byte[HeaderSize + length + _checksumSize];
-        _header.CopyTo(frame, 0);
-        await FillAsync(frame.AsMemory(HeaderSize), descriptors, deadline.ForPart(MessageTime, PeerName, "did not finish a message"));
+        var rest = deadline.ForPart(ProtocolLimits.MessageTime, PeerName, "did not finish a message");
+        byte[] frame = await ReadRestAsync(HeaderSize + (int)length + _checksumSize, descriptors, before + Posix.MostDescriptors, rest);
         if (_checksumSize > 0)
         {
             Verify(frame);
@@ -134,6 +134,9 @@ internal sealed class MessageChannel : IDisposable
             ? new Message(type, frame.AsMemory(HeaderSize, (int)length))
             : throw new HandoverException($"{PeerName} announced {count} descriptors with {type} and sent {descriptors.Count - before}");
     }
+
+    /// <summary>Waits on the channel's loop.</summary>
+    internal Task PauseAsync(TimeSpan time) => _loop.Delay(time);
 
     /// <summary>Closes the channel; whoever waits on it gets an error.</summary>
     public void Dispose() => _socket.Dispose();
@@ -148,7 +151,25 @@ internal sealed class MessageChannel : IDisposable
         }
     }
 
-    private async ValueTask FillAsync(Memory<byte> buffer, ICollection<SafeFileHandle> descriptors, Deadline deadline)
+    /// <summary>The whole message, header and all, in a buffer that grows with what has come.</summary>
+    private async ValueTask<byte[]> ReadRestAsync(int size, ICollection<SafeFileHandle> descriptors, int mostDescriptors, Deadline deadline)
+    {
+        byte[] frame = new byte[Math.Min(size, ProtocolLimits.FirstBuffer)];
+        _header.CopyTo(frame, 0);
+        for (int filled = HeaderSize; filled < size; filled = frame.Length)
+        {
+            if (filled == frame.Length)
+            {
+                Array.Resize(ref frame, Math.Min(size, 2 * frame.Length));
+            }
+
+            await FillAsync(frame.AsMemory(filled), descriptors, mostDescriptors, deadline);
+        }
+
+        return frame;
+    }
+
+    private async ValueTask FillAsync(Memory<byte> buffer, ICollection<SafeFileHandle> descriptors, int mostDescriptors, Deadline deadline)
     {
         while (!buffer.IsEmpty)
         {
@@ -170,6 +191,12 @@ internal sealed class MessageChannel : IDisposable
             if (got == 0)
             {
                 throw new PeerGoneException($"{PeerName} closed the cpr channel");
+            }
+
+            // Each byte may bring as many as a whole message may.
+            if (descriptors.Count > mostDescriptors)
+            {
+                throw new HandoverException($"{PeerName} sent more than the {Posix.MostDescriptors} descriptors that a message may carry");
             }
 
             buffer = buffer[got..];

@@ -4,11 +4,11 @@ using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Handover;
 
-/// <summary>Who may be the other half of a handover: a process of the same effective user, or of root.</summary>
+/// <summary>Who may be the other half of a handover: a process of the same effective user, or of root, as far as the kernel can tell.</summary>
 internal static class Credentials
 {
     /// <summary>Whether a peer of this effective user may take part.</summary>
-    internal static bool Permit(uint user) => user == Posix.EffectiveUserId || user == 0;
+    internal static bool Permit(uint user) => (user == Posix.EffectiveUserId || user == 0) && UserNamespace.IsCertain(user);
 
     /// <summary>Whether the kernel knows who made a connection; not by TCP.</summary>
     internal static bool AreKnown(SafeFileHandle connection) => Posix.IsUnixSocket(connection);
@@ -22,10 +22,16 @@ internal static class Credentials
     /// <exception cref="HandoverException">The peer is of another user.</exception>
     internal static void Check(MessageChannel channel)
     {
-        uint own = Posix.EffectiveUserId;
+        if (!UserNamespace.IsCertain(channel.PeerUserId))
+        {
+            throw new HandoverException(
+                $"{channel.PeerName} shows as user {channel.PeerUserId}, which stands for every user whom this process's user namespace does not map: "
+                + "who it is cannot be known; map its user into the namespace");
+        }
+
         if (!Permit(channel.PeerUserId))
         {
-            throw new HandoverException($"{channel.PeerName} runs as user {channel.PeerUserId}, user {own} or root (0) was expected");
+            throw new HandoverException($"{channel.PeerName} runs as user {channel.PeerUserId}, user {Posix.EffectiveUserId} or root (0) was expected");
         }
     }
 }

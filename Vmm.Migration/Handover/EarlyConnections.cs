@@ -9,6 +9,7 @@
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
+using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Handover;
 
@@ -17,14 +18,12 @@ namespace Vmm.Migration.Handover;
 /// <param name="offer">Offers a connection that speaks to whoever expects a state; true when it was taken.</param>
 internal sealed class EarlyConnections(EventLoop loop, Func<SafeFileHandle, bool> offer) : IDisposable
 {
-    private const int Most = 8;
-
     private readonly List<(SafeFileHandle Connection, FdWatch Watch)> _waiting = [];
 
     /// <summary>Keeps a connection, which belongs here from now on; of too many the oldest is closed.</summary>
     internal void Add(SafeFileHandle connection)
     {
-        if (_waiting.Count == Most)
+        if (_waiting.Count == ProtocolLimits.EarlyConnections)
         {
             Remove(_waiting[0].Connection).Dispose();
         }

@@ -43,7 +43,7 @@ internal static class Greeting
         var reader = message.Reader();
         ushort oldest = reader.ReadUInt16();
         ushort newest = reader.ReadUInt16();
-        string version = reader.ReadText();
+        string version = PeerText.Of(reader.ReadText());
         return oldest <= NewestProtocol && newest >= OldestProtocol
             ? Math.Min(newest, NewestProtocol)
             : throw new HandoverException(

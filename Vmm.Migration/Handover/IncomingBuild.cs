@@ -67,7 +67,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     /// <summary>A failure as a reason. The runtime says in words of its own that the host gave it no memory, or no further thread.</summary>
     internal static string Reason(Exception failure) => failure is OutOfMemoryException
         ? "out of memory: the host gives this process no more memory, or no more threads"
-        : failure.Message;
+        : PeerText.Of(failure.Message);
 
     /// <summary>Takes the guest: the compare-and-swap. From here on the machine is more than this attempt's.</summary>
     /// <returns>False when the old process was faster; the guest is its.</returns>

@@ -58,6 +58,9 @@ internal sealed class IncomingHandover : IDisposable
         Boundary.Passed(HandoverStep.NewAccepted);
     }
 
+    /// <summary>Where the client is met, among others.</summary>
+    internal required MeetingRoom Room { get; init; }
+
     /// <summary>Asked when the plan is here: whether this client may go on, or another was first.</summary>
     internal required Func<bool> TryClaim { get; init; }
 
@@ -94,7 +97,7 @@ internal sealed class IncomingHandover : IDisposable
     {
         try
         {
-            var plan = await new Meeting(_peer, _parameters, _bag).RunAsync();
+            var plan = await Room.MeetAsync(new Meeting(_peer, _parameters, _bag).RunAsync, PeerName);
             return TryClaim() ? plan : throw new HandoverException("another process is handing its guest over already");
         }
         catch (Exception e)

@@ -43,8 +43,9 @@ internal sealed class IncomingListener : IDisposable
     /// <param name="loop">The machine loop.</param>
     /// <param name="address">A unix path, a TCP address, or the number of an inherited listening socket.</param>
     /// <param name="accepted">Called with each connection, which then belongs to the callee.</param>
+    /// <param name="unixOnly">Whether an inherited socket must be a unix one.</param>
     /// <exception cref="HandoverException">The address cannot be listened on.</exception>
-    internal static IncomingListener Open(EventLoop loop, ChannelAddress address, Action<SafeFileHandle> accepted)
+    internal static IncomingListener Open(EventLoop loop, ChannelAddress address, Action<SafeFileHandle> accepted, bool unixOnly = false)
     {
         switch (address)
         {
@@ -55,18 +56,18 @@ internal sealed class IncomingListener : IDisposable
                 string port = Posix.BoundTo(socket).Port.ToString(CultureInfo.InvariantCulture);
                 return new IncomingListener(loop, socket, null, accepted) { Address = inet with { Port = port } };
             case DescriptorAddress descriptor:
-                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber), null, accepted) { Address = address };
+                return new IncomingListener(loop, Inherited(descriptor.NameOrNumber, unixOnly), null, accepted) { Address = address };
             default:
                 throw new HandoverException($"cpr-transfer requires a unix channel, '{address}' is none");
         }
     }
 
-    /// <summary>Accepts whoever is waiting.</summary>
+    /// <summary>Accepts whoever is waiting; of very many the rest in the loop's next turn.</summary>
     internal void AcceptPending()
     {
         try
         {
-            while (!_closed && Posix.Accept(_socket) is { } connection)
+            for (int accepted = 0; accepted < ProtocolLimits.AcceptsInTurn && !_closed && Posix.Accept(_socket) is { } connection; accepted++)
             {
                 _accepted(connection);
             }
@@ -163,7 +164,7 @@ internal sealed class IncomingListener : IDisposable
         }
     }
 
-    private static SafeFileHandle Inherited(string number)
+    private static SafeFileHandle Inherited(string number, bool unixOnly)
     {
         if (!int.TryParse(number, out int fd) || fd < 0)
         {
@@ -171,10 +172,10 @@ internal sealed class IncomingListener : IDisposable
         }
 
         var socket = new SafeFileHandle(fd, ownsHandle: true);
-        if (!Posix.IsListening(socket))
+        if (StreamSockets.WhyNotListening(socket, unixOnly) is { } problem)
         {
             socket.SetHandleAsInvalid();
-            throw new HandoverException($"fd:{number} is no listening socket");
+            throw new HandoverException($"fd:{number}: a listening {(unixOnly ? "unix " : "")}stream socket was expected; {problem}");
         }
 
         Posix.MakePrivate(socket);

@@ -41,10 +41,10 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
         Boundary.Passed(HandoverStep.NewMainAccepted);
         var frame = new byte[StateFrame.Size];
         await FillAsync(main, frame, deadline);
-        var state = new byte[StateFrame.ReadHead(frame, attempt)];
-        await FillAsync(main, state, deadline);
-        await FillAsync(main, frame, deadline);
-        StateFrame.VerifyEnd(frame, attempt, state);
+        int length = StateFrame.ReadHead(frame, attempt);
+        var rest = await ReceiveRestAsync(main, length, attempt, deadline);
+        var state = rest[..length];
+        StateFrame.VerifyEnd(rest.Span[length..], attempt, state.Span);
         Boundary.Passed(HandoverStep.NewStateVerified);
         return state;
     }
@@ -80,21 +80,45 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
         }
     }
 
+    /// <summary>The state and its end record. If the end record comes before the promised length is there, nothing more will, and nobody waits for it.</summary>
+    private async Task<Memory<byte>> ReceiveRestAsync(LoopSocket main, int length, ulong attempt, Deadline deadline)
+    {
+        int size = length + StateFrame.Size;
+        byte[] rest = new byte[Math.Min(size, ProtocolLimits.FirstStateBuffer)];
+        int filled = 0;
+        while (filled < size)
+        {
+            if (filled == rest.Length)
+            {
+                Array.Resize(ref rest, Math.Min(size, 2 * rest.Length));
+            }
+
+            filled += await ReceiveAsync(main, rest.AsMemory(filled), deadline);
+            if (filled < size)
+            {
+                StateFrame.ThrowIfEnded(rest.AsSpan(0, filled), attempt, length);
+            }
+        }
+
+        return rest;
+    }
+
     private async Task FillAsync(LoopSocket main, Memory<byte> buffer, Deadline deadline)
+    {
+        while (!buffer.IsEmpty)
+        {
+            buffer = buffer[await ReceiveAsync(main, buffer, deadline)..];
+        }
+    }
+
+    /// <summary>Receives at least one byte.</summary>
+    private async Task<int> ReceiveAsync(LoopSocket main, Memory<byte> buffer, Deadline deadline)
     {
         var unwanted = new List<SafeFileHandle>();
         try
         {
-            while (!buffer.IsEmpty)
-            {
-                int got = await main.ReceiveAsync(buffer, unwanted, deadline);
-                if (got == 0)
-                {
-                    throw new PeerGoneException($"{peer.Name} closed the main channel before the state was complete");
-                }
-
-                buffer = buffer[got..];
-            }
+            int got = await main.ReceiveAsync(buffer, unwanted, deadline);
+            return got > 0 ? got : throw new PeerGoneException($"{peer.Name} closed the main channel before the state was complete");
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {

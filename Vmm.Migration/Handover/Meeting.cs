@@ -1,5 +1,5 @@
 // The first part of an incoming handover: who is calling, and with what plan. Anybody may connect, so nothing but memory
-// is spent here, each wait has its time-out, and a client that fails is turned away without harm to the update.
+// is spent here and that within limits, each wait has its time-out, and a client that fails is turned away without harm to the update.
 
 using Vmm.Core.Machines;
 using Vmm.Migration.Channels;
@@ -11,6 +11,8 @@ namespace Vmm.Migration.Handover;
 /// <summary>Greets a client and receives its plan, with the descriptors that belong to it. Machine loop only.</summary>
 internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, DescriptorBag bag)
 {
+    private int _descriptors;
+
     /// <summary>Meets the client; its descriptors are in the bag then.</summary>
     /// <exception cref="HandoverException">It may not take part, was too late, or sent something else.</exception>
     /// <exception cref="Vmm.Core.State.StateException">It sent a plan that is none.</exception>
@@ -19,7 +21,8 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
         peer.CheckCredentials();
         var greeted = peer.Soon("did not greet");
         ushort protocol = Greeting.Settle(await peer.ReceiveAsync(greeted), peer.Name);
-        await peer.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
+        peer.DropReceived();
+        await peer.GreetAsync(greeted);
         peer.Settle(protocol);
         var plan = await ReceivePlanAsync(protocol, Deadline.In(parameters.CprPlanTimeout, peer.Name, "did not send its plan"));
         Boundary.Passed(HandoverStep.NewPlanReceived);
@@ -28,12 +31,14 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
 
     private async Task<Plan> ReceivePlanAsync(ushort protocol, Deadline deadline)
     {
-        while (true)
+        for (int messages = 1; ; messages++)
         {
-            deadline.ThrowIfMissed();
             var message = await peer.ReceiveAsync(deadline);
             switch (message.Type)
             {
+                case MessageType.Descriptors when messages > ProtocolLimits.MessagesBeforePlan:
+                    throw new HandoverException(
+                        $"{peer.Name} sent {messages} messages before its plan, at most {ProtocolLimits.MessagesBeforePlan} are taken");
                 case MessageType.Descriptors:
                     FileDescriptors(message);
                     break;
@@ -54,6 +59,12 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
         int filed = 0;
         try
         {
+            _descriptors += handles.Length;
+            if (_descriptors > ProtocolLimits.DescriptorsOfClient)
+            {
+                throw new HandoverException($"{peer.Name} sent {_descriptors} descriptors, at most {ProtocolLimits.DescriptorsOfClient} are taken");
+            }
+
             if (names.Count != handles.Length)
             {
                 throw new HandoverException($"{peer.Name} named {names.Count} descriptors and sent {handles.Length}");
@@ -63,7 +74,7 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
             {
                 if (!bag.TryAdd(names[filed], handles[filed++]))
                 {
-                    throw new HandoverException($"{peer.Name} sent descriptor '{names[filed - 1]}' twice");
+                    throw new HandoverException($"{peer.Name} sent descriptor '{PeerText.Of(names[filed - 1])}' twice");
                 }
             }
         }

@@ -1,5 +1,5 @@
-// The new process, as the one that has the guest speaks with it on the cpr channel. It has no descriptor to send, and at any
-// time it may say instead of what was expected that it refuses the guest, or could not load it, and why.
+// The new process, as the one that has the guest speaks with it on the cpr channel. It has no descriptor to send but the one of itself that comes
+// with its greeting, and at any time it may say instead of what was expected that it refuses the guest, or could not load it, and why.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -16,6 +16,9 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
 {
     private ushort _protocol;
 
+    /// <summary>The process, which learns from the greeting which one it is, if it must.</summary>
+    internal PeerProcess? Process { get; set; }
+
     /// <summary>The peer, for texts.</summary>
     internal string Name => channel.PeerName;
 
@@ -26,7 +29,7 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         Credentials.Check(channel);
         var greeted = Deadline.In(timeout, Name, "did not answer the greeting");
         await channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
-        var greeting = await ReceiveAsync(greeted);
+        var greeting = await ReceiveGreetingAsync(greeted);
         ThrowIfRefusal(greeting);
         _protocol = Greeting.Settle(greeting, Name);
         channel.Settle(_protocol);
@@ -60,8 +63,11 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
             var deadline = tells ? Deadline.In(signOfLifeWithin, Name, "was ready and gave no sign of life") : Deadline.Never;
             type = (await ExpectAsync(MessageType.Listening, deadline, tells ? MessageType.Waiting : MessageType.Listening)).Type;
 
-            // One that says it without a pause keeps nobody else waiting.
-            await Task.Yield();
+            if (type == MessageType.Waiting)
+            {
+                // One that says it without a pause waits itself until it is read, and costs little.
+                await channel.PauseAsync(ProtocolLimits.BetweenSignsOfLife);
+            }
         }
     }
 
@@ -84,9 +90,25 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         if (message.Type is MessageType.Refused or MessageType.Failed)
         {
             var reader = message.Reader();
-            var reasons = PlanCodec.ReadList(reader, reader.ReadText);
+            var reasons = PlanCodec.ReadTexts(reader);
             string verb = message.Type == MessageType.Refused ? "refused the guest" : "could not load the guest";
             throw new PlanRefusedException($"{Name} {verb}: {string.Join("; ", reasons)}", reasons);
+        }
+    }
+
+    /// <summary>Receives its greeting, and with it a descriptor of itself, from programs that send one.</summary>
+    private async Task<Message> ReceiveGreetingAsync(Deadline deadline)
+    {
+        var descriptors = new List<SafeFileHandle>();
+        try
+        {
+            var greeting = await channel.ReceiveAsync(descriptors, deadline);
+            Process?.Identify(descriptors);
+            return greeting;
+        }
+        finally
+        {
+            descriptors.ForEach(d => d.Dispose());
         }
     }
 
@@ -105,7 +127,8 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
     }
 
     /// <summary>
-    /// A peer that hangs up has said why before, or has gone without a word: either counts more than the broken pipe that shows it.
+    /// A peer that hangs up has said why before, or has gone without a word: either counts more than the broken pipe that shows it. Only what
+    /// is there already is looked at, and only so much of it: a peer that broke one channel may fill the other one without end.
     /// </summary>
     internal async Task<Exception> CauseAsync(Exception failure)
     {
@@ -117,10 +140,12 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         try
         {
             var now = Deadline.In(0, Name, "said nothing");
-            while (true)
+            for (int messages = 0; messages < ProtocolLimits.MessagesForCause; messages++)
             {
                 ThrowIfRefusal(await ReceiveAsync(now));
             }
+
+            return failure;
         }
         catch (HandoverException said) when (said is PeerGoneException or PlanRefusedException)
         {

@@ -6,6 +6,7 @@
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
+using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Plans;
@@ -53,9 +54,26 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         return handles;
     }
 
+    /// <summary>Closes the descriptors that came and were not taken yet: nobody asked for them.</summary>
+    internal void DropReceived()
+    {
+        _received.ForEach(d => d.Dispose());
+        _received.Clear();
+    }
+
     /// <summary>Tells it something without which the handover cannot go on.</summary>
     /// <exception cref="HandoverException">It did not take the message.</exception>
     internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => _channel.SendAsync(type, body, deadline);
+
+    /// <summary>
+    /// Greets it, with a descriptor of this process, by which it can tell the end of this process also where the kernel does not tell it and no
+    /// number of this process means anything in its pid namespace. A program that does not know of it closes it.
+    /// </summary>
+    internal async ValueTask GreetAsync(Deadline deadline)
+    {
+        using var self = TryOpenSelf();
+        await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), self is null ? [] : [self], deadline);
+    }
 
     /// <summary>Tells it how things stand. Whether it hears that changes nothing here: it has the channel's end and the baton to go by.</summary>
     /// <returns>Whether it was told; if not, <see cref="Unheard"/> says why.</returns>
@@ -77,7 +95,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     internal Task TellAsync(MessageType type, IReadOnlyCollection<string> reasons)
     {
         var body = new StateWriter(1024);
-        PlanCodec.WriteList(body, reasons, body.WriteText);
+        PlanCodec.WriteList(body, PeerText.Of(reasons), body.WriteText);
         return TryTellAsync(type, body, Soon("did not take an answer"));
     }
 
@@ -104,10 +122,23 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
             : $"{Name} sent message {(ushort)message.Type} where none was expected");
     }
 
+    private static SafeFileHandle? TryOpenSelf()
+    {
+        try
+        {
+            return Posix.OpenProcess(Environment.ProcessId);
+        }
+        catch (PosixException)
+        {
+            // What is lost is a word about this process's end in the old one's account.
+            return null;
+        }
+    }
+
     /// <summary>Hangs up, and closes the descriptors that nobody took.</summary>
     public void Dispose()
     {
         _channel.Dispose();
-        _received.ForEach(d => d.Dispose());
+        DropReceived();
     }
 }

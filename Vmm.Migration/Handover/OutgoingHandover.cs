@@ -65,7 +65,8 @@ internal sealed class OutgoingHandover : IDisposable
         {
             var channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
             _peer = new NewPeer(channel);
-            PeerProcess = new PeerProcess(machine.Loop, channel.PeerProcessId);
+            PeerProcess = PeerProcess.Of(machine.Loop, channel);
+            _peer.Process = PeerProcess;
             _baton = Baton.Create();
             _state = new OutgoingState(_baton.Attempt, _peer.Name);
         }

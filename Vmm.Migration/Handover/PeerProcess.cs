@@ -1,10 +1,15 @@
 // The process at the other end of a handover, for as long as its end matters: a channel that closes says that the peer is
 // gone, but not whether it died, and it closes before the process has quite ended. So the end is watched for on the loop,
 // and whoever asks afterwards hears of it.
+//
+// Which process it is the kernel tells by a descriptor (Linux 6.5), or by a number, which means nothing if the peer is in a pid
+// namespace that this process does not see. Then the peer's own word must do: a descriptor of itself, that comes with its greeting. A
+// peer that lies is believed, and all that it changes is what is said of its end.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
+using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Handover;
 
@@ -12,28 +17,52 @@ namespace Vmm.Migration.Handover;
 internal sealed class PeerProcess : IDisposable
 {
     private readonly EventLoop _loop;
-    private readonly SafeFileHandle _handle;
+    private SafeFileHandle? _handle;
     private FdWatch? _watch;
     private LoopTimer? _timer;
     private bool _ended;
 
-    /// <exception cref="PosixException">There is no such process.</exception>
-    internal PeerProcess(EventLoop loop, int processId)
+    /// <summary>Creates the account of a process.</summary>
+    /// <param name="loop">The loop that watches for its end.</param>
+    /// <param name="name">The process, for texts.</param>
+    /// <param name="handle">What stands for it and belongs here; null if nobody knows yet.</param>
+    internal PeerProcess(EventLoop loop, string name, SafeFileHandle? handle)
     {
         _loop = loop;
-        _handle = Posix.OpenProcess(processId);
-        Id = processId;
+        _handle = handle;
+        Name = name;
     }
 
-    /// <summary>Its number.</summary>
-    internal int Id { get; }
+    /// <summary>The process, for texts.</summary>
+    internal string Name { get; }
 
-    /// <summary>Whether it has ended.</summary>
-    internal bool HasEnded => _ended || (!_handle.IsClosed && Posix.HasEnded(_handle));
+    /// <summary>Whether it is known to have ended.</summary>
+    internal bool HasEnded => _ended || (_handle is { IsClosed: false } handle && Posix.HasEnded(handle));
+
+    /// <summary>The process at the other end of a channel.</summary>
+    /// <exception cref="PosixException">There is no such process any more.</exception>
+    internal static PeerProcess Of(EventLoop loop, MessageChannel channel) => new(
+        loop, channel.PeerName, channel.OpenPeer() ?? (channel.PeerProcessId > 0 ? Posix.OpenProcess(channel.PeerProcessId) : null));
+
+    /// <summary>Takes what the peer sent of itself, if nobody better told which process it is.</summary>
+    /// <param name="descriptors">What came with its greeting; what is taken is taken out of the list.</param>
+    internal void Identify(List<SafeFileHandle> descriptors)
+    {
+        if (_handle is null && descriptors.FindIndex(Posix.IsProcess) is >= 0 and var index)
+        {
+            _handle = descriptors[index];
+            descriptors.RemoveAt(index);
+        }
+    }
 
     /// <summary>Watches for its end, at most for a while if one is given; then nothing of this is left open.</summary>
     internal void Follow(TimeSpan? atMost = null)
     {
+        if (_handle is null)
+        {
+            return;
+        }
+
         _watch ??= _loop.Watch(_handle, FdEvents.In, _ => Dispose());
         _timer = atMost is { } span ? _loop.After(span, Dispose) : null;
     }
@@ -46,6 +75,6 @@ internal sealed class PeerProcess : IDisposable
         _timer = null;
         _watch?.Dispose();
         _watch = null;
-        _handle.Dispose();
+        _handle?.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using Vmm.Core.State;
+using Vmm.Migration.Channels;
 using Vmm.Migration.Plans;
 
 namespace Vmm.Migration.Handover;
@@ -20,7 +21,7 @@ internal sealed record ReadyReport(ulong Prefault, ulong? Rehearsed, IReadOnlyLi
         if (protocol >= HasMore)
         {
             body.WriteUInt64(Rehearsed ?? 0);
-            PlanCodec.WriteList(body, Warnings, body.WriteText);
+            PlanCodec.WriteList(body, PeerText.Of(Warnings), body.WriteText);
         }
 
         return body;
@@ -29,6 +30,6 @@ internal sealed record ReadyReport(ulong Prefault, ulong? Rehearsed, IReadOnlyLi
     /// <summary>Reads the message of a peer that speaks this version of the protocol.</summary>
     /// <exception cref="StateException">The bytes are no such report.</exception>
     internal static ReadyReport Read(StateReader body, ushort protocol) => protocol >= HasMore
-        ? new ReadyReport(body.ReadUInt64(), body.ReadUInt64(), PlanCodec.ReadList(body, body.ReadText))
+        ? new ReadyReport(body.ReadUInt64(), body.ReadUInt64(), PlanCodec.ReadTexts(body))
         : new ReadyReport(body.ReadUInt64(), null, []);
 }

@@ -70,6 +70,25 @@ internal static class StateFrame
         }
     }
 
+    /// <summary>
+    /// Looks whether what came so far ends with a valid end record, although the head promised more. The record bears the attempt's number, which
+    /// no guest knows, so it does not stand in a state by chance.
+    /// </summary>
+    internal static void ThrowIfEnded(ReadOnlySpan<byte> soFar, ulong attempt, int promised)
+    {
+        if (soFar.Length < Size)
+        {
+            return;
+        }
+
+        var state = soFar[..^Size];
+        var (magic, checksum, number, length) = Read(soFar[^Size..]);
+        if (magic == EndMagic && number == attempt && length == (ulong)state.Length && checksum == Checksum.Of(state))
+        {
+            throw new HandoverException($"the state's head promises {promised} bytes, and its end record comes after {length}");
+        }
+    }
+
     private static void Write(Span<byte> record, uint magic, uint second, ulong attempt, ulong length)
     {
         BinaryPrimitives.WriteUInt32BigEndian(record, magic);

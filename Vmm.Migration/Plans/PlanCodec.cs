@@ -6,17 +6,13 @@ using System.Text;
 using Vmm.Core.Configuration;
 using Vmm.Core.Memory;
 using Vmm.Core.State;
+using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Plans;
 
 /// <summary>Writes and reads a plan.</summary>
 internal static class PlanCodec
 {
-    private const int MostEntries = 4096;
-    private const int LongestText = 64 * 1024;
-    private const int LargestPromises = 8 * 1024 * 1024;
-    private const int LargestMask = 1024;
-    private const int LargestNodes = 128;
     private const uint Preflight = 1;
 
     /// <summary>The first protocol version whose plan has flags.</summary>
@@ -93,9 +89,9 @@ internal static class PlanCodec
             reader.ReadText(),
             reader.ReadUInt64(),
             new RamFileIdentity(reader.ReadUInt64(), reader.ReadUInt64(), reader.ReadUInt64(), (int)reader.ReadUInt32())));
-        var promises = ReadBlob(reader, LargestPromises);
+        var promises = ReadBlob(reader, ProtocolLimits.LargestPromises);
         var placement = ReadList(reader, () => new ThreadPlacement(
-            ReadBlob(reader, LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
+            ReadBlob(reader, ProtocolLimits.LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
         uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
         var unseen = protocol >= HasUnseen ? ReadFacts(reader) : null;
@@ -128,7 +124,10 @@ internal static class PlanCodec
     }
 
     internal static string ReadText(this StateReader reader) =>
-        Encoding.UTF8.GetString(reader.ReadBytes(Bounded(reader.ReadUInt32(), LongestText, "text")));
+        Encoding.UTF8.GetString(reader.ReadBytes(Bounded(reader.ReadUInt32(), ProtocolLimits.LongestWireText, "text")));
+
+    /// <summary>A list of texts as an operator may read them.</summary>
+    internal static List<string> ReadTexts(StateReader reader) => PeerText.Of(ReadList(reader, reader.ReadText));
 
     internal static void WriteList<T>(StateWriter writer, IReadOnlyCollection<T> items, Action<T> write)
     {
@@ -141,7 +140,7 @@ internal static class PlanCodec
 
     internal static List<T> ReadList<T>(StateReader reader, Func<T> read)
     {
-        int count = Bounded(reader.ReadUInt32(), MostEntries, "list");
+        int count = Bounded(reader.ReadUInt32(), ProtocolLimits.MostEntries, "list");
         var items = new List<T>();
         while (items.Count < count)
         {
@@ -165,7 +164,7 @@ internal static class PlanCodec
 
     private static HostPlacement ReadHost(StateReader reader)
     {
-        var policy = ReadList(reader, () => new NumaPolicy((int)reader.ReadUInt32(), ReadBlob(reader, LargestNodes)));
+        var policy = ReadList(reader, () => new NumaPolicy((int)reader.ReadUInt32(), ReadBlob(reader, ProtocolLimits.LargestNodes)));
         var hugePages = ReadList(reader, reader.ReadUInt32);
         var lockLimit = ReadList(reader, reader.ReadUInt64);
         return new HostPlacement(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Vmm.Core.Configuration;
+using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Plans;
 
@@ -10,7 +11,7 @@ internal static class PlanComparison
 
     private static readonly (ulong Bytes, string Name)[] Units = [(1UL << 30, "GiB"), (1UL << 20, "MiB"), (1UL << 10, "KiB")];
 
-    /// <summary>Every difference, each as a sentence for the operator; empty when the two agree.</summary>
+    /// <summary>Every difference, each as a sentence for the operator, as far as they are not too many; empty when the two agree.</summary>
     internal static IReadOnlyList<string> Differences(IEnumerable<ConfigurationFact> old, IEnumerable<ConfigurationFact> own)
     {
         var theirs = old.GroupBy(fact => fact.Subject, StringComparer.Ordinal).ToList();
@@ -30,7 +31,7 @@ internal static class PlanComparison
 
         differences.AddRange(ours.Select(
             subject => $"{subject.Key} is absent in the old process; the new one has it with {Listed(subject.Value)}"));
-        return differences;
+        return PeerText.Of(differences);
     }
 
     private static void AddDifferences(List<string> differences, IEnumerable<ConfigurationFact> old, List<ConfigurationFact> own)

@@ -101,7 +101,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     {
         try
         {
-            var verdict = await migrator.PreflightAsync(Target(uri, channels));
+            var verdict = await migrator.PreflightAsync(Target(uri, channels), name => (context as MonitorContext)?.Descriptors.Find(name));
             return new CprPreflight
             {
                 WouldSucceed = verdict.WouldSucceed,

@@ -28,6 +28,10 @@ public sealed class NamedDescriptors : IDisposable
     /// <returns>The descriptor, or null when there is none of that name.</returns>
     public SafeHandle? Take(string name) => _handles.Remove(name, out var handle) ? handle : null;
 
+    /// <summary>Shows a descriptor, which stays here.</summary>
+    /// <returns>The descriptor, or null when there is none of that name.</returns>
+    public SafeHandle? Find(string name) => _handles.GetValueOrDefault(name);
+
     /// <summary>Closes a descriptor.</summary>
     /// <returns>False when there is none of that name.</returns>
     public bool Remove(string name)

@@ -43,7 +43,7 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
         ((_, WireKind.End), Spoiling.Duplicated) => Outcome.Goes(),
         ((_, WireKind.Taken), Spoiling.Duplicated) => Outcome.Goes(),
         ((_, WireKind.Taken), _) => Outcome.Goes("did not say so"),
-        ((_, WireKind.State), Spoiling.WrongLength) => Outcome.Stays(Rest.Exits, "did not send its state within"),
+        ((_, WireKind.State), Spoiling.WrongLength) => Outcome.Stays(Rest.Exits, "head promises .* end record comes after|end record is damaged"),
         ((_, WireKind.State or WireKind.End), _) => Outcome.Stays(Rest.Exits, Reason),
         ((true, WireKind.Plan), Spoiling.Duplicated) => Outcome.Stays(Rest.Exits, Reason),
         ((true, _), _) => Outcome.Stays(Rest.Waits, Reason),

@@ -77,16 +77,12 @@ public sealed class StateFuzzTests
             _clock = new GuestClock(_now);
             _device = device switch
             {
-                "serial" => On(new Serial(0x3f8, new RecordedLine(), backEnd.Chardev)),
+                "serial" => On(new Serial(0x3f8, new RecordedLine(), backEnd.Chardev, _timer)),
                 "clock" => On(new CmosClock(_now, new RecordedLine(), _timer, memoryBelow4G: 64 << 20, memoryAbove4G: 0)),
                 "acpi" => On(new Acpi(new RecordedLine(), _clock, new RecordedPower())),
                 "i8042" => On(new I8042(new RecordedPower())),
                 _ => On(new DebugConsole(DebugConsole.DefaultPort, backEnd.Chardev, () => { })),
             };
-            if (_device is I8042 controller)
-            {
-                On(controller.DataPort);
-            }
         }
 
         internal byte[] Save()
@@ -118,6 +114,7 @@ public sealed class StateFuzzTests
             _clock.Thaw();
             _device.Apply();
             (_device as CmosClock)?.Wake();
+            (_device as Serial)?.Wake();
             for (int access = 0; access < 50; access++)
             {
                 var device = _ports[random.Next(_ports.Count)];
@@ -144,7 +141,7 @@ public sealed class StateFuzzTests
             where T : IPortDevice
         {
             _bus.Attach(device);
-            _ports.Add(device);
+            _ports.AddRange(device.Faces);
             return device;
         }
     }

@@ -33,6 +33,9 @@ public sealed class I8042 : IPortDevice, IStateful
     public PortRange Ports => new(Command, 1);
 
     /// <inheritdoc/>
+    public IEnumerable<IPortDevice> Faces => [this, DataPort];
+
+    /// <inheritdoc/>
     public StateLayout Layout => I8042State.Layout;
 
     /// <summary>Reads the status.</summary>

@@ -1,8 +1,9 @@
 // A 16550A serial port: how a PC guest has a console.
 //
-// Eight ports. A byte written to the data register goes to the back end at once; there is no baud rate to wait for. Only
-// when the back end has no room do bytes stay in the transmit FIFO, and then the line status says that it is not empty and the
-// guest waits, as it would for a slow line: nothing is dropped. Bytes come in only as many as the receive FIFO has room for.
+// Eight ports. A byte written to the data register goes to the back end at once; there is no baud rate to wait for. Bytes stay
+// in the transmit FIFO when the back end has no room, or when too many would go into one interrupt (SerialTransmitter), and then the
+// line status says that it is not empty and the guest waits, as it would for a slow line: nothing is dropped. Bytes come in
+// only as many as the receive FIFO has room for.
 //
 // One interrupt line serves four causes; the identification register names the most urgent: line error, received data,
 // transmitter empty, modem status. Received data is due at the FIFO's trigger level; below it, a real port waits for four
@@ -11,6 +12,7 @@
 
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
+using Vmm.Core.Devices.Clock;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
 using static Vmm.Core.Devices.Serial.SerialRegisters;
@@ -24,17 +26,20 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
     private readonly ushort _firstPort;
     private readonly IInterruptLine _interrupt;
     private readonly Chardev _backEnd;
+    private readonly SerialTransmitter _transmitter;
     private bool _level;
 
     /// <summary>Creates the port in its power-on state and attaches it to its back end, which it does not touch yet.</summary>
     /// <param name="firstPort">0x3f8, 0x2f8, 0x3e8 or 0x2e8 on a PC.</param>
     /// <param name="interrupt">The wire of ISA interrupt 4, 3, 4 or 3.</param>
     /// <param name="backEnd">Where bytes go to and come from.</param>
-    public Serial(ushort firstPort, IInterruptLine interrupt, Chardev backEnd)
+    /// <param name="timer">Calls back on a loop, for what shall not be done in the guest's own access.</param>
+    public Serial(ushort firstPort, IInterruptLine interrupt, Chardev backEnd, IDeviceTimer timer)
     {
         _firstPort = firstPort;
         _interrupt = interrupt;
         _backEnd = backEnd;
+        _transmitter = new SerialTransmitter(_state, backEnd, timer, UpdateInterrupt);
         PowerOn();
         backEnd.Attach(this);
     }
@@ -50,8 +55,6 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
 
     private SerialFifo Received => new(_state.ReceiveBytes, ref _state.ReceiveCount);
 
-    private SerialFifo Transmit => new(_state.TransmitBytes, ref _state.TransmitCount);
-
     private bool IsFifo => (_state.FifoControl & FifoEnable) != 0;
 
     private int Capacity => IsFifo ? SerialFifo.Depth : 1;
@@ -64,7 +67,7 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
 
     private byte Status => (byte)(_state.LineErrors
         | (_state.ReceiveCount > 0 ? DataReady : 0)
-        | (_state.TransmitCount == 0 ? TransmitHoldingEmpty | TransmitterEmpty : 0));
+        | (_transmitter.IsEmpty ? TransmitHoldingEmpty | TransmitterEmpty : 0));
 
     private byte PendingInterrupt
     {
@@ -140,11 +143,12 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
         }
     }
 
-    /// <summary>Takes the port to its power-on state. What the back end has accepted stays accepted.</summary>
+    /// <summary>Takes the port to its power-on state. What was written stays written, as far as the back end has room for it.</summary>
     public void Reset()
     {
         lock (_backEnd.Gate)
         {
+            _transmitter.Flush();
             PowerOn();
             UpdateInterrupt();
         }
@@ -166,9 +170,34 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
     /// <inheritdoc/>
     public void OutputReady()
     {
-        if (_state.TransmitCount > 0)
+        _transmitter.OutputReady();
+        UpdateInterrupt();
+    }
+
+    /// <summary>From now on output that waits is sent.</summary>
+    public void Wake()
+    {
+        lock (_backEnd.Gate)
         {
-            Drain();
+            _transmitter.Wake();
+        }
+    }
+
+    /// <summary>When this returns, nothing but the guest's own accesses and the back end moves bytes or the interrupt line, until <see cref="Wake"/>.</summary>
+    public void Quiesce()
+    {
+        lock (_backEnd.Gate)
+        {
+            _transmitter.Quiesce();
+        }
+    }
+
+    /// <summary>Gives the back end what waits: the process is about to end.</summary>
+    public void Flush()
+    {
+        lock (_backEnd.Gate)
+        {
+            _transmitter.Flush();
             UpdateInterrupt();
         }
     }
@@ -190,15 +219,15 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
             reader.Read(SerialState.Layout, _state);
             RequireFits("recv_fifo", _state.ReceiveCount);
             RequireFits("xmit_fifo", _state.TransmitCount);
+            _transmitter.Arrive();
         }
     }
 
-    /// <summary>Drives the interrupt line as the state says, and goes on with output that waited.</summary>
+    /// <summary>Drives the interrupt line as the state says. Output that waited goes on with <see cref="Wake"/>.</summary>
     public void Apply()
     {
         lock (_backEnd.Gate)
         {
-            Drain();
             UpdateInterrupt();
         }
     }
@@ -223,8 +252,8 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
         _state.Scratch = 0;
         _state.FifoControl = 0;
         _state.TransmitEmptyPending = false;
+        _state.TransmitCount = 0;
         Received.Clear();
-        Transmit.Clear();
     }
 
     private byte ReadReceived()
@@ -247,6 +276,10 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
         {
             _state.TransmitEmptyPending = false;
             UpdateInterrupt();
+        }
+        else if (pending == NoInterrupt)
+        {
+            _transmitter.EndBurst();
         }
 
         return (byte)(pending | (IsFifo ? FifosEnabled : 0));
@@ -279,26 +312,10 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
         }
         else if (_state.TransmitCount < Capacity)
         {
-            Transmit.Append(value);
-            Drain();
+            _transmitter.Write(value);
         }
 
         UpdateInterrupt();
-    }
-
-    /// <summary>Moves the transmit FIFO into the back end as far as that goes.</summary>
-    private void Drain()
-    {
-        if (_state.TransmitCount == 0)
-        {
-            return;
-        }
-
-        Transmit.Remove(_backEnd.Write(Transmit.Waiting));
-        if (_state.TransmitCount == 0)
-        {
-            _state.TransmitEmptyPending = true;
-        }
     }
 
     private void ReceiveByte(byte value)
@@ -320,7 +337,7 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
         _state.InterruptEnable = (byte)(value & EnableAll);
         if ((changed & EnableTransmitEmpty) != 0)
         {
-            _state.TransmitEmptyPending = (value & EnableTransmitEmpty) != 0 && _state.TransmitCount == 0;
+            _transmitter.InterruptSwitched();
         }
 
         UpdateInterrupt();
@@ -334,10 +351,9 @@ public sealed class Serial : IPortDevice, IStateful, IChardevFrontEnd
             Received.Clear();
         }
 
-        if ((switched || (value & FifoClearTransmit) != 0) && _state.TransmitCount > 0)
+        if (switched || (value & FifoClearTransmit) != 0)
         {
-            Transmit.Clear();
-            _state.TransmitEmptyPending = true;
+            _transmitter.Clear();
         }
 
         _state.FifoControl = (value & FifoEnable) != 0 ? (byte)(value & FifoStored) : (byte)0;

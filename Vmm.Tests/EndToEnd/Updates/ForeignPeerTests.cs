@@ -53,6 +53,25 @@ public sealed class ForeignPeerTests : UpdateTest
         await ExpectUndisturbedAsync(old);
     }
 
+    /// <summary>In new's namespace nobody is mapped, itself included: to it everybody is user 65534.</summary>
+    [Test]
+    [Promise(18)]
+    public async Task A_user_whom_the_user_namespace_does_not_map_is_not_taken_for_oneself()
+    {
+        var old = await BootAsAsync(Alice);
+        var successor = await AwaitGuestByAsync(["unshare", "--user", "--", "setpriv", "--pdeathsig", "KILL", "--", _program]);
+
+        await _route.AskAsync(old.Qmp);
+
+        Assert.That(
+            await old.ExpectFailureAsync(),
+            Does.EndWith(
+                $"refused the guest: process {old.Process.Pid} shows as user 65534, which stands for every user whom this process's user namespace does not map: "
+                + "who it is cannot be known; map its user into the namespace"));
+        Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
+        await ExpectUndisturbedAsync(old);
+    }
+
     [Test]
     public async Task Two_processes_of_one_user_who_is_not_root_do_it()
     {
@@ -83,10 +102,11 @@ public sealed class ForeignPeerTests : UpdateTest
         await StartGenerationAsync(await OtherUser.RunningAsync(Host, user, _program), TinyMachine.Headless(_guest), []);
 
     /// <summary>Starts a successor whose sockets everybody may connect to: who is let in is not for the file's mode to say here.</summary>
-    private async Task<Generation> AwaitGuestAsAsync(uint user)
+    private async Task<Generation> AwaitGuestAsAsync(uint user) => await AwaitGuestByAsync(await OtherUser.RunningAsync(Host, user, _program));
+
+    private async Task<Generation> AwaitGuestByAsync(string[] command)
     {
-        var successor = await StartGenerationAsync(
-            await OtherUser.RunningAsync(Host, user, _program), TinyMachine.Headless(_guest), _route.Listening());
+        var successor = await StartGenerationAsync(command, TinyMachine.Headless(_guest), _route.Listening());
         foreach (string path in (string[])[_route.Cpr, _route.Main])
         {
             await new GrowingFile(InFolder(path)).WaitUntilThereAsync();

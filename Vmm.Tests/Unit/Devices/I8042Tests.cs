@@ -15,7 +15,6 @@ public sealed class I8042Tests
     {
         _controller = new I8042(_power);
         _bus.Attach(_controller);
-        _bus.Attach(_controller.DataPort);
     }
 
     [TestCase(0xfe, 1, TestName = "Pulsing_the_reset_line_resets")]

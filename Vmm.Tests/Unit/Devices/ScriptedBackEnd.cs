@@ -21,6 +21,9 @@ internal sealed class ScriptedBackEnd : IDisposable
 
     internal SocketChardev Chardev { get; }
 
+    /// <summary>The loop that serves it.</summary>
+    internal EventLoop Loop => _loop;
+
     /// <summary>Lets the loop do all it has to do now.</summary>
     internal void Settle()
     {

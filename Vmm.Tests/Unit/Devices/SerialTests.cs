@@ -24,12 +24,14 @@ public sealed class SerialTests : IDisposable
 
     private readonly ScriptedBackEnd _backEnd = new();
     private readonly RecordedLine _line = new();
+    private readonly RecordedTimer _timer = new();
     private readonly PortBus _bus = new();
     private readonly Serial _serial;
 
     public SerialTests()
     {
-        _serial = new Serial(0x3f8, _line, _backEnd.Chardev);
+        _serial = new Serial(0x3f8, _line, _backEnd.Chardev, _timer);
+        _serial.Wake();
         _bus.Attach(_serial);
     }
 
@@ -261,7 +263,7 @@ public sealed class SerialTests : IDisposable
         using var nextBackEnd = new ScriptedBackEnd();
         var nextLine = new RecordedLine();
 
-        var next = Handover.Of(_serial, to: new Serial(0x3f8, nextLine, nextBackEnd.Chardev));
+        var next = Handover.Of(_serial, to: new Serial(0x3f8, nextLine, nextBackEnd.Chardev, _timer));
 
         Assert.That(nextLine.Level, Is.True, "received data is due in the next process too");
         Assert.That(next.ReadByte(7), Is.EqualTo(0x77));
@@ -328,7 +330,7 @@ public sealed class SerialTests : IDisposable
 
     [Test]
     public void Two_front_ends_cannot_share_a_back_end() => Assert.That(
-        () => new Serial(0x2f8, _line, _backEnd.Chardev),
+        () => new Serial(0x2f8, _line, _backEnd.Chardev, _timer),
         Throws.InvalidOperationException.With.Message.EqualTo("Device 'serial0' is in use"));
 
     private byte In(int port) => (byte)_bus.Read((ushort)port, 1);

@@ -63,7 +63,7 @@ public sealed class LeakTests
             using (var peer = new PeerAsOld(fixture, old))
             {
                 await peer.Meet();
-                for (int i = 0; i < 20; i++)
+                for (int i = 1; i < ProtocolLimits.MessagesBeforePlan; i++)
                 {
                     int batch = i;
                     await peer.SayDescriptors(

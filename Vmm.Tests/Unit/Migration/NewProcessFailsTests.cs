@@ -143,7 +143,7 @@ public sealed class NewProcessFailsTests : IDisposable
             await peer.Meet();
             await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 0, length: 0x7fff_ffff, sequence: 1));
         },
-        $"{Itself} announced a message of 2147483647 bytes and 0 descriptors; at most 16777216 and 253 are taken");
+        $"{Itself} announced a message of 2147483647 bytes and 0 descriptors; at most 1048576 and 253 are taken for Ready");
 
     [Test]
     public Task A_peer_that_announces_descriptors_and_sends_none() => StaysUnstopped(

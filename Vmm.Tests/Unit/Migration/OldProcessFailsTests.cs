@@ -1,5 +1,6 @@
 using Vmm.Core.Hypervisors;
 using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Unit.Migration;
 
@@ -39,6 +40,27 @@ public sealed class OldProcessFailsTests : OldPeerTest
         Assert.That(peer.Baton.IsHeldByNew, Is.True);
         Fixture.AssertRunsIn(New);
     }
+
+    /// <summary>The main channel stays open, and nothing more comes.</summary>
+    [TestCase(1)]
+    [TestCase(16)]
+    [TestCase(StateFrame.Size)]
+    [TestCase(2 * ProtocolLimits.FirstStateBuffer)]
+    [Promise(45)]
+    public Task A_head_that_promises_more_than_comes_is_noticed_at_the_end_record(int more) => IsNotTaken(
+        async peer =>
+        {
+            await peer.ConnectMain();
+            peer.Baton.Offer();
+            byte[] frames = peer.Frames();
+            int length = frames.Length - (2 * StateFrame.Size);
+            StateFrame.WriteHead(frames, peer.Baton.Attempt, length + more);
+            await peer.SayMain(frames);
+            var message = await peer.Cpr.Hear();
+            Assert.That(message.Type, Is.EqualTo(MessageType.Failed));
+            Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"the state's head promises {length + more} bytes, and its end record comes after {length}" }));
+        },
+        "bytes, and its end record comes after");
 
     [Test]
     [Promise(5)]

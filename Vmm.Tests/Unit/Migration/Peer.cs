@@ -24,8 +24,12 @@ internal sealed class Peer : IDisposable
     private Peer(SafeFileHandle socket)
     {
         _loop.Start();
-        (_channel, _unframed) = Run(() => Task.FromResult((new MessageChannel(_loop, socket), new LoopSocket(_loop, Posix.Duplicate(socket))))).Result;
+        Connection = Posix.Duplicate(socket);
+        (_channel, _unframed) = Run(() => Task.FromResult((new MessageChannel(_loop, socket), new LoopSocket(_loop, Connection)))).Result;
     }
+
+    /// <summary>The connection itself; it is closed when the peer hangs up.</summary>
+    internal SafeFileHandle Connection { get; }
 
     /// <summary>Descriptors that came.</summary>
     internal List<SafeFileHandle> Received { get; } = [];

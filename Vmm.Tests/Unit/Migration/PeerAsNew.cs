@@ -20,10 +20,15 @@ internal sealed class PeerAsNew : IDisposable
     private Baton? _baton;
 
     internal PeerAsNew(HandoverFixture fixture)
+        : this(fixture.CprPath, fixture.MainPath)
     {
-        _paths = [fixture.CprPath, fixture.MainPath];
-        _cprListener = Listen(fixture.CprPath);
-        _mainListener = Listen(fixture.MainPath);
+    }
+
+    internal PeerAsNew(string cprPath, string mainPath)
+    {
+        _paths = [cprPath, mainPath];
+        _cprListener = Listen(cprPath);
+        _mainListener = Listen(mainPath);
     }
 
     internal Peer Cpr { get; private set; } = null!;
@@ -102,6 +107,15 @@ internal sealed class PeerAsNew : IDisposable
     {
         await Cpr.Say(MessageType.Listening, new StateWriter());
         Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
+    }
+
+    /// <summary>Says that it listens, after it said that it is ready, closes the main channel unread, and says valid things on the other one without end.</summary>
+    internal async Task<Flood> BreakAndFlood()
+    {
+        const uint HelloReadyListening = 3;
+        await SayListening();
+        Main.Dispose();
+        return new Flood(Cpr.Connection, HelloReadyListening);
     }
 
     /// <summary>Also receives the whole state, up to the end record.</summary>

@@ -1,0 +1,58 @@
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Machines;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>A part of the process with one descriptor that crosses, and with failures on demand.</summary>
+/// <param name="handle">The descriptor; null in a process that shall get it.</param>
+internal sealed class FakeCarrier(SafeFileHandle? handle) : IDescriptorCarrier
+{
+    internal const string Name = "test/log";
+
+    private SafeFileHandle? _prepared;
+
+    /// <summary>Why it refuses what came, before the pause.</summary>
+    internal string? Reason { get; init; }
+
+    /// <summary>What it throws after the take.</summary>
+    internal Exception? AdoptFails { get; init; }
+
+    /// <summary>What it throws when the guest is gone.</summary>
+    internal Exception? ReleaseFails { get; init; }
+
+    internal SafeFileHandle? Handle { get; private set; } = handle;
+
+    internal bool IsDropped { get; private set; }
+
+    /// <summary>What it was told when the guest had gone: whether its descriptor was taken over; null where that was not known, or it was told nothing.</summary>
+    internal bool? WasTaken { get; private set; }
+
+    internal bool IsReleased { get; private set; }
+
+    public IEnumerable<CarriedDescriptor> Carried => Handle is null ? [] : [new CarriedDescriptor(Name, Handle)];
+
+    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    {
+        _prepared = bag.Claim(Name);
+        return Reason is null ? [] : [Reason];
+    }
+
+    public void Adopt() => Handle = AdoptFails is null ? _prepared : throw AdoptFails;
+
+    public void Drop()
+    {
+        IsDropped = true;
+        _prepared?.Dispose();
+    }
+
+    public void Release(Func<string, bool?> wasTaken)
+    {
+        IsReleased = true;
+        WasTaken = wasTaken(Name);
+        Handle?.Dispose();
+        if (ReleaseFails is not null)
+        {
+            throw ReleaseFails;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Plans;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>What one client, and all clients, may ask of a waiting process before it has a plan.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class MeetingLimitsTests : OldPeerTest
+{
+    [TestCase(ProtocolLimits.MessagesBeforePlan)]
+    [TestCase(ProtocolLimits.MessagesBeforePlan + 1)]
+    [Promise(45)]
+    public async Task So_many_messages_before_the_plan(int count)
+    {
+        using (var peer = new PeerAsOld(Fixture, Source))
+        {
+            await peer.Meet();
+            await peer.SayDescriptors();
+            for (int sent = 1; sent < count; sent++)
+            {
+                await peer.SayDescriptors([]);
+            }
+
+            await ExpectAnswer(
+                peer,
+                count <= ProtocolLimits.MessagesBeforePlan,
+                $"{Itself} sent {count} messages before its plan, at most {ProtocolLimits.MessagesBeforePlan} are taken");
+        }
+    }
+
+    [TestCase(ProtocolLimits.DescriptorsOfClient)]
+    [TestCase(ProtocolLimits.DescriptorsOfClient + 1)]
+    [Promise(45)]
+    public async Task So_many_descriptors(int count)
+    {
+        using (var peer = new PeerAsOld(Fixture, Source))
+        {
+            await peer.Meet();
+            for (int more = 0; peer.Carried.Count < count; more++)
+            {
+                peer.Carried.Add(new CarriedDescriptor($"unwanted/{more}", peer.Baton.File));
+            }
+
+            foreach (var part in peer.Carried.Chunk(Posix.MostDescriptors))
+            {
+                await peer.SayDescriptors(part);
+            }
+
+            await ExpectAnswer(
+                peer,
+                count <= ProtocolLimits.DescriptorsOfClient,
+                $"{Itself} sent {count} descriptors, at most {ProtocolLimits.DescriptorsOfClient} are taken");
+        }
+    }
+
+    /// <summary>Each of them has sent half of a plan, and holds descriptors; one more, and the first one goes.</summary>
+    [Test]
+    [Promise(45)]
+    public async Task So_many_clients_and_of_more_the_first_is_turned_away()
+    {
+        var clients = new Queue<PeerAsOld>();
+        try
+        {
+            for (int i = 0; i < 3 * ProtocolLimits.ClientsInMeeting; i++)
+            {
+                clients.Enqueue(await ParkAsync());
+                if (clients.Count > ProtocolLimits.ClientsInMeeting)
+                {
+                    using var first = clients.Dequeue();
+                    var message = await first.Cpr.Hear();
+                    Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
+                    Assert.That(
+                        Peer.Reasons(message),
+                        Is.EqualTo(new[] { $"{Itself} had not sent its plan when others came: {ProtocolLimits.ClientsInMeeting} clients are met at a time" }));
+                    await first.Cpr.HearEnd();
+                }
+            }
+
+            await AHonestPeerIsServed();
+        }
+        finally
+        {
+            while (clients.TryDequeue(out var client))
+            {
+                client.Dispose();
+            }
+        }
+    }
+
+    [Test]
+    public async Task Descriptors_that_come_with_the_greeting_are_dropped()
+    {
+        using var peer = new PeerAsOld(Fixture, Source);
+        var hello = new StateWriter();
+        hello.WriteUInt16(1);
+        hello.WriteUInt16(peer.Protocol);
+        hello.WriteText("later");
+        await peer.Cpr.Say(MessageType.Hello, hello, peer.Baton.File);
+        await peer.Cpr.Hear(MessageType.Hello);
+        await peer.Cpr.Settle(peer.Protocol);
+        await peer.SayDescriptors();
+        await peer.SayPlan();
+
+        await peer.Cpr.Hear(MessageType.Ready);
+    }
+
+    private static async Task ExpectAnswer(PeerAsOld peer, bool isTaken, string otherwise)
+    {
+        if (isTaken)
+        {
+            await peer.SayPlan();
+            await peer.Cpr.Hear(MessageType.Ready);
+            return;
+        }
+
+        var message = await peer.Cpr.Hear();
+        Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
+        Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { otherwise }));
+    }
+
+    private async Task<PeerAsOld> ParkAsync()
+    {
+        var peer = new PeerAsOld(Fixture, Source);
+        await peer.Meet();
+        await peer.SayDescriptors();
+        await peer.Cpr.SayRaw("VMMc"u8.ToArray());
+        return peer;
+    }
+}

@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Handover;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>Which process is at the other end, as the kernel tells it, or else the process itself; and when it has ended.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class PeerProcessTests : IDisposable
+{
+    private readonly EventLoop _loop = new("peers");
+    private readonly SafeFileHandle _near;
+    private readonly SafeFileHandle _far;
+
+    public PeerProcessTests()
+    {
+        (_near, _far) = SocketPair.Create();
+        _loop.Start();
+    }
+
+    public void Dispose()
+    {
+        _loop.StopAndJoin();
+        _loop.Dispose();
+        _near.Dispose();
+        _far.Dispose();
+    }
+
+    [Test]
+    public void A_descriptor_of_a_process_is_told_from_every_other()
+    {
+        using var itself = Posix.OpenProcess(Environment.ProcessId);
+        using var memory = Posix.CreateMemfd("pidfd:[1]", 4096);
+        using var counter = Posix.CreateEventFd();
+        using var directory = Posix.OpenToRead("/proc/self");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Posix.IsProcess(itself), Is.True);
+            Assert.That(((SafeFileHandle[])[memory, counter, directory, _near]).Where(Posix.IsProcess), Is.Empty);
+        });
+    }
+
+    [Test]
+    public Task A_process_that_nobody_knows_is_known_by_the_descriptor_that_it_sends_and_its_end_is_seen() => Run(async () =>
+    {
+        using var child = Process.Start(new ProcessStartInfo("sleep", "1000"))!;
+        using var ofChild = Posix.OpenProcess(child.Id);
+        using var other = Posix.CreateEventFd();
+        using var process = new PeerProcess(_loop, "a process in another pid namespace", handle: null);
+        using var peer = new NewPeer(new MessageChannel(_loop, _far)) { Process = process };
+        using var itself = new MessageChannel(_loop, _near);
+        process.Follow();
+        Assert.That(process.HasEnded, Is.False);
+
+        var greeted = peer.GreetAsync(10_000);
+        await itself.SendAsync(MessageType.Hello, Greeting.Hello(), [other, ofChild], Deadline.Never);
+        await greeted;
+        Assert.That(process.HasEnded, Is.False);
+        process.Follow();
+        child.Kill();
+        await child.WaitForExitAsync();
+
+        Assert.That(process.HasEnded, Is.True);
+    });
+
+    [Test]
+    public Task A_peer_that_sends_something_else_of_itself_stays_unknown_and_does_no_harm() => Run(async () =>
+    {
+        using var other = Posix.CreateEventFd();
+        using var process = new PeerProcess(_loop, "a process in another pid namespace", handle: null);
+        using var peer = new NewPeer(new MessageChannel(_loop, _far)) { Process = process };
+        using var itself = new MessageChannel(_loop, _near);
+
+        var greeted = peer.GreetAsync(10_000);
+        await itself.SendAsync(MessageType.Hello, Greeting.Hello(), [other, _near], Deadline.Never);
+
+        Assert.That(await greeted, Is.EqualTo(Greeting.NewestProtocol));
+        process.Follow(TimeSpan.FromSeconds(1));
+        Assert.That(process.HasEnded, Is.False);
+    });
+
+    [Test]
+    public Task What_the_kernel_tells_counts_more_than_what_the_peer_says() => Run(() =>
+    {
+        using var channel = new MessageChannel(_loop, _far);
+        using var process = PeerProcess.Of(_loop, channel);
+        using var told = Posix.OpenProcess(Environment.ProcessId);
+        List<SafeFileHandle> sent = [told];
+
+        process.Identify(sent);
+
+        Assert.That(sent, Is.EqualTo(new[] { told }), "it was not needed");
+        Assert.That((process.Name, process.HasEnded), Is.EqualTo(($"process {Environment.ProcessId}", false)));
+        return Task.CompletedTask;
+    });
+
+    /// <summary>In any version: a program that does not know of it closes it.</summary>
+    [Test]
+    public async Task A_waiting_process_sends_a_descriptor_of_itself_with_its_greeting()
+    {
+        using var fixture = new HandoverFixture();
+        fixture.New();
+        using var peer = Peer.To(fixture.CprPath);
+        await peer.Greet(newest: 1);
+        await peer.Hear(MessageType.Hello);
+
+        Assert.That(peer.Received, Has.Count.EqualTo(1));
+        Assert.That(Posix.IsProcess(peer.Received[0]), Is.True);
+    }
+
+    private async Task Run(Func<Task> test) => await _loop.InvokeAsync(async () =>
+    {
+        await test();
+        return true;
+    }).WaitAsync(TimeSpan.FromSeconds(30));
+}

@@ -1,0 +1,134 @@
+using Vmm.Core.Machines;
+using Vmm.Core.Native;
+using Vmm.Tests.Unit.Machines;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>Once the guest is the new process's, an error of whatever type, in either process, is reported and changes nothing.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class PointOfNoReturnTests : IDisposable
+{
+    private static readonly Exception[] Failures =
+    [
+        new IOException("the disk is full"), new UnauthorizedAccessException("not allowed"), new InvalidOperationException("in a wrong state"),
+        new NotSupportedException("a pipe has no position"), new ArgumentException("no such thing"), new TimeoutException("too late"),
+    ];
+
+    private readonly HandoverFixture _fixture = new();
+    private readonly MachineHost _old;
+
+    public PointOfNoReturnTests() => _old = _fixture.Old();
+
+    public void Dispose() => _fixture.Dispose();
+
+    [TestCaseSource(nameof(Failures))]
+    [Promise(44)]
+    public async Task A_descriptor_that_the_new_process_cannot_use(Exception failure)
+    {
+        var next = await HandOverAsync(new FakeCarrier(null) { AdoptFails = failure });
+
+        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
+        Assert.That(next.Report.Error, Is.EqualTo($"could not use a descriptor of the old process: {failure.Message}"));
+        _fixture.AssertRunsIn(next);
+    }
+
+    [TestCaseSource(nameof(Failures))]
+    [Promise(44)]
+    public async Task A_descriptor_that_the_old_process_cannot_close(Exception failure)
+    {
+        _old.Do(() => _old.Machine.Carry(new FakeCarrier(null) { ReleaseFails = failure }));
+        var last = new FakeCarrier(null);
+        _old.Do(() => _old.Machine.Carry(last));
+
+        var next = await HandOverAsync();
+
+        Assert.That(_old.Report.Error, Is.EqualTo($"could not close a descriptor that the new process has: {failure.Message}"));
+        Assert.That(last.IsReleased, Is.True, "what comes after the failing one");
+        Assert.That(_old.State, Is.EqualTo(RunState.Postmigrate));
+        _fixture.AssertRunsIn(next);
+    }
+
+    [TestCaseSource(nameof(Failures))]
+    [Promise(44)]
+    public async Task Management_cannot_be_told_of_the_guest_in_the_new_process(Exception failure)
+    {
+        var next = _fixture.Host();
+        next.Machine.Happened += _ => throw failure;
+        next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
+
+        await _fixture.HandOverAsync(_old, next);
+
+        Assert.That(next.Report.Error, Is.EqualTo($"could not report that the guest runs: {failure.Message}"));
+        _fixture.AssertRunsIn(next);
+    }
+
+    [TestCaseSource(nameof(Failures))]
+    [Promise(44)]
+    public async Task Management_cannot_be_told_in_the_old_process_that_the_guest_is_gone(Exception failure)
+    {
+        var next = _fixture.New();
+        _old.Migrator.StatusChanged += status =>
+        {
+            if (status == Vmm.Migration.MigrationStatus.Completed)
+            {
+                throw failure;
+            }
+        };
+
+        await _fixture.HandOverAsync(_old, next);
+
+        Assert.That(_old.Report.Status, Is.EqualTo(Vmm.Migration.MigrationStatus.Completed));
+        Assert.That(_old.State, Is.EqualTo(RunState.Postmigrate));
+        _fixture.AssertRunsIn(next);
+    }
+
+    [Test]
+    public async Task A_descriptor_that_is_not_what_its_name_says_is_refused_while_the_guest_runs()
+    {
+        var next = _fixture.Host();
+        var wrong = new FakeCarrier(null) { Reason = "descriptor 'test/log' is a directory" };
+        next.Do(() => next.Machine.Carry(wrong));
+        next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+
+        Assert.That(_old.Report.Error, Does.EndWith("descriptor 'test/log' is a directory"));
+        Assert.That(_old.Events.Told, Does.Not.Contain("STOP"));
+        await next.Events.Of("INCOMING FAILED");
+        await next.Hypervisor.Newest.Disposed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.That(wrong.IsDropped, Is.True);
+        _fixture.AssertRunsIn(_old);
+    }
+
+    [Test]
+    public async Task What_a_silent_new_process_took_over_is_not_known()
+    {
+        _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
+        using var file = Posix.CreateMemfd("log", 321);
+        var mine = new FakeCarrier(file);
+        _old.Do(() => _old.Machine.Carry(mine));
+        using var peer = new PeerAsNew(_fixture);
+        _old.Migrate(_fixture.Channels);
+        await peer.HearState();
+        Assert.That(peer.Baton.Take(), Is.True);
+
+        Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("completed"));
+
+        Assert.That(mine.IsReleased, Is.True);
+        Assert.That(mine.WasTaken, Is.Null);
+    }
+
+    private async Task<MachineHost> HandOverAsync(FakeCarrier? carrier = null)
+    {
+        var next = _fixture.Host();
+        if (carrier is not null)
+        {
+            next.Do(() => next.Machine.Carry(carrier));
+        }
+
+        next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
+        await _fixture.HandOverAsync(_old, next);
+        return next;
+    }
+}
