@@ -54,7 +54,10 @@ internal static partial class Posix
         }
     }
 
-    /// <summary>The state of a descriptor without waiting: which of <paramref name="events"/> are ready, plus errors and hang-up.</summary>
+    /// <summary>
+    /// The state of a descriptor without waiting: which of <paramref name="events"/> are ready, plus errors and hang-up. What the host has no
+    /// memory to look at is not known to be ready: nothing, and the caller looks again as it does for what is not ready.
+    /// </summary>
     internal static unsafe FdEvents PollNow(SafeHandle handle, FdEvents events)
     {
         using var fd = new Borrowed(handle);
@@ -63,7 +66,7 @@ internal static partial class Posix
         {
             if (errno != EINTR)
             {
-                throw new PosixException("poll", errno);
+                return FdEvents.None;
             }
         }
 
