@@ -20,6 +20,7 @@ public sealed class StdioChardev : StreamChardev
     private readonly SafeFileHandle _output;
     private readonly bool _signal;
     private TerminalMode? _mode;
+    private bool _lossReported;
 
     /// <summary>Creates the chardev.</summary>
     /// <param name="label">Its id.</param>
@@ -72,6 +73,24 @@ public sealed class StdioChardev : StreamChardev
         var input = Input;
         Input = null;
         Retire(input);
+    }
+
+    /// <summary>A file on a full disk loses output now and may take it later, so it stays the output. A reader who has gone does not come back.</summary>
+    private protected override void OutputFailed(PosixException error)
+    {
+        if (!Posix.IsSeekable(_output))
+        {
+            base.OutputFailed(error);
+            return;
+        }
+
+        if (!_lossReported)
+        {
+            _lossReported = true;
+            ChardevLog.OutputLost(Logger, Label, error.Reason);
+        }
+
+        DropQueue();
     }
 
     private protected override void Close()

@@ -54,7 +54,10 @@ internal static partial class Posix
         }
     }
 
-    /// <summary>The state of a descriptor without waiting: which of <paramref name="events"/> are ready, plus errors and hang-up.</summary>
+    /// <summary>
+    /// The state of a descriptor without waiting: which of <paramref name="events"/> are ready, plus errors and hang-up. What the host has no
+    /// memory to look at is not known to be ready: nothing, and the caller looks again as it does for what is not ready.
+    /// </summary>
     internal static unsafe FdEvents PollNow(SafeHandle handle, FdEvents events)
     {
         using var fd = new Borrowed(handle);
@@ -63,7 +66,7 @@ internal static partial class Posix
         {
             if (errno != EINTR)
             {
-                throw new PosixException("poll", errno);
+                return FdEvents.None;
             }
         }
 
@@ -78,6 +81,33 @@ internal static partial class Posix
     {
         ReadOnlySpan<byte> one = [1, 0, 0, 0, 0, 0, 0, 0];
         Write(eventFd, one);
+    }
+
+    /// <summary>Adds one to an eventfd, if the host lets it.</summary>
+    internal static bool TrySignal(SafeHandle eventFd)
+    {
+        try
+        {
+            Signal(eventFd);
+            return true;
+        }
+        catch (PosixException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Takes an eventfd back to zero, if the host lets it; otherwise it stays ready.</summary>
+    internal static void TryDrain(SafeHandle eventFd)
+    {
+        try
+        {
+            Drain(eventFd);
+        }
+        catch (PosixException)
+        {
+            return;
+        }
     }
 
     /// <summary>Takes an eventfd back to zero.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
@@ -6,6 +7,8 @@ namespace Vmm.Tests.Faults;
 /// <summary>The guest's RAM, opened once from outside: it stays the same file wherever the guest goes.</summary>
 internal sealed class RamFile : IDisposable
 {
+    private const long Counter = 0x200000;
+
     private readonly SafeFileHandle _file;
 
     private RamFile(SafeFileHandle file) => _file = file;
@@ -18,6 +21,17 @@ internal sealed class RamFile : IDisposable
             var bytes = new byte[Party.RamSize];
             RandomAccess.Read(_file, bytes, 0);
             return Convert.ToHexString(SHA256.HashData(bytes));
+        }
+    }
+
+    /// <summary>How far the guest has counted: the last number whose line it has finished.</summary>
+    internal ulong Count
+    {
+        get
+        {
+            Span<byte> count = stackalloc byte[sizeof(ulong)];
+            RandomAccess.Read(_file, count, Counter);
+            return BinaryPrimitives.ReadUInt64LittleEndian(count);
         }
     }
 

@@ -1,9 +1,6 @@
 // What became of the guest and of both processes, seen from outside, held against what must have come of the fault. Every
 // departure is one line, so that a broken program shows all that is wrong with it.
-//
-// The guest writes 1, 2, 3 … and each process keeps what was written while it ran it. The files one after the other, in the
-// order of the processes, must read 1 … N: a number that is missing was lost, one that is there twice was run twice, and
-// numbers out of order mean that two ran at the same time.
+// The guest writes 1, 2, 3 … and each process keeps what was written while it ran it (GuestCount).
 
 using System.Text.RegularExpressions;
 using Vmm.Lab.Drivers;
@@ -183,24 +180,10 @@ internal sealed class Verdict
     /// <summary>All processes' files one after the other read 1 … N.</summary>
     private void Counts()
     {
-        string[] lines = string.Concat(_scene.Parties.Select(p => p.Console)).Split('\n');
-        bool mayRestart = _fault.MayRestart;
-        int count = 0;
-        foreach (string line in lines.SkipLast(1))
+        if (GuestCount.Departure(string.Concat(_scene.Parties.Select(p => p.Console)), _fault.MayRestart) is { } departure)
         {
-            count++;
-            if (mayRestart && line != $"{count}" && line.EndsWith('1') && $"{count}".StartsWith(line[..^1], StringComparison.Ordinal))
-            {
-                (mayRestart, count) = (false, 1);
-            }
-            else if (line != $"{count}")
-            {
-                _departures.Add($"the guest's count: '{line}' where {count} should follow");
-                return;
-            }
+            _departures.Add(departure);
         }
-
-        Hold(lines.Length > 2, "the guest has not counted");
     }
 
     private static async Task<bool> UntilAsync(Func<bool> condition)

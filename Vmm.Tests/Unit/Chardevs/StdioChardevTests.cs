@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices.DebugConsole;
@@ -8,7 +10,7 @@ namespace Vmm.Tests.Unit.Chardevs;
 
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class StdioChardevTests : IDisposable
+public sealed partial class StdioChardevTests : IDisposable
 {
     private readonly ChardevBench _bench = new();
 
@@ -60,6 +62,22 @@ public sealed class StdioChardevTests : IDisposable
 
         Assert.That(stdio.Write("nobody"u8), Is.EqualTo(6));
         Assert.That(stdio.Write(new byte[100_000]), Is.EqualTo(100_000));
+    }
+
+    /// <summary>No file is as long as it can be numbered: a write behind that fails as one to a full disk does.</summary>
+    [Test]
+    public void A_file_that_could_not_be_written_to_is_written_to_again()
+    {
+        var output = Posix.CreateMemfd("output", 0);
+        Assert.That(Seek(output, long.MaxValue, 0), Is.EqualTo(long.MaxValue));
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), output));
+
+        stdio.Write("lost"u8);
+        Assert.That(Seek(output, 0, 0), Is.Zero);
+        stdio.Write("kept"u8);
+
+        byte[] buffer = new byte[16];
+        Assert.That(RandomAccess.Read(output, buffer, 0), Is.EqualTo("kept".Length));
     }
 
     [Test]
@@ -167,4 +185,7 @@ public sealed class StdioChardevTests : IDisposable
         stdio.Start();
         return stdio;
     }
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long Seek(SafeFileHandle file, long offset, int whence);
 }

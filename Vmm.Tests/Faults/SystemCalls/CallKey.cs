@@ -1,0 +1,26 @@
+using System.Globalization;
+
+namespace Vmm.Tests.Faults.SystemCalls;
+
+/// <summary>What is the same of one call in every run of the program; see inject-key.h.</summary>
+/// <param name="Text">As the injector spells it: number, thread and object with bars between.</param>
+internal sealed record CallKey(string Text)
+{
+    private const string Poll = "7|";
+
+    /// <summary>The kind of call.</summary>
+    internal SystemCall Call => CallTable.Of(int.Parse(Text.Split('|')[0], CultureInfo.InvariantCulture));
+
+    /// <summary>The name of the thread that makes it.</summary>
+    internal string Thread => Text.Split('|')[1];
+
+    /// <summary>What it is about; empty where that is nothing that has a name.</summary>
+    internal string Object => Text.Split('|', 3)[2];
+
+    /// <summary>Whether the running guest makes the program make it, again and again.</summary>
+    internal bool IsGuests => Thread.StartsWith("CPU ", StringComparison.Ordinal)
+        && (Text.StartsWith(Poll, StringComparison.Ordinal) || Object.EndsWith(".console", StringComparison.Ordinal));
+
+    /// <summary>For messages.</summary>
+    public override string ToString() => $"{Call.Name}({Object}) of thread '{Thread}'";
+}

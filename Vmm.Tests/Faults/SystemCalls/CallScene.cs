@@ -1,0 +1,178 @@
+// One update of the published program, one of whose processes has a call struck, or gets other descriptors than were sent. The machine
+// has every kind of back end, so that everything that can cross does; both processes are told the same arguments, so that new has
+// names to take over. The guest counts aloud.
+
+using System.Net.Sockets;
+using Vmm.Lab.Drivers;
+using Vmm.Lab.Hosts;
+using Vmm.Tests.EndToEnd.Updates;
+
+namespace Vmm.Tests.Faults.SystemCalls;
+
+/// <summary>Two processes and an update between them.</summary>
+internal sealed class CallScene : IAsyncDisposable
+{
+    /// <summary>Both processes' log.</summary>
+    internal const string LogFile = "vmm.log";
+
+    private const int TimeOut = 2000;
+    private const string ClientSocket = "client.sock";
+    private static readonly TimeSpan Ending = TimeSpan.FromSeconds(5);
+    private static readonly UpdateRoute Listened = new("update");
+    private static readonly UpdateRoute Detour = new(Scene.Detour);
+
+    private readonly CallWindow? _window;
+    private readonly List<Wire> _wires = [];
+    private Socket? _client;
+
+    private CallScene(string folder, CallWindow? window)
+    {
+        Folder = folder;
+        _window = window;
+        Injector = new Injector(InFolder("injector"));
+    }
+
+    /// <summary>The program under test: the one that is shipped.</summary>
+    internal static string Program { get; } = Repository.Path("out/vmm");
+
+    /// <summary>Where everything lies.</summary>
+    internal string Folder { get; }
+
+    /// <summary>Watches the window's process.</summary>
+    internal Injector Injector { get; }
+
+    /// <summary>The process that has the guest at first.</summary>
+    internal Party Old { get; private set; } = null!;
+
+    /// <summary>The process that waits for it.</summary>
+    internal Party New { get; private set; } = null!;
+
+    /// <summary>The guest's RAM.</summary>
+    internal RamFile Ram { get; private set; } = null!;
+
+    /// <summary>Why the command itself was refused; null when it was not.</summary>
+    internal string? Refusal { get; private set; }
+
+    /// <summary>Boots the guest and starts the process that waits for it.</summary>
+    /// <param name="window">Whose calls are watched, and from when on; nobody's if null.</param>
+    /// <param name="withRuns">Whether KVM_RUN is watched too.</param>
+    /// <param name="spoil">What is sent on in the place of a message; the channels make no detour if null.</param>
+    internal static async Task<CallScene> SetAsync(
+        CallWindow? window, bool withRuns = false, Func<WireMessage, IReadOnlyList<WireMessage>>? spoil = null)
+    {
+        var scene = new CallScene(Directory.CreateTempSubdirectory("vmm-calls-").FullName, window);
+        try
+        {
+            scene.Old = await scene.StartAsync("a", window is { IsNews: false }, withRuns);
+            scene.Ram = RamFile.Of(scene.Old);
+            scene._client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await scene._client.ConnectAsync(new UnixDomainSocketEndPoint(scene.InFolder(ClientSocket)));
+            await scene.Old.CountsAsync();
+            scene.New = await scene.StartAsync("b", window is { IsNews: true }, withRuns, Listened.Listening());
+            if (spoil is not null)
+            {
+                scene._wires.Add(new Wire(scene.InFolder(Detour.Cpr), scene.InFolder(Listened.Cpr), isMain: false, spoil));
+                scene._wires.Add(new Wire(scene.InFolder(Detour.Main), scene.InFolder(Listened.Main), isMain: true, spoil));
+            }
+
+            await scene.Old.HurryAsync(TimeOut);
+            await scene.New.HurryAsync(TimeOut);
+            return scene;
+        }
+        catch
+        {
+            await scene.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Updates, with one call struck or none, and returns when both processes have come to rest.</summary>
+    internal async Task UpdateAsync(Injection? injection)
+    {
+        if (injection is not null)
+        {
+            await Injector.TellAsync(injection.Command);
+        }
+
+        if (_window is { IsWhole: true })
+        {
+            await Injector.TellAsync("open");
+            await Injector.Opened;
+        }
+
+        try
+        {
+            await (_wires.Count > 0 ? Detour : Listened).AskAsync(Old.Qmp);
+        }
+        catch (Exception e) when (e is IOException or QmpException)
+        {
+            // The call that was struck was one of the command's. The guest stays where it is, or goes all the same.
+            Refusal = e.Message;
+        }
+
+        using var deadline = new CancellationTokenSource(Ending);
+        if (Refusal is null)
+        {
+            await Task.WhenAll(EndAsync(Old, deadline.Token), EndAsync(New, deadline.Token));
+        }
+
+        if (injection is { Error: null })
+        {
+            await Task.WhenAny(Injector.Hit, Task.Delay(TimeOut, deadline.Token));
+            await Task.Delay(Injector.Hit.IsCompleted ? Injection.Lateness : TimeSpan.Zero);
+        }
+
+        if (_window is not null)
+        {
+            await Injector.RestAsync();
+            await Injector.TellAsync("shut");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var party in (Party?[])[New, Old])
+        {
+            if (party is not null)
+            {
+                await party.DisposeAsync();
+            }
+        }
+
+        _wires.ForEach(w => w.Dispose());
+        await Injector.DisposeAsync();
+        _client?.Dispose();
+        Ram?.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private string InFolder(string name) => Path.Combine(Folder, name);
+
+    /// <summary>Starts a process with every kind of back end, log, pid file, monitors under names that both have, and one for the verdict.</summary>
+    private Task<Party> StartAsync(string name, bool isWatched, bool withRuns, params string[] more) => Party.StartAsync(
+        name,
+        Folder,
+        isWatched ? [.. Injector.Starting(_window!, withRuns), Program] : [Program],
+        [
+            "-qmp", "unix:shared.qmp,server=on,wait=off", "-monitor", "unix:shared.hmp,server=on,wait=off",
+            "-qmp", $"unix:{CallVerdict.Endpoint(name)},server=on,wait=off",
+            "-chardev", $"socket,id=client,path={ClientSocket},server=on,wait=off", "-serial", "chardev:client", "-serial", "file:serial.out", "-serial", "pty",
+            "-initrd", FaultProgram.Host.TinyGuest(Party.Guest), "-D", LogFile, "-pidfile", "vmm.pid", .. more,
+        ]);
+
+    /// <summary>Waits until a process says how the update ended, or its session or itself is at an end; the verdict finds out which.</summary>
+    private static async Task EndAsync(Party party, CancellationToken deadline)
+    {
+        string[] ends = ["completed", "failed", "cancelled"];
+        try
+        {
+            var told = party.Qmp.WaitForEventAsync("MIGRATION", data => ends.Contains(data.GetProperty("status").GetString()), Ending, deadline);
+            await await Task.WhenAny(told, party.Process.Exited);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)
+        {
+            // It does not say so in this session.
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// The test's end of the injector (inject.c): hears which calls a process makes while the window is open, and says which shall fail.
+
+using System.Net.Sockets;
+using System.Text;
+using Vmm.Lab.Hosts;
+
+namespace Vmm.Tests.Faults.SystemCalls;
+
+/// <summary>Watches the system calls of one process.</summary>
+internal sealed class Injector : IAsyncDisposable
+{
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, int> _calls = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource _hit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly string _path;
+    private readonly Task _listening;
+    private Socket? _process;
+    private long _lastCall;
+
+    /// <summary>Listens.</summary>
+    /// <param name="path">Where the process that <see cref="Starting"/> starts connects to.</param>
+    internal Injector(string path)
+    {
+        _path = path;
+        _listener.Bind(new UnixDomainSocketEndPoint(path));
+        _listener.Listen();
+        _listening = ListenAsync();
+    }
+
+    /// <summary>The program that has another one watched.</summary>
+    internal static string Program { get; } = Repository.Path("out/inject");
+
+    /// <summary>Completes when the call was struck.</summary>
+    internal Task Hit => _hit.Task;
+
+    /// <summary>Completes when the window is open.</summary>
+    internal Task Opened => _opened.Task;
+
+    /// <summary>What went wrong with the injector itself; null when nothing did.</summary>
+    internal string? Defect { get; private set; }
+
+    /// <summary>The calls in the window so far: their keys, and how many of each.</summary>
+    internal IReadOnlyDictionary<string, int> Calls
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return new Dictionary<string, int>(_calls, StringComparer.Ordinal);
+            }
+        }
+    }
+
+    /// <summary>What a program is started by.</summary>
+    internal string[] Starting(CallWindow window, bool withRuns) => [Program, _path, $"{window.BatonState}", withRuns ? "runs" : "quiet", "--"];
+
+    /// <summary>Tells it something. A process that has ended hears nothing any more.</summary>
+    internal async Task TellAsync(string line)
+    {
+        try
+        {
+            await _process!.SendAsync(Encoding.UTF8.GetBytes(line + "\n"));
+        }
+        catch (SocketException)
+        {
+            // It has ended, and the verdict is about that.
+        }
+    }
+
+    /// <summary>Completes when the process has made no call for a while, but those that its running guest makes it make; or has ended.</summary>
+    internal async Task RestAsync()
+    {
+        using var deadline = new CancellationTokenSource(Patience);
+        Interlocked.CompareExchange(ref _lastCall, Environment.TickCount64, 0);
+        while (!_listening.IsCompleted && !deadline.IsCancellationRequested)
+        {
+            long left = (long)Quiet.TotalMilliseconds - (Environment.TickCount64 - Interlocked.Read(ref _lastCall));
+            if (left <= 0)
+            {
+                return;
+            }
+
+            await Task.WhenAny(_listening, Task.Delay(TimeSpan.FromMilliseconds(left)));
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _listener.Dispose();
+        _process?.Dispose();
+        await _listening;
+    }
+
+    private async Task ListenAsync()
+    {
+        try
+        {
+            _process = await _listener.AcceptAsync();
+            using var reader = new StreamReader(new NetworkStream(_process), Encoding.UTF8);
+            while (await reader.ReadLineAsync() is { } line)
+            {
+                Note(line);
+            }
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            // The process has ended, or the test has.
+        }
+    }
+
+    private void Note(string line)
+    {
+        switch (line.Split(' ', 2))
+        {
+            case ["call", var key]:
+                lock (_lock)
+                {
+                    _calls[key] = _calls.GetValueOrDefault(key) + 1;
+                }
+
+                if (!new CallKey(key).IsGuests)
+                {
+                    Interlocked.Exchange(ref _lastCall, Environment.TickCount64);
+                }
+
+                break;
+            case ["open", ..]:
+                _opened.TrySetResult();
+                break;
+            case ["hit", _]:
+                _hit.TrySetResult();
+                break;
+            default:
+                Defect = line;
+                break;
+        }
+    }
+}

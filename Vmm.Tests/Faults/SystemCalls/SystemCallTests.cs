@@ -1,0 +1,61 @@
+// Every way in which the kernel can answer the published program between the take and its rest: the list of what can fail is the
+// kernel's own, so nothing has to be thought of. docs/faults.md has the table.
+
+using Vmm.Lab.Drivers;
+
+namespace Vmm.Tests.Faults.SystemCalls;
+
+/// <summary>A system call fails, or is late, and the guest is not lost.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class SystemCallTests
+{
+    [OneTimeSetUp]
+    public static void RequirePrograms()
+    {
+        foreach (string needed in (string[])[CallScene.Program, Injector.Program])
+        {
+            Assert.That(needed, Does.Exist, "./build makes it");
+        }
+    }
+
+    /// <summary>Whatever a struck call is blamed for is not the watching's fault.</summary>
+    [TestCaseSource(nameof(Windows))]
+    public async Task An_update_that_is_only_watched_goes_over(string name)
+    {
+        var window = CallWindow.All.Single(w => w.Name == name);
+        await using var scene = await CallScene.SetAsync(window);
+        await scene.UpdateAsync(null);
+        var verdict = new CallVerdict(scene, window, null);
+
+        Assert.That(await verdict.JudgeAsync(), Is.Empty);
+        Assert.That(verdict.Owner, Is.SameAs(scene.New));
+        Assert.That(scene.Injector.Calls, Is.Not.Empty);
+    }
+
+    [TestCaseSource(nameof(RunErrors))]
+    public async Task A_vcpu_that_cannot_run_halts_its_guest_and_nothing_else(string error)
+    {
+        await using var scene = await CallScene.SetAsync(CallWindow.NewAfterTake, withRuns: true);
+        var run = new CallKey("16|CPU 0/KVM|anon_inode:kvm-vcpu:0 0xae80");
+
+        await scene.UpdateAsync(new Injection(run, 1, error));
+
+        Assert.That(scene.Injector.Hit.IsCompleted, "the vCPU was refused");
+        await using var session = await scene.New.Process.OpenQmpAsync(CallVerdict.Endpoint(scene.New.Name));
+        Assert.That(await StatusAsync(session), Is.EqualTo("internal-error"));
+        Assert.That((await session.ExecuteAsync("query-migrate")).GetProperty("status").GetString(), Is.EqualTo("completed"));
+        string digest = scene.Ram.Digest;
+        Assert.That(scene.Old.Console, Does.EndWith($"{scene.Ram.Count}\n"), "the guest's RAM is as its last line left it");
+        await session.ExecuteAsync("quit");
+        Assert.That(await scene.New.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(scene.Ram.Digest, Is.EqualTo(digest));
+    }
+
+    private static IEnumerable<string> Windows() => CallWindow.All.Select(w => w.Name);
+
+    private static IEnumerable<string> RunErrors() => FaultProgram.IsFullProduct ? CallTable.KvmRunErrors : CallTable.KvmRunErrors.Take(1);
+
+    private static async Task<string?> StatusAsync(QmpClient session) =>
+        (await session.ExecuteAsync("query-status")).GetProperty("status").GetString();
+}
