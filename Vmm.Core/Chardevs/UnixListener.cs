@@ -26,6 +26,7 @@ public sealed class UnixListener : IDisposable
     private readonly bool _ownsPath;
     private Action<SafeFileHandle>? _accepted;
     private SafeFileHandle? _socket;
+    private IDisposable? _owedRemoval;
     private FdWatch? _watch;
     private bool _accepting;
     private bool _closing;
@@ -98,6 +99,7 @@ public sealed class UnixListener : IDisposable
         }
 
         _socket = socket;
+        OweRemoval(path);
         return true;
     }
 
@@ -114,6 +116,10 @@ public sealed class UnixListener : IDisposable
 
         Path ??= Posix.BoundPath(socket);
         _socket = socket;
+        if (_ownsPath)
+        {
+            OweRemoval(Path!);
+        }
     }
 
     /// <summary>Begins to accept.</summary>
@@ -135,6 +141,7 @@ public sealed class UnixListener : IDisposable
     {
         lock (_gate)
         {
+            _owedRemoval?.Dispose();
             _accepting = false;
             _closing = true;
             if (_watch is null)
@@ -162,11 +169,12 @@ public sealed class UnixListener : IDisposable
                 return;
             }
 
-            Abandon();
-            if (_ownsPath && Posix.IsSocketPath(Path!))
+            if (_ownsPath)
             {
                 RemovePath(Path!);
             }
+
+            Abandon();
         }
     }
 
@@ -174,12 +182,21 @@ public sealed class UnixListener : IDisposable
     {
         try
         {
-            Posix.RemoveName(path);
+            if (Posix.IsSocketPath(path))
+            {
+                Posix.RemoveName(path);
+            }
         }
         catch (PosixException)
         {
             // The directory went away or became read-only; a stale name is removed by whoever binds it next.
         }
+    }
+
+    private void OweRemoval(string path)
+    {
+        _owedRemoval?.Dispose();
+        _owedRemoval = ForcedEnd.Owe(() => RemovePath(path));
     }
 
     private void Accept(bool accepting)

@@ -25,6 +25,7 @@ internal sealed class IncomingListener : IDisposable
     private readonly string? _boundPath;
     private readonly Action<SafeFileHandle> _accepted;
     private readonly FdWatch _watch;
+    private readonly IDisposable? _owedRemoval;
     private bool _closed;
 
     private IncomingListener(EventLoop loop, SafeFileHandle socket, string? boundPath, Action<SafeFileHandle> accepted)
@@ -34,6 +35,7 @@ internal sealed class IncomingListener : IDisposable
         _boundPath = boundPath;
         _accepted = accepted;
         _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
+        _owedRemoval = boundPath is null ? null : ForcedEnd.Owe(() => File.Delete(boundPath));
     }
 
     /// <summary>Where it listens, with the port that the kernel chose, if it was left to it.</summary>
@@ -93,6 +95,7 @@ internal sealed class IncomingListener : IDisposable
         if (_boundPath is not null)
         {
             File.Delete(_boundPath);
+            _owedRemoval?.Dispose();
         }
     }
 

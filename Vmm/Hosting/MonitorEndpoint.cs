@@ -32,6 +32,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     private readonly UnixListener? _listener;
     private readonly ListeningSource? _listening;
     private LoopTimer? _look;
+    private bool _isRefused;
 
     /// <summary>Makes the end; nothing is opened yet.</summary>
     /// <param name="configuration">The chardev that the monitor names.</param>
@@ -49,7 +50,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         {
             case SocketChardevConfiguration { Server: true } socket:
                 _listener = new UnixListener(loop, socket.Path);
-                _listening = new ListeningSource();
+                _listening = new ListeningSource { AcceptFailed = e => LogNotAccepted(_log, Label, e.Message) };
                 Source = new FirstClientSource(_listening);
                 break;
             case SocketChardevConfiguration socket:
@@ -116,7 +117,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
         else if (!_listener.TryOpen())
         {
-            _look = _loop.After(LookAgain, OpenWhenFree);
+            _look = _loop.After(LookAgain, TryAgain);
             return;
         }
 
@@ -134,13 +135,18 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         _look?.Dispose();
         if (bag.Claim(DescriptorName, IsAtOwnPath) is { } handle)
         {
-            _listener.Adopt(handle);
-            Serve();
+            try
+            {
+                _listener.Adopt(handle);
+            }
+            catch (IOException e)
+            {
+                // Not what it was said to be: then the path is bound anew, when it is free.
+                LogNotOpened(_log, Label, e.Message);
+            }
         }
-        else
-        {
-            Open(waiting: true);
-        }
+
+        TryAgain();
     }
 
     /// <summary>New clients are the successor's now, and so is the path; sessions that are open stay.</summary>
@@ -163,15 +169,31 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     private bool IsAtOwnPath(SafeFileHandle listener) =>
         _listener!.Path is not { } own || (Posix.BoundPath(listener) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));
 
-    private void OpenWhenFree()
+    /// <summary>Opens the end, or serves the one that is open; what the host refuses is tried again until it grants it.</summary>
+    private void TryAgain()
     {
         try
         {
-            Open(waiting: true);
+            if (_listener!.Handle is null)
+            {
+                Open(waiting: true);
+            }
+            else
+            {
+                Serve();
+            }
+
+            _isRefused = false;
         }
         catch (IOException e)
         {
-            LogNotOpened(_log, Label, e.Message);
+            if (!_isRefused)
+            {
+                _isRefused = true;
+                LogNotOpened(_log, Label, e.Message);
+            }
+
+            _look = _loop.After(LookAgain, TryAgain);
         }
     }
 
@@ -202,7 +224,10 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be served: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot accept a client, who waits until it can: {Reason}")]
+    private static partial void LogNotAccepted(ILogger log, string label, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be opened, which is tried again until it can: {Reason}")]
     private static partial void LogNotOpened(ILogger log, string label, string reason);
 
     private static SafeFileHandle Inherited(string id, int number)

@@ -5,6 +5,7 @@
 
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
 
@@ -17,6 +18,7 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
     private const string DescriptorName = "pidfile";
 
     private SafeFileHandle? _file;
+    private IDisposable? _owedRemoval;
 
     /// <inheritdoc/>
     public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
@@ -32,7 +34,16 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
             throw new IOException($"cannot create PID file: '{path}' is held by another process");
         }
 
-        Fill(file);
+        try
+        {
+            Fill(file);
+        }
+        catch (Exception e)
+        {
+            file.Dispose();
+            File.Delete(path);
+            throw new IOException($"cannot write PID file: '{path}': {e.Message}", e);
+        }
     }
 
     /// <inheritdoc/>
@@ -81,6 +92,7 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
 
     private void Close()
     {
+        _owedRemoval?.Dispose();
         _file?.Dispose();
         _file = null;
     }
@@ -91,5 +103,6 @@ internal sealed class PidFile(string path) : IDescriptorCarrier, IDisposable
         RandomAccess.Write(file, text, 0);
         Posix.Truncate(file, text.Length);
         _file = file;
+        _owedRemoval = ForcedEnd.Owe(() => File.Delete(path));
     }
 }
