@@ -83,6 +83,9 @@ public sealed class KvmHypervisor : IHypervisor
     /// <inheritdoc/>
     public string Name => "kvm";
 
+    /// <summary>Where the vCPUs' threads come from.</summary>
+    internal CpuThreads Threads { get; } = new();
+
     /// <summary>The descriptor of the device.</summary>
     internal KvmFile Device => _system;
 
@@ -121,8 +124,27 @@ public sealed class KvmHypervisor : IHypervisor
         return new KvmMachine(this, options, exits, _logger);
     }
 
+    /// <summary>Makes threads for vCPUs ahead, so that a VM with as many can be created even when the host gives no more.</summary>
+    /// <exception cref="HypervisorException">The host gives this process not so many.</exception>
+    public void PrepareThreads(int count)
+    {
+        try
+        {
+            Threads.Prepare(count);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new HypervisorException(
+                $"cannot start the threads of {count} vCPUs: the host gives this process no memory, or no more threads", e);
+        }
+    }
+
     /// <summary>Closes the device. VMs live on.</summary>
-    public void Dispose() => _system.Dispose();
+    public void Dispose()
+    {
+        Threads.Dispose();
+        _system.Dispose();
+    }
 
     /// <summary>What KVM can give a guest on this host.</summary>
     internal CpuidTable SupportedCpuid() =>

@@ -352,7 +352,7 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         bool hasNested = nested > 0 && CpuidModel.OffersVirtualization(table);
-        return new KvmCpuSetup(hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, options.NameThreads, logger);
+        return new KvmCpuSetup(hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, options.NameThreads, hypervisor.Threads, logger);
     }
 
     private static uint AgreeOnTsc(KvmFile cpu, KvmPromises? inherited)

@@ -1,6 +1,5 @@
 using Vmm.CommandLine;
 using Vmm.Hosting;
-using Vmm.Migration.Channels;
 
 try
 {
@@ -17,8 +16,8 @@ try
             return VmmHost.Run(configuration);
     }
 }
-catch (Exception e) when (e is CommandLineException or ChannelAddressException)
+catch (Exception e)
 {
-    Console.Error.WriteLine($"vmm: {e.Message}");
+    StandardStream.WriteError($"vmm: {StartUpError.Explain(e)}");
     return 1;
 }

@@ -5,6 +5,7 @@
 // A process in the background of the terminal leaves it alone, because the kernel would stop it for the attempt.
 
 using System.Runtime.InteropServices;
+using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
 namespace Vmm.Core.Chardevs;
@@ -16,6 +17,7 @@ public sealed class TerminalMode : IDisposable
     private readonly TerminalAttributes _former;
     private readonly TerminalAttributes _raw;
     private readonly PosixSignalRegistration _continued;
+    private readonly IDisposable _owedMode;
     private bool _restored;
 
     private TerminalMode(SafeHandle terminal, bool signalKeys)
@@ -25,6 +27,7 @@ public sealed class TerminalMode : IDisposable
         _raw = Posix.Raw(_former, processOutput: true, signalKeys);
         Set(_raw);
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+        _owedMode = ForcedEnd.Owe(Restore);
 #pragma warning disable CA1416 // Linux only, as the whole program.
         _continued = PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Set(_raw));
 #pragma warning restore CA1416
@@ -43,6 +46,7 @@ public sealed class TerminalMode : IDisposable
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         _continued.Dispose();
         Restore();
+        _owedMode.Dispose();
     }
 
     private void OnProcessExit(object? sender, EventArgs e) => Restore();

@@ -33,6 +33,7 @@ public sealed class UnixListener : IDisposable
     private SocketName? _name;
     private Action<SafeFileHandle>? _accepted;
     private SafeFileHandle? _socket;
+    private IDisposable? _owedRemoval;
     private FdWatch? _watch;
     private FdWatch? _guard;
     private bool _accepting;
@@ -79,6 +80,7 @@ public sealed class UnixListener : IDisposable
     {
         string path = Path ?? throw new InvalidOperationException("a listener without a path cannot be opened");
         _socket = SocketName.TryListen(path, Backlog, out _name);
+        OweRemoval();
         return _socket is not null;
     }
 
@@ -96,6 +98,7 @@ public sealed class UnixListener : IDisposable
         Path ??= Posix.BoundPath(socket);
         _name = _ownsPath ? SocketName.Of(Path!) : null;
         _socket = socket;
+        OweRemoval();
     }
 
     /// <summary>Begins to accept.</summary>
@@ -135,6 +138,7 @@ public sealed class UnixListener : IDisposable
     {
         lock (_gate)
         {
+            _owedRemoval?.Dispose();
             _accepting = false;
             _closing = true;
             if (_watch is null && _guard is null)
@@ -178,6 +182,12 @@ public sealed class UnixListener : IDisposable
         {
             ChardevLog.NameNotRemoved(_logger, Path!, error.Message);
         }
+    }
+
+    private void OweRemoval()
+    {
+        _owedRemoval?.Dispose();
+        _owedRemoval = _name is { } name ? ForcedEnd.Owe(name.Remove) : null;
     }
 
     private void Accept(bool accepting)

@@ -5,10 +5,17 @@ namespace Vmm.Core.Native;
 
 internal static partial class Posix
 {
+    private const int MostArenas = -8; // M_ARENA_MAX
     private const int GetHugePagesOption = 42; // PR_GET_THP_DISABLE
     private const int SetHugePagesOption = 41; // PR_SET_THP_DISABLE
     private const int LockedMemory = 8; // RLIMIT_MEMLOCK
     private const int LargestNodeSet = 1024 / 8;
+
+    /// <summary>
+    /// Has all threads share the C library's heap. By default each has its own and reserves 64 MiB of addresses for it, which counts where
+    /// RLIMIT_AS is set; there is next to nothing in them.
+    /// </summary>
+    internal static void ShareHeap() => _ = mallopt(MostArenas, 1);
 
     /// <summary>The calling thread's NUMA policy; threads that it starts inherit it.</summary>
     /// <returns>The MPOL_ constant with its flags, and one bit for each node.</returns>
@@ -84,4 +91,7 @@ internal static partial class Posix
         internal ulong Soft;
         internal ulong Hard;
     }
+
+    [LibraryImport("libc")]
+    private static partial int mallopt(int parameter, int value);
 }

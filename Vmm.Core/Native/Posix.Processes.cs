@@ -36,15 +36,6 @@ internal static partial class Posix
     /// <summary>Whether the process behind a pidfd has ended.</summary>
     internal static bool HasEnded(SafeHandle process) => (PollNow(process, FdEvents.In) & FdEvents.In) != 0;
 
-    /// <summary>Gives a signal its default action, also when whoever started this process had it ignored.</summary>
-    internal static void RestoreSignal(int number)
-    {
-        if (signal(number, 0) == -1)
-        {
-            throw new PosixException($"signal {number}", errno);
-        }
-    }
-
     /// <summary>A number that nobody can guess. The runtime's own source loads OpenSSL for it, which a host need not have.</summary>
     internal static ulong RandomNumber()
     {
@@ -62,9 +53,6 @@ internal static partial class Posix
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint getrandom(out ulong buffer, nint length, uint flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint signal(int number, nint action);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int pidfd_open(int pid, uint flags);

@@ -16,8 +16,6 @@ namespace Vmm.Kvm.Cpus;
 /// <summary>One vCPU of a <see cref="KvmMachine"/>.</summary>
 internal sealed class KvmCpu : IVirtualCpu, IDisposable
 {
-    private const int StackSize = 512 * 1024;
-
     private readonly KvmFile _file;
     private readonly RunPage _page;
     private readonly CpuRunner _runner;
@@ -25,11 +23,13 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private readonly FutexWord _mailbox = new();
     private readonly KvmCpuState _atPowerOn = new();
     private readonly KvmCpuState _state = new();
-    private readonly Thread _thread;
+    private readonly CpuThreads _threads;
+    private readonly string? _threadName;
     private readonly ManualResetEventSlim _started = new();
     private readonly Action _capture;
     private readonly Action _apply;
     private readonly ThreadUrgency _urgency = new();
+    private CpuThread? _thread;
     private CpuGroup? _group;
     private bool _holdsState;
     private bool _tellOfPause;
@@ -49,11 +49,8 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _runner = new CpuRunner(index, file, _page, exits, DescribeRegisters, setup.Logger);
         _transfer.Capture(_atPowerOn);
         setup.Msrs.AtPowerOn.CopyTo(_atPowerOn.Msrs);
-        _thread = new Thread(Work, StackSize) { IsBackground = true };
-        if (setup.NameThreads)
-        {
-            _thread.Name = $"CPU {index}/KVM";
-        }
+        _threads = setup.Threads;
+        _threadName = setup.NameThreads ? $"CPU {index}/KVM" : null;
     }
 
     /// <inheritdoc/>
@@ -138,10 +135,10 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>Ends the thread, then lets go of what KVM and the host gave.</summary>
     public void Dispose()
     {
-        if (ThreadId != 0)
+        if (_thread is not null)
         {
             _mailbox.Post((int)CpuCommand.Exit);
-            _thread.Join();
+            _threads.TakeBack(_thread);
         }
 
         _started.Dispose();
@@ -157,7 +154,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _group = group;
         try
         {
-            _thread.Start();
+            _thread = _threads.Run(Work, _threadName);
         }
         catch (OutOfMemoryException e)
         {
@@ -232,6 +229,8 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     ApplyHere();
                     break;
                 case CpuCommand.Exit:
+                    // The thread stays, for another vCPU or for none.
+                    _urgency.Lower();
                     return;
                 default:
                     _mailbox.WaitWhileZero();

@@ -9,6 +9,7 @@ namespace Vmm.Kvm.Cpus;
 /// <param name="TscKhz">The guest's TSC frequency.</param>
 /// <param name="Msrs">The model-specific registers to save.</param>
 /// <param name="NameThreads">Whether threads are named.</param>
+/// <param name="Threads">Where the vCPUs' threads come from.</param>
 /// <param name="Logger">Where to log.</param>
 internal sealed record KvmCpuSetup(
-    int RunPageSize, int XsaveSize, bool HasNested, uint TscKhz, MsrList Msrs, bool NameThreads, ILogger Logger);
+    int RunPageSize, int XsaveSize, bool HasNested, uint TscKhz, MsrList Msrs, bool NameThreads, CpuThreads Threads, ILogger Logger);

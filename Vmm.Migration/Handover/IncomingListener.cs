@@ -28,6 +28,7 @@ internal sealed partial class IncomingListener : IDisposable
     private readonly ILogger _log;
     private readonly Action<SafeFileHandle> _accepted;
     private readonly FdWatch _watch;
+    private readonly IDisposable? _owedRemoval;
     private bool _closed;
 
     private IncomingListener(EventLoop loop, SafeFileHandle socket, SocketName? name, ILogger log, Action<SafeFileHandle> accepted)
@@ -37,16 +38,8 @@ internal sealed partial class IncomingListener : IDisposable
         _name = name;
         _log = log;
         _accepted = accepted;
-        try
-        {
-            _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
-        }
-        catch (PosixException e)
-        {
-            RemoveName();
-            socket.Dispose();
-            throw new HandoverException(e.Message, e);
-        }
+        _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
+        _owedRemoval = name is null ? null : ForcedEnd.Owe(name.Remove);
     }
 
     /// <summary>Where it listens, with the port that the kernel chose, if it was left to it.</summary>
@@ -122,6 +115,7 @@ internal sealed partial class IncomingListener : IDisposable
         try
         {
             _name?.Remove();
+            _owedRemoval?.Dispose();
         }
         catch (IOException e)
         {

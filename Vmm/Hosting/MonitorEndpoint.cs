@@ -34,6 +34,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     private LoopTimer? _look;
     private SafeFileHandle? _prepared;
     private SafeFileHandle? _preparedToServe;
+    private bool _isRefused;
 
     /// <summary>Makes the end; nothing is opened yet.</summary>
     /// <param name="configuration">The chardev that the monitor names.</param>
@@ -51,7 +52,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         {
             case SocketChardevConfiguration { Server: true } socket:
                 _listener = new UnixListener(loop, socket.Path, logger: log);
-                _listening = new ListeningSource();
+                _listening = new ListeningSource { AcceptFailed = e => LogNotAccepted(_log, Label, e.Message) };
                 Source = new FirstClientSource(_listening);
                 break;
             case SocketChardevConfiguration socket:
@@ -118,7 +119,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
         else if (!_listener.TryOpen())
         {
-            _look = _loop.After(LookAgain, OpenWhenFree);
+            _look = _loop.After(LookAgain, TryAgain);
             return;
         }
 
@@ -160,14 +161,22 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         if (_prepared is { } handle && _preparedToServe is { } toServe)
         {
             _prepared = _preparedToServe = null;
-            _listener.Adopt(handle);
-            _ = _server.Adopt(_listening!, toServe);
-            _listener.Guard(Serve);
+            try
+            {
+                _listener.Adopt(handle);
+                _ = _server.Adopt(_listening!, toServe);
+                _listener.Guard(Serve);
+                return;
+            }
+            catch (IOException e)
+            {
+                // No longer what it was: then the path is bound anew, when it is free.
+                toServe.Dispose();
+                LogNotOpened(_log, Label, e.Message);
+            }
         }
-        else
-        {
-            Open(waiting: true);
-        }
+
+        TryAgain();
     }
 
     /// <inheritdoc/>
@@ -205,15 +214,31 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     private bool IsAtOwnPath(SafeFileHandle listener) =>
         _listener!.Path is not { } own || (Posix.BoundPath(listener) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));
 
-    private void OpenWhenFree()
+    /// <summary>Opens the end, or serves the one that is open; what the host refuses is tried again until it grants it.</summary>
+    private void TryAgain()
     {
         try
         {
-            Open(waiting: true);
+            if (_listener!.Handle is null)
+            {
+                Open(waiting: true);
+            }
+            else
+            {
+                Serve();
+            }
+
+            _isRefused = false;
         }
         catch (IOException e)
         {
-            LogNotOpened(_log, Label, e.Message);
+            if (!_isRefused)
+            {
+                _isRefused = true;
+                LogNotOpened(_log, Label, e.Message);
+            }
+
+            _look = _loop.After(LookAgain, TryAgain);
         }
     }
 
@@ -248,7 +273,10 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be served: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot accept a client, who waits until it can: {Reason}")]
+    private static partial void LogNotAccepted(ILogger log, string label, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be opened, which is tried again until it can: {Reason}")]
     private static partial void LogNotOpened(ILogger log, string label, string reason);
 
     private static SafeFileHandle Inherited(string id, int number)

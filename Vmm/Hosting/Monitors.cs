@@ -20,7 +20,7 @@ internal sealed class Monitors : IDisposable
     private readonly List<MonitorEndpoint> _endpoints = [];
     private readonly List<Qmp.Sessions.Monitor> _monitors = [];
 
-    internal Monitors(ProgramConfiguration configuration, Machine machine, Migrator migrator, ILogger log)
+    internal Monitors(ProgramConfiguration configuration, Machine machine, Migrator migrator, IEndWatch endWatch, ILogger log)
     {
         _machine = machine;
         _server = new MonitorServer(log);
@@ -40,8 +40,8 @@ internal sealed class Monitors : IDisposable
             Misc = new MiscCommands((line, context) => hmp!.ExecuteAsync(line, context), configuration.Machine.Topology.Count),
             RunState = new RunStateCommands(machine),
         };
-        hmp = new HmpExecutor(handlers, migrator.SettledAsync);
-        var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log);
+        hmp = new HmpExecutor(handlers, migrator.SettledAsync, log);
+        var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log) { EndWatch = endWatch };
         foreach (var monitor in configuration.Monitors)
         {
             var chardev = configuration.Machine.Chardevs.First(c => c.Id == monitor.ChardevId);
@@ -50,9 +50,8 @@ internal sealed class Monitors : IDisposable
             machine.Carry(endpoint);
             _monitors.Add(monitor.Mode == MonitorMode.Control
                 ? new QmpMonitor(chardev.Id, endpoint.Source, qmp, monitor.Pretty)
-                : new HmpMonitor(chardev.Id, endpoint.Source, hmp, machine.Loop, log));
+                : new HmpMonitor(chardev.Id, endpoint.Source, hmp, machine.Loop, log, endWatch));
         }
-
     }
 
     /// <summary>Opens every monitor's end and begins to serve; the machine can answer from now on.</summary>

@@ -9,6 +9,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
 
@@ -25,6 +26,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     private SafeFileHandle? _file;
     private WaitingFile? _waiting;
     private SafeFileHandle? _carried;
+    private IDisposable? _owedRemoval;
 
     /// <inheritdoc/>
     public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
@@ -165,6 +167,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     {
         Close();
         _file = file;
+        _owedRemoval = ForcedEnd.Owe(() => Remove(file));
         byte[] text = Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n");
         try
         {
@@ -194,6 +197,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
 
     private void Close()
     {
+        _owedRemoval?.Dispose();
         _file?.Dispose();
         _file = null;
     }

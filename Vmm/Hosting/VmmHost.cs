@@ -1,24 +1,23 @@
 // The composition root: puts a process together from its configuration, runs it, and takes it apart.
 //
 // The main thread becomes the machine loop. Everything else has its own thread: monitors' bytes, back ends' bytes, one
-// thread per vCPU. What ends the process (quit, a signal, the guest) comes to the loop as an exit status; the monitors
-// get their last words out, then the loop ends.
+// thread per vCPU. All threads are started here, before the guest: later the host may give none. What ends the process (quit, a
+// signal, the guest) comes to the loop as an exit status; the monitors get their last words out, then the loop ends. EndWatch holds
+// that to its time.
+//
+// What escapes from anything that runs in here is a defect: it is logged with its stack, and the process, which may own a guest, stays.
 
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Vmm.CommandLine;
-using Vmm.Core.Boot;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
-using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
-using Vmm.Core.Memory;
 using Vmm.Core.Native;
 using Vmm.Kvm;
 using Vmm.Migration;
-using Vmm.Migration.Channels;
-using Vmm.Qmp.Sessions;
 
 namespace Vmm.Hosting;
 
@@ -27,25 +26,30 @@ internal sealed partial class VmmHost : IDisposable
 {
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
-    private static readonly (PosixSignal Signal, int Number)[] EndingSignals =
-        [(PosixSignal.SIGTERM, 15), (PosixSignal.SIGINT, 2), (PosixSignal.SIGHUP, 1)];
+    /// <summary>
+    /// Threads besides those of vCPUs and pool: back ends' and monitors' loops, and one of KVM's, which it makes when a VM's first vCPU first
+    /// runs and which counts as this process's. KVM_RUN answers EAGAIN as long as it cannot be made.
+    /// </summary>
+    private const int OtherThreads = 3;
 
-    /// <summary>Never given back: a signal that comes while the process clears up must not keep it from that.</summary>
-    private static readonly List<PosixSignalRegistration> Signals = [];
+    /// <summary>Never given back: it has the runtime start its thread for terminals' signals while there are threads to be had.</summary>
+    private static PosixSignalRegistration? _terminalSignals;
 
     private readonly ProgramConfiguration _configuration;
     private readonly EventLoop _loop = new("machine");
     private readonly EventLoop _ioLoop = new("io");
     private readonly LogSink _sink;
     private readonly LineLogger _logger;
+    private readonly EndWatch _endWatch;
     private readonly KvmHypervisor _hypervisor;
     private readonly Machine _machine;
     private readonly Migrator _migrator;
     private readonly PidFile? _pidFile;
     private readonly Monitors _monitors;
-    private bool _endAsked;
-    private int _status;
     private bool _ending;
+
+    /// <summary>What a process ends with that nobody has told to end: one that could not start.</summary>
+    private int _status = 1;
 
     internal VmmHost(ProgramConfiguration configuration)
     {
@@ -57,11 +61,23 @@ internal sealed partial class VmmHost : IDisposable
             _sink.UseFile(log);
         }
 
+        GoOnAfterDefects();
+        _endWatch = new EndWatch(EndingSignals.Take(), LimitOfEnd, Signalled, _logger);
+        _endWatch.Start();
+        PoolThreads.Start(others: configuration.Machine.Topology.Count + OtherThreads);
         _pidFile = configuration.PidFile is { } path ? new PidFile(path, _logger) : null;
         _hypervisor = new KvmHypervisor(LoggerOf("kvm"));
+        _hypervisor.PrepareThreads(configuration.Machine.Topology.Count);
+        if (configuration.Machine.Chardevs.Any(chardev => chardev is StdioChardevConfiguration))
+        {
+#pragma warning disable CA1416 // Linux only, as the whole program.
+            _terminalSignals ??= PosixSignalRegistration.Create(PosixSignal.SIGCONT, static _ => { });
+#pragma warning restore CA1416
+        }
+
         _machine = new Machine(configuration.Machine, _hypervisor, _loop, _ioLoop, TimeProvider.System, LoggerOf("core"));
         _migrator = new Migrator(_machine, LoggerOf("migration"));
-        _monitors = new Monitors(configuration, _machine, _migrator, LoggerOf("qmp"));
+        _monitors = new Monitors(configuration, _machine, _migrator, _endWatch, LoggerOf("qmp"));
         if (configuration.MigrationEvents)
         {
             _migrator.EnableEvents();
@@ -72,16 +88,12 @@ internal sealed partial class VmmHost : IDisposable
     /// <returns>The exit status.</returns>
     internal static int Run(ProgramConfiguration configuration)
     {
+        Posix.ShareHeap();
         VmmHost? host = null;
         try
         {
             host = new VmmHost(configuration);
             return host.Run();
-        }
-        catch (Exception e) when (IsStartUpError(e))
-        {
-            Console.Error.WriteLine($"vmm: {e.Message}");
-            return 1;
         }
         finally
         {
@@ -92,14 +104,15 @@ internal sealed partial class VmmHost : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Volatile.Write(ref _endAsked, true);
-        _migrator.Dispose();
-        _monitors.Dispose();
-        _machine.Dispose();
+        // Where this comes after a start that failed.
+        _endWatch.Begin(_status);
+        TakeDown(_migrator);
+        TakeDown(_monitors);
+        TakeDown(_machine);
         _ioLoop.StopAndJoin();
-        _hypervisor.Dispose();
-        _pidFile?.Dispose();
-        _sink.Dispose();
+        TakeDown(_hypervisor);
+        TakeDown(_pidFile);
+        TakeDown(_sink);
         _ioLoop.Dispose();
         _loop.Dispose();
     }
@@ -116,7 +129,7 @@ internal sealed partial class VmmHost : IDisposable
             {
                 await StartAsync();
             }
-            catch (Exception e) when (IsStartUpError(e))
+            catch (Exception e)
             {
                 failure = e;
                 _loop.Stop();
@@ -125,8 +138,7 @@ internal sealed partial class VmmHost : IDisposable
         _loop.Run();
         if (failure is not null)
         {
-            _sink.Write($"vmm: {failure.Message}");
-            return 1;
+            _sink.Write($"vmm: {StartUpError.Explain(failure)}");
         }
 
         return _status;
@@ -153,7 +165,6 @@ internal sealed partial class VmmHost : IDisposable
         }
 
         _monitors.Open(waiting);
-        TakeSignals();
         if (_configuration.Incoming is { } incoming)
         {
             _migrator.AwaitGuest(
@@ -176,37 +187,67 @@ internal sealed partial class VmmHost : IDisposable
         foreach (var terminal in _machine.Board!.Chardevs.OfType<PtyChardev>())
         {
             string told = $"char device redirected to {terminal.SlavePath} (label {terminal.Label})";
-            try
+            if (isTaken)
             {
-                (isTaken ? Console.Error : Console.Out).WriteLine(told);
+                StandardStream.WriteError(told);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            else
             {
-                // The program was started without that stream: nobody is there to be told.
-                return;
+                StandardStream.WriteOutput(told);
             }
         }
     }
 
-    private void TakeSignals()
+    private void Signalled()
     {
-        // Started in the background of a shell, or under nohup, some come ignored, and the runtime would leave them so. All before the
-        // first registration: that is when the runtime looks at them and installs its handlers.
-        foreach (var (_, number) in EndingSignals)
+        // One that comes while the process already ends changes nothing.
+        if (!Volatile.Read(ref _ending))
         {
-            Posix.RestoreSignal(number);
-        }
-
-        foreach (var (signal, _) in EndingSignals)
-        {
-            Signals.Add(PosixSignalRegistration.Create(signal, context =>
+            _loop.Post(() =>
             {
-                context.Cancel = true;
-                if (!Interlocked.Exchange(ref _endAsked, true))
+                if (!_ending)
                 {
-                    _loop.Post(() => _machine.Quit(ShutdownCause.HostSignal));
+                    _machine.Quit(ShutdownCause.HostSignal);
                 }
-            }));
+            });
+        }
+    }
+
+    /// <summary>Whatever stops the guest in an update stops it for no longer; so may whatever keeps the process from its end.</summary>
+    private TimeSpan LimitOfEnd() => TimeSpan.FromMilliseconds((_migrator?.Parameters ?? new()).CprLoadTimeout);
+
+    private void GoOnAfterDefects()
+    {
+        _loop.UnhandledException = _ioLoop.UnhandledException = defect => LogDefect(_logger, defect.ToString());
+        _loop.HostRefused = _ioLoop.HostRefused = refusal => LogPolled(_logger, refusal.Message);
+        TaskScheduler.UnobservedTaskException += (_, unobserved) =>
+        {
+            unobserved.SetObserved();
+            foreach (var e in unobserved.Exception.InnerExceptions)
+            {
+                // What was refused, or given up, is told by whoever began it.
+                if (!StartUpError.IsRefusal(e) && e is not (OperationCanceledException or ObjectDisposedException))
+                {
+                    LogDefect(_logger, e.ToString());
+                }
+            }
+        };
+        ExceptionHandling.SetUnhandledExceptionHandler(defect =>
+        {
+            LogDefect(_logger, defect.ToString());
+            return true;
+        });
+    }
+
+    private void TakeDown(IDisposable? part)
+    {
+        try
+        {
+            part?.Dispose();
+        }
+        catch (Exception e)
+        {
+            LogNotTakenDown(_logger, StartUpError.Explain(e));
         }
     }
 
@@ -215,34 +256,45 @@ internal sealed partial class VmmHost : IDisposable
     {
         if (!_ending)
         {
-            _ending = true;
+            Volatile.Write(ref _ending, true);
             _status = status;
+            _endWatch.Begin(status);
             _loop.Post(async () =>
             {
-                await Task.WhenAll(_monitors.FlushAsync(LastWords), DeliverAsync());
-                _loop.Stop();
+                try
+                {
+                    var patience = LastWords < _endWatch.Limit / 2 ? LastWords : _endWatch.Limit / 2;
+                    await Task.WhenAll(_monitors.FlushAsync(patience), DeliverAsync(patience));
+                }
+                finally
+                {
+                    _loop.Stop();
+                }
             });
         }
     }
 
     /// <summary>Gives the guest's last output time to be read; a reader that does not read must not keep the process.</summary>
-    private async Task DeliverAsync()
+    private async Task DeliverAsync(TimeSpan patience)
     {
-        try
-        {
-            await _machine.DeliveredAsync().WaitAsync(LastWords);
-        }
-        catch (TimeoutException)
+        var delivered = _machine.DeliveredAsync();
+        if (await Task.WhenAny(delivered, _loop.Delay(patience)) != delivered)
         {
             LogUnread(_logger);
         }
     }
 
-    private static bool IsStartUpError(Exception e) => e is MachineException or HypervisorException or HandoverException or MigrationException
-        or BootException or MemoryBackendException or GuestMemoryException or IOException or UnauthorizedAccessException or ArgumentException;
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "the guest's last output was not read and is lost")]
     private static partial void LogUnread(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "internal error, after which the process goes on: {Trace}")]
+    private static partial void LogDefect(ILogger log, string trace);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the host does not watch a descriptor, which is polled until it does: {Reason}")]
+    private static partial void LogPolled(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "not all could be cleared away at the end: {Reason}")]
+    private static partial void LogNotTakenDown(ILogger log, string reason);
 
     /// <summary>The log of a part of the program; those that -d names tell everything.</summary>
     private LineLogger LoggerOf(string? part = null) => new(

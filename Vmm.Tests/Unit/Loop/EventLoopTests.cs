@@ -257,6 +257,72 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
+    [Promise(47)]
+    public async Task A_descriptor_that_the_host_refuses_to_watch_is_served_all_the_same()
+    {
+        // A descriptor is refused that is watched already.
+        using var eventFd = Posix.CreateEventFd();
+        var refusals = new List<Exception>();
+        _loop.HostRefused = refusals.Add;
+        _loop.Start();
+        var granted = new TaskCompletionSource();
+        var refused = new TaskCompletionSource();
+        await On(() =>
+        {
+            _loop.Watch(eventFd, FdEvents.In, _ => granted.TrySetResult());
+            _loop.Watch(eventFd, FdEvents.In, _ => refused.TrySetResult());
+            return Task.FromResult(true);
+        });
+
+        Posix.Signal(eventFd);
+        await granted.Task.WaitAsync(Patience);
+        await refused.Task.WaitAsync(Patience);
+
+        Assert.That(await On(() => Task.FromResult(refusals.Count)), Is.EqualTo(1));
+        Assert.That(refusals[0].Message, Does.StartWith("epoll_ctl"));
+    }
+
+    [Test]
+    [Promise(47)]
+    public async Task A_refused_watch_is_granted_later_follows_its_events_and_ends_when_disposed()
+    {
+        using var eventFd = Posix.CreateEventFd();
+        _loop.Start();
+        int calls = 0;
+        var called = new TaskCompletionSource();
+        var (first, second) = await On(() => Task.FromResult((
+            _loop.Watch(eventFd, FdEvents.None, _ => { }),
+            _loop.Watch(eventFd, FdEvents.None, _ =>
+            {
+                calls++;
+                called.TrySetResult();
+            }))));
+        Posix.Signal(eventFd);
+        await On(async () =>
+        {
+            first.Dispose();
+            await _loop.Delay(TimeSpan.FromMilliseconds(100));
+            return true;
+        });
+        Assert.That(await On(() => Task.FromResult(calls)), Is.Zero, "it is watched for nothing");
+
+        _loop.Post(() => second.Events = FdEvents.In);
+        await called.Task.WaitAsync(Patience);
+        int before = await On(() =>
+        {
+            second.Dispose();
+            return Task.FromResult(calls);
+        });
+
+        await On(async () =>
+        {
+            await _loop.Delay(TimeSpan.FromMilliseconds(100));
+            return true;
+        });
+        Assert.That(calls, Is.EqualTo(before));
+    }
+
+    [Test]
     public void Stop_lets_queued_work_run()
     {
         int ran = 0;

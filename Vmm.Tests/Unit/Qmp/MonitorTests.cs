@@ -62,6 +62,36 @@ public sealed class MonitorTests : IDisposable
         });
     }
 
+    [Test]
+    [Promise(47)]
+    public async Task A_source_that_cannot_accept_says_so_once_and_serves_when_it_can()
+    {
+        var failures = new List<Exception>();
+        var failed = new TaskCompletionSource();
+        var source = new ListeningSource
+        {
+            AcceptFailed = e =>
+            {
+                failures.Add(e);
+                failed.TrySetResult();
+            },
+        };
+        _qmp.Server.Add(new QmpMonitor("listening", source, _qmp.Service));
+        string path = _qmp.FreshPath();
+        using var listener = QmpFixture.Listener(path);
+
+        // What is no socket accepts nobody, but has something to be read.
+        var none = Posix.CreateEventFd();
+        Posix.Signal(none);
+        await _qmp.Server.Adopt(source, none);
+        await failed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        await _qmp.Server.Adopt(source, Posix.Duplicate(listener));
+        using var client = _qmp.Negotiate(path: path);
+
+        Assert.That(failures, Has.Count.EqualTo(1));
+    }
+
     [TestCase("", "{\"execute\":\"getfd\"}", TestName = "A_descriptor_on_the_commands_bytes_belongs_to_it")]
     [TestCase(" ", "{\"execute\":\"getfd\"}", TestName = "A_descriptor_on_a_blank_before_the_command_belongs_to_it")]
     [TestCase("", "{\"execute\":\"getfd\"}{\"execute\":\"echo\"}", TestName = "A_descriptor_sent_with_two_commands_belongs_to_the_one_that_asks")]

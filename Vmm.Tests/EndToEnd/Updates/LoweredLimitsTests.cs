@@ -1,0 +1,94 @@
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>An operator, or a service manager, lowers a limit of processes that run: the guest stays, and what was refused works when it may again.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class LoweredLimitsTests : UpdateTest
+{
+    private const string Monitor = "clients.qmp";
+
+    private readonly UpdateRoute _route = new("lowered");
+
+    // Until a vCPU is kicked by a standard signal, a limit of pending signals refuses every stop.
+    private static IEnumerable<TestCaseData> Limits =>
+        from limit in ResourceLimit.All
+        where limit.Name != "pending signals"
+        from value in (ulong[])[0, 1]
+        select new TestCaseData(limit, value).SetArgDisplayNames($"{limit.Name} {value}");
+
+    [TestCaseSource(nameof(Limits))]
+    [Promise(47)]
+    public async Task A_guest_and_its_monitors_outlive_a_limit_and_an_update_under_it(ResourceLimit limit, ulong value)
+    {
+        var old = await BootAsync("counter", TinyMachine.Monitor(Monitor));
+        var successor = await AwaitGuestAsync(_route);
+        using (limit.Lower(old.Process, value))
+        using (limit.Lower(successor.Process, value))
+        {
+            await TryToUpdateAsync(old);
+        }
+
+        await using (var client = await old.Process.OpenQmpAsync(Monitor))
+        {
+            await RunningAsync(client);
+        }
+
+        string[] states = [await StatusAsync(old, "a.qmp"), await StatusAsync(successor, "b.qmp")];
+        Assert.That(states, Is.EqualTo(new[] { "running", "inmigrate" }).Or.EqualTo(new[] { "postmigrate", "running" }));
+        await EndAsync(old);
+        await EndAsync(successor);
+    }
+
+    [TestCaseSource(nameof(Limits))]
+    [Promise(47)]
+    public async Task A_process_under_a_limit_can_be_ended(ResourceLimit limit, ulong value)
+    {
+        var vmm = await BootAsync("counter");
+        using (limit.Lower(vmm.Process, value))
+        {
+            Signal.Send(vmm.Process, Signal.Terminate);
+            Assert.That(await vmm.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        }
+    }
+
+    private async Task TryToUpdateAsync(Generation old)
+    {
+        try
+        {
+            await _route.AskAsync(old.Qmp);
+            await old.Qmp.WaitForMigrationAsync("completed", "failed");
+        }
+        catch (Exception e) when (e is QmpException or TimeoutException or IOException)
+        {
+            // Refused at once; or the session did not outlive the limit. What has become of the guest is asked when there is none any more.
+            TestContext.Out.WriteLine(e.Message);
+        }
+    }
+
+    /// <summary>Waits until the guest runs, in whichever process accepts at the monitor that goes over.</summary>
+    private static async Task RunningAsync(QmpClient client)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        while ((await client.ExecuteAsync("query-status", cancellation: deadline.Token)).GetProperty("status").GetString() != "running")
+        {
+            await Task.Delay(20, deadline.Token);
+        }
+    }
+
+    /// <summary>The run state, asked in a new session.</summary>
+    private static async Task<string> StatusAsync(Generation generation, string socket)
+    {
+        await generation.Qmp.DisposeAsync();
+        await using var client = await generation.Process.OpenQmpAsync(socket);
+        return (await client.ExecuteAsync("query-status")).GetProperty("status").GetString()!;
+    }
+
+    private static async Task EndAsync(Generation generation)
+    {
+        Signal.Send(generation.Process, Signal.Terminate);
+        Assert.That(await generation.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+    }
+}

@@ -1,0 +1,173 @@
+// The process can always be ended, whatever is stuck in it.
+//
+// A signal or `quit` begins an orderly end: the machine loop is asked, clients get what they are owed, everything is taken apart. Each
+// of these steps can hang: in a vCPU that does not leave the guest, in a file system that does not answer. So from the moment that the
+// end is asked for, a thread that exists from the start and does nothing else watches the clock. Before the limit it has removed what
+// would outlive the process (ForcedEnd), and at the limit it ends the process with the status that the orderly end would have had.
+//
+// Whatever is stuck must not hold up this thread: it makes no call but those of the clock and of futexes, and the last one. A second
+// thread reads the signals, and makes no call but read besides. What may block, posting to the machine loop included, is done by threads
+// of the pool, which exist from the start as well.
+
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+using Vmm.Qmp.Sessions;
+using Monitor = System.Threading.Monitor;
+
+namespace Vmm.Hosting;
+
+/// <summary>Ends the process by force when its orderly end does not come in time. Any thread.</summary>
+internal sealed partial class EndWatch : IEndWatch
+{
+    private const int StackSize = 128 << 10;
+
+    /// <summary>Nanoseconds.</summary>
+    private const uint Rest = 10_000_000;
+
+    /// <summary>The least time for an orderly end, however short the limit was made: with less, no end would ever be orderly.</summary>
+    private static readonly TimeSpan Least = TimeSpan.FromMilliseconds(100);
+
+    private readonly SafeFileHandle _signals;
+    private readonly Func<TimeSpan> _limit;
+    private readonly Action _signalled;
+    private readonly ILogger _log;
+    private readonly object _gate = new();
+    private State _state;
+    private long _cleanUpAt;
+    private long _endAt;
+    private int _status;
+    private bool _cleansUp;
+
+    /// <summary>Creates the watch.</summary>
+    /// <param name="signals">Where the signals that ask for the end are read from.</param>
+    /// <param name="limit">How long an orderly end may take, asked for when one begins.</param>
+    /// <param name="signalled">Begins the orderly end after a signal. Called on a thread of the pool, at each signal.</param>
+    /// <param name="log">Where an end by force is told.</param>
+    internal EndWatch(SafeFileHandle signals, Func<TimeSpan> limit, Action signalled, ILogger log)
+    {
+        _signals = signals;
+        _limit = limit;
+        _signalled = signalled;
+        _log = log;
+    }
+
+    private enum State
+    {
+        /// <summary>Nobody has asked for the end.</summary>
+        Idle,
+
+        /// <summary>A client has; the request may yet be refused.</summary>
+        Asked,
+
+        /// <summary>The process ends.</summary>
+        Ending,
+    }
+
+    /// <summary>How long an orderly end may take.</summary>
+    internal TimeSpan Limit => _limit() is var limit && limit > Least ? limit : Least;
+
+    /// <summary>Starts to watch.</summary>
+    internal void Start()
+    {
+        new Thread(Watch, StackSize) { Name = "end", IsBackground = true }.Start();
+        new Thread(ReadSignals, StackSize) { Name = "signals", IsBackground = true }.Start();
+    }
+
+    /// <inheritdoc/>
+    public void Asked() => Begin(State.Asked, status: 0, replaces: false);
+
+    /// <inheritdoc/>
+    public void Refused()
+    {
+        lock (_gate)
+        {
+            if (_state == State.Asked)
+            {
+                _state = State.Idle;
+            }
+        }
+    }
+
+    /// <summary>The process ends now, with this status; time that it had been given before is not given again.</summary>
+    internal void Begin(int status) => Begin(State.Ending, status, replaces: true);
+
+    private void Begin(State state, int status, bool replaces)
+    {
+        long limit = (long)Limit.TotalMilliseconds;
+        lock (_gate)
+        {
+            if (_state == State.Idle)
+            {
+                long now = Environment.TickCount64;
+                _cleanUpAt = now + (limit * 3 / 4);
+                _endAt = now + (limit * 15 / 16);
+            }
+
+            if (state > _state || replaces)
+            {
+                _state = state;
+                _status = status;
+            }
+
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Watch()
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                long now = Environment.TickCount64;
+                if (_state == State.Idle)
+                {
+                    Monitor.Wait(_gate);
+                }
+                else if (now >= _endAt)
+                {
+                    Posix.ExitNow(_status);
+                }
+                else if (now >= _cleanUpAt && !_cleansUp)
+                {
+                    _cleansUp = true;
+                    ThreadPool.UnsafeQueueUserWorkItem(static watch => watch.CleanUp(), this, preferLocal: false);
+                }
+                else
+                {
+                    Monitor.Wait(_gate, TimeSpan.FromMilliseconds((_cleansUp ? _endAt : _cleanUpAt) - now));
+                }
+            }
+        }
+    }
+
+    private void ReadSignals()
+    {
+        while (true)
+        {
+            try
+            {
+                // Not poll, which is refused where RLIMIT_NOFILE is 0.
+                Posix.WaitForSignal(_signals);
+                Begin(State.Ending, status: 0, replaces: false);
+                ThreadPool.UnsafeQueueUserWorkItem(static watch => watch._signalled(), this, preferLocal: false);
+            }
+            catch (PosixException)
+            {
+                // The host refuses even to wait: a signal that comes meanwhile stays.
+                Posix.Sleep(Rest);
+            }
+        }
+    }
+
+    private void CleanUp()
+    {
+        ForcedEnd.Settle();
+        LogForced(_log, (long)Limit.TotalMilliseconds);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the process does not come to its end in time and is ended by force, {Limit} ms after it was asked to end (cpr-load-timeout)")]
+    private static partial void LogForced(ILogger log, long limit);
+}

@@ -1,0 +1,68 @@
+// The runtime's pool, on which parts of the monitors run, with threads that exist from the start and stay.
+//
+// By itself the pool makes a thread when there is work, ends it when it was idle for a while, and makes another; where the host gives
+// no more threads, that ends the process or loses the work. The project file sets the least and the greatest number of workers to the
+// same and has them live as long as the process (System.Threading.ThreadPool.*); here they are all started, by giving each something
+// to do until all of them do it. The pool's own supervisor thread starts with the first.
+//
+// A pool that does not get its threads ends the process without a word, so it is asked beforehand whether there are as many to be had.
+//
+// Nothing that runs on the pool may block for long: there are no more workers than these.
+
+namespace Vmm.Hosting;
+
+/// <summary>The threads of the runtime's pool.</summary>
+internal static class PoolThreads
+{
+    private const int Supervisors = 1;
+
+    /// <summary>Long enough for the busiest host, and an end where a thread does not come after all.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Starts them all. Before the guest.</summary>
+    /// <param name="others">How many threads the process will need besides.</param>
+    /// <exception cref="OutOfMemoryException">The host gives this process no more threads.</exception>
+    internal static void Start(int others)
+    {
+        ThreadPool.GetMinThreads(out int count, out _);
+        Try(count + Supervisors + others);
+        var running = new CountdownEvent(count);
+        for (int i = 0; i < count; i++)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static all =>
+                {
+                    all.Signal();
+                    all.Wait();
+                },
+                running,
+                preferLocal: false);
+        }
+
+        if (!running.Wait(Limit))
+        {
+            throw new OutOfMemoryException();
+        }
+    }
+
+    /// <summary>Has so many threads at once, for a moment.</summary>
+    private static void Try(int count)
+    {
+        using var over = new ManualResetEventSlim();
+        var tried = new List<Thread>();
+        try
+        {
+            for (int i = 0; i < count; i++)
+            {
+                var thread = new Thread(over.Wait) { IsBackground = true };
+                thread.Start();
+                tried.Add(thread);
+            }
+        }
+        finally
+        {
+            over.Set();
+            tried.ForEach(thread => thread.Join());
+        }
+    }
+}

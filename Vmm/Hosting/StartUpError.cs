@@ -1,0 +1,37 @@
+using Vmm.CommandLine;
+using Vmm.Core.Boot;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Machines;
+using Vmm.Core.Memory;
+using Vmm.Migration;
+using Vmm.Migration.Channels;
+
+namespace Vmm.Hosting;
+
+/// <summary>What a program that cannot start says: one line about what was refused, or, for a defect, where it was met.</summary>
+internal static class StartUpError
+{
+    /// <summary>Whether an error is for the operator to deal with, and no defect.</summary>
+    internal static bool IsRefusal(Exception e) => e is CommandLineException or ChannelAddressException
+        or MachineException or HypervisorException or HandoverException or MigrationException
+        or BootException or MemoryBackendException or GuestMemoryException or IOException or UnauthorizedAccessException or ArgumentException
+        or OutOfMemoryException or ThreadStartException;
+
+    /// <summary>The text.</summary>
+    internal static string Explain(Exception e)
+    {
+        // A type's own start hides what it met; a host's refusal may be met there as anywhere else.
+        while (e is TypeInitializationException { InnerException: { } inner })
+        {
+            e = inner;
+        }
+
+        return e switch
+        {
+            OutOfMemoryException or ThreadStartException =>
+                "the host gives this process no memory, or no more threads; what limits it are RLIMIT_AS, RLIMIT_DATA, RLIMIT_NPROC and its control groups",
+            _ when IsRefusal(e) => e.Message,
+            _ => $"internal error: {e}",
+        };
+    }
+}
