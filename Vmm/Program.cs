@@ -4,6 +4,7 @@ using Vmm.Migration.Channels;
 
 try
 {
+    ProcessSignals.Prepare();
     var configuration = CommandLineParser.Parse(args);
     switch (configuration.Action)
     {
@@ -17,7 +18,7 @@ try
             return VmmHost.Run(configuration);
     }
 }
-catch (Exception e) when (e is CommandLineException or ChannelAddressException)
+catch (Exception e) when (e is CommandLineException or ChannelAddressException or IOException)
 {
     Console.Error.WriteLine($"vmm: {e.Message}");
     return 1;
