@@ -25,6 +25,9 @@ internal sealed class KvmMachine : IVirtualMachine
 
     private const ulong TssAddress = ReservedAddress + 0x1000;
 
+    /// <summary>How long a vCPU may take to stop when the machine is taken down.</summary>
+    private static readonly TimeSpan LastStop = TimeSpan.FromSeconds(5);
+
     /// <summary>Switched on where KVM has them: both make an event that pends part of the vCPU's state.</summary>
     private static readonly KvmCapability[] Wanted = [KvmCapability.ExceptionPayload, KvmCapability.TripleFaultEvent];
 
@@ -34,10 +37,13 @@ internal sealed class KvmMachine : IVirtualMachine
     private readonly KvmDevice[] _devices;
     private readonly KvmClock _clock;
     private readonly KvmInterruptLine[] _lines;
+    private readonly RamRanges _ram = new();
+    private readonly ILogger _logger;
     private bool _isDisposed;
 
     internal KvmMachine(KvmHypervisor hypervisor, VirtualMachineOptions options, IExitHandler exits, ILogger logger)
     {
+        _logger = logger;
         _file = hypervisor.Device.Create(KvmRequest.CreateVm, 0);
         try
         {
@@ -108,6 +114,8 @@ internal sealed class KvmMachine : IVirtualMachine
             throw new HypervisorException(
                 $"memory slot {slot.Index}, guest address 0x{slot.GuestAddress:x}, {slot.Size} bytes: {refusal.Message}", refusal);
         }
+
+        _ram.Add(slot.GuestAddress, slot.Size);
     }
 
     /// <inheritdoc/>
@@ -180,6 +188,9 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <inheritdoc/>
+    public void WithdrawStop(string reason) => _group.WithdrawStop(reason);
+
+    /// <inheritdoc/>
     public void WakeCpus()
     {
         foreach (var cpu in _cpus)
@@ -212,7 +223,7 @@ internal sealed class KvmMachine : IVirtualMachine
 
     /// <summary>
     /// Stops the vCPUs, ends their threads, and gives everything back. Not to be called on a vCPU's thread, nor while somebody may still
-    /// drive an interrupt line.
+    /// drive an interrupt line. When a vCPU does not stop, all of it is left to the end of the process.
     /// </summary>
     public void Dispose()
     {
@@ -222,8 +233,14 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         _isDisposed = true;
-        _group.StopForGood();
-        Release();
+        if (_group.TryStopForGood(LastStop))
+        {
+            Release();
+        }
+        else
+        {
+            KvmLog.NotStopped(_logger);
+        }
     }
 
     /// <summary>
@@ -312,7 +329,7 @@ internal sealed class KvmMachine : IVirtualMachine
                 var own = table.Copy();
                 CpuidTopology.Personalise(own, options.Topology, index);
                 own.Install(file);
-                uint tscKhz = AgreeOnTsc(file, inherited);
+                uint tscKhz = TscFrequency.AgreeOn(file, inherited?.TscKhz);
                 SetUpMachineCheck(file);
                 setup ??= Survey(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
                 Courtesy.GiveWay();
@@ -352,21 +369,8 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         bool hasNested = nested > 0 && CpuidModel.OffersVirtualization(table);
-        return new KvmCpuSetup(hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, options.NameThreads, hypervisor.Threads, logger);
-    }
-
-    private static uint AgreeOnTsc(KvmFile cpu, KvmPromises? inherited)
-    {
-        uint khz = (uint)cpu.Call(KvmRequest.GetTscKhz);
-        if (inherited is null || inherited.TscKhz == khz)
-        {
-            return khz;
-        }
-
-        int result = cpu.TryCall(KvmRequest.SetTscKhz, (nint)inherited.TscKhz);
-        return result >= 0 && (uint)cpu.Call(KvmRequest.GetTscKhz) == inherited.TscKhz
-            ? inherited.TscKhz
-            : throw new HypervisorException($"the guest was promised a TSC of {inherited.TscKhz} kHz, this host's has {khz} kHz and cannot be scaled");
+        return new KvmCpuSetup(
+            hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, _ram, options.NameThreads, hypervisor.Threads, logger);
     }
 
     private void SetUpMachineCheck(KvmFile cpu)

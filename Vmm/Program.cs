@@ -3,6 +3,7 @@ using Vmm.Hosting;
 
 try
 {
+    ProcessSignals.Prepare();
     var configuration = CommandLineParser.Parse(args);
     switch (configuration.Action)
     {

@@ -52,7 +52,16 @@ public interface IVirtualMachine : IDisposable
     /// caller's SynchronizationContext takes it elsewhere.
     /// </summary>
     /// <param name="captureState">Whether each vCPU also captures its state for <see cref="IStateful.Save"/>.</param>
+    /// <exception cref="HypervisorException">One cannot be stopped, or the stop was withdrawn: all run on.</exception>
+    /// <exception cref="StateException">All are stopped, and the state of one could not be captured.</exception>
     Task StopCpusAsync(bool captureState);
+
+    /// <summary>
+    /// Gives up a stop that is under way: every vCPU runs on, and the stop fails. Without effect when all have parked, or none was told to. Any
+    /// thread.
+    /// </summary>
+    /// <param name="reason">Why, in the words of the stop's error.</param>
+    void WithdrawStop(string reason);
 
     /// <summary>Has vCPUs that wait at a busy port (<see cref="IExitHandler.IsBusy"/>) ask again. Any thread; allocates nothing and never waits.</summary>
     void WakeCpus();

@@ -159,15 +159,16 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Guest time stands still.</summary>
     public void FreezeTime()
     {
-        _devices.Clock.Freeze();
+        // The one that the host can refuse comes first: both clocks stand still, or none.
         Vm.FreezeClock();
+        _devices.Clock.Freeze();
     }
 
     /// <summary>Guest time goes on from where it stood still; without effect when it does.</summary>
     public void ThawTime()
     {
-        _devices.Clock.Thaw();
         Vm.ThawClock();
+        _devices.Clock.Thaw();
     }
 
     /// <summary>Touches RAM that is there already, so that the guest need not fault it in; any thread.</summary>

@@ -43,7 +43,7 @@ public sealed partial class Machine
             board.GlobalState.State = before;
             board.QuietBackEnds();
             pause.Quiet = Instant.Now;
-            await board.Vm.StopCpusAsync(captureState: true);
+            await StopCpusAsync(board, captureState: true);
             await ServeLastRequestAsync(board, before);
             pause.Stopped = Instant.Now;
             pause.StoppedAt = _time.GetUtcNow();
@@ -91,9 +91,9 @@ public sealed partial class Machine
         {
             // As at any other time: a reset that fails halts a guest that runs.
             State = before;
-            await ResetStoppedAsync(board, ShutdownCause.GuestReset);
+            ResetStopped(board, ShutdownCause.GuestReset);
             State = RunState.FinishMigrate;
-            await board.Vm.StopCpusAsync(captureState: true);
+            await StopCpusAsync(board, captureState: true);
         }
     }
 

@@ -1,15 +1,22 @@
 // What guest and hypervisor ask of the machine. They ask on vCPU threads, in the middle of an access; the request is
 // noted, the loop is woken, and the loop carries it out.
 
+using Microsoft.Extensions.Logging;
+
 namespace Vmm.Core.Machines;
 
 public sealed partial class Machine
 {
+    /// <summary>After how long a request is tried again that the host has refused; twice as long after each refusal, and at most the last.</summary>
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
+
     private static readonly SendOrPostCallback Serve = static machine => _ = ((Machine)machine!).ServeRequestsAsync();
 
     private int _resetRequested;
     private int _shutdownRequested;
     private string? _failure;
+    private TimeSpan _retryAfter = FirstRetry;
 
     /// <summary>Notes that the guest wants a reset. Any thread.</summary>
     public void RequestReset()
@@ -48,17 +55,36 @@ public sealed partial class Machine
             return;
         }
 
-        if (Interlocked.Exchange(ref _failure, null) is { } failure)
+        try
         {
-            Failure = failure;
+            await ServeRequestsAsync(board);
+            _retryAfter = FirstRetry;
+        }
+        catch (Exception e)
+        {
+            // The guest does what it did, and what it asked for is still noted.
+            LogRequestDeferred(_setup.Log, e.Message, _retryAfter.TotalSeconds);
+            Loop.After(_retryAfter, () => _ = ServeRequestsAsync());
+            _retryAfter = _retryAfter * 2 < LongestRetry ? _retryAfter * 2 : LongestRetry;
+        }
+    }
+
+    /// <summary>A request is taken off when it has been served: one that the host refuses stays for the next try.</summary>
+    private async Task ServeRequestsAsync(Board board)
+    {
+        if (Volatile.Read(ref _failure) is { } failure)
+        {
             await HaltAsync(RunState.InternalError);
+            TellFailure(failure);
+            Volatile.Write(ref _failure, null);
         }
 
-        if (Interlocked.Exchange(ref _shutdownRequested, 0) != 0)
+        if (Volatile.Read(ref _shutdownRequested) != 0)
         {
             await ShutDownAsync(ShutdownCause.GuestShutdown);
+            Volatile.Write(ref _shutdownRequested, 0);
         }
-        else if (Interlocked.Exchange(ref _resetRequested, 0) != 0)
+        else if (Volatile.Read(ref _resetRequested) != 0)
         {
             await GuestResetAsync(board);
         }
@@ -69,14 +95,16 @@ public sealed partial class Machine
         if (Configuration.NoReboot)
         {
             await ShutDownAsync(ShutdownCause.GuestReset);
+            Volatile.Write(ref _resetRequested, 0);
             return;
         }
 
         bool ran = State == RunState.Running;
-        await board.Vm.StopCpusAsync(captureState: false);
+        await StopCpusAsync(board, captureState: false);
+        Volatile.Write(ref _resetRequested, 0);
         try
         {
-            await ResetStoppedAsync(board, ShutdownCause.GuestReset);
+            ResetStopped(board, ShutdownCause.GuestReset);
         }
         catch (MachineException)
         {
@@ -92,14 +120,18 @@ public sealed partial class Machine
 
     private async Task ShutDownAsync(ShutdownCause cause)
     {
-        Tell(new MachineShutdown(_time.GetUtcNow(), cause));
+        var told = new MachineShutdown(_time.GetUtcNow(), cause);
         if (Configuration.NoShutdown)
         {
-            await HaltAsync(RunState.Shutdown);
+            await HaltAsync(RunState.Shutdown, told);
         }
         else
         {
+            Tell(told);
             ExitRequested?.Invoke(0);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the guest's request could not be served and is tried again in {Seconds} s: {Reason}")]
+    private static partial void LogRequestDeferred(ILogger log, string reason, double seconds);
 }

@@ -3,9 +3,14 @@
 // All of this lives on the machine loop. What takes more than one turn (stopping vCPUs is waiting for their threads)
 // passes the gate, so such operations never interleave; queries look at the state and pass no gate.
 //
+// The state says what the guest does. It changes when the vCPUs have done what was asked of them, not before; an operation that the host
+// refuses half-way takes back what it has done, and the guest runs or stands still as it did. The one that cannot go back is a reset that
+// has begun: a machine that is half reset is in internal-error, out of which the next reset leads.
+//
 // The hardware itself is the board. A machine that waits for a guest has none yet, and one whose guest went to another
 // process has none any more, but both have a run state and answer questions.
 
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Boot;
 using Vmm.Core.Chardevs;
@@ -73,6 +78,9 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <summary>Why the hypervisor could not go on, in run state internal-error.</summary>
     public string? Failure { get; private set; }
 
+    /// <summary>How long vCPUs may take to stop: one that is held up in a device must not hold up the machine's operator.</summary>
+    internal TimeSpan StopLimit { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Builds the hardware, loads the kernel, and runs the guest unless it shall start paused.</summary>
     /// <exception cref="MachineException">It cannot be built; the message says what was wrong.</exception>
     public void PowerOn()
@@ -100,6 +108,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     public void AwaitGuest() => State = RunState.Inmigrate;
 
     /// <summary>Stops the guest; without effect when it does not run.</summary>
+    /// <exception cref="HypervisorException">It cannot be stopped, and runs on.</exception>
     public async Task StopAsync()
     {
         if (State is RunState.Inmigrate or RunState.Prelaunch)
@@ -114,6 +123,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
 
     /// <summary>Lets the guest run; without effect when it does.</summary>
     /// <exception cref="MachineException">There is no guest that could.</exception>
+    /// <exception cref="HypervisorException">The host refused, and it stands still as before.</exception>
     public async Task ContinueAsync()
     {
         RefuseToContinue();
@@ -134,13 +144,14 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <summary>Resets the machine: every device to its power-on state, kernel and tables loaded anew.</summary>
     /// <param name="cause">Who asked.</param>
     /// <exception cref="MachineException">There is no guest here, or its kernel cannot be loaded again.</exception>
+    /// <exception cref="HypervisorException">It cannot be stopped, and runs on.</exception>
     public async Task ResetAsync(ShutdownCause cause)
     {
         using var pass = await Gate.EnterAsync();
         var board = Board ?? throw NoGuest();
         bool ran = State == RunState.Running;
-        await board.Vm.StopCpusAsync(captureState: false);
-        await ResetStoppedAsync(board, cause);
+        await StopCpusAsync(board, captureState: false);
+        ResetStopped(board, cause);
         if (ran)
         {
             board.Vm.StartCpus();
@@ -213,42 +224,113 @@ public sealed partial class Machine : IPowerControl, IDisposable
     {
         var board = Board ?? throw NoGuest();
         board.ThawTime();
-        State = RunState.Running;
         board.Vm.StartCpus();
+        State = RunState.Running;
         Tell(new MachineResumed(_time.GetUtcNow()));
     }
 
-    /// <summary>Stops a running guest for an operator or for good; the guest's time stands still.</summary>
-    private async Task HaltAsync(RunState into)
+    /// <summary>Stops every vCPU, or none: one that does not stop in time is held up, and then all run on.</summary>
+    /// <exception cref="HypervisorException">They run on.</exception>
+    private async Task StopCpusAsync(Board board, bool captureState)
     {
-        if (State != RunState.Running || Board is not { } board)
+        var stop = board.Vm.StopCpusAsync(captureState);
+        using var limit = stop.IsCompleted ? null : Loop.After(StopLimit, () => board.Vm.WithdrawStop(
+            $"a vCPU is held up by the host and has not stopped for {StopLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
+        await stop;
+    }
+
+    /// <summary>Stops a guest for an operator or for good; its time stands still. One that stands still already is only called otherwise.</summary>
+    /// <param name="into">The state that it is in then.</param>
+    /// <param name="first">What is told before the news that it stopped.</param>
+    /// <exception cref="HypervisorException">It runs on.</exception>
+    private async Task HaltAsync(RunState into, MachineEvent? first = null)
+    {
+        bool ran = State == RunState.Running;
+        if (Board is not { } board || (!ran && into == RunState.Paused))
         {
             return;
         }
 
+        if (ran)
+        {
+            await StopCpusAsync(board, captureState: false);
+            try
+            {
+                board.FreezeTime();
+            }
+            catch
+            {
+                board.Vm.StartCpus();
+                throw;
+            }
+        }
+
         State = into;
-        await board.Vm.StopCpusAsync(captureState: false);
-        board.FreezeTime();
-        Tell(new MachineStopped(_time.GetUtcNow()));
+        if (first is not null)
+        {
+            Tell(first);
+        }
+
+        if (ran)
+        {
+            Tell(new MachineStopped(_time.GetUtcNow()));
+        }
     }
 
-    /// <exception cref="MachineException">The kernel cannot be loaded again: the guest has nothing to run.</exception>
-    private async Task ResetStoppedAsync(Board board, ShutdownCause cause)
+    /// <summary>Resets a machine whose vCPUs are stopped.</summary>
+    /// <exception cref="MachineException">It is half reset, and in internal-error: the guest has nothing to run.</exception>
+    private void ResetStopped(Board board, ShutdownCause cause)
     {
         try
         {
             board.Reset();
         }
-        catch (Exception e) when (e is HypervisorException or BootException or IOException)
+        catch (Exception e)
         {
-            Failure = $"the reset failed: {e.Message}";
-            await HaltAsync(RunState.InternalError);
-            throw new MachineException(Failure, e);
+            string failure = $"the reset failed: {e.Message}";
+            bool ran = State == RunState.Running;
+            State = RunState.InternalError;
+            TellFailure(failure);
+            FreezeHalted(board);
+            if (ran)
+            {
+                Tell(new MachineStopped(_time.GetUtcNow()));
+            }
+
+            throw new MachineException(failure, e);
         }
 
+        // What was noted of the vCPUs before they stopped is no longer so.
+        Volatile.Write(ref _failure, null);
+        Volatile.Write(ref _resetRequested, 0);
         Failure = null;
         Tell(new MachineReset(_time.GetUtcNow(), cause));
     }
 
+    private void TellFailure(string reason)
+    {
+        Failure = reason;
+        LogFailed(_setup.Log, reason.Replace("\n", "; ", StringComparison.Ordinal));
+    }
+
+    /// <summary>Nothing runs that could see the time; a clock that cannot be stopped is one more line in the log.</summary>
+    private void FreezeHalted(Board board)
+    {
+        try
+        {
+            board.FreezeTime();
+        }
+        catch (HypervisorException e)
+        {
+            LogNotFrozen(_setup.Log, e.Message);
+        }
+    }
+
     private void Tell(MachineEvent happened) => Happened?.Invoke(happened);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the guest has stopped and needs a reset: {Reason}")]
+    private static partial void LogFailed(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the guest's clock could not be stopped: {Reason}")]
+    private static partial void LogNotFrozen(ILogger log, string reason);
 }

@@ -22,6 +22,12 @@ public sealed class RamBlock : IDisposable
     /// <summary>How far is looked after a range that is there in part: where RAM is scattered, a long look sees little.</summary>
     private const ulong ShortLook = 64UL << 10;
 
+    /// <summary>How far is looked at once where nothing was found yet.</summary>
+    private const ulong LongLook = 16UL << 20;
+
+    /// <summary>How long a file's search for data takes at most through pages that are allocated and were never written; it was seen to take half.</summary>
+    private static readonly TimeSpan SearchPerGigabyte = TimeSpan.FromMilliseconds(12);
+
     private readonly HostMapping _mapping;
     private readonly bool _fileIsTheMemory;
 
@@ -158,24 +164,28 @@ public sealed class RamBlock : IDisposable
             return 0;
         }
 
-        // Nothing interrupts a file's search for data or for its end. Past a hole it is quick; through pages that are allocated and were
-        // never written it takes some 6 ms a GiB, so a file without holes is not asked where data begins. For where it ends no file is
-        // asked: pages are looked at, and no more of them than the next step.
+        // Past a hole a file's search for data is quick, but nothing interrupts it, and it goes page by page through those that are allocated and
+        // were never written. As many as there can be of those, as long it may take: a file is asked only while that leaves time, and otherwise
+        // pages are looked at, no more of them than the next step. So it is for where data ends, which no file is asked.
         var time = new WorkBudget(budget, TimeProvider.System);
-        bool hasHoles = Posix.Stat(File!).Allocated < Size;
-        (ulong done, ulong look) = (0, ShortLook);
+        ulong allocated = Posix.Stat(File!).Allocated;
+        (ulong done, ulong seen, ulong look) = (0, 0, ShortLook);
         for (ulong position = 0; position < Size && time.AllowsAnother();)
         {
-            if ((hasHoles ? Posix.NextData(File!, position) : position) is not { } data || data >= Size)
+            ulong neverWritten = allocated - Math.Min(allocated, seen);
+            bool asksFile = allocated < Size && SearchPerGigabyte * ((double)neverWritten / (1UL << 30)) < time.Left;
+            if ((asksFile ? Posix.NextData(File!, position) : position) is not { } data || data >= Size)
             {
                 break;
             }
 
             ulong length = Math.Min(look, Size - data);
             var (start, run) = Posix.FirstResident(HostAddress + (nint)data, length);
-            done += run > 0 && Posix.TryAdvise(HostAddress + (nint)(data + start), run, MemoryAdvice.PopulateRead) ? run : 0;
-            look = run == length || run == 0 ? Math.Min(look * 2, PrefaultStep) : ShortLook;
-            position = data + start + run;
+            ulong step = Math.Min(run, PrefaultStep);
+            done += step > 0 && Posix.TryAdvise(HostAddress + (nint)(data + start), step, MemoryAdvice.PopulateRead) ? step : 0;
+            seen += step;
+            look = run == length ? Math.Min(look * 2, PrefaultStep) : run == 0 ? Math.Min(look * 2, LongLook) : ShortLook;
+            position = data + start + step;
             Courtesy.GiveWay();
         }
 
@@ -205,20 +215,32 @@ public sealed class RamBlock : IDisposable
     /// <summary>Writes bytes; the range is inside the block.</summary>
     internal void Write(ulong offset, ReadOnlySpan<byte> buffer)
     {
-        if (_fileIsTheMemory)
+        if (_fileIsTheMemory && TryWriteFile(offset, buffer))
         {
-            Posix.WriteAt(File!, buffer, offset);
+            return;
         }
-        else
-        {
-            Posix.CopyTo(HostAddress + (nint)offset, buffer);
-        }
+
+        Posix.CopyTo(HostAddress + (nint)offset, buffer);
     }
 
     /// <summary>Copies from a file to the block without a buffer between; the range is inside the block.</summary>
     /// <returns>Bytes copied; fewer than asked for mean the end of the file.</returns>
     internal ulong ReadFile(ulong offset, ulong length, SafeFileHandle source, ulong position) =>
         Posix.ReadAt(source, HostAddress + (nint)offset, length, position);
+
+    /// <summary>A limit on how large this process's files may be (RLIMIT_FSIZE) is on writes to a file: memory of the same file it leaves alone.</summary>
+    private bool TryWriteFile(ulong offset, ReadOnlySpan<byte> buffer)
+    {
+        try
+        {
+            Posix.WriteAt(File!, buffer, offset);
+            return true;
+        }
+        catch (PosixException e) when (e.Errno == Posix.FileTooLarge)
+        {
+            return false;
+        }
+    }
 
     private static RamBlock Prepare(RamBlock block, MemoryBackendConfiguration backend, bool prealloc, bool inCoreDump)
     {

@@ -12,6 +12,9 @@ internal sealed class WorkBudget(TimeSpan total, TimeProvider clock)
     private TimeSpan _spent;
     private TimeSpan _longest;
 
+    /// <summary>What is left of it.</summary>
+    internal TimeSpan Left => total - clock.GetElapsedTime(_began);
+
     /// <summary>Called before each part: whether another part as long as the longest so far would end within the budget.</summary>
     internal bool AllowsAnother()
     {

@@ -42,9 +42,6 @@ internal static partial class Posix
     /// <summary>Gives a signal its default action, also when whoever started this process had it ignored.</summary>
     internal static void RestoreSignal(int number) => SetAction(number, 0);
 
-    /// <summary>Has a signal ignored.</summary>
-    internal static void IgnoreSignal(int number) => SetAction(number, 1);
-
     /// <summary>Ends the process at once: no handler, no destructor and no other thread has a say in it.</summary>
     internal static void ExitNow(int status) => _exit(status);
 

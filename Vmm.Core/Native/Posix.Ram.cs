@@ -8,6 +8,9 @@ namespace Vmm.Core.Native;
 
 internal static partial class Posix
 {
+    /// <summary>EFBIG: a write beyond what the file system, or RLIMIT_FSIZE, allows a file to hold.</summary>
+    internal const int FileTooLarge = 27;
+
     /// <summary>The kernel moves at most 2 GiB less a page at once.</summary>
     private const ulong MostPerCall = 1UL << 30;
 

@@ -97,10 +97,11 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
             return;
         }
 
-        _frozenAt = null;
-        _isLoaded = false;
+        // What can be refused comes first: a clock that could not be set stands still for the next try.
         Set(standing);
         _anchor = Read();
+        _frozenAt = null;
+        _isLoaded = false;
     }
 
     /// <summary>Sets the clock until it is what <paramref name="target"/> says; the result is the error left, in nanoseconds.</summary>

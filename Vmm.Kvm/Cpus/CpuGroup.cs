@@ -3,7 +3,13 @@
 // Every stop is one round: all vCPUs are kicked before any is waited for; the last one to park ends the round or, when state is
 // wanted, opens the second half, in which every thread reads its own vCPU. Not before: one vCPU's last access may still raise an
 // interrupt in another. No thread waits for a round; a counter goes down, and who brings it to zero goes on with what comes next.
+//
+// A stop that cannot come to its end is withdrawn: because the host refuses a kick, or because a vCPU is held up in a device for
+// longer than the caller may wait. Those that have not parked go on and never notice; the others are waited for, which takes them a moment,
+// and are started again. Then the round fails, and the guest runs as if nobody had asked.
 
+using System.Runtime.InteropServices;
+using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
 
 namespace Vmm.Kvm.Cpus;
@@ -16,6 +22,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     private bool _captures;
     private int _remaining;
     private Exception? _failure;
+    private HypervisorException? _withdrawal;
 
     // Complete, for none is under way. The first completion of a task in a process has the runtime make some objects; made here, they are not
     // allocated on the thread of the first vCPU to park.
@@ -26,6 +33,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Parked,
         Running,
         Stopping,
+        Withdrawing,
         Working,
         Over,
     }
@@ -59,7 +67,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     }
 
     /// <summary>
-    /// Stops all. A stop that is already under way is shared, unless it captures nothing and this one would: that is an error.
+    /// Stops all. A stop that is already under way is shared, unless it captures nothing and this one would: that is an error. If the host
+    /// refuses to interrupt one, all run on, and the task fails.
     /// </summary>
     internal Task Stop(bool capture)
     {
@@ -72,24 +81,35 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
                 case Phase.Parked:
                     return Begin(CpuCommand.Capture);
                 case Phase.Stopping when _captures || !capture:
+                case Phase.Withdrawing:
                     return _round.Task;
                 case Phase.Running:
                     _captures = capture;
-                    var round = Begin(Phase.Stopping);
-                    foreach (var cpu in cpus)
-                    {
-                        cpu.RequestStop();
-                    }
-
-                    return round;
+                    return BeginStop();
                 default:
                     throw new InvalidOperationException($"the vCPUs cannot be stopped while they are {Name(_phase)}");
             }
         }
     }
 
-    /// <summary>Waits until all are parked, for ever: no round begins after this.</summary>
-    internal void StopForGood()
+    /// <summary>
+    /// Gives up a stop that is under way, unless all have parked by now: those that have run again, and the stop's task fails. Any thread.
+    /// </summary>
+    /// <param name="reason">Why, in the words of the error.</param>
+    internal void WithdrawStop(string reason)
+    {
+        lock (_gate)
+        {
+            if (_phase == Phase.Stopping)
+            {
+                Withdraw(reason);
+            }
+        }
+    }
+
+    /// <summary>Waits until all are parked; no round begins after that.</summary>
+    /// <returns>False when one does not stop in that time. Then it may still use whatever the machine has.</returns>
+    internal bool TryStopForGood(TimeSpan limit)
     {
         Task round;
         lock (_gate)
@@ -98,10 +118,16 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
 
         // How a round ended no longer matters; its state is thrown away.
-        ((IAsyncResult)round).AsyncWaitHandle.WaitOne();
+        ((IAsyncResult)round).AsyncWaitHandle.WaitOne(limit);
         lock (_gate)
         {
+            if (_phase != Phase.Parked)
+            {
+                return false;
+            }
+
             _phase = Phase.Over;
+            return true;
         }
     }
 
@@ -143,14 +169,19 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
             return;
         }
 
-        if (!_captures)
+        if (_withdrawal is not null)
+        {
+            RunOn();
+        }
+        else if (_captures)
+        {
+            Volatile.Write(ref _remaining, cpus.Count);
+            PostAll(CpuCommand.Capture);
+        }
+        else
         {
             Complete();
-            return;
         }
-
-        Volatile.Write(ref _remaining, cpus.Count);
-        PostAll(CpuCommand.Capture);
     }
 
     /// <summary>Said by a vCPU's thread when it has captured or applied.</summary>
@@ -179,6 +210,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Phase.Parked => "parked",
         Phase.Running => "running",
         Phase.Stopping => "stopping without capturing their state",
+        Phase.Withdrawing => "going on after a stop that was given up",
         Phase.Working => "reading or loading state",
         _ => "gone",
     };
@@ -198,6 +230,63 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         _failure = null;
         _round = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         return _round.Task;
+    }
+
+    private Task BeginStop()
+    {
+        var round = Begin(Phase.Stopping);
+        string? refusal = null;
+        foreach (var cpu in cpus)
+        {
+            int error = cpu.RequestStop();
+            if (error != 0)
+            {
+                refusal ??= $"vCPU {cpu.Index} cannot be interrupted: tgkill of thread {cpu.ThreadId}: {Marshal.GetPInvokeErrorMessage(error)}";
+            }
+        }
+
+        if (refusal is not null)
+        {
+            Withdraw(refusal);
+        }
+
+        return round;
+    }
+
+    // A vCPU that runs on is counted out only after the withdrawal is written: until then it keeps the counter from zero, so the last one to park
+    // finds it. When there is no such vCPU, all have parked or are about to, and the round comes to its end.
+    private void Withdraw(string reason)
+    {
+        int goOn = cpus.Count(static cpu => cpu.TryWithdrawStop());
+        if (goOn == 0)
+        {
+            return;
+        }
+
+        _withdrawal = new HypervisorException(reason);
+        _phase = Phase.Withdrawing;
+        if (Interlocked.Add(ref _remaining, -goOn) == 0)
+        {
+            RunOn();
+        }
+    }
+
+    /// <summary>Starts those again that have parked in a round that was withdrawn. Without the lock, as below.</summary>
+    private void RunOn()
+    {
+        foreach (var cpu in cpus)
+        {
+            if (cpu.IsParked)
+            {
+                cpu.Post(CpuCommand.Run);
+            }
+        }
+
+        var round = _round;
+        var withdrawal = _withdrawal!;
+        _withdrawal = null;
+        _phase = Phase.Running;
+        round.SetException(withdrawal);
     }
 
     // On a vCPU's thread, hence without the lock, whose waits allocate: while a round is under way nobody but its last thread

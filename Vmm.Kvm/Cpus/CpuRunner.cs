@@ -6,8 +6,14 @@
 // has seen EINTR and the request is between two instructions (or two rounds of a REP) and can be read or moved.
 // EINTR without a request is a stray signal, EAGAIN a vCPU that has just been started by another: both go on.
 //
+// A request can be withdrawn as long as the vCPU has not parked. One compare-and-swap decides between the two, so the group knows
+// of every vCPU whether it has parked or goes on; the worst that a withdrawn request leaves behind is one more EINTR.
+//
 // Waiting. A device that cannot pass on what was written to its port is busy, and the vCPU that wrote waits before it enters the
 // guest again: at a bell, which a stop rings as well. A stop finds the write done and the vCPU still waiting; both are state.
+//
+// An access to an address that is RAM leaves the guest only when the host could not give the page: a file that was cut short, a full
+// file system. Nothing stands in for what was there, so the vCPU fails.
 //
 // A vCPU that has shut down or failed stays here, waiting for the request, and does not enter the guest again before a reset.
 
@@ -22,9 +28,15 @@ using Vmm.Kvm.Native;
 namespace Vmm.Kvm.Cpus;
 
 /// <summary>Runs one vCPU on its thread.</summary>
-internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandler exits, Func<string> describeRegisters, ILogger logger)
+internal sealed class CpuRunner(
+    int index, KvmFile cpu, RunPage page, RamRanges ram, IExitHandler exits, Func<string> describeRegisters, ILogger logger)
     : IDisposable
 {
+    // The values of the stop word; zero is what the loop waits at.
+    private const int Running = 0;
+    private const int Requested = 1;
+    private const int Parked = 2;
+
     private readonly FutexWord _stop = new();
     private readonly FutexWord _bell = new();
 
@@ -40,14 +52,38 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
         _bell.Dispose();
     }
 
+    /// <summary>Whether the loop has ended and has not been told to run again.</summary>
+    internal bool IsParked => _stop.Value == Parked;
+
     /// <summary>Asks the loop to end; the thread is <paramref name="threadId"/>. May be called from any thread.</summary>
-    internal void RequestStop(int threadId)
+    /// <returns>0, or the error number of a kick that was refused: then a vCPU in the guest ends its loop at its next exit.</returns>
+    internal int RequestStop(int threadId)
     {
-        _stop.Value = 1;
+        _stop.Value = Requested;
         page.ImmediateExit = true;
         Interlocked.MemoryBarrier();
         _bell.Post(1);
-        KickSignal.Send(threadId);
+        int error = KickSignal.Send(threadId);
+        if (error != 0)
+        {
+            // The kick would have ended the wait of a vCPU that is down.
+            _stop.Wake();
+        }
+
+        return error;
+    }
+
+    /// <summary>Takes a request back while the loop runs. May be called from any thread.</summary>
+    /// <returns>False when the loop has ended already, or was not asked to.</returns>
+    internal bool TryWithdrawStop()
+    {
+        if (!_stop.TryReplace(Requested, Running))
+        {
+            return false;
+        }
+
+        _bell.Post(1);
+        return true;
     }
 
     /// <summary>Has a vCPU that waits at a port ask again. May be called from any thread.</summary>
@@ -56,30 +92,34 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
     /// <summary>Takes an earlier request back, while the loop does not run.</summary>
     internal void ClearStop()
     {
-        _stop.Value = 0;
+        _stop.Value = Running;
         page.ImmediateExit = false;
     }
 
-    /// <summary>Runs until a stop is requested.</summary>
+    /// <summary>Runs until a stop is requested, and not withdrawn before the vCPU has parked.</summary>
     internal void Run()
     {
-        try
+        do
         {
-            if (!IsDown)
+            try
             {
-                RunGuest();
+                if (!IsDown)
+                {
+                    RunGuest();
+                }
+            }
+            catch (Exception failure)
+            {
+                // A fault in a device must not take the process down with the guest in it.
+                Fail($"an access of the guest failed: {failure}");
+            }
+
+            while (IsDown && _stop.Value == Running)
+            {
+                _stop.WaitWhileZero();
             }
         }
-        catch (Exception failure)
-        {
-            // A fault in a device must not take the process down with the guest in it.
-            Fail($"an access of the guest failed: {failure}");
-        }
-
-        while (_stop.Value == 0)
-        {
-            _stop.WaitWhileZero();
-        }
+        while (!_stop.TryReplace(Requested, Parked));
     }
 
     private void RunGuest()
@@ -99,14 +139,14 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
                 {
                     page.ImmediateExit = false;
                     Interlocked.MemoryBarrier();
-                    if (_stop.Value != 0)
+                    if (_stop.Value != Running)
                     {
                         return;
                     }
                 }
                 else if (error != NativeMethods.EAgain)
                 {
-                    Fail($"KVM_RUN: {Marshal.GetPInvokeErrorMessage(error)} (error {error}, exit reason {(uint)run.ExitReason})");
+                    Fail($"KVM_RUN: {Marshal.GetPInvokeErrorMessage(error)} (error {error}, {ExplainRefusal(in run)})");
                     return;
                 }
 
@@ -118,6 +158,9 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
                 case KvmExit.Io:
                     ServePort(in run.Io);
                     break;
+                case KvmExit.Mmio when ram.Contains(run.Mmio.Address):
+                    Fail(ExplainMissingPage(in run.Mmio));
+                    return;
                 case KvmExit.Mmio:
                     ServeMmio(ref run.Mmio);
                     break;
@@ -139,8 +182,10 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
     {
         while (exits.IsBusy(Wait.Port, Wait.Size))
         {
-            if (_stop.Value != 0)
+            if (_stop.Value != Running)
             {
+                // The write must be completed, and the guest not be entered; the thread that stops may not have set this yet.
+                page.ImmediateExit = true;
                 return;
             }
 
@@ -216,6 +261,15 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
         var reason => $"KVM exit {(uint)reason}, which has no meaning here",
     };
 
+    private static string ExplainMissingPage(in KvmRun.MmioExit access) =>
+        $"the host could not provide the page of RAM at guest address 0x{access.Address:x}, where the guest "
+        + $"{(access.IsWrite != 0 ? "writes" : "reads")} {access.Length} bytes; is what holds the guest's memory full, or its file cut short?";
+
+    // Which memory it was, KVM says since Linux 6.8; before, the registers tell what the guest was about to do.
+    private static string ExplainRefusal(in KvmRun run) => run.ExitReason == KvmExit.MemoryFault
+        ? $"guest address 0x{run.MemoryFault.Address:x}, {run.MemoryFault.Size} bytes"
+        : $"exit reason {(uint)run.ExitReason}";
+
     private static string Suberror(uint suberror) => suberror switch
     {
         1 => "an instruction could not be emulated",
@@ -235,6 +289,24 @@ internal sealed class CpuRunner(int index, KvmFile cpu, RunPage page, IExitHandl
         catch (Exception failure)
         {
             KvmLog.ReportFailed(logger, index, reason, failure);
+        }
+
+        CompleteAccess();
+    }
+
+    /// <summary>
+    /// Has KVM finish the access that the vCPU failed in, with whatever data there are. What is left open would be finished by the first KVM_RUN
+    /// after a reset, and move the registers that were just set.
+    /// </summary>
+    private void CompleteAccess()
+    {
+        // A long or split access leaves once for each part; no instruction has so many.
+        const int MostParts = 64;
+        int result = 0;
+        for (int i = 0; i < MostParts && result >= 0; i++)
+        {
+            page.ImmediateExit = true;
+            result = NativeMethods.IoControl(cpu.Descriptor, KvmRequest.Run.Code, 0);
         }
     }
 }

@@ -29,12 +29,18 @@ internal sealed unsafe class FutexWord : IDisposable
     /// <summary>Takes the value and leaves 0.</summary>
     internal int Exchange(int value) => Interlocked.Exchange(ref *_word, value);
 
+    /// <summary>Sets the value if it is <paramref name="expected"/>; answers whether it was.</summary>
+    internal bool TryReplace(int expected, int value) => Interlocked.CompareExchange(ref *_word, value, expected) == expected;
+
     /// <summary>Sets the value and wakes who waits.</summary>
     internal void Post(int value)
     {
         Volatile.Write(ref *_word, value);
-        NativeMethods.Futex(NativeMethods.FutexCall, _word, NativeMethods.FutexWakePrivate, 1, 0);
+        Wake();
     }
+
+    /// <summary>Has who waits look again.</summary>
+    internal void Wake() => NativeMethods.Futex(NativeMethods.FutexCall, _word, NativeMethods.FutexWakePrivate, 1, 0);
 
     /// <summary>Waits while the value is 0; may return early.</summary>
     internal void WaitWhileZero() =>

@@ -3,6 +3,7 @@
 // The thread waits at a mailbox of one word and does what it is told: run the guest, read the state, load one, end. Between
 // commands it is parked, and then any thread may talk to the vCPU's descriptor.
 
+using System.Runtime.InteropServices;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -10,6 +11,7 @@ using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Kvm.Logging;
 using Vmm.Kvm.Native;
+using NativeMethods = Vmm.Kvm.Native.NativeMethods;
 
 namespace Vmm.Kvm.Cpus;
 
@@ -34,6 +36,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private bool _holdsState;
     private bool _tellOfPause;
     private ulong _enteredAt;
+    private int _unblockError;
 
     internal KvmCpu(int index, KvmFile file, KvmCpuSetup setup, IExitHandler exits)
     {
@@ -46,8 +49,18 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
             TscCarriedByValue = (offset, readBack) =>
                 KvmLog.TscCarriedByValue(setup.Logger, index, offset, readBack is { } value ? $"0x{value:x}" : "nothing"),
         };
-        _runner = new CpuRunner(index, file, _page, exits, DescribeRegisters, setup.Logger);
-        _transfer.Capture(_atPowerOn);
+        _runner = new CpuRunner(index, file, _page, setup.Ram, exits, DescribeRegisters, setup.Logger);
+        try
+        {
+            _transfer.Capture(_atPowerOn);
+        }
+        catch
+        {
+            // The file stays the caller's until this is made.
+            DisposeOwn();
+            throw;
+        }
+
         setup.Msrs.AtPowerOn.CopyTo(_atPowerOn.Msrs);
         _threads = setup.Threads;
         _threadName = setup.NameThreads ? $"CPU {index}/KVM" : null;
@@ -141,10 +154,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
             _threads.TakeBack(_thread);
         }
 
-        _started.Dispose();
-        _runner.Dispose();
-        _mailbox.Dispose();
-        _page.Dispose();
+        DisposeOwn();
         _file.Dispose();
     }
 
@@ -162,6 +172,10 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
 
         _started.Wait();
+        if (_unblockError != 0)
+        {
+            throw new HypervisorException($"pthread_sigmask in the thread of vCPU {Index}: {Marshal.GetPInvokeErrorMessage(_unblockError)}");
+        }
     }
 
     /// <summary>Tells the parked thread what to do.</summary>
@@ -196,8 +210,14 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
     }
 
-    /// <summary>Calls the vCPU out of the guest.</summary>
-    internal void RequestStop() => _runner.RequestStop(ThreadId);
+    /// <summary>Calls the vCPU out of the guest; answers 0, or the error number with which the host refused to.</summary>
+    internal int RequestStop() => _runner.RequestStop(ThreadId);
+
+    /// <summary>Lets the vCPU run on that was called and has not parked; false when it has.</summary>
+    internal bool TryWithdrawStop() => _runner.TryWithdrawStop();
+
+    /// <summary>Whether the vCPU's thread has left the guest and has not been told to run again.</summary>
+    internal bool IsParked => _runner.IsParked;
 
     /// <summary>Has the vCPU look again whether the port is still busy that it waits at, if it does.</summary>
     internal void Wake() => _runner.Wake();
@@ -205,8 +225,17 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>At the next run the guest is told that it was paused, so that its watchdogs forgive the gap.</summary>
     internal void TellOfPause() => _tellOfPause = true;
 
+    private void DisposeOwn()
+    {
+        _started.Dispose();
+        _runner.Dispose();
+        _mailbox.Dispose();
+        _page.Dispose();
+    }
+
     private void Work()
     {
+        _unblockError = KickSignal.Unblock();
         ThreadId = Posix.CurrentThreadId;
         _started.Set();
         while (true)
@@ -247,15 +276,8 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _holdsState = true;
     }
 
-    // EINVAL says that the guest has not set up its clock, so there is nobody to tell.
-    private void ForgiveGap()
-    {
-        if (_tellOfPause)
-        {
-            _tellOfPause = false;
-            _file.TryCall(KvmRequest.KvmclockCtrl, 0);
-        }
-    }
+    // EINVAL says that the guest has not set up its clock, so there is nobody to tell. Any other refusal leaves it for the next time.
+    private void ForgiveGap() => _tellOfPause = _tellOfPause && _file.TryCall(KvmRequest.KvmclockCtrl, 0) is not (>= 0 or -NativeMethods.EInval);
 
     private static Exception? Try(Action action)
     {

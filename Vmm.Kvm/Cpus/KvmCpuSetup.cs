@@ -8,8 +8,17 @@ namespace Vmm.Kvm.Cpus;
 /// <param name="HasNested">Whether nested state is part of a vCPU's state.</param>
 /// <param name="TscKhz">The guest's TSC frequency.</param>
 /// <param name="Msrs">The model-specific registers to save.</param>
+/// <param name="Ram">Which addresses are RAM.</param>
 /// <param name="NameThreads">Whether threads are named.</param>
 /// <param name="Threads">Where the vCPUs' threads come from.</param>
 /// <param name="Logger">Where to log.</param>
 internal sealed record KvmCpuSetup(
-    int RunPageSize, int XsaveSize, bool HasNested, uint TscKhz, MsrList Msrs, bool NameThreads, CpuThreads Threads, ILogger Logger);
+    int RunPageSize,
+    int XsaveSize,
+    bool HasNested,
+    uint TscKhz,
+    MsrList Msrs,
+    RamRanges Ram,
+    bool NameThreads,
+    CpuThreads Threads,
+    ILogger Logger);

@@ -26,4 +26,7 @@ internal static partial class KvmLog
 
     [LoggerMessage(7, LogLevel.Critical, "vCPU {Cpu}: {Reason}; reporting it failed")]
     internal static partial void ReportFailed(ILogger logger, int cpu, string reason, Exception failure);
+
+    [LoggerMessage(8, LogLevel.Error, "a vCPU could not be stopped; its thread ends with the process")]
+    internal static partial void NotStopped(ILogger logger);
 }

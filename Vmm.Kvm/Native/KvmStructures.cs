@@ -24,6 +24,8 @@ internal struct KvmRun
     internal InternalErrorExit InternalError;
     [FieldOffset(0x20)]
     internal uint SystemEvent;
+    [FieldOffset(0x20)]
+    internal MemoryFaultExit MemoryFault;
 
     [StructLayout(LayoutKind.Sequential)]
     internal struct IoExit
@@ -42,6 +44,12 @@ internal struct KvmRun
         internal Bytes8 Data;
         internal uint Length;
         internal byte IsWrite;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct MemoryFaultExit
+    {
+        internal ulong Flags, Address, Size;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -71,6 +79,7 @@ internal enum KvmExit : uint
     Interrupted = 10,
     InternalError = 17,
     SystemEvent = 24,
+    MemoryFault = 39,
 }
 
 /// <summary>KVM_MP_STATE_*: whether a vCPU runs, waits for an interrupt or waits for a start-up IPI.</summary>

@@ -15,6 +15,7 @@ internal static unsafe partial class NativeMethods
     internal const int Writable = 0x2;
     internal const int Shared = 0x1;
 
+    internal const int ESrch = 3;
     internal const int EIntr = 4;
     internal const int EAgain = 11;
     internal const int EInval = 22;

@@ -1,3 +1,4 @@
+using Vmm.Core.Hypervisors;
 using Vmm.Kvm.Cpus;
 
 namespace Vmm.Tests.Kvm;
@@ -68,6 +69,109 @@ public sealed class KickTests
         });
 
         Assert.That(allocated, Is.Zero);
+    }
+
+    [Test]
+    [Promise(46)]
+    public async Task A_stop_that_is_withdrawn_leaves_every_vcpu_running()
+    {
+        using var held = new ManualResetEventSlim();
+        using var machine = new TinyMachine { Records = false }.Load(TinyGuests.Telling);
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        machine.OnPortWrite = (_, _, _) =>
+        {
+            entered.TrySetResult();
+            held.Wait();
+        };
+        machine.Start();
+        await entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        var stop = machine.Vm.StopCpusAsync(captureState: true);
+
+        machine.Vm.WithdrawStop("it is held up");
+
+        Assert.That(async () => await stop.WaitAsync(TimeSpan.FromSeconds(30)), Throws.TypeOf<HypervisorException>().With.Message.EqualTo("it is held up"));
+        held.Set();
+        long writes = machine.Writes;
+        await TinyMachine.Until(() => machine.Writes > writes + 10);
+        await machine.StopAsync(capture: true);
+        Assert.That(machine.Writes, Is.EqualTo(machine.Count).Or.EqualTo(machine.Count - 1), "stopped between count and write at most");
+    }
+
+    [Test]
+    [Promise(46)]
+    public async Task Stops_withdrawn_at_random_instants_leave_all_vcpus_running_or_all_parked()
+    {
+        using var machine = new TinyMachine(cpus: 2) { Records = false }.Load(TinyGuests.Telling);
+        var random = new Random(1);
+        machine.Start();
+        int withdrawn = 0;
+        for (int i = 0; i < 10_000; i++)
+        {
+            var stop = machine.Vm.StopCpusAsync(captureState: i % 2 == 0);
+            System.Threading.Thread.SpinWait(random.Next(1000));
+            machine.Vm.WithdrawStop("for the test");
+            try
+            {
+                await stop.WaitAsync(TimeSpan.FromSeconds(30));
+                machine.Vm.Cpus[0].Reset(new CpuEntry { Mode = CpuEntryMode.Real, InstructionPointer = TinyMachine.CodeAddress, StackPointer = 0xf000 });
+                machine.Start();
+            }
+            catch (HypervisorException)
+            {
+                withdrawn++;
+            }
+        }
+
+        uint count = machine.Count;
+        await TinyMachine.Until(() => machine.Count > count + 10);
+        await machine.StopAsync();
+        Assert.That(withdrawn, Is.InRange(1, 9_999), "both ends were met");
+    }
+
+    [Test]
+    [Promise(46)]
+    public async Task A_stop_whose_kicks_the_host_refuses_fails_and_the_guest_runs_on()
+    {
+        using var machine = new TinyMachine(cpus: 2) { Records = false }.Load(TinyGuests.Counting);
+        machine.Start();
+        await TinyMachine.Until(() => machine.Count > 0);
+
+        var stop = await RefusedKicks.DoAsync(() => machine.Vm.StopCpusAsync(captureState: true)).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.That(
+            async () => await stop.WaitAsync(TimeSpan.FromSeconds(30)),
+            Throws.TypeOf<HypervisorException>().With.Message.Match("^vCPU 0 cannot be interrupted: tgkill of thread [0-9]+: Operation not permitted$"));
+        uint count = machine.Count;
+        await TinyMachine.Until(() => machine.Count > count);
+        await machine.StopAsync(capture: true);
+        count = machine.Count;
+        machine.Save();
+        Assert.That(machine.Count, Is.EqualTo(count));
+    }
+
+    [Test]
+    public void A_kick_of_a_thread_that_has_ended_is_told_as_such()
+    {
+        const int NoSuchThread = 3; // ESRCH
+        int id = 0;
+        var thread = new Thread(() => id = Vmm.Core.Native.Posix.CurrentThreadId);
+        thread.Start();
+        thread.Join();
+
+        Assert.That(() => KickSignal.Send(id), Is.EqualTo(NoSuchThread).After(30_000, 5));
+    }
+
+    [Test]
+    [Promise(36)]
+    public async Task Kicks_reach_a_vcpu_whose_thread_was_started_by_one_that_blocks_the_signal()
+    {
+        var machine = await BlockedSignal.DoAsync(KickSignal.Number, static () => new TinyMachine { Records = false });
+        using (machine.Load(TinyGuests.Counting))
+        {
+            machine.Start();
+            await TinyMachine.Until(() => machine.Count > 0);
+            await machine.StopAsync();
+        }
     }
 
     /// <summary>The bytes that a vCPU's thread allocates from one exit of a running guest to another, with something done to it between.</summary>

@@ -85,6 +85,16 @@ internal static class TinyGuests
         0xf4,                               // hlt
     ];
 
+    /// <summary>Writes 4 bytes at 0x100020, then port 0x10.</summary>
+    internal static ReadOnlySpan<byte> WritingAbove =>
+    [
+        0xb8, 0xff, 0xff,                   // mov ax, 0xffff
+        0x8e, 0xc0,                         // mov es, ax
+        0x26, 0x66, 0xa3, 0x30, 0x00,       // mov [es:0x30], eax    0x100020
+        0x66, 0xe7, 0x10,                   // out 0x10, eax
+        0xf4,                               // hlt
+    ];
+
     /// <summary>Programs the PIC and the PIT for 100 interrupts a second, halts between them; the handler counts and tells.</summary>
     internal static byte[] Ticking => WithHandler(
     [

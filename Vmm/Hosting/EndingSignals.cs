@@ -12,10 +12,6 @@ namespace Vmm.Hosting;
 /// <summary>SIGTERM, SIGINT and SIGHUP of this process.</summary>
 internal static class EndingSignals
 {
-    // A write is refused with EPIPE or EFBIG instead, which is dealt with where it is made.
-    private const int BrokenPipe = 13;
-    private const int FileTooLarge = 25;
-
     private const int Attempts = 8;
 
     private static readonly ManualResetEventSlim FinalizerBlocks = new();
@@ -45,8 +41,6 @@ internal static class EndingSignals
             Posix.RestoreSignal(number);
         }
 
-        Posix.IgnoreSignal(BrokenPipe);
-        Posix.IgnoreSignal(FileTooLarge);
         return Posix.CreateSignalFd(Numbers);
     }
 

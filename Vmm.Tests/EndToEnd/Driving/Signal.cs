@@ -19,6 +19,12 @@ internal static partial class Signal
         }
     }
 
+    /// <summary>Sends a signal that waits in a queue for as long as its process blocks it; false when there is no room for it.</summary>
+    internal static bool TryQueue(int process, int signal) => QueueSignal(process, signal, 0) == 0;
+
+    [LibraryImport("libc", EntryPoint = "sigqueue", SetLastError = true)]
+    private static partial int QueueSignal(int process, int signal, nint value);
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int SendSignal(int process, int signal);
 }

@@ -76,6 +76,19 @@ public sealed partial class SourceRulesTests
     }
 
     [Test]
+    public void The_program_starts_no_other_which_would_inherit_its_ignored_signals()
+    {
+        string[] program = ["Vmm", "Vmm.Core", "Vmm.Kvm", "Vmm.Migration", "Vmm.Qmp"];
+        string[] starters = ["ProcessStartInfo", "posix_spawn", "posix_spawnp", "fork", "vfork", "execv", "execve", "execvp", "popen"];
+        var starts = from file in SourceFile.All()
+                     where Array.Exists(program, file.IsIn)
+                     from starter in starters
+                     from place in file.LinesWith(starter)
+                     select place;
+        Assert.That(starts, Is.Empty);
+    }
+
+    [Test]
     public void Files_are_named_after_their_type()
     {
         var misnamed = SourceFile.All().Where(f => f.Types.Count > 0 && !OtherNames.ContainsKey(f.Path) && !IsNamedAfterAType(f));

@@ -74,6 +74,24 @@ public sealed class ThreadUrgencyTests
         Assert.That(Scheduler, Is.EqualTo(before));
     });
 
+    [Test]
+    public void A_limit_on_real_time_priorities_of_1_is_enough() => UnprivilegedThread.Run(realTimeLimit: 1, () =>
+    {
+        var before = Scheduler;
+        for (int i = 0; i < 3; i++)
+        {
+            var urgency = new ThreadUrgency();
+            urgency.Raise(Posix.CurrentThreadId);
+            var raised = Scheduler;
+            urgency.Lower();
+
+            Assert.That((raised.Policy & ~ResetOnFork, raised.Priority), Is.EqualTo((Fifo, 1)));
+
+            // The flag, by which what the thread starts is ordinary, only a privileged thread may take away again.
+            Assert.That((Scheduler.Policy & ~ResetOnFork, Scheduler.Priority), Is.EqualTo(before), $"after urgency {i}");
+        }
+    });
+
     private static bool MayBeRealTime
     {
         get

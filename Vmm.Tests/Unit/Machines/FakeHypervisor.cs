@@ -36,6 +36,15 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Why vCPUs cannot be stopped.</summary>
     internal string? RefuseStop { get; set; }
 
+    /// <summary>Why the guest's clock can neither be stopped nor go on.</summary>
+    internal string? RefuseClock { get; set; }
+
+    /// <summary>Why in-kernel devices cannot be reset.</summary>
+    internal string? RefuseReset { get; set; }
+
+    /// <summary>Completes when a stop is given up.</summary>
+    internal TaskCompletionSource Withdrawn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>Called while vCPUs are being stopped, before they are.</summary>
     internal Func<Task>? WhileStopping { get; set; }
 

@@ -48,6 +48,11 @@ internal sealed class FakeMachine : IVirtualMachine
     public void ResetKernelDevices()
     {
         _hypervisor.Note("reset");
+        if (_hypervisor.RefuseReset is { } reason)
+        {
+            throw new HypervisorException(reason);
+        }
+
         Device.Pending = 0;
     }
 
@@ -81,6 +86,13 @@ internal sealed class FakeMachine : IVirtualMachine
         _hypervisor.Ownership.Stops(this);
     }
 
+    public void WithdrawStop(string reason)
+    {
+        _hypervisor.Note("withdraw");
+        _hypervisor.RefuseStop = reason;
+        _hypervisor.Withdrawn.TrySetResult();
+    }
+
     public void WakeCpus() => _hypervisor.Note("wake");
 
     public async Task ApplyCpuStatesAsync()
@@ -98,9 +110,9 @@ internal sealed class FakeMachine : IVirtualMachine
         _hypervisor.IsRehearsing = false;
     }
 
-    public void FreezeClock() => IsClockFrozen = true;
+    public void FreezeClock() => IsClockFrozen = _hypervisor.RefuseClock is { } reason ? throw new HypervisorException(reason) : true;
 
-    public void ThawClock() => IsClockFrozen = false;
+    public void ThawClock() => IsClockFrozen = _hypervisor.RefuseClock is { } reason ? throw new HypervisorException(reason) : false;
 
     public void Dispose()
     {
