@@ -19,11 +19,12 @@ internal sealed class Flood : IDisposable
     /// <summary>Begins.</summary>
     /// <param name="connection">The connection, on which both have greeted; it stays the caller's.</param>
     /// <param name="sequence">The number of the first message.</param>
-    internal Flood(SafeFileHandle connection, uint sequence)
+    /// <param name="first">What the first message says; all others are signs of life.</param>
+    internal Flood(SafeFileHandle connection, uint sequence, MessageType first = MessageType.Waiting)
     {
         _connection = Posix.Duplicate(connection);
         _socket = new Socket(new SafeSocketHandle(_connection.DangerousGetHandle(), ownsHandle: false));
-        _sender = new Thread(() => Send(sequence)) { IsBackground = true, Name = "flood" };
+        _sender = new Thread(() => Send(first, sequence)) { IsBackground = true, Name = "flood" };
         _sender.Start();
     }
 
@@ -61,14 +62,13 @@ internal sealed class Flood : IDisposable
         _connection.Dispose();
     }
 
-    private void Send(uint sequence)
+    private void Send(MessageType first, uint sequence)
     {
         try
         {
+            byte[] frames = Frame(first, sequence++);
             while (true)
             {
-                byte[] frames = [.. Enumerable.Range(0, 1000).SelectMany(i => Frame(MessageType.Waiting, sequence + (uint)i))];
-                sequence += 1000;
                 for (int at = 0; at < frames.Length;)
                 {
                     int sent = Posix.Send(_connection, frames.AsSpan(at), []);
@@ -80,6 +80,9 @@ internal sealed class Flood : IDisposable
 
                     at += sent;
                 }
+
+                frames = [.. Enumerable.Range(0, 1000).SelectMany(i => Frame(MessageType.Waiting, sequence + (uint)i))];
+                sequence += 1000;
             }
         }
         catch (PosixException)

@@ -109,13 +109,17 @@ internal sealed class PeerAsNew : IDisposable
         Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
     }
 
-    /// <summary>Says that it listens, after it said that it is ready, closes the main channel unread, and says valid things on the other one without end.</summary>
+    /// <summary>
+    /// Says that it listens, after it said that it is ready, and without a pause valid things without end, and closes the main channel unread: when that is
+    /// noticed, the other one is full.
+    /// </summary>
     internal async Task<Flood> BreakAndFlood()
     {
-        const uint HelloReadyListening = 3;
-        await SayListening();
+        const uint HelloAndReady = 2;
+        var flood = new Flood(Cpr.Connection, HelloAndReady, first: MessageType.Listening);
+        Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
         Main.Dispose();
-        return new Flood(Cpr.Connection, HelloReadyListening);
+        return flood;
     }
 
     /// <summary>Also receives the whole state, up to the end record.</summary>
