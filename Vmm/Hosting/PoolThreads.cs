@@ -41,7 +41,7 @@ internal static class PoolThreads
 
         if (!running.Wait(Limit))
         {
-            throw new OutOfMemoryException();
+            throw new ThreadStartException();
         }
     }
 
