@@ -4,6 +4,7 @@ using Vmm.Migration.Channels;
 
 try
 {
+    StandardDescriptors.Fill();
     ProcessSignals.Prepare();
     var configuration = CommandLineParser.Parse(args);
     switch (configuration.Action)
