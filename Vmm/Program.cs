@@ -3,6 +3,7 @@ using Vmm.Hosting;
 
 try
 {
+    StandardDescriptors.Fill();
     ProcessSignals.Prepare();
     var configuration = CommandLineParser.Parse(args);
     switch (configuration.Action)
