@@ -69,6 +69,7 @@ internal sealed class KvmMachine : IVirtualMachine
             Courtesy.GiveWay();
 
             uint tscKhz = CreateCpus(hypervisor, options, table, inherited, exits, logger);
+            _cpus[0].RehearseRun();
             _clock = new KvmClock(_file, tscKhz, logger);
             KernelDevices = [.. _devices, _clock];
             Promises = new KvmPromises(table, tscKhz, capabilities).ToBytes();

@@ -158,6 +158,23 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _file.Dispose();
     }
 
+    /// <summary>
+    /// Has KVM make what it makes when a VM first runs, while a refusal is still an error and not a guest that stands still: its thread that
+    /// recovers huge pages counts to this process's limits. Nothing of the guest runs. Before the threads are started.
+    /// </summary>
+    /// <exception cref="HypervisorException">KVM refuses.</exception>
+    internal void RehearseRun()
+    {
+        _page.ImmediateExit = true;
+        int error = NativeMethods.IoControl(_file.Descriptor, KvmRequest.Run.Code, 0) < 0 ? Marshal.GetLastPInvokeError() : 0;
+        _page.ImmediateExit = false;
+        if (error != NativeMethods.EIntr)
+        {
+            throw new HypervisorException($"KVM_RUN does not begin on vCPU {Index}: {Marshal.GetPInvokeErrorMessage(error)} (error {error}); "
+                + "EAGAIN says that the host gives this process no more threads");
+        }
+    }
+
     /// <summary>Starts the thread, parked, and waits until its id is known.</summary>
     internal void StartThread(CpuGroup group)
     {

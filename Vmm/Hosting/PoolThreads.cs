@@ -41,7 +41,7 @@ internal static class PoolThreads
 
         if (!running.Wait(Limit))
         {
-            throw new ThreadStartException();
+            throw new IOException("the host gives this process no more threads; what limits them is RLIMIT_NPROC, RLIMIT_AS and its control groups");
         }
     }
 

@@ -12,10 +12,8 @@ public sealed class LoweredLimitsTests : UpdateTest
 
     private readonly UpdateRoute _route = new("lowered");
 
-    // Until a vCPU is kicked by a standard signal, a limit of pending signals refuses every stop.
     private static IEnumerable<TestCaseData> Limits =>
         from limit in ResourceLimit.All
-        where limit.Name != "pending signals"
         from value in (ulong[])[0, 1]
         select new TestCaseData(limit, value).SetArgDisplayNames($"{limit.Name} {value}");
 

@@ -22,7 +22,8 @@ internal sealed class FakeCarrier(SafeFileHandle? handle) : IDescriptorCarrier
 
     internal SafeFileHandle? Handle { get; private set; } = handle;
 
-    internal bool IsDropped { get; private set; }
+    /// <summary>Completes when what came for it is closed, because the guest stayed where it was.</summary>
+    internal TaskCompletionSource Dropped { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>What it was told when the guest had gone: whether its descriptor was taken over; null where that was not known, or it was told nothing.</summary>
     internal bool? WasTaken { get; private set; }
@@ -41,8 +42,8 @@ internal sealed class FakeCarrier(SafeFileHandle? handle) : IDescriptorCarrier
 
     public void Drop()
     {
-        IsDropped = true;
         _prepared?.Dispose();
+        Dropped.TrySetResult();
     }
 
     public void Release(Func<string, bool?> wasTaken)

@@ -96,8 +96,7 @@ public sealed class PointOfNoReturnTests : IDisposable
         Assert.That(_old.Report.Error, Does.EndWith("descriptor 'test/log' is a directory"));
         Assert.That(_old.Events.Told, Does.Not.Contain("STOP"));
         await next.Events.Of("INCOMING FAILED");
-        await next.Hypervisor.Newest.Disposed.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.That(wrong.IsDropped, Is.True);
+        await wrong.Dropped.Task.WaitAsync(TimeSpan.FromSeconds(30));
         _fixture.AssertRunsIn(_old);
     }
 
