@@ -3,6 +3,9 @@
  * port as a decimal line, "1\n", "2\n" ... Whoever has the guest has the next number, and the guest leaves the processor
  * to others meanwhile. COUNTER holds the last value whose line is complete.
  */
+#ifndef RATE
+#define RATE 500
+#endif
 #include "guest.h"
 #include "decimal.h"
 #include "interrupts.h"
@@ -12,7 +15,7 @@ start:  flat_segments stack
         handle PIC_VECTOR, wake
         apic_on
         pic_on 0
-        pit_on 500
+        pit_on RATE
 
 sleep:  sti
         hlt

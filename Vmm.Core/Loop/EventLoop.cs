@@ -17,17 +17,18 @@ namespace Vmm.Core.Loop;
 /// <summary>A thread's queue of work, descriptor events and timers.</summary>
 public sealed class EventLoop : SynchronizationContext, IDisposable
 {
-    private const long WakeKey = 0;
-    private const int EventsAtOnce = 32;
+    private const int WakeAttempts = 8;
 
-    private readonly SafeFileHandle _epoll = Posix.CreateEpoll();
     private readonly SafeFileHandle _wake = Posix.CreateEventFd();
+    private readonly WatchSet _watches;
     private readonly ConcurrentQueue<(SendOrPostCallback Callback, object? State)> _posted = new();
-    private readonly Dictionary<long, FdWatch> _watches = [];
     private readonly PriorityQueue<LoopTimer, long> _timers = new();
     private readonly string _name;
+    private readonly Action _waited;
+    private readonly Action _woken;
+    private readonly Action<FdWatch, FdEvents> _ready;
     private Thread? _thread;
-    private long _lastKey = WakeKey;
+    private bool _mayBlock;
     private int _wakePending;
     private bool _stopping;
 
@@ -36,11 +37,15 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     public EventLoop(string name)
     {
         _name = name;
-        Posix.EpollAdd(_epoll, _wake, FdEvents.In, WakeKey);
+        (_waited, _woken, _ready) = (Waited, Woken, Ready);
+        _watches = new WatchSet(_wake, refusal => HostRefused?.Invoke(refusal));
     }
 
     /// <summary>What becomes of an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
     public Action<Exception>? UnhandledException { get; set; }
+
+    /// <summary>Called when the host refuses to watch a descriptor, or to wait; the loop goes on without and tries again. Once until it is granted.</summary>
+    public Action<Exception>? HostRefused { get; set; }
 
     /// <summary>Whether the caller is on the loop's thread.</summary>
     public bool IsCurrent => Thread.CurrentThread == _thread;
@@ -81,7 +86,16 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
             throw new InvalidOperationException($"loop {_name} already runs");
         }
 
-        thread.Start();
+        try
+        {
+            thread.Start();
+        }
+        catch
+        {
+            // The host gives no more threads: the loop does not run, and there is nobody to wait for.
+            _thread = null;
+            throw;
+        }
     }
 
     /// <summary>Ends <see cref="Run"/> after the work that is queued now. May be called from any thread.</summary>
@@ -93,7 +107,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         _posted.Enqueue((d, state));
         if (Interlocked.Exchange(ref _wakePending, 1) == 0 && !_wake.IsClosed)
         {
-            Posix.Signal(_wake);
+            Wake();
         }
     }
 
@@ -162,18 +176,8 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     /// <param name="events">What to wait for; errors and hang-up are always reported.</param>
     /// <param name="callback">Called on the loop with what is ready.</param>
     /// <exception cref="InvalidOperationException">The descriptor is of a kind that is always ready.</exception>
-    public FdWatch Watch(SafeHandle handle, FdEvents events, Action<FdEvents> callback)
-    {
-        long key = ++_lastKey;
-        if (!Posix.EpollAdd(_epoll, handle, events, key))
-        {
-            throw new InvalidOperationException("a regular file cannot be watched");
-        }
-
-        var watch = new FdWatch(this, handle, key, events, callback);
-        _watches.Add(key, watch);
-        return watch;
-    }
+    /// <remarks>A host that refuses is no error: the descriptor is polled until it does not.</remarks>
+    public FdWatch Watch(SafeHandle handle, FdEvents events, Action<FdEvents> callback) => _watches.Add(this, handle, events, callback);
 
     /// <summary>Calls back once after a time. Loop thread only.</summary>
     public LoopTimer After(TimeSpan delay, Action callback)
@@ -195,7 +199,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     public void Dispose()
     {
         _wake.Dispose();
-        _epoll.Dispose();
+        _watches.Dispose();
     }
 
     /// <summary>Ends a loop that <see cref="Start"/> began, and waits for its thread.</summary>
@@ -208,15 +212,9 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         }
     }
 
-    internal void Modify(FdWatch watch, FdEvents events) => Posix.EpollModify(_epoll, watch.Handle, events, watch.Key);
+    internal void Modify(FdWatch watch) => _watches.Modify(watch);
 
-    internal void Remove(FdWatch watch)
-    {
-        if (_watches.Remove(watch.Key))
-        {
-            Posix.EpollRemove(_epoll, watch.Handle);
-        }
-    }
+    internal void Remove(FdWatch watch) => _watches.Remove(watch);
 
     // A timer that was cancelled does not wait for its time: whoever sets and cancels long ones all the time would fill the memory.
     internal void Remove(LoopTimer timer) => _timers.Remove(timer, out _, out _);
@@ -233,29 +231,30 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
 
     private void WaitAndDispatch()
     {
-        Span<long> keys = stackalloc long[EventsAtOnce];
-        Span<FdEvents> ready = stackalloc FdEvents[EventsAtOnce];
         int timeout = TimeoutMilliseconds();
-        int count = Posix.EpollWait(_epoll, keys, ready, timeout);
-        if (timeout != 0)
+        _mayBlock = timeout != 0;
+        _watches.Wait(timeout, _waited, _woken, _ready);
+    }
+
+    private void Waited()
+    {
+        if (_mayBlock)
         {
             Courtesy.BeginTurn();
         }
+    }
 
-        for (int i = 0; i < count; i++)
-        {
-            if (keys[i] == WakeKey)
-            {
-                Posix.Drain(_wake);
-                Volatile.Write(ref _wakePending, 0);
-                Thread.MemoryBarrier();
-            }
-            else if (_watches.TryGetValue(keys[i], out var watch))
-            {
-                Guarded(static w => w.watch.Callback(w.events), (watch, events: ready[i]));
-                Courtesy.GiveWay();
-            }
-        }
+    private void Woken()
+    {
+        Posix.TryDrain(_wake);
+        Volatile.Write(ref _wakePending, 0);
+        Thread.MemoryBarrier();
+    }
+
+    private void Ready(FdWatch watch, FdEvents events)
+    {
+        Guarded(static w => w.watch.Callback(w.events), (watch, events));
+        Courtesy.GiveWay();
     }
 
     private void RunTimers()
@@ -266,6 +265,20 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
             Guarded(static c => c(), timer.Callback);
             Courtesy.GiveWay();
         }
+    }
+
+    /// <summary>Ends the loop's wait. Who posts is never told that it could not be done: the next who posts tries again.</summary>
+    private void Wake()
+    {
+        for (int attempt = 0; attempt < WakeAttempts; attempt++)
+        {
+            if (Posix.TrySignal(_wake))
+            {
+                return;
+            }
+        }
+
+        Volatile.Write(ref _wakePending, 0);
     }
 
     private int TimeoutMilliseconds()

@@ -24,6 +24,12 @@ public sealed class FdWatch : IDisposable
 
     internal Action<FdEvents> Callback { get; }
 
+    /// <summary>Whether the kernel reports the descriptor, be it for what it was watched for before.</summary>
+    internal bool IsRegistered { get; set; }
+
+    /// <summary>Whether the host refused the latest change, so that the loop polls the descriptor.</summary>
+    internal bool IsRefused { get; set; }
+
     /// <summary>What the descriptor is watched for.</summary>
     public FdEvents Events
     {
@@ -32,12 +38,15 @@ public sealed class FdWatch : IDisposable
         {
             if (_events != value)
             {
-                _loop.Modify(this, value);
                 _events = value;
+                _loop.Modify(this);
             }
         }
     }
 
     /// <summary>Stops watching. The descriptor stays open.</summary>
     public void Dispose() => _loop.Remove(this);
+
+    /// <summary>What of the reported events is watched for now: after a refused change the kernel still reports what was watched for before.</summary>
+    internal FdEvents Wanted(FdEvents reported) => IsRefused ? reported & (_events | FdEvents.Error | FdEvents.HangUp) : reported;
 }

@@ -83,6 +83,33 @@ internal static partial class Posix
         Write(eventFd, one);
     }
 
+    /// <summary>Adds one to an eventfd, if the host lets it.</summary>
+    internal static bool TrySignal(SafeHandle eventFd)
+    {
+        try
+        {
+            Signal(eventFd);
+            return true;
+        }
+        catch (PosixException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Takes an eventfd back to zero, if the host lets it; otherwise it stays ready.</summary>
+    internal static void TryDrain(SafeHandle eventFd)
+    {
+        try
+        {
+            Drain(eventFd);
+        }
+        catch (PosixException)
+        {
+            return;
+        }
+    }
+
     /// <summary>Takes an eventfd back to zero.</summary>
     internal static void Drain(SafeHandle eventFd)
     {

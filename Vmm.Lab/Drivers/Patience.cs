@@ -4,7 +4,7 @@ namespace Vmm.Lab.Drivers;
 public static class Patience
 {
     /// <summary>For one answer or event.</summary>
-    public static readonly TimeSpan Answer = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Answer = TimeSpan.FromSeconds(60);
 
     /// <summary>For a Linux guest to boot.</summary>
     public static readonly TimeSpan Boot = TimeSpan.FromSeconds(90);

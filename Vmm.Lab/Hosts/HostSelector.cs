@@ -9,6 +9,9 @@ public static partial class HostSelector
     public static bool CanRunLinuxGuestsHere =>
         File.Exists("/dev/kvm") && VirtualizationFlag().IsMatch(File.ReadAllText("/proc/cpuinfo"));
 
+    /// <summary>How many processors run guests on the host that <see cref="SelectAsync"/> gives.</summary>
+    public static int ProcessorsForGuests => CanRunLinuxGuestsHere ? Environment.ProcessorCount : LabHost.ProcessorsForGuests;
+
     /// <summary>This machine if it can run Linux guests, the freshly booted lab otherwise.</summary>
     /// <param name="progress">Told in a line each what takes time.</param>
     /// <param name="cancellation">Gives up the boot.</param>

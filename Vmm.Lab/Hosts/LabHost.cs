@@ -14,6 +14,9 @@ namespace Vmm.Lab.Hosts;
 /// <summary>A Linux host with nested AMD virtualization inside QEMU's emulation; see lab/boot.</summary>
 public sealed partial class LabHost : IHost
 {
+    /// <summary>How many of its processors run guests: all but the first (see lab/boot).</summary>
+    internal const int ProcessorsForGuests = 2;
+
     private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(2);
 
     private readonly LocalProcess _qemu;

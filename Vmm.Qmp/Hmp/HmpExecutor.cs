@@ -3,7 +3,10 @@
 //
 // A command that fails is no error for who sent the line: its text, "Error: ...", is the answer.
 
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Vmm.Qmp.Schema;
+using Vmm.Qmp.Sessions;
 
 namespace Vmm.Qmp.Hmp;
 
@@ -12,13 +15,16 @@ public sealed class HmpExecutor
 {
     private readonly Dictionary<string, HmpCommand> _commands = [];
     private readonly Dictionary<string, HmpCommand> _info = [];
+    private readonly ILogger _log;
 
     /// <summary>Creates the monitor's commands.</summary>
     /// <param name="handlers">Who does the work.</param>
     /// <param name="migrationSettled">Completes when no migration is running: what <c>migrate</c> without <c>-d</c> waits for.</param>
-    public HmpExecutor(CommandHandlers handlers, Func<Task> migrationSettled)
+    /// <param name="log">Where a defect is told that a line met.</param>
+    public HmpExecutor(CommandHandlers handlers, Func<Task> migrationSettled, ILogger? log = null)
     {
         ArgumentNullException.ThrowIfNull(handlers);
+        _log = log ?? NullLogger.Instance;
         Add(_commands, new HmpCommand("help", "show the help", Help) { Alias = "?", Parameters = [HmpParameter.Optional("cmd"), HmpParameter.Optional("topic")] });
         Add(_commands, new HmpCommand("info", "show various information about the system state", InfoHelp)
         {
@@ -78,15 +84,20 @@ public sealed class HmpExecutor
         return invocation.Output;
     }
 
-    private static async ValueTask RunAsync(HmpCommand command, HmpInvocation invocation)
+    private async ValueTask RunAsync(HmpCommand command, HmpInvocation invocation)
     {
         try
         {
             await command.Run(invocation);
         }
-        catch (Exception e)
+        catch (QmpException e)
         {
             invocation.Line($"Error: {e.Message}");
+        }
+        catch (Exception defect)
+        {
+            _log.CommandFailed(command.Name, defect.ToString());
+            invocation.Line($"Error: {QmpException.Internal(defect).Message}");
         }
     }
 

@@ -10,8 +10,10 @@ namespace Vmm.Qmp.Hmp;
 /// <param name="executor">What runs the lines.</param>
 /// <param name="machine">The machine loop, where they run.</param>
 /// <param name="log">Where trouble is told.</param>
-public sealed class HmpMonitor(string name, IConnectionSource source, HmpExecutor executor, EventLoop machine, ILogger log)
+/// <param name="endWatch">Is told of a line that ends the process.</param>
+public sealed class HmpMonitor(
+    string name, IConnectionSource source, HmpExecutor executor, EventLoop machine, ILogger log, IEndWatch? endWatch = null)
     : Sessions.Monitor(name, source, log)
 {
-    private protected override ClientSession Open(Connection connection) => new HmpSession(connection, executor, machine, Io, Log);
+    private protected override ClientSession Open(Connection connection) => new HmpSession(connection, executor, machine, Io, Log, endWatch);
 }

@@ -26,6 +26,7 @@ internal sealed class HmpSession : ClientSession
 
     private readonly HmpExecutor _executor;
     private readonly EventLoop _machine;
+    private readonly IEndWatch? _endWatch;
     private readonly Queue<string> _lines = new();
     private readonly List<byte> _partial = [];
     private readonly LineEditor? _editor;
@@ -33,11 +34,12 @@ internal sealed class HmpSession : ClientSession
     private bool _lastWasReturn;
     private bool _running;
 
-    internal HmpSession(Connection connection, HmpExecutor executor, EventLoop machine, EventLoop io, ILogger log)
+    internal HmpSession(Connection connection, HmpExecutor executor, EventLoop machine, EventLoop io, ILogger log, IEndWatch? endWatch)
         : base(connection, machine, io, log)
     {
         _executor = executor;
         _machine = machine;
+        _endWatch = endWatch;
         if (connection.IsTerminal)
         {
             _editor = new LineEditor(Prompt, executor.Completions);
@@ -124,11 +126,29 @@ internal sealed class HmpSession : ClientSession
 
     private async Task RunAsync(string line)
     {
-        string answer = await _machine.InvokeAsync(() => _executor.ExecuteAsync(line, new Context(Named), interactive: true));
-        _running = false;
+        try
+        {
+            bool isLast = _executor.IsLast(line);
+            if (isLast)
+            {
+                _endWatch?.Asked();
+            }
 
-        // A turn follows, and with it the next line.
-        Write(answer.Length == 0 && _executor.IsLast(line) ? answer : answer + Prompt);
+            string answer = await _machine.InvokeAsync(() => _executor.ExecuteAsync(line, new Context(Named), interactive: true));
+            if (isLast && answer.Length > 0)
+            {
+                _endWatch?.Refused();
+            }
+
+            _running = false;
+
+            // A turn follows, and with it the next line.
+            Write(answer.Length == 0 && isLast ? answer : answer + Prompt);
+        }
+        catch (Exception defect)
+        {
+            Failed(defect);
+        }
     }
 
     private void Write(string text) => Outbound.Enqueue(Encoding.UTF8.GetBytes(text));

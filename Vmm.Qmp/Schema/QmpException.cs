@@ -14,6 +14,14 @@ public sealed class QmpException(string errorClass, string description) : Except
     /// <summary>The class of nearly every error.</summary>
     public static QmpException GenericError(string description) => new("GenericError", description);
 
+    /// <summary>The answer to a command that met a defect of the program. Where and how stands in the log.</summary>
+    /// <param name="defect">What escaped.</param>
+    public static QmpException Internal(Exception defect)
+    {
+        ArgumentNullException.ThrowIfNull(defect);
+        return GenericError($"internal error: {defect.Message}");
+    }
+
     /// <summary>The command is unknown, disabled, or not allowed in this phase of the session.</summary>
     public static QmpException CommandNotFound(string description) => new("CommandNotFound", description);
 

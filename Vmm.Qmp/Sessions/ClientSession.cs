@@ -77,6 +77,16 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public void Failed(Exception defect)
+    {
+        if (!IsClosed)
+        {
+            _log.SessionFailed(defect.ToString());
+            Dispose();
+        }
+    }
+
     /// <summary>Ends the session.</summary>
     public void Dispose()
     {
@@ -86,14 +96,24 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
         }
 
         IsClosed = true;
-        Connection.Dispose();
-        PutAway();
-        _machine.Post(Named.Dispose);
-        _completion.SetResult();
+        try
+        {
+            Connection.Dispose();
+            PutAway();
+            _machine.Post(Named.Dispose);
+        }
+        finally
+        {
+            // Whatever went wrong: the monitor's next client waits for this.
+            _completion.SetResult();
+        }
     }
 
     /// <summary>Lets bytes flow.</summary>
     protected void Begin() => Connection.Start(_io, this);
+
+    /// <summary>Ends the session for a reason that was found on another thread. Any thread.</summary>
+    protected void PostFailure(Exception defect) => _io.Post(() => Failed(defect));
 
     /// <summary>Asks for a turn, if none is due already. Any thread.</summary>
     protected void PostTurn()
@@ -118,11 +138,18 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
             return;
         }
 
-        Connection.Send();
-        if (!IsClosed)
+        try
         {
-            Continue();
-            CloseWhenDone();
+            Connection.Send();
+            if (!IsClosed)
+            {
+                Continue();
+                CloseWhenDone();
+            }
+        }
+        catch (Exception defect)
+        {
+            Failed(defect);
         }
     }
 

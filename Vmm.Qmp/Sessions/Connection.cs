@@ -201,12 +201,24 @@ public sealed class Connection : IDisposable
     {
         if (_wantsInput && !_closed)
         {
-            Receive();
+            Ready(FdEvents.In);
             _io!.Post(ReadAlwaysReady);
         }
     }
 
     private void Ready(FdEvents events)
+    {
+        try
+        {
+            Serve(events);
+        }
+        catch (Exception defect)
+        {
+            _user!.Failed(defect);
+        }
+    }
+
+    private void Serve(FdEvents events)
     {
         if (events.HasFlag(FdEvents.Out))
         {
@@ -248,10 +260,23 @@ public sealed class Connection : IDisposable
         }
         else if (got == 0)
         {
-            bool gone = _isSocket && (Posix.PollNow(_input, FdEvents.None) & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None;
+            bool gone = IsGone();
             WantInput(false);
             _inputEnded = true;
             _user!.Ended(gone);
+        }
+    }
+
+    /// <summary>Whether a client that sends no more reads no more either. Where the host does not say (poll needs RLIMIT_NOFILE too), sending will show.</summary>
+    private bool IsGone()
+    {
+        try
+        {
+            return _isSocket && (Posix.PollNow(_input, FdEvents.None) & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None;
+        }
+        catch (PosixException)
+        {
+            return false;
         }
     }
 }

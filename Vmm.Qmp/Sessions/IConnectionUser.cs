@@ -11,4 +11,7 @@ internal interface IConnectionUser
     /// <summary>No more bytes will come.</summary>
     /// <param name="gone">Whether the client is gone altogether, so that nobody reads replies either.</param>
     void Ended(bool gone);
+
+    /// <summary>What came could not be dealt with, for a reason that is no fault of the client's.</summary>
+    void Failed(Exception defect);
 }

@@ -13,12 +13,15 @@ namespace Vmm.Qmp.Sessions;
 /// <summary>Clients of a listening socket. I/O loop only.</summary>
 public sealed class ListeningSource : IConnectionSource
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     private SafeHandle? _listener;
     private bool _accepting;
     private TaskCompletionSource<Connection?>? _wanted;
     private EventLoop? _io;
     private FdWatch? _watch;
     private bool _disposed;
+    private bool _isFailing;
 
     /// <summary>A source that has no socket yet; it gets one by <see cref="Adopt"/>.</summary>
     public ListeningSource()
@@ -32,6 +35,9 @@ public sealed class ListeningSource : IConnectionSource
         Adopt(listener);
         StartAccepting();
     }
+
+    /// <summary>Called with the error when a client cannot be accepted; once until one can be again.</summary>
+    public Action<Exception>? AcceptFailed { get; set; }
 
     /// <summary>Takes the place of whatever socket was listened on.</summary>
     /// <param name="listener">A non-blocking listening socket, which now belongs to the source.</param>
@@ -106,17 +112,39 @@ public sealed class ListeningSource : IConnectionSource
         {
             if (Posix.Accept(_listener!) is { } socket)
             {
+                _isFailing = false;
                 StopWatching();
-                var wanted = _wanted!;
-                _wanted = null;
-                wanted.SetResult(Connection.OverSocket(socket));
+                Hand(socket);
             }
         }
-        catch (PosixException)
+        catch (Exception e)
         {
-            // Out of descriptors or memory: the client stays in the backlog and is asked for again later.
+            // Out of descriptors or memory, say: who waits stays in the backlog and is asked for again later.
             StopWatching();
-            _io!.After(TimeSpan.FromMilliseconds(100), Watch);
+            _io!.After(Pause, Watch);
+            if (!_isFailing)
+            {
+                _isFailing = true;
+                AcceptFailed?.Invoke(e);
+            }
         }
+    }
+
+    private void Hand(SafeHandle socket)
+    {
+        Connection connection;
+        try
+        {
+            connection = Connection.OverSocket(socket);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+
+        var wanted = _wanted!;
+        _wanted = null;
+        wanted.SetResult(connection);
     }
 }

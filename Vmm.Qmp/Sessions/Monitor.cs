@@ -6,6 +6,9 @@ namespace Vmm.Qmp.Sessions;
 /// <summary>A place where clients control the machine: serves one client after the other.</summary>
 public abstract class Monitor
 {
+    /// <summary>Between two clients of which the first could not be served: what was wrong may be wrong for the next too.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     private readonly IConnectionSource _source;
     private volatile ClientSession? _session;
     private volatile bool _stopped;
@@ -28,20 +31,22 @@ public abstract class Monitor
 
     internal EventLoop Io { get; private set; } = null!;
 
-    /// <summary>Serves clients until there are no more. I/O loop.</summary>
+    /// <summary>Serves clients until there are no more. A client that cannot be served loses its connection, and no more than that. I/O loop.</summary>
     internal async Task RunAsync(EventLoop io)
     {
         Io = io;
-        try
+        bool goesOn = true;
+        while (goesOn && !_stopped)
         {
-            while (!_stopped && await _source.AcceptAsync(io) is { } connection)
+            try
             {
-                await ServeAsync(connection);
+                goesOn = await ServeNextAsync();
             }
-        }
-        catch (Exception e) when (e is IOException or InvalidOperationException)
-        {
-            Log.MonitorFailed(Name, e);
+            catch (Exception e)
+            {
+                Log.ClientNotServed(Name, e.Message);
+                await io.Delay(Pause);
+            }
         }
     }
 
@@ -63,12 +68,28 @@ public abstract class Monitor
     /// <summary>Makes a session for a client; the client then belongs to it.</summary>
     private protected abstract ClientSession Open(Connection connection);
 
-    private async Task ServeAsync(Connection connection)
+    private async Task<bool> ServeNextAsync()
     {
-        using var session = Open(connection);
-        _session = session;
-        session.Start();
-        await session.Completion;
-        _session = null;
+        if (await _source.AcceptAsync(Io) is not { } connection)
+        {
+            return false;
+        }
+
+        using (connection)
+        {
+            using var session = Open(connection);
+            _session = session;
+            try
+            {
+                session.Start();
+                await session.Completion;
+            }
+            finally
+            {
+                _session = null;
+            }
+        }
+
+        return true;
     }
 }

@@ -16,7 +16,8 @@ public sealed class MonitorServer : IDisposable
     /// <param name="log">Where a failure on the loop is told: it costs a client its session at worst, never the guest its process.</param>
     public MonitorServer(ILogger log)
     {
-        _io.UnhandledException = log.MonitorLoopFailed;
+        _io.UnhandledException = defect => log.MonitorLoopFailed(defect.ToString());
+        _io.HostRefused = refusal => log.MonitorPolled(refusal.Message);
         _io.Start();
     }
 

@@ -19,7 +19,7 @@ internal sealed class QmpRpc : JsonRpc
     /// <inheritdoc/>
     protected override JsonRpcError.ErrorDetail CreateErrorDetails(JsonRpcRequest request, Exception exception)
     {
-        var error = exception as QmpException ?? QmpException.GenericError(exception.Message);
+        var error = exception as QmpException ?? QmpException.Internal(exception);
         return new JsonRpcError.ErrorDetail { Code = JsonRpcErrorCode.InvocationError, Message = error.Description, Data = error.ErrorClass };
     }
 }

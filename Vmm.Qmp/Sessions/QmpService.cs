@@ -14,6 +14,9 @@ public sealed class QmpService(EventLoop machine, IReadOnlyDictionary<string, Qm
     /// <summary>What the greeting says.</summary>
     public QmpVersion Version { get; init; } = QmpVersion.Current;
 
+    /// <summary>Is told of a request for the end.</summary>
+    public IEndWatch? EndWatch { get; init; }
+
     internal EventLoop Machine => machine;
 
     internal IReadOnlyDictionary<string, QmpCommand> Commands => commands;

@@ -19,11 +19,12 @@ namespace Vmm.Qmp.Sessions;
 internal sealed class QmpSession : ClientSession, IEventSink
 {
     private const string Negotiation = "qmp_capabilities";
+    private const string End = "quit";
 
     private readonly QmpService _service;
     private readonly JsonSource _source = new();
     private readonly QmpMessageFormatter _formatter;
-    private readonly RequestQueue _requests = new();
+    private readonly RequestQueue _requests;
     private readonly ReceivedDescriptors _received = new();
     private readonly QmpRpc _rpc;
     private byte[] _unread = [];
@@ -36,6 +37,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         _service = service;
         Pretty = pretty;
         _formatter = new QmpMessageFormatter(pretty);
+        _requests = new RequestQueue(TellOfEnd);
         _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, Outbound, PostTurn), service.Machine, ExecuteAsync);
     }
 
@@ -52,6 +54,14 @@ internal sealed class QmpSession : ClientSession, IEventSink
     internal override void Start()
     {
         Outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));
+        _rpc.Disconnected += (_, end) =>
+        {
+            // Ended here, it says so too, and then the session is closed already.
+            if (end.Exception is { } defect)
+            {
+                PostFailure(defect);
+            }
+        };
         _rpc.StartListening();
         _service.Events.Add(this);
         Begin();
@@ -105,16 +115,34 @@ internal sealed class QmpSession : ClientSession, IEventSink
             await command.Invoke(new Context(this, request), request.CommandArguments, result);
             return command.SuccessResponse ? result : null;
         }
-        catch (Exception e) when (e is not QmpException)
+        catch (Exception e)
         {
-            _service.Log.CommandFailed(request.Command, e);
-            throw;
+            if (request.Command == End)
+            {
+                _service.EndWatch?.Refused();
+            }
+
+            if (e is QmpException)
+            {
+                throw;
+            }
+
+            _service.Log.CommandFailed(request.Command, e.ToString());
+            throw QmpException.Internal(e);
         }
         finally
         {
             _received.Release(request.End);
             request.Reply = Outbound.Reserve();
             WantsEvents = _negotiated;
+        }
+    }
+
+    private void TellOfEnd(QmpRequest request)
+    {
+        if (request is { Command: End, Mistake: null } && _negotiated)
+        {
+            _service.EndWatch?.Asked();
         }
     }
 

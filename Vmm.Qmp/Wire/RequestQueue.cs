@@ -6,7 +6,8 @@ using System.Threading.Channels;
 namespace Vmm.Qmp.Wire;
 
 /// <summary>A session's requests. Any thread.</summary>
-internal sealed class RequestQueue
+/// <param name="becomesDue">Called with each request before it is handed out.</param>
+internal sealed class RequestQueue(Action<QmpRequest> becomesDue)
 {
     /// <summary>Requests of each kind that may wait or run at once.</summary>
     internal const int Capacity = 8;
@@ -58,7 +59,7 @@ internal sealed class RequestQueue
             }
         }
 
-        _due.Writer.TryWrite(request);
+        HandOut(request);
     }
 
     /// <summary>The next request that is due, or null when there will be none.</summary>
@@ -83,7 +84,7 @@ internal sealed class RequestQueue
 
         if (next is not null)
         {
-            _due.Writer.TryWrite(next);
+            HandOut(next);
         }
     }
 
@@ -96,5 +97,11 @@ internal sealed class RequestQueue
         }
 
         _due.Writer.TryComplete();
+    }
+
+    private void HandOut(QmpRequest request)
+    {
+        becomesDue(request);
+        _due.Writer.TryWrite(request);
     }
 }

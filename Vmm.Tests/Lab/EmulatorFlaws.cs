@@ -34,7 +34,15 @@ internal static class EmulatorFlaws
     private static async Task<string> LockupAsync()
     {
         using var patience = new CancellationTokenSource(Patience);
-        var result = await HostFixture.Host.TryRunAsync("dmesg | grep -m1 -iE 'soft lockup|rcu.*self-detected stall'", patience.Token);
-        return result.Output;
+        try
+        {
+            var result = await HostFixture.Host.TryRunAsync("dmesg | grep -m1 -iE 'soft lockup|rcu.*self-detected stall'", patience.Token);
+            return result.Output;
+        }
+        catch (OperationCanceledException)
+        {
+            // A host that does not answer says nothing; what the test saw counts.
+            return "";
+        }
     }
 }

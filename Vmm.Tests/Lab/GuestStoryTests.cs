@@ -60,7 +60,7 @@ public sealed class GuestStoryTests
     }
 
     private static ConsoleLine[] Pulse(int from, int count) =>
-        [.. Enumerable.Range(from, count).Select(n => Line($"tick {n} mono={n} real={n} gap=1"))];
+        [.. Enumerable.Range(from, count).Select(n => Line($"tick {n} {n} 0 1"))];
 
     private static ConsoleLine Line(string text) => new(0, text, default(HostTime));
 }

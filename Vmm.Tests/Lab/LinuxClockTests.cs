@@ -1,10 +1,10 @@
-using Vmm.Lab.Drivers;
+using Vmm.Lab.Hosts;
 using Vmm.Tests.EndToEnd.Updates;
 
 namespace Vmm.Tests.Lab;
 
 /// <summary>A guest's clocks over a hundred live updates, held against the host's through the RAM that both see.</summary>
-public sealed class LinuxClockTests() : LinuxGuestTest(vcpus: 4)
+public sealed class LinuxClockTests() : LinuxGuestTest(vcpus: Math.Min(4, HostSelector.ProcessorsForGuests))
 {
     private const int Hops = 100;
     private const double Millisecond = 1e6;

@@ -2,6 +2,7 @@
 // same for all of them; the new ones get the update options beside it. The console is one connection that crosses with the
 // guest; the newest process answers on the one QMP path.
 
+using System.Diagnostics;
 using Vmm.Lab.Drivers;
 using Vmm.Lab.Hosts;
 using Vmm.Tests.EndToEnd.Updates;
@@ -20,6 +21,12 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private const int TicksBetween = 20;
     private const int TicksInFlight = 5;
 
+    // In the lab both processes are as slow as their host, and an update that was given up for that says nothing about either.
+    private const int WaitMilliseconds = 120_000;
+
+    private static readonly string[] WaitsOfOld = ["cpr-connect-timeout", "cpr-ready-timeout", "cpr-load-timeout", "cpr-acknowledge-timeout"];
+    private static readonly string[] WaitsOfNew = ["cpr-connect-timeout", "cpr-plan-timeout", "cpr-state-timeout"];
+
     private readonly IHost _host;
     private readonly string _folder;
     private readonly ArgumentList _arguments;
@@ -27,13 +34,15 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private readonly List<Interruption> _hops = [];
     private readonly GuestStory _story = new();
     private readonly int _vcpus;
+    private readonly ControlGuest? _control;
     private int _up;
 
-    private LinuxGuest(IHost host, string folder, int vcpus)
+    private LinuxGuest(IHost host, string folder, int vcpus, ControlGuest? control)
     {
         _host = host;
         _folder = folder;
         _vcpus = vcpus;
+        _control = control;
         _arguments = new ArgumentList
         {
             { "-machine", "microvm,memory-backend=ram0" },
@@ -71,10 +80,14 @@ internal sealed class LinuxGuest : IAsyncDisposable
         $"{_vcpus} vCPUs, {_hops.Count} updates since it came up; {_story.Tell(Console.Lines)}\nwhat the processes said:\n{Errors}";
 
     /// <summary>Boots a guest from copies of the kernel and initrd, and waits until its init runs.</summary>
-    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus)
+    /// <param name="host">Where.</param>
+    /// <param name="vcpus">How many vCPUs it has.</param>
+    /// <param name="control">Whose ticks its time is counted in; null for the control guest itself.</param>
+    /// <param name="patience">How long the boot may take.</param>
+    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan patience)
     {
         var folder = await host.MakeFolderAsync();
-        var guest = new LinuxGuest(host, folder, vcpus);
+        var guest = new LinuxGuest(host, folder, vcpus, control);
         try
         {
             await host.RunAsync(
@@ -82,7 +95,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             var first = guest.Process = await guest.StartAsync([]);
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);
-            guest._up = (await guest.Console.WaitForLineAsync(IsUp, Patience.Boot)).Number;
+            guest._up = (await guest.GiveTimeAsync("the boot", patience, (limit, end) => guest.Console.WaitForLineAsync(IsUp, limit, end))).Number;
             guest.Tell("booted");
             return guest;
         }
@@ -95,10 +108,12 @@ internal sealed class LinuxGuest : IAsyncDisposable
     }
 
     /// <summary>Runs a shell command in the guest, which must succeed.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="patience">How long it may take; that of one answer if nothing is said.</param>
     /// <returns>What it printed.</returns>
-    internal async Task<string> RunAsync(string command)
+    internal async Task<string> RunAsync(string command, TimeSpan? patience = null)
     {
-        var result = await Console.RunAsync(command);
+        var result = await GiveTimeAsync($"`{command}` in the guest", patience ?? Patience.Answer, (limit, end) => Console.RunAsync(command, limit, end));
         Assert.That(result.Status, Is.Zero, $"`{command}` in the guest: {result.Output}");
         return result.Output;
     }
@@ -109,8 +124,8 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>Waits for some pulse lines and judges all since the guest came up.</summary>
     internal async Task<PulseVerdict> JudgeAsync()
     {
-        await Console.WaitForTicksAsync(TicksBetween, Patience.Boot);
-        var verdict = PulseVerdict.Of(Console.Lines.Where(line => line.Number > _up), _hops);
+        await TickAsync(TicksBetween);
+        var verdict = PulseVerdict.Of(Console.Lines.Where(line => line.Number > _up), _hops, _control?.Pulse);
         await TestContext.Out.WriteLineAsync(verdict.ToString());
         if (!verdict.Holds)
         {
@@ -144,8 +159,14 @@ internal sealed class LinuxGuest : IAsyncDisposable
         var monitor = await successor.OpenMonitorAsync();
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: paused (inmigrate)\n"));
         Tell($"{update}: the new process {successor.Pid} waits");
-        await Console.WaitForTicksAsync(ticksBetween, Patience.Boot);
+        await TickAsync(ticksBetween);
         await asked.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        await asked.ExecuteAsync("migrate-set-parameters", $"{{{string.Join(", ", WaitsOfOld.Select(wait => $"\"{wait}\": {WaitMilliseconds}"))}}}");
+        foreach (string wait in WaitsOfNew)
+        {
+            Assert.That(await monitor.ExecuteAsync($"migrate_set_parameter {wait} {WaitMilliseconds}"), Is.Empty);
+        }
+
         var before = Console.LastTick;
         Tell($"{update}: asked for");
         await route.AskAsync(asked, form);
@@ -156,7 +177,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Tell($"{update}: completed");
 
         // What comes first may have been written before the switch.
-        await Console.WaitForTicksAsync(TicksInFlight, Patience.Boot);
+        await TickAsync(TicksInFlight);
         _hops.Add(new Interruption(before, Console.LastTick));
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: running\n"));
         Process = successor;
@@ -173,13 +194,22 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>Does what makes the guest reboot, and waits until its init runs again.</summary>
     internal async Task RebootAsync(Func<Task> order)
     {
-        var up = Console.WaitForNextLineAsync(IsUp, Patience.Boot);
-        await order();
-        _up = (await up).Number;
+        var clock = Stopwatch.StartNew();
+        _up = (await GiveTimeAsync("the reboot", Patience.Boot, async (limit, end) =>
+        {
+            var up = Console.WaitForNextLineAsync(IsUp, limit, end);
+            await order();
+            return await up;
+        })).Number;
+        await TestContext.Out.WriteLineAsync($"rebooted in {clock.Elapsed.TotalSeconds:0.0} s");
         _hops.Clear();
         _story.Clear();
         Tell("rebooted");
     }
+
+    /// <summary>Waits for an event that the guest brings about.</summary>
+    internal Task<QmpEvent> WaitForEventAsync(string name) =>
+        GiveTimeAsync(name, Patience.Answer, (limit, end) => Qmp.WaitForEventAsync(name, patience: limit, cancellation: end));
 
     /// <summary>Deletes the files that the guest was booted from.</summary>
     internal Task DeleteKernelAsync() => _host.RunAsync($"cd {Shell.Quote(_folder)} && rm {Kernel} {Initrd}");
@@ -203,6 +233,12 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
         await _host.TryRunAsync($"rm -rf {Shell.Quote(_folder)}");
     }
+
+    private Task<Tick> TickAsync(int count) =>
+        GiveTimeAsync($"{count} ticks", Patience.Boot, (limit, end) => Console.WaitForTicksAsync(count, limit, end));
+
+    private Task<T> GiveTimeAsync<T>(string what, TimeSpan time, Func<TimeSpan, CancellationToken, Task<T>> wait) =>
+        _control is null ? wait(time, CancellationToken.None) : _control.GiveTimeAsync(what, time, wait);
 
     private void Tell(string step) => _story.Add(Console.Lines.Count, step);
 

@@ -15,7 +15,7 @@ public abstract class LinuxGuestTest(int vcpus)
     private protected LinuxGuest Guest { get; private set; } = null!;
 
     [OneTimeSetUp]
-    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus);
+    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus, await HostFixture.Control, Patience.Boot);
 
     [OneTimeTearDown]
     public async Task End()
@@ -60,7 +60,7 @@ public abstract class LinuxGuestTest(int vcpus)
     /// <summary>Waits until the guest has switched itself off and its process has ended.</summary>
     private protected async Task ExpectOffAsync()
     {
-        var shutdown = await Guest.Qmp.WaitForEventAsync("SHUTDOWN");
+        var shutdown = await Guest.WaitForEventAsync("SHUTDOWN");
         Assert.That(Reason(shutdown.Data), Is.EqualTo("guest-shutdown"));
         Assert.That(await Guest.Process.Exited.WaitAsync(Patience.Answer), Is.Zero, Guest.Errors);
     }

@@ -1,14 +1,17 @@
 using Vmm.Lab.Drivers;
+using Vmm.Lab.Hosts;
 using Vmm.Tests.EndToEnd.Updates;
 
 namespace Vmm.Tests.Lab;
 
 /// <summary>The life of a Debian guest: boot, ten live updates, a reboot without the files it came from, one more update, the power button.</summary>
-[TestFixture(1)]
-[TestFixture(4)]
+[TestFixtureSource(nameof(VcpuCounts))]
 public sealed class LinuxUpdateTests(int vcpus) : LinuxGuestTest(vcpus)
 {
     private readonly int _vcpus = vcpus;
+
+    /// <summary>One vCPU, and as many as have a processor each.</summary>
+    private static int[] VcpuCounts => [.. new[] { 1, Math.Min(4, HostSelector.ProcessorsForGuests) }.Distinct()];
 
     [Test, Order(1)]
     public Task The_guest_uses_every_vcpu() => ToldApartAsync(async () => Assert.That(await Guest.RunAsync("nproc"), Is.EqualTo($"{_vcpus}\n")));

@@ -16,7 +16,11 @@ internal sealed class FirstClientSource(IConnectionSource source) : IConnectionS
     public async Task<Connection?> AcceptAsync(EventLoop io)
     {
         var connection = await source.AcceptAsync(io);
-        _first.TrySetResult();
+        if (connection is not null)
+        {
+            _first.TrySetResult();
+        }
+
         return connection;
     }
 

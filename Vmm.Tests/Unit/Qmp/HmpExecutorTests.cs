@@ -67,7 +67,7 @@ public sealed class HmpExecutorTests
         _handlers.On("Stop", _ => throw new IOException("broken"));
 
         Assert.That(await Run("cont"), Is.EqualTo("Error: Guest is waiting for an incoming migration\r\n"));
-        Assert.That(await Run("stop"), Is.EqualTo("Error: broken\r\n"));
+        Assert.That(await Run("stop"), Is.EqualTo("Error: internal error: broken\r\n"));
     }
 
     [TestCase(true, RunState.Running, "VM status: running\r\n")]

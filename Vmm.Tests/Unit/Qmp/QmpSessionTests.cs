@@ -256,7 +256,7 @@ public sealed class QmpSessionTests : IDisposable
 
         Assert.Multiple(() =>
         {
-            Assert.That(client.Ask("{\"execute\":\"break\"}"), Is.EqualTo("{\"error\":{\"class\":\"GenericError\",\"desc\":\"broken\"}}"));
+            Assert.That(client.Ask("{\"execute\":\"break\"}"), Is.EqualTo("{\"error\":{\"class\":\"GenericError\",\"desc\":\"internal error: broken\"}}"));
             Assert.That(client.Ask("{\"execute\":\"echo\"}"), Is.EqualTo("{\"return\":{}}"));
         });
     }
