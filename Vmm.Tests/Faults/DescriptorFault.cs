@@ -38,7 +38,7 @@ internal sealed class DescriptorFault(
         step == HandoverStep.OldGreeted ? outcome : Outcome.CannotHappen("no descriptors follow");
 
     /// <inheritdoc/>
-    internal override void Interpose(Scene scene) => scene.Interpose(Spoil);
+    internal override void Interpose(Scene scene) => scene.Interpose(message => Spoil(message, whatComes));
 
     /// <inheritdoc/>
     internal override Task StrikeAsync(Scene scene, HandoverStep step)
@@ -47,7 +47,9 @@ internal sealed class DescriptorFault(
         return Task.CompletedTask;
     }
 
-    private IReadOnlyList<WireMessage> Spoil(WireMessage message)
+    /// <summary>Sends others in the place of the descriptors that a message brings; one of another kind passes.</summary>
+    internal static IReadOnlyList<WireMessage> Spoil(
+        WireMessage message, Func<IReadOnlyList<string>, IReadOnlyList<SafeFileHandle>, IReadOnlyList<SafeFileHandle>> whatComes)
     {
         if (message.Kind != WireKind.Descriptors)
         {

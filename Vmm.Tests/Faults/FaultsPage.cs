@@ -6,6 +6,7 @@ using System.Globalization;
 using System.Text;
 using Vmm.Lab.Hosts;
 using Vmm.Migration.Handover;
+using Vmm.Tests.Faults.SystemCalls;
 
 namespace Vmm.Tests.Faults;
 
@@ -30,10 +31,17 @@ internal static class FaultsPage
             TestContext.Progress.WriteLine(missing.Count == 0 ? $"writes {Path}" : $"does not write {Path}: {missing.Count} combinations are missing");
             if (missing.Count == 0)
             {
-                File.WriteAllText(Path, Text());
+                File.WriteAllText(Path, $"{Text()}\n{(SystemCallsPage.IsComplete ? SystemCallsPage.Text() : Calls(File.ReadAllText(Path)))}");
             }
         }
     }
+
+    /// <summary>What a page says of boundaries; what it says of system calls was measured.</summary>
+    internal static string Boundaries(string page) => page[..(Start(page) - 1)];
+
+    private static string Calls(string page) => page[Start(page)..];
+
+    private static int Start(string page) => page.IndexOf(SystemCallsPage.Heading, StringComparison.Ordinal);
 
     /// <summary>The page.</summary>
     internal static string Text()
@@ -63,6 +71,10 @@ internal static class FaultsPage
             for a refusal. What the language's runtime asks for on its own account it does not do without: a further thread of its pool, which
             serves the monitors' clients, or room for the garbage collector where the host has promised more than it has. Then the process
             is aborted, and that is "kill -9 of new" with another status.
+
+            Two kinds of fault have tests of their own. Every name under which a descriptor crosses is tried with every kind of descriptor in the
+            place of the promised one (`Vmm.Tests/Faults/Descriptors`): new refuses before the pause and says why, or lives with it. And every
+            system call of an update fails once: the last part of this page.
 
 
             """);

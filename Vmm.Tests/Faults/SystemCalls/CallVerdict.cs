@@ -107,6 +107,8 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
         }
         catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)
         {
+            // A session that was cut off may be how an exit shows first.
+            await Task.WhenAny(party.Process.Exited, Task.Delay(e is IOException ? Answering : TimeSpan.Zero));
             return party.Lives ? new State(Reason: $"it does not answer: {e.Message}") : new State(ExitStatus: await party.Process.Exited);
         }
     }

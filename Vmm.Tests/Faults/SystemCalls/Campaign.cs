@@ -1,0 +1,113 @@
+// All cases of one window. Two updates are only watched: they say which calls are made. Then one update a case, in which one of these calls is
+// struck. Threads interleave, so a call is found again by its key and its place among those of the same key; in a run that makes
+// fewer of them nothing is struck, and the case is tried again.
+
+namespace Vmm.Tests.Faults.SystemCalls;
+
+/// <summary>Strikes the calls of a window, one an update.</summary>
+/// <param name="window">The window.</param>
+internal sealed class Campaign(CallWindow window)
+{
+    private const int Watched = 2;
+    private const int Tries = 3;
+    private const int AtOnce = 3;
+
+    /// <summary>Of a call that is made in a loop, so many are struck.</summary>
+    private const int MostOfAKind = 8;
+
+    /// <summary>Of those that a running guest makes the program make, so many: the guest goes on as long as the test does.</summary>
+    private const int MostOfAGuests = 2;
+
+    private static readonly string[] Turns = ["EACCES", "ENOMEM", "ENOSPC", "EMFILE", "EINTR", "EAGAIN", "EIO"];
+
+    /// <summary>Late in CI too: what an update's last steps wait for.</summary>
+    private static readonly string[] LateInSample = ["close", "sendmsg", "unlink"];
+
+    private readonly SortedDictionary<string, int> _calls = new(StringComparer.Ordinal);
+
+    /// <summary>Watches updates.</summary>
+    /// <returns>What was not as it should although nothing was struck.</returns>
+    internal async Task<IReadOnlyList<string>> WatchAsync()
+    {
+        for (int i = 0; i < Watched; i++)
+        {
+            await using var scene = await CallScene.SetAsync(window);
+            await scene.UpdateAsync(null);
+            foreach (var (key, count) in scene.Injector.Calls)
+            {
+                _calls[key] = Math.Max(_calls.GetValueOrDefault(key), count);
+            }
+
+            if (await new CallVerdict(scene, window, null).JudgeAsync() is { Count: > 0 } departures)
+            {
+                return departures;
+            }
+        }
+
+        return [];
+    }
+
+    /// <summary>Every call, with each of its errors, and late; in a whole update with one error a call, by turns.</summary>
+    internal IReadOnlyList<Injection> Every()
+    {
+        int turn = 0;
+        return
+        [
+            .. from call in Places()
+               from error in window.IsWhole ? [Turns[turn++ % Turns.Length]] : Errors(call.Key.Call)
+               select new Injection(call.Key, call.Occurrence, error),
+        ];
+    }
+
+    /// <summary>A part that is the same in each run: each kind of call once.</summary>
+    internal IReadOnlyList<Injection> Sample() =>
+    [
+        .. from kind in Places().GroupBy(p => p.Key.Call)
+           from injection in Sample(kind.Key, kind.First().Key)
+           select injection,
+    ];
+
+    /// <summary>Strikes.</summary>
+    /// <returns>What became of each.</returns>
+    internal async Task<IReadOnlyList<CaseResult>> StrikeAsync(IReadOnlyList<Injection> injections)
+    {
+        var results = new CaseResult[injections.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = AtOnce };
+        await Parallel.ForAsync(0, injections.Count, options, async (i, _) => results[i] = await StrikeAsync(injections[i]));
+        return results;
+    }
+
+    private IEnumerable<(CallKey Key, int Occurrence)> Places() =>
+        from call in _calls
+        let key = new CallKey(call.Key)
+        where key.Call.Errnos.Count > 0
+        from occurrence in Enumerable.Range(1, Math.Min(call.Value, key.IsGuests ? MostOfAGuests : MostOfAKind))
+        select (key, occurrence);
+
+    private static IEnumerable<string?> Errors(SystemCall call) => call.CanBlock ? call.Errnos.Append(null) : call.Errnos;
+
+    private IEnumerable<Injection> Sample(SystemCall call, CallKey key)
+    {
+        yield return new Injection(key, 1, window.IsWhole ? Turns[call.Number % Turns.Length] : call.Errnos[call.Number % call.Errnos.Count]);
+        if (!window.IsWhole && LateInSample.Contains(call.Name))
+        {
+            yield return new Injection(key, 1, null);
+        }
+    }
+
+    private async Task<CaseResult> StrikeAsync(Injection injection)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            await using var scene = await CallScene.SetAsync(window);
+            await scene.UpdateAsync(injection);
+            bool struck = scene.Injector.Hit.IsCompleted;
+            if (struck || attempt == Tries)
+            {
+                var verdict = new CallVerdict(scene, window, injection);
+                var departures = await verdict.JudgeAsync();
+                return new CaseResult(injection, struck, verdict.Owner == scene.New, departures);
+            }
+        }
+    }
+}
