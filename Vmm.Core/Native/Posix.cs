@@ -88,8 +88,9 @@ internal static partial class Posix
     {
         try
         {
-            Signal(eventFd);
-            return true;
+            // EAGAIN says that the count is at its greatest: then it is ready as it is, and asking again does no harm.
+            ReadOnlySpan<byte> one = [1, 0, 0, 0, 0, 0, 0, 0];
+            return Write(eventFd, one) != WouldBlock;
         }
         catch (PosixException)
         {
