@@ -20,6 +20,6 @@ try
 }
 catch (Exception e)
 {
-    StandardStream.WriteError($"vmm: {StartUpError.Explain(e)}");
+    StartUpError.Report(e);
     return 1;
 }

@@ -301,7 +301,20 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         }
         catch (Exception e) when (UnhandledException is { } handler)
         {
-            handler(e);
+            Report(handler, e);
+        }
+    }
+
+    /// <summary>A report takes memory, which may be what the host has just refused. Without it there is nothing left to report with, and the loop goes on.</summary>
+    private static void Report(Action<Exception> handler, Exception defect)
+    {
+        try
+        {
+            handler(defect);
+        }
+        catch (OutOfMemoryException)
+        {
+            return;
         }
     }
 }

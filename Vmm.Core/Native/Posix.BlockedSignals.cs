@@ -42,6 +42,15 @@ internal static partial class Posix
     /// <summary>Gives a signal its default action, also when whoever started this process had it ignored.</summary>
     internal static void RestoreSignal(int number) => SetAction(number, 0);
 
+    /// <summary>Writes to standard error, once, without allocating anything; what does not go is lost.</summary>
+    internal static unsafe void WriteLastWords(ReadOnlySpan<byte> line)
+    {
+        fixed (byte* text = line)
+        {
+            _ = WriteRaw(2, text, (nuint)line.Length);
+        }
+    }
+
     /// <summary>Ends the process at once: no handler, no destructor and no other thread has a say in it.</summary>
     internal static void ExitNow(int status) => _exit(status);
 
@@ -65,6 +74,9 @@ internal static partial class Posix
 
     [LibraryImport("libc")]
     private static partial void _exit(int status);
+
+    [LibraryImport("libc", EntryPoint = "write")]
+    private static unsafe partial nint WriteRaw(int descriptor, byte* bytes, nuint count);
 
     /// <summary>glibc's sigset_t: 1024 bits, of which the kernel has 64.</summary>
     [StructLayout(LayoutKind.Sequential, Size = 128)]

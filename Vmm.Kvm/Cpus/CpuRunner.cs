@@ -37,6 +37,8 @@ internal sealed class CpuRunner(
     private const int Requested = 1;
     private const int Parked = 2;
 
+    private const string OutOfMemory = "out of memory: the host gives this process no more";
+
     private readonly FutexWord _stop = new();
     private readonly FutexWord _bell = new();
 
@@ -285,6 +287,11 @@ internal sealed class CpuRunner(
         try
         {
             exits.CpuFailed(index, $"{reason}\n{describeRegisters()}");
+        }
+        catch (OutOfMemoryException)
+        {
+            // Registers in words take memory, which may be what is missing.
+            exits.CpuFailed(index, OutOfMemory);
         }
         catch (Exception failure)
         {

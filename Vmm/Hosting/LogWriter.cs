@@ -38,6 +38,9 @@ internal sealed class LogWriter
     /// <summary>Says where lines go, once, before the first.</summary>
     internal void Use(SafeHandle destination) => Volatile.Write(ref _destination, destination);
 
+    /// <summary>After the host has refused memory; nanoseconds.</summary>
+    private const uint Rest = 50_000_000;
+
     /// <summary>Adds a line; never waits.</summary>
     internal void Add(byte[] line) => _queue.Add(line);
 
@@ -52,11 +55,24 @@ internal sealed class LogWriter
 
     private void Run()
     {
-        while (_queue.Take(_buffer, _idle()) is { } count)
+        while (true)
         {
-            if (count > 0)
+            try
             {
-                Write(_buffer.AsSpan(0, count));
+                if (_queue.Take(_buffer, _idle()) is not { } count)
+                {
+                    return;
+                }
+
+                if (count > 0)
+                {
+                    Write(_buffer.AsSpan(0, count));
+                }
+            }
+            catch (OutOfMemoryException)
+            {
+                // What a count of lost lines takes may be refused; the lines that wait are written when it is not.
+                Posix.Sleep(Rest);
             }
         }
     }

@@ -3,6 +3,7 @@ using Vmm.Core.Boot;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;
+using Vmm.Core.Native;
 using Vmm.Migration;
 using Vmm.Migration.Channels;
 
@@ -16,6 +17,19 @@ internal static class StartUpError
         or MachineException or HypervisorException or HandoverException or MigrationException
         or BootException or MemoryBackendException or GuestMemoryException or IOException or UnauthorizedAccessException or ArgumentException
         or OutOfMemoryException or ThreadStartException;
+
+    /// <summary>Writes the text to standard error; where there is no memory for one, a line that takes none.</summary>
+    internal static void Report(Exception e)
+    {
+        try
+        {
+            StandardStream.WriteError($"vmm: {Explain(e)}");
+        }
+        catch (Exception again) when (again is OutOfMemoryException or TypeInitializationException)
+        {
+            Posix.WriteLastWords("vmm: the host gives this process no memory (RLIMIT_AS, RLIMIT_DATA, control groups)\n"u8);
+        }
+    }
 
     /// <summary>The text.</summary>
     internal static string Explain(Exception e)

@@ -54,6 +54,9 @@ internal sealed partial class VmmHost : IDisposable
     internal VmmHost(ProgramConfiguration configuration)
     {
         _configuration = configuration;
+
+        // Before there is another thread: each inherits what is blocked in the one that makes it.
+        var endingSignals = EndingSignals.Take();
         _sink = new LogSink(TimeProvider.System, configuration.TimestampMessages);
         _logger = LoggerOf();
         if (configuration.LogFile is { } log)
@@ -62,7 +65,7 @@ internal sealed partial class VmmHost : IDisposable
         }
 
         GoOnAfterDefects();
-        _endWatch = new EndWatch(EndingSignals.Take(), LimitOfEnd, Signalled, _logger);
+        _endWatch = new EndWatch(endingSignals, LimitOfEnd, Signalled, _logger);
         _endWatch.Start();
         PoolThreads.Start(others: configuration.Machine.Topology.Count + OtherThreads);
         _pidFile = configuration.PidFile is { } path ? new PidFile(path, _logger) : null;
@@ -218,7 +221,7 @@ internal sealed partial class VmmHost : IDisposable
 
     private void GoOnAfterDefects()
     {
-        _loop.UnhandledException = _ioLoop.UnhandledException = defect => LogDefect(_logger, defect.ToString());
+        _loop.UnhandledException = _ioLoop.UnhandledException = ReportDefect;
         _loop.HostRefused = _ioLoop.HostRefused = refusal => LogPolled(_logger, refusal.Message);
         TaskScheduler.UnobservedTaskException += (_, unobserved) =>
         {
@@ -228,15 +231,28 @@ internal sealed partial class VmmHost : IDisposable
                 // What was refused, or given up, is told by whoever began it.
                 if (!StartUpError.IsRefusal(e) && e is not (OperationCanceledException or ObjectDisposedException))
                 {
-                    LogDefect(_logger, e.ToString());
+                    ReportDefect(e);
                 }
             }
         };
         ExceptionHandling.SetUnhandledExceptionHandler(defect =>
         {
-            LogDefect(_logger, defect.ToString());
+            ReportDefect(defect);
             return true;
         });
+    }
+
+    /// <summary>Reports a defect, as long as the host gives the memory that it takes: a process that owns a guest does not end for want of a report.</summary>
+    private void ReportDefect(Exception defect)
+    {
+        try
+        {
+            LogDefect(_logger, defect.ToString());
+        }
+        catch (OutOfMemoryException)
+        {
+            return;
+        }
     }
 
     private void TakeDown(IDisposable? part)
