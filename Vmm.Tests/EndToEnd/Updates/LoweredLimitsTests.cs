@@ -9,6 +9,7 @@ namespace Vmm.Tests.EndToEnd.Updates;
 public sealed class LoweredLimitsTests : UpdateTest
 {
     private const string Monitor = "clients.qmp";
+    private const string Gone = "gone";
 
     private readonly UpdateRoute _route = new("lowered");
 
@@ -34,8 +35,10 @@ public sealed class LoweredLimitsTests : UpdateTest
             await RunningAsync(client);
         }
 
-        string[] states = [await StatusAsync(old, "a.qmp"), await StatusAsync(successor, "b.qmp")];
-        Assert.That(states, Is.EqualTo(new[] { "running", "inmigrate" }).Or.EqualTo(new[] { "postmigrate", "running" }));
+        string[] states = [await StatusAsync(old, "a.qmp", limit), await StatusAsync(successor, "b.qmp", limit)];
+        Assert.That(states.Count(state => state == "running"), Is.EqualTo(1), string.Join(", ", states));
+        Assert.That(states, Is.EqualTo(new[] { "running", "inmigrate" }).Or.EqualTo(new[] { "postmigrate", "running" })
+            .Or.Contains(Gone));
         await EndAsync(old);
         await EndAsync(successor);
     }
@@ -76,16 +79,29 @@ public sealed class LoweredLimitsTests : UpdateTest
         }
     }
 
-    /// <summary>The run state, asked in a new session.</summary>
-    private static async Task<string> StatusAsync(Generation generation, string socket)
+    /// <summary>
+    /// The run state, asked in a new session. The language runtime ends a process that gets no memory for its own bookkeeping; that can be the
+    /// one without the guest only, or there would be none that runs it.
+    /// </summary>
+    private static async Task<string> StatusAsync(Generation generation, string socket, ResourceLimit limit)
     {
         await generation.Qmp.DisposeAsync();
+        if (generation.Process.Exited.IsCompleted && limit.Name is ("data size" or "address space"))
+        {
+            return Gone;
+        }
+
         await using var client = await generation.Process.OpenQmpAsync(socket);
         return (await client.ExecuteAsync("query-status")).GetProperty("status").GetString()!;
     }
 
     private static async Task EndAsync(Generation generation)
     {
+        if (generation.Process.Exited.IsCompleted)
+        {
+            return;
+        }
+
         Signal.Send(generation.Process, Signal.Terminate);
         Assert.That(await generation.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
     }
