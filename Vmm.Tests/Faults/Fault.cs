@@ -24,6 +24,9 @@ internal abstract class Fault(string name)
     /// <summary>What those options open.</summary>
     internal virtual IReadOnlyList<string> OnlyInNew => [];
 
+    /// <summary>The names of the threads that those options take, one each.</summary>
+    internal virtual IReadOnlyList<string> ThreadsOnlyInNew => [];
+
     /// <summary>Whether the guest may have been stopped by it, and waits for cont.</summary>
     internal virtual bool MayPause => false;
 

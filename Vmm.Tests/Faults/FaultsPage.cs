@@ -68,9 +68,9 @@ internal static class FaultsPage
             The one thing that costs the guest is the death of the process that holds the baton.
 
             A process without memory (ENOMEM) can map nothing and start no thread any more. What the update itself asks for is then a reason
-            for a refusal. What the language's runtime asks for on its own account it does not do without: a further thread of its pool, which
-            serves the monitors' clients, or room for the garbage collector where the host has promised more than it has. Then the process
-            is aborted, and that is "kill -9 of new" with another status.
+            for a refusal. What the language's runtime asks for on its own account it does not do without: room for the garbage collector where
+            the host has promised more than it has. Then the process is aborted, and that is "kill -9 of new" with another status. All threads are
+            made at the start ([limits.md](limits.md)).
 
             Two kinds of fault have tests of their own. Every name under which a descriptor crosses is tried with every kind of descriptor in the
             place of the promised one (`Vmm.Tests/Faults/Descriptors`): new refuses before the pause and says why, or lives with it. And every

@@ -12,6 +12,9 @@ internal sealed class NoSpace() : Fault("ENOSPC in new")
     internal override IReadOnlyList<string> OnlyInNew => ["/dev/full"];
 
     /// <inheritdoc/>
+    internal override IReadOnlyList<string> ThreadsOnlyInNew => ["log file"];
+
+    /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) =>
         step == HandoverStep.NewTaken ? Outcome.Goes() : Outcome.CannotHappen("new writes no file before it owns the guest");
 

@@ -145,8 +145,8 @@ internal sealed class Verdict
             await UntilAsync(() => Difference(Descriptors(survivor), _descriptors) is null),
             $"descriptors of process {survivor.Name}: {Difference(Descriptors(survivor), _descriptors)}");
         Hold(
-            await UntilAsync(() => !survivor.Threads().Except(_threads).Any() && survivor.Threads().Count <= _threads.Count),
-            $"threads of process {survivor.Name}: {Difference(survivor.Threads(), _threads)}");
+            await UntilAsync(() => !Threads(survivor).Except(_threads).Any() && Threads(survivor).Count <= _threads.Count),
+            $"threads of process {survivor.Name}: {Difference(Threads(survivor), _threads)}");
 
         // A killed process cannot remove what it was listening on; one that waits still does.
         if (_expected.New is Rest.Owns or Rest.Exits)
@@ -209,6 +209,21 @@ internal sealed class Verdict
         if (party == _new)
         {
             names.RemoveAll(_fault.OnlyInNew.Contains);
+        }
+
+        return names;
+    }
+
+    /// <summary>A process's threads without those that only it was asked to have, of each name one.</summary>
+    private List<string> Threads(Party party)
+    {
+        var names = party.Threads().ToList();
+        if (party == _new)
+        {
+            foreach (string name in _fault.ThreadsOnlyInNew)
+            {
+                names.Remove(name);
+            }
         }
 
         return names;
