@@ -100,14 +100,13 @@ internal sealed class SocketName
             throw new IOException($"Failed to bind socket to {path}: File exists: it is {there.KindName}, and only a socket is ever replaced");
         }
 
-        if (Posix.HasLiveListener(path))
+        // Asked once: a second answer may be of another socket, though it has the same inode number.
+        return Posix.HolderOfSocket(path) switch
         {
-            return false;
-        }
-
-        return Posix.IsDeadSocket(path) || Posix.StatName(path)?.Identity != there.Identity
-            ? true
-            : throw new IOException($"Failed to bind socket to {path}: File exists: whether a process holds the socket cannot be asked");
+            SocketHolder.Process => false,
+            SocketHolder.Unknown => throw new IOException($"Failed to bind socket to {path}: File exists: whether a process holds the socket cannot be asked"),
+            _ => true,
+        };
     }
 
     private static void Replace(string path)

@@ -73,13 +73,23 @@ internal static partial class Posix
     }
 
     /// <summary>
-    /// Whether somebody holds the socket at <paramref name="path"/>. Asking leaves no trace there: the question is put with the wrong
+    /// What the kernel says of the socket at <paramref name="path"/>. Asking leaves no trace there: the question is put with the wrong
     /// socket type, which the kernel refuses differently for a live socket (EPROTOTYPE) and for a path left behind (ECONNREFUSED).
     /// </summary>
-    internal static bool HasLiveListener(string path) => AskSocketAt(path) is var error && (error == EPROTOTYPE || error == 0);
+    internal static SocketHolder HolderOfSocket(string path)
+    {
+        int error = AskSocketAt(path);
+        return error == 0 || error == EPROTOTYPE ? SocketHolder.Process
+            : error == ECONNREFUSED ? SocketHolder.None
+            : error == ENOENT || error == ENOTDIR ? SocketHolder.NoSocket
+            : SocketHolder.Unknown;
+    }
 
-    /// <summary>Whether nobody holds the socket at <paramref name="path"/>, and the kernel says so; a socket that may not be asked is not dead.</summary>
-    internal static bool IsDeadSocket(string path) => AskSocketAt(path) == ECONNREFUSED;
+    /// <summary>Whether a process has the socket at <paramref name="path"/> open.</summary>
+    internal static bool HasLiveListener(string path) => HolderOfSocket(path) == SocketHolder.Process;
+
+    /// <summary>Whether no process has the socket at <paramref name="path"/> open, and the kernel says so.</summary>
+    internal static bool IsDeadSocket(string path) => HolderOfSocket(path) == SocketHolder.None;
 
     private static unsafe int AskSocketAt(string path)
     {

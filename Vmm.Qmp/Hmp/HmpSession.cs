@@ -71,6 +71,11 @@ internal sealed class HmpSession : ClientSession
             if ((_editor is null ? TakeByte(b) : _editor.Press(b, echo)) is { } line)
             {
                 _lines.Enqueue(line);
+                if (_executor.IsLast(line))
+                {
+                    // Though a line before it may be stuck.
+                    _endWatch?.Asked();
+                }
             }
         }
 
@@ -96,7 +101,14 @@ internal sealed class HmpSession : ClientSession
     /// <inheritdoc/>
     protected override void PutAway()
     {
-        _lines.Clear();
+        while (_lines.TryDequeue(out string? line))
+        {
+            if (_executor.IsLast(line))
+            {
+                _endWatch?.Refused();
+            }
+        }
+
         _terminal?.Dispose();
     }
 
@@ -129,11 +141,6 @@ internal sealed class HmpSession : ClientSession
         try
         {
             bool isLast = _executor.IsLast(line);
-            if (isLast)
-            {
-                _endWatch?.Asked();
-            }
-
             string answer = await _machine.InvokeAsync(() => _executor.ExecuteAsync(line, new Context(Named), interactive: true));
             if (isLast && answer.Length > 0)
             {

@@ -6,9 +6,11 @@ namespace Vmm.Qmp.Sessions;
 /// </summary>
 public interface IEndWatch
 {
-    /// <summary>A request for the end is about to be carried out: from now on the process has a limited time.</summary>
+    /// <summary>
+    /// A client asks for the end, be it that requests before this one are to be carried out first: from now on the process has a limited time.
+    /// </summary>
     void Asked();
 
-    /// <summary>The request was refused: the process goes on.</summary>
+    /// <summary>One such request was refused, or dropped with its client: without another the process has all the time again.</summary>
     void Refused();
 }

@@ -29,7 +29,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
     private readonly QmpRpc _rpc;
     private byte[] _unread = [];
     private long _receivedBytes;
-    private bool _negotiated;
+    private volatile bool _negotiated;
 
     internal QmpSession(Connection connection, QmpService service, EventLoop io, bool pretty)
         : base(connection, service.Machine, io, service.Log)
@@ -37,7 +37,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         _service = service;
         Pretty = pretty;
         _formatter = new QmpMessageFormatter(pretty);
-        _requests = new RequestQueue(TellOfEnd);
+        _requests = new RequestQueue(TellOfEnd, TakeEndBack);
         _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, Outbound, PostTurn), service.Machine, ExecuteAsync);
     }
 
@@ -90,10 +90,14 @@ internal sealed class QmpSession : ClientSession, IEventSink
         _rpc.Dispose();
     }
 
-    /// <summary>Cuts bytes into requests as long as there is room for them, and keeps the rest.</summary>
+    /// <summary>
+    /// Cuts bytes into requests as long as there is room for them, and keeps the rest. Requests are read before those before them are
+    /// answered, because one may be out of band, or ask for the end of a process in which a command is stuck; but not before the negotiation,
+    /// which decides how the next ones are to be read.
+    /// </summary>
     private void Read(ReadOnlySpan<byte> bytes)
     {
-        while (!bytes.IsEmpty && _requests.HasRoom(readAhead: _formatter.OobEnabled))
+        while (!bytes.IsEmpty && _requests.HasRoom(readAhead: _negotiated))
         {
             if (_source.Read(ref bytes) is { } item)
             {
@@ -102,7 +106,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
 
         _unread = bytes.ToArray();
-        Connection.WantInput(_unread.Length == 0 && _requests.HasRoom(readAhead: _formatter.OobEnabled));
+        Connection.WantInput(_unread.Length == 0 && _requests.HasRoom(readAhead: _negotiated));
     }
 
     /// <summary>Runs a request on the machine loop. The reply's place is taken where the command ends, before anything else can happen there.</summary>
@@ -117,11 +121,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
         catch (Exception e)
         {
-            if (request.Command == End)
-            {
-                _service.EndWatch?.Refused();
-            }
-
+            TakeEndBack(request);
             if (e is QmpException)
             {
                 throw;
@@ -140,9 +140,19 @@ internal sealed class QmpSession : ClientSession, IEventSink
 
     private void TellOfEnd(QmpRequest request)
     {
-        if (request is { Command: End, Mistake: null } && _negotiated)
+        if (request is { Command: End, Mistake: null, AsksForEnd: false } && _negotiated)
         {
+            request.AsksForEnd = true;
             _service.EndWatch?.Asked();
+        }
+    }
+
+    private void TakeEndBack(QmpRequest request)
+    {
+        if (request.AsksForEnd)
+        {
+            request.AsksForEnd = false;
+            _service.EndWatch?.Refused();
         }
     }
 

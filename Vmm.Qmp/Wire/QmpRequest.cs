@@ -34,6 +34,9 @@ internal sealed class QmpRequest : JsonRpcRequest
     /// <summary>The error that answers it, when it never reaches a command.</summary>
     internal QmpException? Mistake { get; set; }
 
+    /// <summary>Whether the process was told that this request asks for its end.</summary>
+    internal bool AsksForEnd { get; set; }
+
     /// <summary>Bytes of the session's input up to the request's end.</summary>
     internal long End { get; set; }
 

@@ -6,8 +6,9 @@ using System.Threading.Channels;
 namespace Vmm.Qmp.Wire;
 
 /// <summary>A session's requests. Any thread.</summary>
-/// <param name="becomesDue">Called with each request before it is handed out.</param>
-internal sealed class RequestQueue(Action<QmpRequest> becomesDue)
+/// <param name="seen">Called with each request when it is added, and again before it is handed out.</param>
+/// <param name="dropped">Called with each request that is never handed out.</param>
+internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> dropped)
 {
     /// <summary>Requests of each kind that may wait or run at once.</summary>
     internal const int Capacity = 8;
@@ -30,7 +31,7 @@ internal sealed class RequestQueue(Action<QmpRequest> becomesDue)
         }
     }
 
-    /// <summary>Whether another request may be read from the client. Without out-of-band requests there is no need to read ahead.</summary>
+    /// <summary>Whether another request may be read from the client, before the one that runs is answered too.</summary>
     internal bool HasRoom(bool readAhead)
     {
         lock (_lock)
@@ -42,6 +43,7 @@ internal sealed class RequestQueue(Action<QmpRequest> becomesDue)
     /// <summary>Adds a request.</summary>
     internal void Add(QmpRequest request)
     {
+        seen(request);
         lock (_lock)
         {
             if (request.IsOob)
@@ -91,17 +93,23 @@ internal sealed class RequestQueue(Action<QmpRequest> becomesDue)
     /// <summary>Hands out no more; requests that wait are dropped.</summary>
     internal void Close()
     {
+        QmpRequest[] left;
         lock (_lock)
         {
+            left = [.. _waiting];
             _waiting.Clear();
         }
 
         _due.Writer.TryComplete();
+        foreach (var request in left)
+        {
+            dropped(request);
+        }
     }
 
     private void HandOut(QmpRequest request)
     {
-        becomesDue(request);
+        seen(request);
         _due.Writer.TryWrite(request);
     }
 }

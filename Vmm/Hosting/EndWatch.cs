@@ -38,6 +38,7 @@ internal sealed partial class EndWatch : IEndWatch
     private long _cleanUpAt;
     private long _endAt;
     private int _status;
+    private int _asking;
     private bool _cleansUp;
 
     /// <summary>Creates the watch.</summary>
@@ -76,14 +77,22 @@ internal sealed partial class EndWatch : IEndWatch
     }
 
     /// <inheritdoc/>
-    public void Asked() => Begin(State.Asked, status: 0, replaces: false);
+    public void Asked()
+    {
+        lock (_gate)
+        {
+            _asking++;
+            Begin(State.Asked, status: 0, replaces: false);
+        }
+    }
 
     /// <inheritdoc/>
     public void Refused()
     {
         lock (_gate)
         {
-            if (_state == State.Asked)
+            _asking--;
+            if (_state == State.Asked && _asking == 0)
             {
                 _state = State.Idle;
             }

@@ -5,9 +5,12 @@
 // same and has them live as long as the process (System.Threading.ThreadPool.*); here they are all started, by giving each something
 // to do until all of them do it. The pool's own supervisor thread starts with the first.
 //
-// A pool that does not get its threads ends the process without a word, so it is asked beforehand whether there are as many to be had.
+// A pool that does not get its threads ends the process without a word, so it is tried beforehand whether there are as many to be had: with
+// threads of the C library, which take no time to speak of beside a busy guest.
 //
 // Nothing that runs on the pool may block for long: there are no more workers than these.
+
+using Vmm.Core.Native;
 
 namespace Vmm.Hosting;
 
@@ -21,11 +24,15 @@ internal static class PoolThreads
 
     /// <summary>Starts them all. Before the guest.</summary>
     /// <param name="others">How many threads the process will need besides.</param>
-    /// <exception cref="OutOfMemoryException">The host gives this process no more threads.</exception>
+    /// <exception cref="IOException">The host gives this process no more threads.</exception>
     internal static void Start(int others)
     {
         ThreadPool.GetMinThreads(out int count, out _);
-        Try(count + Supervisors + others);
+        if (!Posix.MayHaveThreads(count + Supervisors + others))
+        {
+            throw NoMore();
+        }
+
         var running = new CountdownEvent(count);
         for (int i = 0; i < count; i++)
         {
@@ -41,28 +48,10 @@ internal static class PoolThreads
 
         if (!running.Wait(Limit))
         {
-            throw new IOException("the host gives this process no more threads; what limits them is RLIMIT_NPROC, RLIMIT_AS and its control groups");
+            throw NoMore();
         }
     }
 
-    /// <summary>Has so many threads at once, for a moment.</summary>
-    private static void Try(int count)
-    {
-        using var over = new ManualResetEventSlim();
-        var tried = new List<Thread>();
-        try
-        {
-            for (int i = 0; i < count; i++)
-            {
-                var thread = new Thread(over.Wait) { IsBackground = true };
-                thread.Start();
-                tried.Add(thread);
-            }
-        }
-        finally
-        {
-            over.Set();
-            tried.ForEach(thread => thread.Join());
-        }
-    }
+    private static IOException NoMore() =>
+        new("the host gives this process no more threads; what limits them is RLIMIT_NPROC, RLIMIT_AS and its control groups");
 }

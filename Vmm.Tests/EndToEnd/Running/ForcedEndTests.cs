@@ -47,6 +47,34 @@ public sealed class ForcedEndTests : EndToEndTest
 
     [Test]
     [Promise(47)]
+    public async Task Quit_ends_a_process_though_a_command_before_it_on_the_same_connection_is_stuck()
+    {
+        var (vmm, client, since) = await StickAsync([234]);
+        await client.SendAsync("""{"execute":"stop"}""");
+
+        await client.SendAsync("""{"execute":"quit"}""");
+
+        await ExpectEndAsync(vmm, since);
+    }
+
+    [Test]
+    [Promise(47)]
+    public async Task Quit_ends_a_process_though_a_line_before_it_in_the_human_monitor_is_stuck()
+    {
+        var refused = new RefusedCalls(Folder, RefusedCalls.Hangs, 234);
+        var vmm = await StartAsync(refused.Running(ProgramFixture.Program), TinyMachine.Booting("counter", "-monitor", "unix:hmp.sock,server=on,wait=off"));
+        var hmp = await ConnectAsync(vmm, "hmp.sock");
+        refused.Begin();
+        var since = Stopwatch.StartNew();
+
+        await hmp.SendAsync("stop\n");
+        await hmp.SendAsync("quit\n");
+
+        await ExpectEndAsync(vmm, since);
+    }
+
+    [Test]
+    [Promise(47)]
     public async Task What_outlives_a_process_is_removed_even_when_its_end_is_forced()
     {
         var (vmm, _, since) = await StickAsync([11]);

@@ -25,7 +25,7 @@ public sealed class StartLimitsTests : EndToEndTest
     {
         ["open files"] = 4,
         ["processes"] = 2,
-        ["address space"] = 256 * Mebi,
+        ["address space"] = 384 * Mebi,
         ["data size"] = 16 * Mebi,
         ["stack size"] = 64 << 10,
     };
