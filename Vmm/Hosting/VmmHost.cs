@@ -46,6 +46,7 @@ internal sealed partial class VmmHost : IDisposable
     private readonly Migrator _migrator;
     private readonly PidFile? _pidFile;
     private readonly Monitors _monitors;
+    private readonly StartProcessor _startProcessor = new();
     private bool _ending;
 
     /// <summary>What a process ends with that nobody has told to end: one that could not start.</summary>
@@ -126,6 +127,7 @@ internal sealed partial class VmmHost : IDisposable
         _machine.ExitRequested += End;
         _migrator.IncomingFailed += _ => End(1);
         _ioLoop.Start();
+        _startProcessor.Dispose();
         _loop.Post(async () =>
         {
             try

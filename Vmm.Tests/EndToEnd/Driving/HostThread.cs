@@ -28,19 +28,24 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
             File.ReadAllText($"{folder}/comm").TrimEnd(), ProcessorsIn($"{folder}/status"), Field(PolicyField), Field(PriorityField));
     }
 
-    /// <summary>The threads of a process that go before everybody else's on the host.</summary>
-    internal static IReadOnlyList<HostThread> RealTime(VmmProcess process) =>
+    /// <summary>The threads of a process.</summary>
+    internal static IReadOnlyList<HostThread> All(VmmProcess process) =>
     [
         .. Directory.EnumerateDirectories($"/proc/{process.Pid}/task")
             .Select(folder => TryOf(process, int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture)))
-            .OfType<HostThread>()
-            .Where(thread => thread.Priority > 0),
+            .OfType<HostThread>(),
     ];
+
+    /// <summary>The threads of a process that go before everybody else's on the host.</summary>
+    internal static IReadOnlyList<HostThread> RealTime(VmmProcess process) => [.. All(process).Where(thread => thread.Priority > 0)];
+
+    /// <summary>The processors that this process may use, as a list of numbers and ranges.</summary>
+    internal static string GivenProcessors => ProcessorsIn("/proc/self/status");
 
     /// <summary>The numbers of the processors that this process may use.</summary>
     internal static IReadOnlyList<int> OwnProcessors() =>
     [
-        .. from range in ProcessorsIn("/proc/self/status").Split(',')
+        .. from range in GivenProcessors.Split(',')
            let ends = range.Split('-').Select(n => int.Parse(n, CultureInfo.InvariantCulture)).ToArray()
            from number in Enumerable.Range(ends[0], ends[^1] - ends[0] + 1)
            select number,
