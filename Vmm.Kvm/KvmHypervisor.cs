@@ -99,6 +99,9 @@ public sealed class KvmHypervisor : IHypervisor
         return CpuidFeatures.Find(name).Count > 0;
     }
 
+    /// <summary>The names of all CPU features that can be switched, in alphabetical order.</summary>
+    public static IEnumerable<string> CpuFeatures => CpuidFeatures.AllNames;
+
     /// <summary>Whether KVM can be opened here; the reason if not. Creates nothing.</summary>
     /// <param name="reason">Why not, in the words of the exception that the constructor would throw.</param>
     public static bool IsAvailable(out string reason)

@@ -4,6 +4,7 @@
 // these get no local APIC; CPUID before anything that depends on it is read. All of it happens before a handover's pause.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Buses;
 using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;

@@ -11,6 +11,9 @@ try
         case ProgramAction.ShowHelp:
             Console.Out.Write(CommandLineHelp.Text);
             return 0;
+        case ProgramAction.ShowText:
+            Console.Out.Write(configuration.Text);
+            return 0;
         case ProgramAction.ShowVersion:
             Console.Out.WriteLine($"vmm version {typeof(VmmHost).Assembly.GetName().Version?.ToString(3)}");
             return 0;

@@ -1,8 +1,7 @@
-using Vmm.Core.Configuration;
-
 namespace Vmm.Core.Acpi;
 
-/// <summary>What differs from machine to machine in the tables; everything else is always there.</summary>
+/// <summary>What differs from machine to machine in the tables.</summary>
 /// <param name="CpuCount">How many vCPUs; their APIC ids are 0 to <paramref name="CpuCount"/> - 1.</param>
-/// <param name="Serials">The serial ports.</param>
-public sealed record AcpiPlatform(int CpuCount, IReadOnlyList<SerialConfiguration> Serials);
+/// <param name="FixedHardware">Where the fixed hardware is.</param>
+/// <param name="Nodes">The devices that a guest cannot find by itself, each as AML.</param>
+public sealed record AcpiPlatform(int CpuCount, FixedHardware FixedHardware, IReadOnlyList<byte[]> Nodes);

@@ -7,7 +7,6 @@
 // Source: ACPI specification 6.5, chapter 5.2.9. Offsets below count from the start of the table.
 
 using System.Buffers.Binary;
-using static Vmm.Core.Devices.Acpi.AcpiRegisters;
 
 namespace Vmm.Core.Acpi;
 
@@ -32,32 +31,32 @@ internal static class Fadt
     private const uint ResetRegister = 1 << 10; // RESET_REG_SUP
 
     /// <summary>The table, pointing at the FACS and the DSDT.</summary>
-    internal static byte[] Create(uint facs, uint dsdt)
+    internal static byte[] Create(FixedHardware hardware, uint facs, uint dsdt)
     {
         byte[] body = new byte[Length - SystemTable.HeaderLength];
         var table = new Fields(body);
         table.Dword(36, facs);
         table.Dword(40, dsdt);
-        table.Word(46, SystemControlInterrupt);
-        table.Dword(48, SmiCommandPort);
-        table.Dword(56, Pm1EventPort);
-        table.Dword(64, Pm1ControlPort);
-        table.Dword(76, TimerPort);
-        table.Byte(88, Pm1EventLength);
-        table.Byte(89, Pm1ControlLength);
-        table.Byte(91, TimerLength);
+        table.Word(46, hardware.SystemControlInterrupt);
+        table.Dword(48, hardware.SmiCommandPort);
+        table.Dword(56, hardware.EventPort);
+        table.Dword(64, hardware.ControlPort);
+        table.Dword(76, hardware.TimerPort);
+        table.Byte(88, hardware.EventLength);
+        table.Byte(89, hardware.ControlLength);
+        table.Byte(91, hardware.TimerLength);
         table.Word(96, NoC2);
         table.Word(98, NoC3);
         table.Byte(108, CenturyRegister);
         table.Word(109, LegacyDevices | NoVga);
         table.Dword(112, WriteBackInvalidate | C1OnEveryCpu | NoFixedSleepButton | NoFixedRtcWake | ResetRegister);
-        table.Register(116, ResetPort, bits: 8, AccessSize.Byte);
-        table.Byte(128, ResetValue);
+        table.Register(116, hardware.ResetPort, bits: 8, AccessSize.Byte);
+        table.Byte(128, hardware.ResetValue);
         table.Byte(131, MinorRevision);
         table.Qword(140, dsdt);
-        table.Register(148, Pm1EventPort, bits: 8 * Pm1EventLength, AccessSize.Word);
-        table.Register(172, Pm1ControlPort, bits: 8 * Pm1ControlLength, AccessSize.Word);
-        table.Register(208, TimerPort, bits: 8 * TimerLength, AccessSize.Dword);
+        table.Register(148, hardware.EventPort, bits: 8 * hardware.EventLength, AccessSize.Word);
+        table.Register(172, hardware.ControlPort, bits: 8 * hardware.ControlLength, AccessSize.Word);
+        table.Register(208, hardware.TimerPort, bits: 8 * hardware.TimerLength, AccessSize.Dword);
         "VMM"u8.CopyTo(body.AsSpan(268 - SystemTable.HeaderLength));
         return SystemTable.Create("FACP", Revision, body);
     }

@@ -5,8 +5,6 @@
 // An APIC id of 255 means "all" to an APIC in xAPIC mode, so from there on processors are listed as x2APICs.
 // Source: ACPI specification 6.5, chapter 5.2.12.
 
-using Vmm.Core.Devices.Acpi;
-
 namespace Vmm.Core.Acpi;
 
 /// <summary>Writes the MADT.</summary>
@@ -26,8 +24,10 @@ internal static class Madt
     private const ushort ConformsToBus = 0;
     private const ushort LevelActiveHigh = 0b11_01;
 
-    /// <summary>The table for so many vCPUs.</summary>
-    internal static byte[] Create(int cpus)
+    /// <summary>The table.</summary>
+    /// <param name="cpus">How many vCPUs.</param>
+    /// <param name="sci">The system control interrupt.</param>
+    internal static byte[] Create(int cpus, byte sci)
     {
         List<byte> body = [.. Dword(LocalApicAddress), .. Dword(PcCompatible)];
         for (int cpu = 0; cpu < cpus; cpu++)
@@ -37,7 +37,7 @@ internal static class Madt
 
         body.AddRange(IoApic());
         body.AddRange(Override(PitInterrupt, PitInput, ConformsToBus));
-        body.AddRange(Override(AcpiRegisters.SystemControlInterrupt, AcpiRegisters.SystemControlInterrupt, LevelActiveHigh));
+        body.AddRange(Override(sci, sci, LevelActiveHigh));
         body.AddRange(LocalApicNmi());
         if (cpus > FirstX2Apic)
         {

@@ -7,6 +7,7 @@
 // A chardev's kind is a fact although a guest cannot see it: its open descriptor crosses and must find its like.
 
 using System.Globalization;
+using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
 
@@ -25,9 +26,7 @@ public static class ConfigurationFacts
             .. CpuFacts(machine),
             .. MemoryFacts(machine),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal).SelectMany(BackendFacts),
-            .. machine.Serials.OrderBy(s => s.Index).SelectMany(s => SerialFacts(machine, s)),
-            .. DebugConsoleFacts(machine),
-            .. DebugExitFacts(machine),
+            .. machine.PlacedDevices.SelectMany(device => DeviceFacts(machine, device)),
         ];
     }
 
@@ -75,44 +74,27 @@ public static class ConfigurationFacts
         ];
     }
 
-    private static IEnumerable<ConfigurationFact> SerialFacts(MachineConfiguration machine, SerialConfiguration serial)
+    /// <summary>The back end of a device's property; null if it names none.</summary>
+    internal static ChardevConfiguration? BackEndOf(MachineConfiguration machine, DeviceConfiguration device, ChardevProperty property) =>
+        device.ValueOf(property) is not string id ? null
+            : machine.Chardevs.FirstOrDefault(chardev => chardev.Id == id)
+                ?? throw new InvalidOperationException($"{device.Title} names chardev '{id}', which is not configured");
+
+    private static IEnumerable<ConfigurationFact> DeviceFacts(MachineConfiguration machine, DeviceConfiguration device)
     {
-        var subject = $"device serial{Number(serial.Index)}";
+        string subject = device.Type.SubjectOf(device);
         return
         [
-            new(subject, "iobase", Port(serial.IoBase)),
-            new(subject, "irq", Number(serial.Irq)),
-            new(subject, "id", serial.Id ?? "none"),
-            ChardevFact(machine, subject, serial.ChardevId),
+            .. device.Type.Properties.Where(property => property is not ChardevProperty && property.Visibility == Visibility.Guest)
+                .Select(property => new ConfigurationFact(subject, property.Name, device.TextOf(property))),
+            .. device.Type.ComparesId ? [new ConfigurationFact(subject, "id", device.Id ?? "none")] : (ConfigurationFact[])[],
+            .. device.Type.Properties.OfType<ChardevProperty>()
+                .Select(property => new ConfigurationFact(subject, property.Name, BackEndOf(machine, device, property)?.Backend ?? "none")),
         ];
     }
-
-    private static IEnumerable<ConfigurationFact> DebugConsoleFacts(MachineConfiguration machine) =>
-        machine.DebugConsole is not { } console
-            ? []
-            :
-            [
-                new("device isa-debugcon", "iobase", Port(console.IoBase)),
-                ChardevFact(machine, "device isa-debugcon", console.ChardevId),
-            ];
-
-    private static IEnumerable<ConfigurationFact> DebugExitFacts(MachineConfiguration machine) =>
-        machine.DebugExit is not { } exit
-            ? []
-            :
-            [
-                new("device isa-debug-exit", "iobase", Port(exit.IoBase)),
-                new("device isa-debug-exit", "iosize", Number(exit.IoSize)),
-            ];
-
-    private static ConfigurationFact ChardevFact(MachineConfiguration machine, string subject, string chardevId) =>
-        new(subject, "chardev", machine.Chardevs.FirstOrDefault(c => c.Id == chardevId)?.Backend
-            ?? throw new InvalidOperationException($"{subject} names chardev '{chardevId}', which is not configured"));
 
     private static string Switch(bool value) => value ? "on" : "off";
 
     private static string Number<T>(T value)
         where T : IFormattable => value.ToString(null, CultureInfo.InvariantCulture);
-
-    private static string Port(ushort value) => $"0x{value.ToString("x", CultureInfo.InvariantCulture)}";
 }

@@ -5,6 +5,8 @@
 // it: a serial port names its chardev, the machine names its memory backend. The ids in one configuration are consistent
 // (they exist, they are unique, nothing is used twice); whoever builds the record by hand answers for that.
 
+using Vmm.Core.Devices.Model;
+
 namespace Vmm.Core.Configuration;
 
 /// <summary>A machine as the operator wants it: immutable, complete, not yet built.</summary>
@@ -58,14 +60,12 @@ public sealed record MachineConfiguration
     /// <summary>All character back ends in the order in which they came to be, those that a device option implied included.</summary>
     public IReadOnlyList<ChardevConfiguration> Chardevs { get; init; } = [];
 
-    /// <summary>The serial ports, ordered by index, at most <see cref="SerialConfiguration.MaxPorts"/>.</summary>
-    public IReadOnlyList<SerialConfiguration> Serials { get; init; } = [];
+    /// <summary>The devices that were asked for, in the order given; those that the machine has by itself are not among them.</summary>
+    public IReadOnlyList<DeviceConfiguration> Devices { get; init; } = [];
 
-    /// <summary>The debug console; null for none.</summary>
-    public DebugConsoleConfiguration? DebugConsole { get; init; }
-
-    /// <summary>The debug-exit port; null for none.</summary>
-    public DebugExitConfiguration? DebugExit { get; init; }
+    /// <summary>The same devices, complete: each with its place, in the order in which the machine has them.</summary>
+    /// <exception cref="DeviceException">They do not go together.</exception>
+    public IReadOnlyList<DeviceConfiguration> PlacedDevices => [.. Devices.GroupBy(device => device.Type).SelectMany(same => same.Key.Complete([.. same]))];
 
     /// <summary>The guest's name as query-name tells it; empty without -name.</summary>
     public string Name { get; init; } = "";

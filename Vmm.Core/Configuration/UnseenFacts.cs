@@ -5,6 +5,8 @@
 // cross, the new process's word counts from now on: whether the guest waits for cont, the kernel's command line at the next
 // reset, what a reset or a power-off does, what a core dump holds. Either is told and stops nothing.
 
+using Vmm.Core.Devices.Model;
+
 namespace Vmm.Core.Configuration;
 
 /// <summary>Lists a configuration's facts that no guest sees and an operator may care for.</summary>
@@ -29,19 +31,29 @@ public static class UnseenFacts
             new("machine", "dump-guest-core", Switch(machine.DumpGuestCore)),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal)
                 .Select(b => new ConfigurationFact($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
-            .. machine.Serials.OrderBy(s => s.Index).Select(s => PathFact(machine, $"device serial{s.Index}", s.ChardevId)),
-            .. machine.DebugConsole is { } console ? [PathFact(machine, "device isa-debugcon", console.ChardevId)] : (ConfigurationFact[])[],
+            .. machine.PlacedDevices.SelectMany(device => DeviceFacts(machine, device)),
         ];
     }
 
-    private static ConfigurationFact PathFact(MachineConfiguration machine, string subject, string chardevId) =>
-        new(subject, "path", machine.Chardevs.FirstOrDefault(c => c.Id == chardevId) switch
-        {
-            FileChardevConfiguration file => file.Path,
-            PtyChardevConfiguration pty => pty.Path ?? None,
-            SocketChardevConfiguration socket => socket.Path ?? None,
-            _ => None,
-        });
+    private static IEnumerable<ConfigurationFact> DeviceFacts(MachineConfiguration machine, DeviceConfiguration device)
+    {
+        string subject = device.Type.SubjectOf(device);
+        return
+        [
+            .. device.Type.Properties.Where(property => property.Visibility == Visibility.Host)
+                .Select(property => new ConfigurationFact(subject, property.Name, device.TextOf(property))),
+            .. device.Type.Properties.OfType<ChardevProperty>()
+                .Select(property => new ConfigurationFact(subject, "path", PathOf(ConfigurationFacts.BackEndOf(machine, device, property)))),
+        ];
+    }
+
+    private static string PathOf(ChardevConfiguration? backEnd) => backEnd switch
+    {
+        FileChardevConfiguration file => file.Path,
+        PtyChardevConfiguration pty => pty.Path ?? None,
+        SocketChardevConfiguration socket => socket.Path ?? None,
+        _ => None,
+    };
 
     private static string Switch(bool value) => value ? "on" : "off";
 }

@@ -5,6 +5,7 @@
 // of and parks. Only when all have parked does any capture its state, because one vCPU's last access may still raise an
 // interrupt in another. Capture runs on the vCPUs' own threads, in parallel.
 
+using Vmm.Core.Buses;
 using Vmm.Core.State;
 
 namespace Vmm.Core.Hypervisors;

@@ -5,12 +5,13 @@
 // the back ends; an arriving guest brings its memory, its descriptors and its state with it.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Acpi;
 using Vmm.Core.Boot;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
-using Vmm.Core.Devices.Acpi;
-using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices;
+using Vmm.Core.Devices.Model;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Memory;
@@ -28,7 +29,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     private readonly PortBus _ports = new();
     private readonly GuestMemory _memory;
     private readonly BootLoader _boot;
-    private readonly BoardDevices _devices;
+    private readonly BoardContext _context;
+    private readonly DeviceTree _devices;
+    private readonly MachineConfiguration _configuration;
     private readonly ILogger _log;
     private readonly List<Chardev> _notAdopted = [];
     private bool _released;
@@ -40,6 +43,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         _memory = memory;
         _boot = boot;
         _log = setup.Log;
+        _configuration = setup.Configuration;
         Vm = hypervisor.CreateMachine(options, this);
         try
         {
@@ -51,7 +55,13 @@ public sealed partial class Board : IExitHandler, IDisposable
 
             Courtesy.GiveWay();
 
-            _devices = new BoardDevices(setup, _ports, Vm, memory);
+            _context = new BoardContext(setup, Vm, memory);
+            _devices = new DeviceTree(_configuration.Topology.Count);
+            foreach (var device in setup.Devices)
+            {
+                Attach(_devices.Add(_context, device));
+            }
+
             Sections = [.. AllSections()];
         }
         catch
@@ -74,7 +84,10 @@ public sealed partial class Board : IExitHandler, IDisposable
     public IReadOnlyList<StateSection> Sections { get; }
 
     /// <summary>The back ends that devices of the board use.</summary>
-    public IReadOnlyList<Chardev> Chardevs => _devices.Chardevs;
+    public IReadOnlyList<Chardev> Chardevs => _context.Chardevs;
+
+    /// <summary>The devices.</summary>
+    public DeviceTree Devices => _devices;
 
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<CarriedDescriptor> Carried =>
@@ -82,14 +95,14 @@ public sealed partial class Board : IExitHandler, IDisposable
         .. Ram.Where(block => block.File is not null).Select(block => new CarriedDescriptor($"ram/{block.Name}", block.File!)),
         new CarriedDescriptor(KernelDescriptor, _boot.Kernel.Handle),
         .. _boot.Initrd is { } initrd ? [new CarriedDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<CarriedDescriptor>(),
-        .. _devices.Carried,
+        .. Chardevs.SelectMany(chardev => chardev.Export()).Select(d => new CarriedDescriptor(d.Name, d.Handle)),
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
     /// <exception cref="BootException">The kernel cannot be loaded.</exception>
     public void Reset()
     {
-        var entry = _boot.Load(_memory, _devices.BootParameters);
+        var entry = _boot.Load(_memory, new BootParameters { CommandLine = _configuration.KernelCommandLine, Acpi = Platform });
         Vm.ResetKernelDevices();
         _devices.Reset();
         foreach (var cpu in Vm.Cpus)
@@ -114,11 +127,19 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
         }
 
-        _devices.Wake(static (_, wake) => wake());
+        Resume(static (_, resume) => resume());
     }
 
     /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
-    public void QuietBackEnds() => _devices.Quiesce();
+    public void QuietBackEnds()
+    {
+        foreach (var chardev in Chardevs)
+        {
+            chardev.Quiesce();
+        }
+
+        _devices.Quiesce();
+    }
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiet.</summary>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
@@ -147,28 +168,42 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
 
         _notAdopted.Clear();
-        _devices.Wake((what, wake) => steps.Do($"let {what} go on", wake));
+        Resume((what, resume) => steps.Do($"resume {what}", resume));
     }
 
     /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
-    public Task DeliveredAsync() => _devices.DeliveredAsync();
+    public Task DeliveredAsync()
+    {
+        foreach (var device in _devices.Devices)
+        {
+            device.Flush();
+        }
+
+        return Task.WhenAll(Chardevs.Select(chardev => chardev.DeliveredAsync()));
+    }
 
     /// <summary>Presses the power button.</summary>
-    public void PressPowerButton() => _devices.PressPowerButton();
+    /// <exception cref="MachineException">There is none.</exception>
+    public void PressPowerButton()
+    {
+        var button = _devices.Devices.OfType<IPowerButton>().FirstOrDefault()
+            ?? throw new MachineException("the machine has no power button: it was made with acpi=off");
+        button.Press();
+    }
 
     /// <summary>Guest time stands still.</summary>
     public void FreezeTime()
     {
         // The one that the host can refuse comes first: both clocks stand still, or none.
         Vm.FreezeClock();
-        _devices.Clock.Freeze();
+        _context.Clock.Freeze();
     }
 
     /// <summary>Guest time goes on from where it stood still; without effect when it does.</summary>
     public void ThawTime()
     {
         Vm.ThawClock();
-        _devices.Clock.Thaw();
+        _context.Clock.Thaw();
     }
 
     /// <summary>Touches RAM that is there already, so that the guest need not fault it in; any thread.</summary>
@@ -211,7 +246,11 @@ public sealed partial class Board : IExitHandler, IDisposable
 
             ParkBackEnds();
             Vm.Dispose();
-            _devices.Dispose();
+            foreach (var chardev in Chardevs)
+            {
+                chardev.Dispose();
+            }
+
             _boot.Dispose();
             _memory.Dispose();
         }
@@ -257,9 +296,44 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
     }
 
+    /// <summary>What the guest is told of the devices by ACPI; null without ACPI.</summary>
+    private AcpiPlatform? Platform => _devices.Devices.OfType<IFixedHardware>().FirstOrDefault() is { } hardware
+        ? new AcpiPlatform(
+            _configuration.Topology.Count,
+            hardware.FixedHardware,
+            [.. _devices.Devices.Select(device => device.Aml).Where(aml => aml.Length > 0)])
+        : null;
+
+    private void Attach(Device device)
+    {
+        try
+        {
+            foreach (var port in device.PortDevices)
+            {
+                _ports.Attach(port);
+            }
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new MachineException($"{device.Configuration.Title}: {e.Message}", e);
+        }
+    }
+
+    private void Resume(Action<string, Action> step)
+    {
+        foreach (var chardev in Chardevs)
+        {
+            step($"chardev '{chardev.Label}'", chardev.Start);
+        }
+
+        _devices.Resume(step);
+    }
+
     private IEnumerable<StateSection> AllSections() =>
     [
-        .. _devices.Sections,
+        new StateSection(0, _context.Clock),
+        .. _devices.Devices.Where(device => device.State is not null).Select(device => new StateSection(device.Instance, device.State!)),
+        .. Chardevs.Select((chardev, instance) => new StateSection(instance, chardev)),
         .. Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
             same => same.Select((device, instance) => new StateSection(instance, device))),

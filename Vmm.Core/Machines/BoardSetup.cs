@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices;
+using Vmm.Core.Devices.Model;
 using Vmm.Core.Loop;
+using Vmm.Core.Machines.Types;
 
 namespace Vmm.Core.Machines;
 
@@ -12,4 +14,8 @@ namespace Vmm.Core.Machines;
 /// <param name="Time">The wall clock.</param>
 /// <param name="Log">Where devices and back ends tell what went wrong.</param>
 internal sealed record BoardSetup(
-    MachineConfiguration Configuration, IPowerControl Power, EventLoop IoLoop, TimeProvider Time, ILogger Log);
+    MachineConfiguration Configuration, IPowerControl Power, EventLoop IoLoop, TimeProvider Time, ILogger Log)
+{
+    /// <summary>All devices that it shall have, in the order in which they are created.</summary>
+    internal IReadOnlyList<DeviceConfiguration> Devices { get; } = MachineType.Of(Configuration.MachineType).DevicesOf(Configuration);
+}

@@ -64,6 +64,10 @@ internal static class CpuidFeatures
     /// <summary>The registers whose bits are features.</summary>
     internal static IEnumerable<CpuidWord> Words => Names.Keys;
 
+    /// <summary>All names, in alphabetical order.</summary>
+    internal static IEnumerable<string> AllNames =>
+        Names.Values.SelectMany(row => row).Where(name => name != ".").Distinct().Order(StringComparer.Ordinal);
+
     /// <summary>The bits that a name means; empty for a name that is none. Underscores count as hyphens.</summary>
     internal static IReadOnlyList<(CpuidWord Word, int Bit)> Find(string name)
     {

@@ -1,4 +1,4 @@
-using Vmm.Core.Hypervisors;
+using Vmm.Core.Buses;
 using Vmm.Kvm.Native;
 
 namespace Vmm.Kvm.Devices;

@@ -1,11 +1,11 @@
 using Microsoft.Extensions.Time.Testing;
 using Vmm.Core.Buses;
-using Vmm.Core.Devices.Acpi;
+using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Clock;
-using Vmm.Core.Devices.Cmos;
-using Vmm.Core.Devices.DebugConsole;
-using Vmm.Core.Devices.I8042;
-using Vmm.Core.Devices.Serial;
+using Vmm.Core.Devices.Isa.Cmos;
+using Vmm.Core.Devices.Isa.DebugConsole;
+using Vmm.Core.Devices.Isa.I8042;
+using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.State;
 using Vmm.Tests.Unit.Devices;
 
@@ -81,7 +81,7 @@ public sealed class StateFuzzTests
                 "clock" => On(new CmosClock(_now, new RecordedLine(), _timer, memoryBelow4G: 64 << 20, memoryAbove4G: 0)),
                 "acpi" => On(new Acpi(new RecordedLine(), _clock, new RecordedPower())),
                 "i8042" => On(new I8042(new RecordedPower())),
-                _ => On(new DebugConsole(DebugConsole.DefaultPort, backEnd.Chardev, () => { })),
+                _ => On(new DebugConsole(0xe9, backEnd.Chardev, () => { })),
             };
         }
 
@@ -113,8 +113,8 @@ public sealed class StateFuzzTests
         {
             _clock.Thaw();
             _device.Apply();
-            (_device as CmosClock)?.Wake();
-            (_device as Serial)?.Wake();
+            (_device as CmosClock)?.Resume();
+            (_device as Serial)?.Resume();
             for (int access = 0; access < 50; access++)
             {
                 var device = _ports[random.Next(_ports.Count)];

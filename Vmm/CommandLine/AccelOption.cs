@@ -3,6 +3,9 @@ namespace Vmm.CommandLine;
 /// <summary>-accel and -machine accel=: a list of accelerators of which the first that works is taken; here that is kvm.</summary>
 internal static class AccelOption
 {
+    /// <summary>The accelerator that there is.</summary>
+    internal const string Only = "kvm";
+
     /// <summary>Reads [accel=]NAME[,kernel-irqchip=on].</summary>
     /// <returns>The accelerator's name.</returns>
     internal static string Read(OptionList options)
@@ -20,9 +23,9 @@ internal static class AccelOption
     /// <summary>Refuses a list without kvm.</summary>
     internal static void Check(IReadOnlyCollection<string> names)
     {
-        if (!names.Contains("kvm"))
+        if (!names.Contains(Only))
         {
-            throw new CommandLineException($"invalid accelerator {string.Join(':', names)}: expected kvm");
+            throw new CommandLineException($"invalid accelerator {string.Join(':', names)}: expected {Only}");
         }
     }
 }

@@ -5,6 +5,9 @@ namespace Vmm.CommandLine;
 /// <summary>-chardev: BACKEND,id=ID[,…].</summary>
 internal static class ChardevOption
 {
+    /// <summary>The kinds of back ends.</summary>
+    internal static readonly string[] BackEnds = ["file", "null", "pty", "socket", "stdio"];
+
     /// <summary>Reads a back end.</summary>
     internal static ChardevConfiguration Read(OptionList options)
     {

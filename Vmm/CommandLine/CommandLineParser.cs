@@ -9,7 +9,7 @@ internal static class CommandLineParser
 {
     /// <summary>Reads the arguments.</summary>
     /// <param name="args">The arguments without the program's name.</param>
-    /// <returns>The configuration. With -h or -version it says only that, whatever follows.</returns>
+    /// <returns>The configuration. With -h, -version or "help" for an argument it says only that, whatever follows.</returns>
     /// <exception cref="CommandLineException">The arguments are wrong.</exception>
     internal static ProgramConfiguration Parse(IReadOnlyList<string> args)
     {
@@ -27,7 +27,13 @@ internal static class CommandLineParser
                 throw new CommandLineException($"-{option.Name}: requires an argument: expected {option.Argument.ReplaceLineEndings(" or ")}");
             }
 
-            Apply(option, option.Argument is null ? "" : args[i], draft);
+            string argument = option.Argument is null ? "" : args[i];
+            if (OptionHelp.Of(option.Name, argument) is { } help)
+            {
+                return new ProgramConfiguration { Action = ProgramAction.ShowText, Text = help };
+            }
+
+            Apply(option, argument, draft);
         }
 
         return draft.Build();

@@ -3,6 +3,7 @@
 // nothing is used twice, that sizes agree, that there is something to run.
 
 using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Model;
 
 namespace Vmm.CommandLine;
 
@@ -76,9 +77,9 @@ internal sealed class ConfigurationDraft
             AccelOption.Check(_accelerators);
         }
 
-        if (!Devices.SpeaksOfSerials && !NoDefaults)
+        foreach (var type in DeviceTypes.All.Where(type => type.ShortOption is { IsDefault: true } && !NoDefaults && !Devices.SpeaksOf(type)))
         {
-            Devices.AddSerial(Chardevs, NoGraphic && !Chardevs.UsesStdio ? "stdio" : "null");
+            Devices.AddShort(type, Chardevs, NoGraphic && !Chardevs.UsesStdio ? "stdio" : "null");
         }
 
         var machine = Machine with
@@ -87,9 +88,7 @@ internal sealed class ConfigurationDraft
             RamSize = BuildRamSize(),
             MemoryBackends = _backends,
             Chardevs = Chardevs.All,
-            Serials = Devices.PlaceSerials(),
-            DebugConsole = Devices.DebugConsole,
-            DebugExit = Devices.DebugExit,
+            Devices = Devices.All,
         };
         var program = Program with { Machine = machine, Monitors = _monitors, Incoming = Incoming.Build() };
         CheckKernel(program);
@@ -122,12 +121,9 @@ internal sealed class ConfigurationDraft
 
     private static IEnumerable<(string ChardevId, string User)> Uses(ProgramConfiguration program)
     {
-        var serials = program.Machine.Serials.Select(s => (s.ChardevId, $"serial port {s.Index}"));
-        var consoles = program.Machine.DebugConsole is { } console
-            ? [(console.ChardevId, "the debug console")]
-            : Array.Empty<(string, string)>();
+        var devices = program.Machine.PlacedDevices.SelectMany(device => device.Chardevs.Select(chardev => (chardev, device.Title)));
         var monitors = program.Monitors.Select(m => (m.ChardevId, m.Mode == MonitorMode.Control ? "a QMP monitor" : "an HMP monitor"));
-        return [.. serials, .. consoles, .. monitors];
+        return [.. devices, .. monitors];
     }
 
     private CpuTopology BuildTopology()

@@ -6,7 +6,7 @@ namespace Vmm.CommandLine;
 /// <summary>-cpu: MODEL[,+feature][,-feature][,feature=on|off].</summary>
 internal static class CpuOption
 {
-    private static readonly string[] Models = ["host", "max", "qemu64"];
+    internal static readonly string[] Models = ["host", "max", "qemu64"];
 
     /// <summary>Reads the model; whether this host can give a feature is for KVM to say.</summary>
     internal static CpuModel Read(string argument)

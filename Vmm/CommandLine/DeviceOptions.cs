@@ -1,123 +1,97 @@
-// The devices that options make: serial ports, the debug console, debug-exit.
+// The devices that options make: -device, and the short options that make a device with its back end (-serial, -debugcon).
 //
-// A serial port comes from -serial (by position: the first is COM1; "none" leaves a place empty) or from -device isa-serial (at its
-// index, or else at the lowest free one once all -serial are placed). Without either, and without -nodefaults, there is a COM1:
-// on stdio with -nographic unless stdio is taken, else on a null back end, so that the guest finds the port that a PC has.
+// What there is to say about a device is in its declaration; here it is only read. A short option for a device with places, as
+// -serial, takes the next place each time it is given, also with "none", which leaves the place empty.
 
-using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Model;
 
 namespace Vmm.CommandLine;
 
-/// <summary>Collects -serial, -debugcon and -device.</summary>
+/// <summary>Collects -device and the short options.</summary>
 internal sealed class DeviceOptions
 {
-    private readonly List<string?> _serialChardevs = [];
-    private readonly List<(int? Index, string ChardevId, string? Id)> _isaSerials = [];
+    private readonly List<DeviceConfiguration> _devices = [];
+    private readonly Dictionary<DeviceType, uint> _given = [];
     private readonly HashSet<string> _ids = [];
 
-    /// <summary>The debug console; null for none.</summary>
-    internal DebugConsoleConfiguration? DebugConsole { get; private set; }
+    /// <summary>The devices, in the order in which they were asked for.</summary>
+    internal IReadOnlyList<DeviceConfiguration> All => _devices;
 
-    /// <summary>The debug-exit port; null for none.</summary>
-    internal DebugExitConfiguration? DebugExit { get; private set; }
+    /// <summary>Whether any option spoke of devices of a type, be it to say that there is none.</summary>
+    internal bool SpeaksOf(DeviceType type) => _given.ContainsKey(type) || _devices.Exists(device => device.Type == type);
 
-    /// <summary>Whether any option spoke of a serial port, be it to say that there is none.</summary>
-    internal bool SpeaksOfSerials => _serialChardevs.Count + _isaSerials.Count > 0;
-
-    /// <summary>Adds a -serial, whose chardev is null for "none".</summary>
-    internal void AddSerial(ChardevOptions chardevs, string device)
+    /// <summary>Adds a short option.</summary>
+    /// <param name="type">The type that has it.</param>
+    /// <param name="chardevs">Where its back end is added.</param>
+    /// <param name="device">DEV.</param>
+    internal void AddShort(DeviceType type, ChardevOptions chardevs, string device)
     {
-        if (_serialChardevs.Count == SerialConfiguration.MaxPorts)
+        var option = type.ShortOption!;
+        uint number = _given.GetValueOrDefault(type);
+        if (number == type.Most && option.Place is not null)
         {
-            throw TooManySerials();
+            throw new CommandLineException(type.TooMany(new DeviceConfiguration(type)).Message);
         }
 
-        _serialChardevs.Add(chardevs.Resolve($"serial{_serialChardevs.Count}", device));
-    }
-
-    /// <summary>Adds a -debugcon.</summary>
-    internal void AddDebugConsole(ChardevOptions chardevs, string device)
-    {
-        if (chardevs.Resolve("debugcon", device) is { } chardev)
+        _given[type] = number + 1;
+        if (chardevs.Resolve(option.Place is null ? option.Label : $"{option.Label}{number}", device) is { } chardev)
         {
-            SetDebugConsole(new DebugConsoleConfiguration(chardev));
+            var added = new DeviceConfiguration(type).Implied().With(option.BackEnd, chardev);
+            Add(option.Place is null ? added : added.With(option.Place, number));
         }
     }
 
-    /// <summary>Adds a -device: [driver=]DRIVER[,id=ID][,…] or the same as a JSON object.</summary>
+    /// <summary>Adds a -device: [driver=]DRIVER[,id=ID][,PROPERTY=VALUE…] or the same as a JSON object.</summary>
     internal void AddDevice(OptionList options)
     {
-        var driver = options.TakeRequired("driver");
-        var id = options.TakeId();
-        switch (driver)
+        string driver = options.TakeRequired("driver");
+        var type = DeviceTypes.Find(driver) ?? throw new CommandLineException($"'{driver}' is not a valid device model name: expected {Known()}");
+        if (!type.IsUserCreatable)
         {
-            case "isa-serial":
-                _isaSerials.Add((options.TakeNumber("index", 0, SerialConfiguration.MaxPorts - 1), TakeChardev(options), id));
-                break;
-            case "isa-debugcon":
-                SetDebugConsole(new DebugConsoleConfiguration(TakeChardev(options), TakePort(options) ?? DebugConsoleConfiguration.DefaultIoBase));
-                break;
-            case "isa-debug-exit":
-                SetDebugExit(options);
-                break;
-            default:
-                throw new CommandLineException($"'{driver}' is not a valid device model name: expected isa-serial, isa-debugcon or isa-debug-exit");
+            throw new CommandLineException($"Parameter 'driver' expects a pluggable device type, not '{driver}', which the machine has by itself");
+        }
+
+        var device = new DeviceConfiguration(type, options.TakeId());
+        foreach (var property in type.Properties)
+        {
+            if (options.TakeProperty(property) is { } text)
+            {
+                device = Answered(() => device.With(property, text));
+            }
         }
 
         options.Finish();
-        if (id is not null && !_ids.Add(id))
+        Answered(() => type.Complete([device]));
+        if (device.Id is { } id && !_ids.Add(id))
         {
             throw new CommandLineException($"Duplicate device ID '{id}'");
         }
+
+        Add(device);
     }
 
-    /// <summary>All serial ports, placed and in the order of their indexes.</summary>
-    internal List<SerialConfiguration> PlaceSerials()
+    private static string Known()
     {
-        var places = new SerialConfiguration?[SerialConfiguration.MaxPorts];
-        foreach (var (index, chardev) in _serialChardevs.Index())
-        {
-            places[index] = chardev is null ? null : new SerialConfiguration(index, chardev, Id: null);
-        }
-
-        foreach (var (wanted, chardev, id) in _isaSerials.OrderBy(serial => serial.Index is null))
-        {
-            var index = wanted ?? Array.IndexOf(places, null);
-            if (index < 0)
-            {
-                throw TooManySerials();
-            }
-
-            places[index] = places[index] is null
-                ? new SerialConfiguration(index, chardev, id)
-                : throw new CommandLineException($"-device isa-serial,index={index}: serial port {index} is there already: expected another index");
-        }
-
-        return [.. places.OfType<SerialConfiguration>()];
+        string[] names = [.. DeviceTypes.All.Where(type => type.IsUserCreatable).Select(type => type.Name)];
+        return $"{string.Join(", ", names[..^1])} or {names[^1]}";
     }
 
-    private static string TakeChardev(OptionList options) =>
-        options.TakeText("chardev") ?? throw new CommandLineException("Parameter 'chardev' is missing");
-
-    private static ushort? TakePort(OptionList options) => (ushort?)options.TakeNumber("iobase", 1, ushort.MaxValue);
-
-    private static CommandLineException TooManySerials() =>
-        new($"Max. supported number of ISA serial ports is {SerialConfiguration.MaxPorts}.");
-
-    private void SetDebugConsole(DebugConsoleConfiguration console) =>
-        DebugConsole = DebugConsole is null ? console : throw new CommandLineException("there is a debug console already: expected one");
-
-    private void SetDebugExit(OptionList options)
+    /// <summary>Adds a device unless it does not go with those of its type that are there.</summary>
+    private void Add(DeviceConfiguration device)
     {
-        var port = TakePort(options) ?? DebugExitConfiguration.DefaultIoBase;
-        var size = options.TakeNumber("iosize", 1, 4) ?? DebugExitConfiguration.DefaultIoSize;
-        if (port + size > 0x10000)
-        {
-            throw new CommandLineException($"iobase 0x{port:x} and iosize {size} reach beyond port 0xffff");
-        }
+        Answered(() => device.Type.Complete([.. _devices.Where(other => other.Type == device.Type), device]));
+        _devices.Add(device);
+    }
 
-        DebugExit = DebugExit is null
-            ? new DebugExitConfiguration(port, (ushort)size)
-            : throw new CommandLineException("there is a debug-exit port already: expected one");
+    private static T Answered<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (DeviceException e)
+        {
+            throw new CommandLineException(e.Message);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Vmm.Core.Configuration;
+using Vmm.Core.Text;
 
 namespace Vmm.CommandLine;
 

@@ -8,18 +8,24 @@ internal static class ObjectOption
 {
     private const ulong PageSize = 4096;
 
+    private static readonly SortedDictionary<string, MemoryBackendKind> Kinds = new(StringComparer.Ordinal)
+    {
+        ["memory-backend-ram"] = MemoryBackendKind.Ram,
+        ["memory-backend-memfd"] = MemoryBackendKind.Memfd,
+        ["memory-backend-file"] = MemoryBackendKind.File,
+        ["memory-backend-shm"] = MemoryBackendKind.Shm,
+    };
+
+    /// <summary>The types of objects.</summary>
+    internal static IEnumerable<string> Types => Kinds.Keys;
+
     /// <summary>Reads [qom-type=]TYPE,id=ID,size=SIZE[,…] or the same as a JSON object.</summary>
     internal static MemoryBackendConfiguration Read(OptionList options)
     {
         var type = options.TakeRequired("qom-type");
-        var kind = type switch
-        {
-            "memory-backend-ram" => MemoryBackendKind.Ram,
-            "memory-backend-memfd" => MemoryBackendKind.Memfd,
-            "memory-backend-file" => MemoryBackendKind.File,
-            "memory-backend-shm" => MemoryBackendKind.Shm,
-            _ => throw new CommandLineException($"invalid object type: {type}: expected memory-backend-ram, -memfd, -file or -shm"),
-        };
+        var kind = Kinds.TryGetValue(type, out var known)
+            ? known
+            : throw new CommandLineException($"invalid object type: {type}: expected memory-backend-ram, -memfd, -file or -shm");
         var id = options.TakeId() ?? throw new CommandLineException("Parameter 'id' is missing");
         var backend = new MemoryBackendConfiguration(kind, id, options.TakeSize("size") ?? 0);
         backend = backend with

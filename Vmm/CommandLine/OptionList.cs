@@ -10,7 +10,8 @@
 // A reader takes the keys it knows and then calls Finish: what is left is a mistake.
 
 using System.Globalization;
-using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Model;
+using Vmm.Core.Text;
 
 namespace Vmm.CommandLine;
 
@@ -66,6 +67,11 @@ internal sealed class OptionList
             var other => throw Expects(key, "'on' or 'off'", other),
         };
     }
+
+    /// <summary>Takes the value of a device's property, as text; null when the key is not there.</summary>
+    internal string? TakeProperty(Property property) => !property.IsSwitch ? Take(property.Name)
+        : TakeSwitch(property.Name) is { } value ? property.Format(value)
+        : null;
 
     /// <summary>Takes a size; null when the key is not there.</summary>
     /// <param name="key">The key.</param>

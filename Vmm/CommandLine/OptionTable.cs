@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Model;
 
 namespace Vmm.CommandLine;
 
@@ -50,8 +51,8 @@ internal static class OptionTable
         With("initrd", "FILE", "initial RAM disk", (d, a) => d.Machine = d.Machine with { InitrdPath = NotEmpty(a) }),
         With("append", "TEXT", "kernel command line", (d, a) => d.Machine = d.Machine with { KernelCommandLine = a }),
 
-        With("serial", "DEV", "serial port on DEV; up to four", (d, a) => d.Devices.AddSerial(d.Chardevs, a)),
-        With("debugcon", "DEV", "debug console (port 0xe9) on DEV", (d, a) => d.Devices.AddDebugConsole(d.Chardevs, a)),
+        .. DeviceTypes.All.Where(type => type.ShortOption is not null).OrderByDescending(type => type.ShortOption!.IsDefault).Select(type =>
+            With(type.ShortOption!.Name, "DEV", type.ShortOption.Help, (d, a) => d.Devices.AddShort(type, d.Chardevs, a))),
         With(
             "chardev",
             "null|stdio|pty|file|socket,id=ID[,path=PATH][,fd=N][,server=on|off][,wait=on|off][,append=on]",
@@ -59,10 +60,8 @@ internal static class OptionTable
             (d, a) => d.Chardevs.Add(ChardevOption.Read(OptionList.Parse(a, "backend")))),
         With(
             "device",
-            "isa-serial,chardev=ID[,id=ID][,index=N]\n"
-                + "isa-debugcon,chardev=ID[,iobase=PORT]\n"
-                + "isa-debug-exit[,iobase=PORT][,iosize=N]",
-            "device, also as a JSON object",
+            "DRIVER[,id=ID][,PROPERTY=VALUE...]",
+            "device, also as a JSON object; -device help lists drivers, -device DRIVER,help properties",
             (d, a) => d.Devices.AddDevice(OptionList.Parse(a, "driver", json: true))),
 
         With(

@@ -11,4 +11,7 @@ internal enum ProgramAction
 
     /// <summary>Print <see cref="CommandLineHelp.Text"/> and exit 0.</summary>
     ShowHelp,
+
+    /// <summary>Print <see cref="ProgramConfiguration.Text"/> and exit 0.</summary>
+    ShowText,
 }

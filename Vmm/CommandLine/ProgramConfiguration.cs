@@ -8,6 +8,9 @@ internal sealed record ProgramConfiguration
     /// <summary>Run the machine, or only print something; then nothing else in this record counts.</summary>
     public ProgramAction Action { get; init; }
 
+    /// <summary>What is printed by <see cref="ProgramAction.ShowText"/>, ending with a line feed.</summary>
+    public string Text { get; init; } = "";
+
     /// <summary>The machine.</summary>
     public MachineConfiguration Machine { get; init; } = new();
 

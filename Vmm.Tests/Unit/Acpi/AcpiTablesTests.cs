@@ -1,7 +1,11 @@
 using System.Buffers.Binary;
 using System.Text;
 using Vmm.Core.Acpi;
-using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Isa.Acpi;
+using Vmm.Core.Devices.Isa.Cmos;
+using Vmm.Core.Devices.Isa.Serial;
+using Vmm.Core.Devices.Model;
+using Vmm.Tests.Unit.Devices;
 
 namespace Vmm.Tests.Unit.Acpi;
 
@@ -105,7 +109,10 @@ public sealed class AcpiTablesTests
     }
 
     internal static AcpiPlatform Platform(int cpus) =>
-        new(cpus, [new SerialConfiguration(0, "serial0", null), new SerialConfiguration(1, "serial1", null)]);
+        new(cpus, AcpiType.FixedHardware, [.. Serials().Select(SerialType.AmlOf), CmosType.Aml, AcpiType.PowerButton]);
+
+    private static IReadOnlyList<DeviceConfiguration> Serials() =>
+        SerialType.Instance.Complete([Asked.For("isa-serial,chardev=a"), Asked.For("isa-serial,chardev=b")]);
 
     /// <summary>Finds a table as a guest does: from the root pointer on.</summary>
     internal static byte[] Table(byte[] tables, string signature)

@@ -2,6 +2,7 @@ using Vmm.Core.Acpi;
 using Vmm.Core.Boot;
 using Vmm.Core.Native;
 using static Vmm.Tests.Unit.Boot.Images;
+using Vmm.Tests.Unit.Acpi;
 
 namespace Vmm.Tests.Unit.Boot;
 
@@ -15,7 +16,7 @@ public sealed class BootLoaderTests
         using var memory = Ram(16 << 20);
         string kernel = folder.File("kernel", BzImage()), initrd = folder.File("initrd", new byte[5000]);
         using var loader = BootLoader.Open(kernel, initrd);
-        var parameters = new BootParameters { CommandLine = "quiet", Acpi = new AcpiPlatform(2, []) };
+        var parameters = new BootParameters { CommandLine = "quiet", Acpi = AcpiTablesTests.Platform(2) };
         var first = loader.Load(memory, parameters);
         byte[] before = memory.Bytes(0, 16 << 20);
         File.Delete(kernel);

@@ -2,6 +2,7 @@ using Vmm.Core.Acpi;
 using Vmm.Core.Boot;
 using Vmm.Core.Hypervisors;
 using static Vmm.Tests.Unit.Boot.Images;
+using Vmm.Tests.Unit.Acpi;
 
 namespace Vmm.Tests.Unit.Boot;
 
@@ -54,7 +55,7 @@ public sealed class LinuxBootTests
         using var memory = Ram((3UL << 30) + (2 << 20));
         using var loader = BootLoader.Open(folder.File("kernel", BzImage()), folder.File("initrd", [.. Enumerable.Repeat((byte)0xee, 5000)]));
 
-        loader.Load(memory, new BootParameters { CommandLine = "console=ttyS0", Acpi = new AcpiPlatform(1, []) });
+        loader.Load(memory, new BootParameters { CommandLine = "console=ttyS0", Acpi = AcpiTablesTests.Platform(1) });
 
         ulong initrd = memory.Dword(ZeroPage + 0x218);
         Assert.Multiple(() =>

@@ -2,6 +2,7 @@ using Vmm.Core.Acpi;
 using Vmm.Core.Boot;
 using Vmm.Core.Hypervisors;
 using static Vmm.Tests.Unit.Boot.Images;
+using Vmm.Tests.Unit.Acpi;
 
 namespace Vmm.Tests.Unit.Boot;
 
@@ -36,7 +37,7 @@ public sealed class PvhBootTests
         using var memory = Ram((3UL << 30) + (1 << 20));
         using var loader = BootLoader.Open(folder.File("kernel", Elf(is64: true)), folder.File("initrd", [.. Enumerable.Repeat((byte)0xee, 5000)]));
 
-        var entry = loader.Load(memory, new BootParameters { CommandLine = "console=ttyS0", Acpi = new AcpiPlatform(1, []) });
+        var entry = loader.Load(memory, new BootParameters { CommandLine = "console=ttyS0", Acpi = AcpiTablesTests.Platform(1) });
 
         ulong info = entry.Rbx;
         ulong module = memory.Qword(info + 16);

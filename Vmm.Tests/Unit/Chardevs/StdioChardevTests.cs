@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
-using Vmm.Core.Devices.DebugConsole;
+using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.Native;
 using Vmm.Tests.Unit.Devices;
 
@@ -144,7 +144,7 @@ public sealed partial class StdioChardevTests : IDisposable
         string path = _bench.PathOf("debug");
         var file = _bench.Keep(new FileChardev("debug", _bench.Loop, path, append: false));
         var bus = new PortBus();
-        bus.Attach(new DebugConsole(DebugConsole.DefaultPort, file, static () => { }));
+        bus.Attach(new DebugConsole(0xe9, file, static () => { }));
         file.Open();
         file.Start();
 

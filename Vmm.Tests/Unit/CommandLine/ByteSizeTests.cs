@@ -1,4 +1,4 @@
-using Vmm.Core.Configuration;
+using Vmm.Core.Text;
 
 namespace Vmm.Tests.Unit.CommandLine;
 

@@ -1,5 +1,9 @@
 using Vmm.CommandLine;
 using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Isa.DebugConsole;
+using Vmm.Core.Devices.Isa.DebugExit;
+using Vmm.Core.Devices.Isa.Serial;
+using Vmm.Tests.Unit.Devices;
 using static Vmm.Tests.Unit.CommandLine.CommandLines;
 
 namespace Vmm.Tests.Unit.CommandLine;
@@ -50,7 +54,7 @@ public sealed class ChardevOptionTests
 
     [Test]
     public void A_front_end_may_stand_before_its_chardev() =>
-        Assert.That(Machine("-nodefaults -serial chardev:late -chardev null,id=late").Serials, Is.EqualTo(new[] { new SerialConfiguration(0, "late", null) }));
+        Assert.That(Machine("-nodefaults -serial chardev:late -chardev null,id=late").Devices, Is.EqualTo(new[] { Asked.For("isa-serial,index=0,chardev=late") }));
 
     [TestCase("", "0:null")]
     [TestCase("-nodefaults", "")]
@@ -67,7 +71,7 @@ public sealed class ChardevOptionTests
     {
         var machine = Machine(options);
 
-        var found = machine.Serials.Select(s => $"{s.Index}:{machine.Chardevs.Single(c => c.Id == s.ChardevId).Backend}");
+        var found = machine.PlacedDevices.Select(s => $"{s.Get(SerialType.Index)}:{machine.Chardevs.Single(c => c.Id == s.Get(SerialType.Chardev)).Backend}");
         Assert.That(string.Join(' ', found), Is.EqualTo(expected));
     }
 
@@ -75,9 +79,12 @@ public sealed class ChardevOptionTests
     [TestCase("-device isa-debug-exit,iobase=0xf4,iosize=0x4", 0xf4, 4)]
     [TestCase("""-device '{"driver":"isa-debug-exit","iobase":244}'""", 0xf4, 2)]
     public void Debug_exit(string options, int port, int size) =>
-        Assert.That(Machine(options).DebugExit, Is.EqualTo(new DebugExitConfiguration((ushort)port, (ushort)size)));
+        Assert.That(
+            Machine($"-nodefaults {options}").Devices.Select(device => (device.Get(DebugExitType.IoBase), device.Get(DebugExitType.IoSize))),
+            Is.EqualTo(new[] { ((uint)port, (uint)size) }));
 
     [TestCase("-debugcon null", 0xe9)]
     [TestCase("-chardev null,id=c -device isa-debugcon,chardev=c,iobase=0x402", 0x402)]
-    public void Debug_console(string options, int port) => Assert.That(Machine(options).DebugConsole!.IoBase, Is.EqualTo(port));
+    public void Debug_console(string options, int port) =>
+        Assert.That(Machine($"-nodefaults {options}").Devices.Select(device => device.Get(DebugConsoleType.IoBase)), Is.EqualTo(new[] { (uint)port }));
 }

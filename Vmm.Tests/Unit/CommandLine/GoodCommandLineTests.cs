@@ -1,5 +1,6 @@
 using Vmm.CommandLine;
 using Vmm.Core.Configuration;
+using Vmm.Tests.Unit.Devices;
 using static Vmm.Tests.Unit.CommandLine.CommandLines;
 
 namespace Vmm.Tests.Unit.CommandLine;
@@ -15,7 +16,7 @@ public sealed class GoodCommandLineTests
         Assert.Multiple(() =>
         {
             Assert.That(program.Action, Is.EqualTo(ProgramAction.Run));
-            Assert.That(program.Machine with { Chardevs = [], Serials = [] }, Is.EqualTo(expected with { Chardevs = [], Serials = [], MemoryBackends = program.Machine.MemoryBackends }));
+            Assert.That(program.Machine with { Chardevs = [], Devices = [] }, Is.EqualTo(expected with { Chardevs = [], Devices = [], MemoryBackends = program.Machine.MemoryBackends }));
             Assert.That(program.Machine.RamSize, Is.EqualTo(128 << 20));
             Assert.That(program.Machine.Cpu.Name, Is.EqualTo("host"));
             Assert.That(program.Machine.IsRamShared, Is.False);
@@ -168,7 +169,7 @@ public sealed class GoodCommandLineTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(program.Machine.Serials, Is.EqualTo(new[] { new SerialConfiguration(0, "charserial0", "serial0") }));
+            Assert.That(program.Machine.Devices, Is.EqualTo(new[] { Asked.For("isa-serial,id=serial0,index=0,chardev=charserial0") }));
             Assert.That(program.Monitors, Is.EqualTo(new[] { new MonitorConfiguration("charmonitor", MonitorMode.Control, Pretty: false) }));
             Assert.That(program.Machine.Chardevs[0], Is.EqualTo(new SocketChardevConfiguration("charmonitor") { Descriptor = 27, Server = true }));
             Assert.That(program.Machine.IsRamShared, Is.True);

@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Time.Testing;
 using Vmm.Core.Buses;
-using Vmm.Core.Devices.Acpi;
+using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Clock;
-using FixedHardware = Vmm.Core.Devices.Acpi.Acpi;
+using FixedHardware = Vmm.Core.Devices.Isa.Acpi.Acpi;
 
 namespace Vmm.Tests.Unit.Devices;
 
@@ -36,7 +36,7 @@ public sealed class AcpiTests
     public void The_power_button_interrupts_a_guest_that_listens_until_it_acknowledges()
     {
         _bus.Write(Enable, 2, PowerButton);
-        _acpi.PressPowerButton();
+        _acpi.Press();
         Assert.That(_sci.Level, Is.True);
         Assert.That(_bus.Read(Status, 2) & PowerButton, Is.Not.Zero);
 
@@ -49,7 +49,7 @@ public sealed class AcpiTests
     [Test]
     public void A_guest_that_does_not_listen_is_not_interrupted_until_it_does()
     {
-        _acpi.PressPowerButton();
+        _acpi.Press();
         Assert.That(_sci.Level, Is.False);
 
         _bus.Write(Enable, 2, PowerButton);
@@ -60,7 +60,7 @@ public sealed class AcpiTests
     [Test]
     public void Acknowledging_one_event_leaves_the_others()
     {
-        _acpi.PressPowerButton();
+        _acpi.Press();
         _bus.Write(Status, 2, 0xffff & ~PowerButton);
 
         Assert.That(_bus.Read(Status, 2) & PowerButton, Is.Not.Zero);
@@ -127,7 +127,7 @@ public sealed class AcpiTests
     public void A_pending_event_interrupts_again_in_the_next_process()
     {
         _bus.Write(Enable, 2, PowerButton);
-        _acpi.PressPowerButton();
+        _acpi.Press();
         var line = new RecordedLine();
 
         var successor = Handover.Of(_acpi, to: new FixedHardware(line, _clock, _power));
@@ -140,7 +140,7 @@ public sealed class AcpiTests
     public void A_reset_forgets_events_and_lowers_the_line()
     {
         _bus.Write(Enable, 2, PowerButton);
-        _acpi.PressPowerButton();
+        _acpi.Press();
 
         _acpi.Reset();
 
@@ -162,7 +162,7 @@ public sealed class AcpiTests
         Allocation.Of(() =>
         {
             _bus.Write(Enable, 2, PowerButton);
-            _acpi.PressPowerButton();
+            _acpi.Press();
             _bus.Read(Timer, 4);
             _bus.Write(Status, 2, _bus.Read(Status, 2));
         }),

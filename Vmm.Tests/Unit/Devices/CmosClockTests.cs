@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
-using Vmm.Core.Devices.Cmos;
+using Vmm.Core.Devices.Isa.Cmos;
 
 namespace Vmm.Tests.Unit.Devices;
 
@@ -143,7 +143,7 @@ public sealed class CmosClockTests
     public void Accesses_allocate_nothing()
     {
         var clock = new CmosClock(TimeProvider.System, new RecordedLine(), new RecordedTimer(), 64 * MiB, 0);
-        clock.Wake();
+        clock.Resume();
 
         Assert.That(
             Allocation.Of(() =>

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
-using Vmm.Core.Devices.Cmos;
+using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.State;
 
 namespace Vmm.Tests.Unit.Devices;
@@ -26,7 +26,7 @@ public sealed class CmosInterruptTests
     public CmosInterruptTests()
     {
         _clock = new CmosClock(_now, _line, _timer, memoryBelow4G: 64 << 20, memoryAbove4G: 0);
-        _clock.Wake();
+        _clock.Resume();
     }
 
     [Test]
@@ -186,7 +186,7 @@ public sealed class CmosInterruptTests
         _timer.Fire();
         Assert.That(_line.Level, Is.False);
 
-        _clock.Wake();
+        _clock.Resume();
         Assert.That(_line.Level, Is.True);
     }
 
@@ -201,13 +201,13 @@ public sealed class CmosInterruptTests
 
         _now.Advance(TimeSpan.FromSeconds(1));
         Assert.That(line.Level, Is.False, "it is quiet until it owns the guest");
-        successor.Wake();
+        successor.Resume();
         Assert.That(line.Rises, Is.EqualTo(1));
 
         successor.Quiesce();
         var lineOfThird = new RecordedLine();
         var third = Handover.Of(successor, to: New(lineOfThird));
-        third.Wake();
+        third.Resume();
         Assert.That(lineOfThird.Level, Is.True);
         Assert.That(lineOfThird.Rises, Is.EqualTo(1));
     }
@@ -228,7 +228,7 @@ public sealed class CmosInterruptTests
 
         _clock.Load(reader);
         _clock.Apply();
-        _clock.Wake();
+        _clock.Resume();
 
         Assert.That(reader.Remaining, Is.Zero);
         Assert.That(Get(0x40), Is.EqualTo(0x5a));

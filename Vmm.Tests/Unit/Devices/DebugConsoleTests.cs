@@ -1,6 +1,6 @@
 using System.Text;
 using Vmm.Core.Buses;
-using Vmm.Core.Devices.DebugConsole;
+using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.State;
 
 namespace Vmm.Tests.Unit.Devices;
@@ -80,7 +80,7 @@ public sealed class DebugConsoleTests : IDisposable
         string waiting = _written.ToString()[^2..];
         using var next = new ScriptedBackEnd();
 
-        IPortDevice successor = Handover.Of(old, new DebugConsole(DebugConsole.DefaultPort, next.Chardev, static () => { }));
+        IPortDevice successor = Handover.Of(old, new DebugConsole(0xe9, next.Chardev, static () => { }));
 
         Assert.That(successor.IsBusy, Is.False, "its back end has room");
         Assert.That(Encoding.ASCII.GetString(next.TakeOutput()), Is.EqualTo(waiting));
@@ -110,7 +110,7 @@ public sealed class DebugConsoleTests : IDisposable
         Assert.That(Allocation.Of(() => console.WriteByte(0, (byte)'x')), Is.Zero);
     }
 
-    private DebugConsole Console() => new(DebugConsole.DefaultPort, _backEnd.Chardev, () => _woken++);
+    private DebugConsole Console() => new(0xe9, _backEnd.Chardev, () => _woken++);
 
     private void WriteUntilBusy(DebugConsole console)
     {

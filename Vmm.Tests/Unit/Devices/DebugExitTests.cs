@@ -1,5 +1,5 @@
 using Vmm.Core.Buses;
-using Vmm.Core.Devices.DebugExit;
+using Vmm.Core.Devices.Isa.DebugExit;
 
 namespace Vmm.Tests.Unit.Devices;
 
@@ -14,7 +14,7 @@ public sealed class DebugExitTests
     {
         var power = new RecordedPower();
         var bus = new PortBus();
-        bus.Attach(new DebugExit(DebugExit.DefaultFirstPort, DebugExit.DefaultPortCount, power));
+        bus.Attach(new DebugExit(0x501, 2, power));
 
         bus.Write((ushort)port, size, (uint)value);
 

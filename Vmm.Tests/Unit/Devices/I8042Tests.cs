@@ -1,5 +1,5 @@
 using Vmm.Core.Buses;
-using Vmm.Core.Devices.I8042;
+using Vmm.Core.Devices.Isa.I8042;
 
 namespace Vmm.Tests.Unit.Devices;
 

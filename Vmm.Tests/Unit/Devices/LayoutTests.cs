@@ -1,9 +1,9 @@
 using Vmm.Core.Chardevs;
-using Vmm.Core.Devices.Acpi;
+using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Clock;
-using Vmm.Core.Devices.Cmos;
-using Vmm.Core.Devices.I8042;
-using Vmm.Core.Devices.Serial;
+using Vmm.Core.Devices.Isa.Cmos;
+using Vmm.Core.Devices.Isa.I8042;
+using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.State;
 
 namespace Vmm.Tests.Unit.Devices;

@@ -1,4 +1,4 @@
-using Vmm.Core.Hypervisors;
+using Vmm.Core.Buses;
 
 namespace Vmm.Tests.Unit.Devices;
 

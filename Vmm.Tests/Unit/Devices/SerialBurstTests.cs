@@ -2,8 +2,7 @@ using System.Globalization;
 using System.Text;
 using Vmm.Core.Buses;
 using Vmm.Core.Devices.Clock;
-using Vmm.Core.Devices.Serial;
-using Vmm.Core.Hypervisors;
+using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.Unit.Devices;
@@ -40,7 +39,7 @@ public sealed class SerialBurstTests : IDisposable
     public SerialBurstTests()
     {
         _serial = new Serial(0x3f8, _line, _backEnd.Chardev, _timer);
-        _serial.Wake();
+        _serial.Resume();
         _bus.Attach(_serial);
         _driver = new LinuxSerialDriver(_bus);
         Out(FifoControl, 0x01);
@@ -76,7 +75,7 @@ public sealed class SerialBurstTests : IDisposable
         var bus = new PortBus();
         using var backEnd = new ScriptedBackEnd();
         var serial = new Serial(0x3f8, line, backEnd.Chardev, new LoopWithoutTime(backEnd.Loop));
-        serial.Wake();
+        serial.Resume();
         bus.Attach(serial);
         bus.Write(FifoControl, 1, 0x01);
         var driver = new LinuxSerialDriver(bus) { Accessed = _ => backEnd.Settle() };
@@ -107,7 +106,7 @@ public sealed class SerialBurstTests : IDisposable
             var (oldLine, newLine) = (new RecordedLine(), new RecordedLine());
             var (oldBus, newBus) = (new PortBus(), new PortBus());
             var old = new Serial(0x3f8, oldLine, oldEnd.Chardev, oldTimer);
-            old.Wake();
+            old.Resume();
             oldBus.Attach(old);
             oldBus.Write(FifoControl, 1, 0x01);
             var driver = new LinuxSerialDriver(oldBus);
@@ -120,7 +119,7 @@ public sealed class SerialBurstTests : IDisposable
                 {
                     old.Quiesce();
                     successor = Handover.Of(old, to: new Serial(0x3f8, newLine, newEnd.Chardev, newTimer));
-                    successor.Wake();
+                    successor.Resume();
                     newBus.Attach(successor);
                     driver.Bus = newBus;
                 }
@@ -239,7 +238,7 @@ public sealed class SerialBurstTests : IDisposable
         Assert.That((In(Identification), _line.Level), Is.EqualTo(((byte)(0xc0 | NoInterrupt), false)));
         Assert.That(_timer.Delay, Is.Null);
 
-        _serial.Wake();
+        _serial.Resume();
         _timer.Fire();
 
         Assert.That((In(LineStatus), _line.Level), Is.EqualTo((Idle, true)));
@@ -270,7 +269,7 @@ public sealed class SerialBurstTests : IDisposable
     {
         using var backEnd = new ScriptedBackEnd();
         var serial = new Serial(0x3f8, _line, backEnd.Chardev, new LoopDeviceTimer(backEnd.Loop));
-        serial.Wake();
+        serial.Resume();
         serial.WriteByte(2, 0x01);
         serial.WriteByte(1, 0x02);
 

@@ -1,4 +1,4 @@
-using Vmm.Core.Devices.Serial;
+using Vmm.Core.Devices.Isa.Serial;
 
 namespace Vmm.Tests.Unit.Devices;
 
@@ -32,14 +32,14 @@ public sealed class SerialOrderTests
             var line = new RecordedLine();
             var timer = new RecordedTimer();
             var serial = new Serial(0x3f8, line, backEnd.Chardev, timer);
-            serial.Wake();
+            serial.Resume();
             for (int step = 0; step < Steps; step++)
             {
                 serial = Step(random, serial, backEnd, line, timer);
             }
 
             backEnd.Chardev.Resume();
-            serial.Wake();
+            serial.Resume();
             serial.WriteByte(ModemControl, 0);
             serial.WriteByte(InterruptEnable, TransmitInterrupt);
             for (int i = 0; i < 2; i++)
@@ -62,7 +62,7 @@ public sealed class SerialOrderTests
     {
         backEnd.Chardev.Detach();
         var next = Handover.Of(old, to: new Serial(0x3f8, line, backEnd.Chardev, timer));
-        next.Wake();
+        next.Resume();
         return next;
     }
 
@@ -92,7 +92,7 @@ public sealed class SerialOrderTests
                 break;
             case 6:
                 backEnd.Chardev.Resume();
-                serial.Wake();
+                serial.Resume();
                 break;
             case 7 when random.Next(10) == 0:
                 backEnd.TakeOutput();

@@ -1,7 +1,7 @@
 using System.Text;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
-using Vmm.Core.Devices.Serial;
+using Vmm.Core.Devices.Isa.Serial;
 
 namespace Vmm.Tests.Unit.Devices;
 
@@ -31,7 +31,7 @@ public sealed class SerialTests : IDisposable
     public SerialTests()
     {
         _serial = new Serial(0x3f8, _line, _backEnd.Chardev, _timer);
-        _serial.Wake();
+        _serial.Resume();
         _bus.Attach(_serial);
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Vmm.Core.Buses;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
 

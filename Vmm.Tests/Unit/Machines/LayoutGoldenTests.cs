@@ -8,6 +8,7 @@ using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
 using Vmm.Core.State;
 using Vmm.Kvm;
+using Vmm.Tests.Unit.Devices;
 using Vmm.Tests.Unit.Migration;
 
 namespace Vmm.Tests.Unit.Machines;
@@ -72,7 +73,7 @@ public sealed class LayoutGoldenTests
     private static StateLayout[] LayoutsOfAMachine()
     {
         using var fixture = new HandoverFixture();
-        var host = fixture.Host(fixture.Configuration with { DebugExit = new DebugExitConfiguration(0xf4, 4) });
+        var host = fixture.Host(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, Asked.For("isa-debug-exit,iobase=0xf4")] });
         host.Do(host.Machine.PowerOn);
         return
         [

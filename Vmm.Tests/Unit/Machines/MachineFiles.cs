@@ -1,5 +1,6 @@
 using Vmm.Core.Configuration;
 using Vmm.Tests.Unit.Boot;
+using Vmm.Tests.Unit.Devices;
 
 namespace Vmm.Tests.Unit.Machines;
 
@@ -17,8 +18,7 @@ internal sealed class MachineFiles : IDisposable
         AuxRamShare = true,
         KernelPath = Path("kernel"),
         Chardevs = [new FileChardevConfiguration("serial0", Path("serial"), Append: false), new NullChardevConfiguration("debug")],
-        Serials = [new SerialConfiguration(0, "serial0", null)],
-        DebugConsole = new DebugConsoleConfiguration("debug"),
+        Devices = [Asked.For("isa-serial,chardev=serial0"), Asked.For("isa-debugcon,chardev=debug")],
     };
 
     internal string Path(string name) => System.IO.Path.Combine(_directory, name);

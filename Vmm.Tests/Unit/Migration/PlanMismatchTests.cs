@@ -2,6 +2,7 @@ using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
 using Vmm.Migration.Settings;
 using Vmm.Tests.Unit.Machines;
+using Vmm.Tests.Unit.Devices;
 
 namespace Vmm.Tests.Unit.Migration;
 
@@ -29,7 +30,7 @@ public sealed class PlanMismatchTests : IDisposable
 
     [Test]
     public Task A_missing_serial_port() => IsRefused(
-        _fixture.Configuration with { Serials = [] },
+        _fixture.Configuration with { Devices = [.. _fixture.Configuration.Devices.Where(device => device.Type.Name != "isa-serial")] },
         "device serial0 is absent in the new process; the old one has it with iobase '0x3f8', irq '4', id 'none', chardev 'file'");
 
     [Test]
@@ -37,7 +38,7 @@ public sealed class PlanMismatchTests : IDisposable
         _fixture.Configuration with
         {
             Chardevs = [.. _fixture.Configuration.Chardevs, new NullChardevConfiguration("serial1")],
-            Serials = [.. _fixture.Configuration.Serials, new SerialConfiguration(1, "serial1", null)],
+            Devices = [.. _fixture.Configuration.Devices, Asked.For("isa-serial,chardev=serial1")],
         },
         "device serial1 is absent in the old process; the new one has it with iobase '0x2f8', irq '3', id 'none', chardev 'null'");
 
@@ -72,7 +73,7 @@ public sealed class PlanMismatchTests : IDisposable
     [Test]
     [Promise(7)]
     public Task Several_things_at_once() => IsRefused(
-        _fixture.Configuration with { RamSize = 8 << 20, Acpi = false, DebugConsole = null },
+        _fixture.Configuration with { RamSize = 8 << 20, Acpi = false, Devices = [Asked.For("isa-serial,chardev=serial0")] },
         "machine: acpi is 'on' in the old process and 'off' in the new one",
         "memory: size is '4194304'",
         "device isa-debugcon is absent in the new process; the old one has it with iobase '0xe9', ");

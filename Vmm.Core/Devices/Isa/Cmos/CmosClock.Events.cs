@@ -1,0 +1,112 @@
+// The clock's interrupt.
+//
+// Three kinds of events raise its interrupt, if enabled: the time was updated, the alarm's time has come, a period is over
+// (CmosEvents). They are noticed when somebody looks, and a timer looks at the next one whose interrupt is wanted; reading
+// status C takes all of them back. The timer counts milliseconds: faster periods are noticed late, several at a time.
+
+using static Vmm.Core.Devices.Isa.Cmos.CmosRegisters;
+
+namespace Vmm.Core.Devices.Isa.Cmos;
+
+public sealed partial class CmosClock
+{
+    /// <summary>The host's time may be set: an event that is far away is looked for again and again.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+
+    private bool _awake;
+    private bool _level;
+
+    private bool IsInterruptDue => (Registers[StatusB] & Registers[StatusC] & EventFlags) != 0;
+
+    /// <summary>Drives the interrupt line as the state says.</summary>
+    public void Apply()
+    {
+        lock (_lock)
+        {
+            UpdateInterrupt();
+        }
+    }
+
+    /// <summary>From now on events raise their interrupts by themselves; one that came meanwhile does so at once.</summary>
+    public override void Resume()
+    {
+        lock (_lock)
+        {
+            _awake = true;
+            NoticeEvents();
+        }
+    }
+
+    /// <summary>When this returns, nothing but the guest's own accesses moves the interrupt line, until <see cref="Resume"/>.</summary>
+    public override void Quiesce()
+    {
+        lock (_lock)
+        {
+            _awake = false;
+            _timer.Disarm();
+        }
+    }
+
+    /// <summary>Status C: what has happened since it was read last.</summary>
+    private byte ReadEvents()
+    {
+        NoticeEvents();
+        byte flags = Registers[StatusC];
+        byte request = IsInterruptDue ? InterruptRequest : (byte)0;
+        Registers[StatusC] = 0;
+        NoticeEvents();
+        return (byte)(flags | request);
+    }
+
+    private void Look()
+    {
+        lock (_lock)
+        {
+            if (_awake)
+            {
+                NoticeEvents();
+            }
+        }
+    }
+
+    /// <summary>Notes what has happened since the last time, drives the interrupt line, and sets the timer to what comes next.</summary>
+    private void NoticeEvents()
+    {
+        long now = Now.Ticks;
+        if (Runs && now > _state.Noticed)
+        {
+            Registers[StatusC] |= CmosEvents.Between(Registers, _state.Noticed, now);
+        }
+
+        _state.Noticed = now;
+        UpdateInterrupt();
+        byte wanted = (byte)(Registers[StatusB] & EventFlags);
+        if (!_awake)
+        {
+            return;
+        }
+
+        if (wanted == 0 || _level || !Runs)
+        {
+            _timer.Disarm();
+        }
+        else if (CmosEvents.Next(Registers, now, wanted) is var next and not long.MaxValue)
+        {
+            long wait = Math.Min(next - now, LongestWait.Ticks);
+            _timer.Arm(TimeSpan.FromTicks(wait), _elapsed);
+        }
+        else
+        {
+            _timer.Disarm();
+        }
+    }
+
+    private void UpdateInterrupt()
+    {
+        if (IsInterruptDue != _level)
+        {
+            _level = !_level;
+            _interrupt.Set(_level);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// A device of a machine, in the words of its life:
+//
+//     create (quiet, touches nothing)  -->  reset, or load and apply  -->  resume  <-->  quiesce  -->  save  -->  resume, or release
+//
+// Quiesced, a device moves no byte and raises no interrupt by itself; what the guest does is still answered. A device knows its
+// context and its own bus, and no hypervisor, no machine and no migration.
+
+using Vmm.Core.Buses;
+using Vmm.Core.State;
+
+namespace Vmm.Core.Devices.Model;
+
+/// <summary>A device.</summary>
+public abstract class Device
+{
+    private DeviceConfiguration? _configuration;
+
+    /// <summary>What it was built from.</summary>
+    public DeviceConfiguration Configuration =>
+        _configuration ?? throw new InvalidOperationException("the device is not in a tree");
+
+    /// <summary>Where it is in the tree of devices: /machine/peripheral/ID.</summary>
+    public string Path { get; private set; } = "";
+
+    /// <summary>What it answers on the port bus.</summary>
+    public virtual IEnumerable<IPortDevice> PortDevices => this is IPortDevice port ? [port] : [];
+
+    /// <summary>Its state; null if it has none.</summary>
+    public virtual IStateful? State => this as IStateful;
+
+    /// <summary>Which of several devices with the same layout it is, in a stream.</summary>
+    public virtual int Instance => 0;
+
+    /// <summary>Its node in the ACPI namespace, as AML; empty if the guest finds it otherwise.</summary>
+    public virtual byte[] Aml => [];
+
+    /// <summary>To its power-on state. The vCPUs are stopped.</summary>
+    public virtual void Reset()
+    {
+    }
+
+    /// <summary>When this returns, it moves no byte and raises no interrupt by itself until <see cref="Resume"/>.</summary>
+    public virtual void Quiesce()
+    {
+    }
+
+    /// <summary>From now on it does so again; what came up meanwhile is done at once.</summary>
+    public virtual void Resume()
+    {
+    }
+
+    /// <summary>Gives its back end what waits: the process is about to end.</summary>
+    public virtual void Flush()
+    {
+    }
+
+    internal void Join(DeviceConfiguration configuration, string path)
+    {
+        _configuration = configuration;
+        Path = path;
+    }
+}

@@ -1,0 +1,110 @@
+// The declaration of a device: everything that the rest of the program must know of it.
+//
+// A device is one folder with one class derived from this one, of which there is one instance. It registers itself (DeviceTypes),
+// so that no list elsewhere names it. From it come -device and its errors, help, introspection, the comparison before an update,
+// golden files of its state and the reference page.
+
+using Vmm.Core.State;
+
+namespace Vmm.Core.Devices.Model;
+
+/// <summary>A kind of device.</summary>
+public abstract class DeviceType
+{
+    /// <summary>Declares a device.</summary>
+    /// <param name="name">The driver's name, QEMU's where QEMU has the device.</param>
+    /// <param name="description">What it is, in one line.</param>
+    protected DeviceType(string name, string description)
+    {
+        Name = name;
+        Description = description;
+    }
+
+    /// <summary>The driver's name.</summary>
+    public string Name { get; }
+
+    /// <summary>What it is, in one line.</summary>
+    public string Description { get; }
+
+    /// <summary>The bus that it sits on, as QEMU calls it; null for one that sits on none.</summary>
+    public string? Bus { get; protected init; }
+
+    /// <summary>The abstract type above it, as QEMU calls it.</summary>
+    public string Parent { get; protected init; } = "device";
+
+    /// <summary>Whether -device makes one; otherwise the machine has it, or has not.</summary>
+    public bool IsUserCreatable { get; protected init; } = true;
+
+    /// <summary>Whether it can come and go while the guest runs.</summary>
+    public bool IsHotPluggable { get; protected init; }
+
+    /// <summary>How many a machine may have.</summary>
+    public int Most { get; protected init; } = int.MaxValue;
+
+    /// <summary>The properties, in the order of help and of comparisons.</summary>
+    public IReadOnlyList<Property> Properties { get; protected init; } = [];
+
+    /// <summary>The layouts of its state.</summary>
+    public IReadOnlyList<StateLayout> Layouts { get; protected init; } = [];
+
+    /// <summary>The option that makes one with its back end; null for none.</summary>
+    public ShortOption? ShortOption { get; protected init; }
+
+    /// <summary>Whether two processes compare the id of such a device too.</summary>
+    public bool ComparesId { get; protected init; }
+
+    /// <summary>The property of that name; null if there is none.</summary>
+    public Property? Find(string name) => Properties.FirstOrDefault(property => property.Name == name);
+
+    /// <summary>Builds a device that touches nothing yet: no back end, no interrupt, no guest memory.</summary>
+    /// <param name="context">What it is given by its machine.</param>
+    /// <param name="configuration">What it shall be; completed.</param>
+    public abstract Device Create(IDeviceContext context, DeviceConfiguration configuration);
+
+    /// <summary>What a device is called in a message.</summary>
+    public virtual string TitleOf(DeviceConfiguration configuration) => SubjectOf(configuration);
+
+    /// <summary>What a device is called where two processes compare what they have. Never changed once it was released.</summary>
+    public virtual string SubjectOf(DeviceConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return $"device {configuration.Id ?? Name}";
+    }
+
+    /// <summary>Adds what follows from a machine's other devices of this type, such as the place of one that was given none.</summary>
+    /// <param name="devices">All of this type, in the order in which they were asked for.</param>
+    /// <returns>All of them, complete, in the order in which the machine has them.</returns>
+    /// <exception cref="DeviceException">They do not go together, or one lacks what it must be given.</exception>
+    public virtual IReadOnlyList<DeviceConfiguration> Complete(IReadOnlyList<DeviceConfiguration> devices)
+    {
+        ArgumentNullException.ThrowIfNull(devices);
+        if (devices.Count > Most)
+        {
+            throw TooMany(devices[Most]);
+        }
+
+        foreach (var device in devices)
+        {
+            RequireAll(device);
+        }
+
+        return devices;
+    }
+
+    /// <summary>The error for one device more than a machine may have.</summary>
+    public virtual DeviceException TooMany(DeviceConfiguration device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return new($"there is {TitleOf(device)} already: expected at most {Most}");
+    }
+
+    /// <summary>Refuses a device without a property that it must be given.</summary>
+    protected void RequireAll(DeviceConfiguration device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        if (Properties.FirstOrDefault(property => property.IsRequired && !device.Has(property)) is { } missing)
+        {
+            throw new DeviceException($"Parameter '{missing.Name}' is missing");
+        }
+    }
+}

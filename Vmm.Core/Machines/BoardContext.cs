@@ -1,0 +1,61 @@
+using Vmm.Core.Buses;
+using Vmm.Core.Chardevs;
+using Vmm.Core.Devices;
+using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.Model;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Memory;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>What a board gives its devices.</summary>
+internal sealed class BoardContext : IDeviceContext
+{
+    private readonly BoardSetup _setup;
+    private readonly IVirtualMachine _vm;
+    private readonly GuestMemory _memory;
+    private readonly Dictionary<string, Chardev> _chardevs;
+
+    internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory)
+    {
+        _setup = setup;
+        _vm = vm;
+        _memory = memory;
+        Clock = new GuestClock(setup.Time);
+        _chardevs = setup.Configuration.Chardevs
+            .Where(chardev => setup.Devices.Any(device => device.UsesChardev(chardev.Id)))
+            .ToDictionary(chardev => chardev.Id, chardev => ChardevFactory.Create(chardev, setup.IoLoop, setup.Log));
+        Chardevs = [.. setup.Devices.SelectMany(device => device.Chardevs).Select(Chardev)];
+    }
+
+    /// <summary>The back ends, in the order of the devices that use them.</summary>
+    internal IReadOnlyList<Chardev> Chardevs { get; }
+
+    /// <inheritdoc/>
+    public GuestClock Clock { get; }
+
+    /// <inheritdoc/>
+    public TimeProvider WallClock => _setup.Time;
+
+    /// <inheritdoc/>
+    public IPowerControl Power => _setup.Power;
+
+    /// <inheritdoc/>
+    public ulong MemoryBelow4G => _memory.BelowHole;
+
+    /// <inheritdoc/>
+    public ulong MemoryAbove4G => _memory.AboveHole;
+
+    /// <inheritdoc/>
+    public IInterruptLine InterruptLine(int gsi) => _vm.InterruptLine(gsi);
+
+    /// <inheritdoc/>
+    public Chardev Chardev(string id) =>
+        _chardevs.GetValueOrDefault(id) ?? throw new InvalidOperationException($"chardev '{id}' is not configured");
+
+    /// <inheritdoc/>
+    public IDeviceTimer CreateTimer() => new LoopDeviceTimer(_setup.IoLoop);
+
+    /// <inheritdoc/>
+    public void WakeCpus() => _vm.WakeCpus();
+}

@@ -1,0 +1,79 @@
+// What an option prints when its argument is "help": what it may be given. "-device DRIVER,help" lists the properties of a driver.
+// The lists are made of declarations (DeviceTypes, MachineType, KVM's features), so they are never behind.
+
+using System.Globalization;
+using System.Text;
+using Vmm.Core.Devices.Model;
+using Vmm.Core.Machines.Types;
+using Vmm.Kvm;
+
+namespace Vmm.CommandLine;
+
+/// <summary>The help of single options, in QEMU's form.</summary>
+internal static class OptionHelp
+{
+    private const string Help = "help";
+
+    /// <summary>The help that an option's argument asks for; null if it asks for none.</summary>
+    /// <param name="option">The option's name without dashes.</param>
+    /// <param name="argument">Its argument.</param>
+    internal static string? Of(string option, string argument) => (option, argument) switch
+    {
+        ("device", Help or "?") => Drivers(),
+        ("device", _) when !argument.StartsWith('{') => Properties(argument),
+        ("machine" or "M", Help or "?") => List(
+            "Supported machines are:", MachineType.All.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Name,-20} {type.Description}"))),
+        ("accel", Help or "?") => List("Accelerators supported:", [AccelOption.Only]),
+        ("object", Help or "?") => List("List of user creatable objects:", ObjectOption.Types.Select(type => $"  {type}")),
+        ("chardev", Help or "?") => List("Available chardev backend types:", ChardevOption.BackEnds.Select(name => $"  {name}")),
+        ("cpu", Help or "?") => List("Available CPUs:", CpuOption.Models.Select(model => $"  {model}"))
+            + "\n" + List("Recognized CPUID flags:", Wrapped(KvmHypervisor.CpuFeatures)),
+        _ => null,
+    };
+
+    private static string Drivers() => List(
+        "Devices:",
+        DeviceTypes.All.Where(type => type.IsUserCreatable)
+            .Select(type => $"name \"{type.Name}\"{(type.Bus is { } bus ? $", bus {bus}" : "")}, desc \"{type.Description}\""));
+
+    private static string? Properties(string argument)
+    {
+        string[] elements = argument.Split(',');
+        if (!elements.Skip(1).Any(element => element is Help or "?"))
+        {
+            return null;
+        }
+
+        string driver = elements[0].StartsWith("driver=", StringComparison.Ordinal) ? elements[0]["driver=".Length..] : elements[0];
+        return DeviceTypes.Find(driver) is not { } type ? null
+            : type.Properties.Count == 0 ? $"There are no options for {driver}.\n"
+            : List($"{driver} options:", type.Properties.Select(Line));
+    }
+
+    private static string Line(Property property)
+    {
+        string form = $"{property.Name}=<{property.TypeName}>";
+        string end = property.DefaultText is { } text ? $" (default: {text})" : property.IsRequired ? " (required)" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"  {form,-22} - {property.Help}{end}");
+    }
+
+    private static IEnumerable<string> Wrapped(IEnumerable<string> words)
+    {
+        const int Width = 78;
+        var line = new StringBuilder(" ");
+        foreach (string word in words)
+        {
+            if (line.Length + word.Length >= Width)
+            {
+                yield return line.ToString();
+                line.Clear().Append(' ');
+            }
+
+            line.Append(' ').Append(word);
+        }
+
+        yield return line.ToString();
+    }
+
+    private static string List(string title, IEnumerable<string> lines) => string.Concat(lines.Prepend(title).Select(line => $"{line}\n"));
+}
