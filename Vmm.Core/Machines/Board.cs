@@ -304,6 +304,10 @@ public sealed partial class Board : IExitHandler, IDisposable
             [.. _devices.Devices.Select(device => device.Aml).Where(aml => aml.Length > 0)])
         : null;
 
+    private static StateSection SectionOf(Device device) => device.Configuration.Type.IsNamedByPath
+        ? new StateSection(0, device.State!) { Name = device.Path }
+        : new StateSection(device.Instance, device.State!);
+
     private void Attach(Device device)
     {
         try
@@ -332,8 +336,12 @@ public sealed partial class Board : IExitHandler, IDisposable
     private IEnumerable<StateSection> AllSections() =>
     [
         new StateSection(0, _context.Clock),
-        .. _devices.Devices.Where(device => device.State is not null).Select(device => new StateSection(device.Instance, device.State!)),
-        .. Chardevs.Select((chardev, instance) => new StateSection(instance, chardev)),
+        .. _devices.Devices.Where(device => device.State is not null).Select(SectionOf),
+        .. Chardevs.Select((chardev, position) => new StateSection(0, chardev)
+        {
+            Name = $"/chardevs/{chardev.Label}",
+            ReleasedAs = (chardev.Layout.Name, position),
+        }),
         .. Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
             same => same.Select((device, instance) => new StateSection(instance, device))),

@@ -1,16 +1,33 @@
+// One section of a machine's saved state: a device, a back end, a vCPU, an in-kernel device.
+//
+// A section has the name and the instance that QEMU gives it, where QEMU has the device; otherwise its name is the path of the thing in the
+// tree of objects. Never its position among others, which changes when one of them goes. Names that were released stay readable.
+
 using Vmm.Core.Configuration;
 using Vmm.Core.State;
 
 namespace Vmm.Core.Machines;
 
-/// <summary>One section of a machine's saved state: a device, a vCPU, an in-kernel device.</summary>
-/// <param name="Instance">Which of several with the same layout; a vCPU's index, a serial port's number.</param>
+/// <summary>A section of a machine's state.</summary>
+/// <param name="Instance">Which of several with the same name; a vCPU's index, a serial port's number.</param>
 /// <param name="Item">The thing whose state it is.</param>
 public sealed record StateSection(int Instance, IStateful Item)
 {
-    /// <summary>The section's name in a stream: its layout's.</summary>
-    public string Name => Item.Layout.Name;
+    /// <summary>The section's name in a stream; its layout's unless it is named by a path.</summary>
+    public string Name { get; init; } = Item.Layout.Name;
+
+    /// <summary>The name and instance that it had in released versions; null if it has always had today's.</summary>
+    public (string Name, int Instance)? ReleasedAs { get; init; }
 
     /// <summary>Its layout, to be compared before a handover.</summary>
-    public ConfigurationFact LayoutFact => new($"state of {Name} {Instance}", "layout", Item.Layout.Identity());
+    public ConfigurationFact LayoutFact => Fact(Name, Instance);
+
+    /// <summary>The same under the name of released versions; null if that is today's.</summary>
+    public ConfigurationFact? ReleasedLayoutFact => ReleasedAs is var (name, instance) ? Fact(name, instance) : null;
+
+    /// <summary>Whether this name and instance in a stream mean it.</summary>
+    public bool IsNamed(string name, uint instance) => (name == Name && instance == (uint)Instance)
+        || (ReleasedAs is var (released, number) && name == released && instance == (uint)number);
+
+    private ConfigurationFact Fact(string name, int instance) => new($"state of {name} {instance}", "layout", Item.Layout.Identity());
 }

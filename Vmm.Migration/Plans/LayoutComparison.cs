@@ -23,6 +23,11 @@ internal static class LayoutComparison
         return PlanComparison.Differences(old, own.SelectMany<StateSection, ConfigurationFact>(section =>
         {
             var fact = section.LayoutFact;
+            if (!told.ContainsKey(fact.Subject) && section.ReleasedLayoutFact is { } released && told.ContainsKey(released.Subject))
+            {
+                fact = released;
+            }
+
             return told.TryGetValue(fact.Subject, out var theirs)
                 ? [section.Item.Layout.Reads(theirs.Value) ? theirs : fact]
                 : section.Item.Layout.MayBeAbsent ? [] : [fact];

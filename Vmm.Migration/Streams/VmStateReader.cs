@@ -98,7 +98,7 @@ internal static class VmStateReader
         string name = reader.ReadName();
         uint instance = reader.ReadUInt32();
         uint version = reader.ReadUInt32();
-        int index = missing.FindIndex(s => s.Name == name && (uint)s.Instance == instance);
+        int index = missing.FindIndex(s => s.IsNamed(name, instance));
         if (index < 0)
         {
             throw new StateException($"Unknown savevm section or instance '{name}' {instance}, or one that came twice");

@@ -1,4 +1,5 @@
 using Vmm.Core.Configuration;
+using Vmm.Core.Machines.Types;
 
 namespace Vmm.CommandLine;
 
@@ -19,9 +20,10 @@ internal static class MachineOption
     /// <summary>Applies [type=]TYPE[,property=value…] to a machine.</summary>
     internal static MachineConfiguration Apply(OptionList options, MachineConfiguration machine)
     {
-        if (options.Take("type") is { } type and not "microvm")
+        string type = options.Take("type") ?? machine.MachineType;
+        if (MachineType.Find(type) is null)
         {
-            throw new CommandLineException($"unsupported machine type '{type}': expected microvm");
+            throw new CommandLineException($"unsupported machine type '{type}': expected {MachineType.Names}");
         }
 
         if (options.Take("accel") is { } accelerators)
@@ -31,6 +33,7 @@ internal static class MachineOption
 
         var applied = machine with
         {
+            MachineType = type,
             MemoryBackendId = options.TakeId("memory-backend") ?? machine.MemoryBackendId,
             AnonAllocMemfd = TakeAnonAlloc(options) ?? machine.AnonAllocMemfd,
             AuxRamShare = options.TakeSwitch("aux-ram-share") ?? machine.AuxRamShare,

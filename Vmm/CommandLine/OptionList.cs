@@ -18,6 +18,9 @@ namespace Vmm.CommandLine;
 /// <summary>The keys and values of one option's argument.</summary>
 internal sealed class OptionList
 {
+    /// <summary>A path with an id in it names a section of a state stream, which has room for 127 bytes.</summary>
+    private const int LongestId = 100;
+
     private readonly List<Entry> _entries;
 
     private OptionList(List<Entry> entries) => _entries = entries;
@@ -111,9 +114,9 @@ internal sealed class OptionList
             return null;
         }
 
-        return id.Length > 0 && char.IsAsciiLetter(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_')
+        return id.Length is > 0 and <= LongestId && char.IsAsciiLetter(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_')
             ? id
-            : throw Expects(key, "an identifier (a letter, then letters, digits, '-', '.', '_')", id);
+            : throw Expects(key, $"an identifier (a letter, then letters, digits, '-', '.', '_'; at most {LongestId} characters)", id);
     }
 
     /// <summary>Says that nothing else may be in the list.</summary>

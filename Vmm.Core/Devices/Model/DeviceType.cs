@@ -50,6 +50,12 @@ public abstract class DeviceType
     /// <summary>The option that makes one with its back end; null for none.</summary>
     public ShortOption? ShortOption { get; protected init; }
 
+    /// <summary>
+    /// Whether the state of such a device is found in a stream by the device's path. Otherwise by its layout's name and
+    /// <see cref="Device.Instance"/>, which is for devices that QEMU or a released version of this program names so.
+    /// </summary>
+    public bool IsNamedByPath { get; protected init; } = true;
+
     /// <summary>Whether two processes compare the id of such a device too.</summary>
     public bool ComparesId { get; protected init; }
 

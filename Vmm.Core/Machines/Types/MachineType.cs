@@ -17,10 +17,11 @@ public abstract class MachineType
     /// <summary>What it is, in one line.</summary>
     public abstract string Description { get; }
 
-    /// <summary>The type of that name.</summary>
-    /// <exception cref="MachineException">There is none.</exception>
-    public static MachineType Of(string name) => All.FirstOrDefault(type => type.Name == name)
-        ?? throw new MachineException($"unsupported machine type '{name}': expected {string.Join(", ", All.Select(type => type.Name))}");
+    /// <summary>The names of all types, for a message.</summary>
+    public static string Names => string.Join(", ", All.Select(type => type.Name));
+
+    /// <summary>The type of that name; null if there is none.</summary>
+    public static MachineType? Find(string name) => All.FirstOrDefault(type => type.Name == name);
 
     /// <summary>All devices of a machine, its own and those that were asked for, complete, in the order in which they are created.</summary>
     /// <exception cref="DeviceException">They do not go together.</exception>

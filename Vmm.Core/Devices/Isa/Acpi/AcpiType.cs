@@ -16,6 +16,7 @@ public sealed class AcpiType : DeviceType
         IsUserCreatable = false;
         Parent = "sys-bus-device";
         Most = 1;
+        IsNamedByPath = false;
         Layouts = [AcpiState.Layout];
     }
 

@@ -17,6 +17,7 @@ public sealed class CmosType : DeviceType
         Parent = "isa-device";
         IsUserCreatable = false;
         Most = 1;
+        IsNamedByPath = false;
         Layouts = [CmosState.Layout];
     }
 

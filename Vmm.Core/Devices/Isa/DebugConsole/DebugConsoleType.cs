@@ -25,6 +25,7 @@ public sealed class DebugConsoleType : DeviceType
         Parent = "isa-device";
         Most = 1;
         Properties = [IoBase, Chardev];
+        IsNamedByPath = false;
         Layouts = [DebugConsoleState.Layout];
         ShortOption = new ShortOption("debugcon", "debug console (port 0xe9) on DEV", "debugcon", Chardev);
     }

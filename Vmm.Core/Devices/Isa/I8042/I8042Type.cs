@@ -16,6 +16,7 @@ public sealed class I8042Type : DeviceType
         Parent = "isa-device";
         IsUserCreatable = false;
         Most = 1;
+        IsNamedByPath = false;
         Layouts = [I8042State.Layout];
     }
 

@@ -42,6 +42,7 @@ public sealed class SerialType : DeviceType
         Most = Places;
         ComparesId = true;
         Properties = [IoBase, Irq, Index, Chardev];
+        IsNamedByPath = false;
         Layouts = [SerialState.Layout];
         ShortOption = new ShortOption("serial", "serial port on DEV; up to four", "serial", Chardev) { Place = Index, IsDefault = true };
     }
