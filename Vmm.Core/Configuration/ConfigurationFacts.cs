@@ -26,7 +26,7 @@ public static class ConfigurationFacts
             .. CpuFacts(machine),
             .. MemoryFacts(machine),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal).SelectMany(BackendFacts),
-            .. machine.PlacedDevices.SelectMany(device => DeviceFacts(machine, device)),
+            .. machine.CompleteDevices.SelectMany(device => DeviceFacts(machine, device)),
         ];
     }
 

@@ -65,7 +65,7 @@ public sealed record MachineConfiguration
 
     /// <summary>The same devices, complete: each with its place, in the order in which the machine has them.</summary>
     /// <exception cref="DeviceException">They do not go together.</exception>
-    public IReadOnlyList<DeviceConfiguration> PlacedDevices => [.. Devices.GroupBy(device => device.Type).SelectMany(same => same.Key.Complete([.. same]))];
+    public IReadOnlyList<DeviceConfiguration> CompleteDevices => [.. Devices.GroupBy(device => device.Type).SelectMany(same => same.Key.Complete([.. same]))];
 
     /// <summary>The guest's name as query-name tells it; empty without -name.</summary>
     public string Name { get; init; } = "";

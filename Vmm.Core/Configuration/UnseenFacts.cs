@@ -31,7 +31,7 @@ public static class UnseenFacts
             new("machine", "dump-guest-core", Switch(machine.DumpGuestCore)),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal)
                 .Select(b => new ConfigurationFact($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
-            .. machine.PlacedDevices.SelectMany(device => DeviceFacts(machine, device)),
+            .. machine.CompleteDevices.SelectMany(device => DeviceFacts(machine, device)),
         ];
     }
 

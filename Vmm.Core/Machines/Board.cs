@@ -56,7 +56,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             Courtesy.GiveWay();
 
             _context = new BoardContext(setup, Vm, memory);
-            _devices = new DeviceTree(_configuration.Topology.Count);
+            _devices = new DeviceTree();
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));
@@ -88,6 +88,16 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <summary>The devices.</summary>
     public DeviceTree Devices => _devices;
+
+    /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
+    public IEnumerable<AddressRegion> Regions =>
+    [
+        .. _memory.Slots.Select(slot => new AddressRegion(IsPorts: false, slot.GuestAddress, slot.GuestAddress + slot.Size - 1, "ram")),
+        .. from device in _devices.Devices
+           from attached in device.PortDevices
+           from face in attached.Faces
+           select new AddressRegion(IsPorts: true, face.Ports.First, (ulong)face.Ports.End - 1, device.Configuration.Type.Name),
+    ];
 
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<CarriedDescriptor> Carried =>

@@ -23,9 +23,9 @@ internal sealed class BoardContext : IDeviceContext
         _memory = memory;
         Clock = new GuestClock(setup.Time);
         _chardevs = setup.Configuration.Chardevs
-            .Where(chardev => setup.Devices.Any(device => device.UsesChardev(chardev.Id)))
+            .Where(chardev => setup.Devices.Any(device => device.Configuration.UsesChardev(chardev.Id)))
             .ToDictionary(chardev => chardev.Id, chardev => ChardevFactory.Create(chardev, setup.IoLoop, setup.Log));
-        Chardevs = [.. setup.Devices.SelectMany(device => device.Chardevs).Select(Chardev)];
+        Chardevs = [.. setup.Devices.SelectMany(device => device.Configuration.Chardevs).Select(Chardev)];
     }
 
     /// <summary>The back ends, in the order of the devices that use them.</summary>

@@ -17,7 +17,7 @@ internal sealed record BoardSetup(
     MachineConfiguration Configuration, IPowerControl Power, EventLoop IoLoop, TimeProvider Time, ILogger Log)
 {
     /// <summary>All devices that it shall have, in the order in which they are created.</summary>
-    internal IReadOnlyList<DeviceConfiguration> Devices { get; } =
+    internal IReadOnlyList<PlacedDevice> Devices { get; } =
         (MachineType.Find(Configuration.MachineType)
             ?? throw new MachineException($"unsupported machine type '{Configuration.MachineType}': expected {MachineType.Names}"))
         .DevicesOf(Configuration);

@@ -16,6 +16,7 @@ using Vmm.Core.Boot;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices;
+using Vmm.Core.Devices.Model;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 
@@ -56,6 +57,9 @@ public sealed partial class Machine : IPowerControl, IDisposable
 
     /// <summary>What the machine is.</summary>
     public MachineConfiguration Configuration { get; }
+
+    /// <summary>The devices that it has, or will have when its guest is here.</summary>
+    public IReadOnlyList<PlacedDevice> Devices => _setup.Devices;
 
     /// <summary>The machine loop.</summary>
     public EventLoop Loop { get; }

@@ -5,6 +5,7 @@
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Vmm.Core.Machines;
 using Vmm.Qmp.Schema;
 using Vmm.Qmp.Sessions;
 
@@ -20,8 +21,9 @@ public sealed class HmpExecutor
     /// <summary>Creates the monitor's commands.</summary>
     /// <param name="handlers">Who does the work.</param>
     /// <param name="migrationSettled">Completes when no migration is running: what <c>migrate</c> without <c>-d</c> waits for.</param>
+    /// <param name="regions">Lists what answers at addresses and ports.</param>
     /// <param name="log">Where a defect is told that a line met.</param>
-    public HmpExecutor(CommandHandlers handlers, Func<Task> migrationSettled, ILogger? log = null)
+    public HmpExecutor(CommandHandlers handlers, Func<Task> migrationSettled, Func<IEnumerable<AddressRegion>> regions, ILogger? log = null)
     {
         ArgumentNullException.ThrowIfNull(handlers);
         _log = log ?? NullLogger.Instance;
@@ -32,6 +34,7 @@ public sealed class HmpExecutor
         });
         Add(_commands, HmpMachineCommands.Commands(handlers));
         Add(_info, HmpMachineCommands.Information(handlers));
+        Add(_info, HmpObjectCommands.Information(handlers, regions));
         Add(_commands, HmpMigrationCommands.Commands(handlers, migrationSettled));
         Add(_info, HmpMigrationCommands.Information(handlers));
     }

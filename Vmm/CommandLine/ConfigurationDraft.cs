@@ -121,7 +121,7 @@ internal sealed class ConfigurationDraft
 
     private static IEnumerable<(string ChardevId, string User)> Uses(ProgramConfiguration program)
     {
-        var devices = program.Machine.PlacedDevices.SelectMany(device => device.Chardevs.Select(chardev => (chardev, device.Title)));
+        var devices = program.Machine.CompleteDevices.SelectMany(device => device.Chardevs.Select(chardev => (chardev, device.Title)));
         var monitors = program.Monitors.Select(m => (m.ChardevId, m.Mode == MonitorMode.Control ? "a QMP monitor" : "an HMP monitor"));
         return [.. devices, .. monitors];
     }

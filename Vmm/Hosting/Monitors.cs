@@ -38,9 +38,11 @@ internal sealed class Monitors : IDisposable
             Machine = new MachineCommands(machine),
             Migration = new MigrationCommands(migrator),
             Misc = new MiscCommands((line, context) => hmp!.ExecuteAsync(line, context), configuration.Machine.Topology.Count),
+            Qdev = new QdevCommands(),
+            Qom = new QomCommands(machine),
             RunState = new RunStateCommands(machine),
         };
-        hmp = new HmpExecutor(handlers, migrator.SettledAsync, log);
+        hmp = new HmpExecutor(handlers, migrator.SettledAsync, () => machine.Board?.Regions ?? [], log);
         var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log) { EndWatch = endWatch };
         foreach (var monitor in configuration.Monitors)
         {

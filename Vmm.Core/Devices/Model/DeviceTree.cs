@@ -3,35 +3,24 @@
 //
 // Everything that concerns all devices walks this tree: reset, quiesce, resume, state, ACPI nodes.
 
-using System.Globalization;
-
 namespace Vmm.Core.Devices.Model;
 
 /// <summary>A machine's devices. Machine loop only.</summary>
 public sealed class DeviceTree
 {
-    private const string Machine = "/machine";
-
     private readonly List<Device> _devices = [];
-    private readonly int _firstUnattached;
-    private int _anonymous;
-    private int _unattached;
-
-    /// <summary>Creates an empty tree.</summary>
-    /// <param name="cpus">How many vCPUs there are: they are the first of the machine's own.</param>
-    public DeviceTree(int cpus) => _firstUnattached = cpus;
 
     /// <summary>All devices, in the order in which they were added.</summary>
     public IReadOnlyList<Device> Devices => _devices;
 
     /// <summary>Creates a device and adds it.</summary>
     /// <param name="context">What it is given.</param>
-    /// <param name="configuration">What it shall be.</param>
-    public Device Add(IDeviceContext context, DeviceConfiguration configuration)
+    /// <param name="placed">What it shall be, and where.</param>
+    public Device Add(IDeviceContext context, PlacedDevice placed)
     {
-        ArgumentNullException.ThrowIfNull(configuration);
-        var device = configuration.Type.Create(context, configuration);
-        device.Join(configuration, PathOf(configuration));
+        ArgumentNullException.ThrowIfNull(placed);
+        var device = placed.Configuration.Type.Create(context, placed.Configuration);
+        device.Join(placed.Configuration, placed.Path);
         _devices.Add(device);
         return device;
     }
@@ -55,11 +44,4 @@ public sealed class DeviceTree
             step(device.Configuration.Title, device.Resume);
         }
     }
-
-    private string PathOf(DeviceConfiguration configuration) =>
-        configuration.Id is { } id ? $"{Machine}/peripheral/{id}"
-        : !configuration.IsImplied ? $"{Machine}/peripheral-anon/device[{Number(_anonymous++)}]"
-        : $"{Machine}/unattached/device[{Number(_firstUnattached + _unattached++)}]";
-
-    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -25,15 +25,15 @@ public abstract class MachineType
 
     /// <summary>All devices of a machine, its own and those that were asked for, complete, in the order in which they are created.</summary>
     /// <exception cref="DeviceException">They do not go together.</exception>
-    public IReadOnlyList<DeviceConfiguration> DevicesOf(MachineConfiguration configuration)
+    public IReadOnlyList<PlacedDevice> DevicesOf(MachineConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        return
+        return PlacedDevice.Of(
         [
-            .. configuration.PlacedDevices,
+            .. configuration.CompleteDevices,
             .. OwnDevices(configuration).Select(name => new DeviceConfiguration(
                 DeviceTypes.Find(name) ?? throw new InvalidOperationException($"device type '{name}' is not registered")).Implied()),
-        ];
+        ]);
     }
 
     /// <summary>The driver names of the devices that the machine has by itself.</summary>

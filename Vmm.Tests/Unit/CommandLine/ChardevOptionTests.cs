@@ -71,7 +71,7 @@ public sealed class ChardevOptionTests
     {
         var machine = Machine(options);
 
-        var found = machine.PlacedDevices.Select(s => $"{s.Get(SerialType.Index)}:{machine.Chardevs.Single(c => c.Id == s.Get(SerialType.Chardev)).Backend}");
+        var found = machine.CompleteDevices.Select(s => $"{s.Get(SerialType.Index)}:{machine.Chardevs.Single(c => c.Id == s.Get(SerialType.Chardev)).Backend}");
         Assert.That(string.Join(' ', found), Is.EqualTo(expected));
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
+using Vmm.Qmp.Commands;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Tests.Unit.Qapi;
@@ -19,7 +20,7 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     internal async Task<string> Invoke(string command, string arguments = "")
     {
         var result = new ArrayBufferWriter<byte>();
-        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Char = this, Migration = this, Misc = this, Introspect = this };
+        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Char = this, Migration = this, Misc = this, Introspect = this, Qdev = new QdevCommands(), Qom = new QomCommands(machine: null!) };
         try
         {
             await QapiCommands.All[command].InvokeAsync(all, new NoSession(), Encoding.UTF8.GetBytes(arguments), result);

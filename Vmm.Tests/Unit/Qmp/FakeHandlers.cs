@@ -17,6 +17,8 @@ internal sealed class FakeHandlers
         RunState = Fake<IRunStateCommands>(),
         Machine = Fake<IMachineCommands>(),
         Char = Fake<ICharCommands>(),
+        Qdev = Fake<IQdevCommands>(),
+        Qom = Fake<IQomCommands>(),
         Migration = Fake<IMigrationCommands>(),
         Misc = Fake<IMiscCommands>(),
         Introspect = Fake<IIntrospectCommands>(),

@@ -194,5 +194,5 @@ public sealed class HmpExecutorTests
     };
 
     private Task<string> Run(string line, bool interactive = false) =>
-        new HmpExecutor(_handlers.Handlers, () => _settled.Task).ExecuteAsync(line, null!, interactive);
+        new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => []).ExecuteAsync(line, null!, interactive);
 }

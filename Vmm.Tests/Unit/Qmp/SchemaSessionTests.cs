@@ -29,8 +29,10 @@ public sealed class SchemaSessionTests : IDisposable
             Machine = fakes.Machine,
             Char = fakes.Char,
             Migration = fakes.Migration,
+            Qdev = new QdevCommands(),
+            Qom = new QomCommands(machine: null!),
         };
-        human = new HmpExecutor(handlers, () => Task.CompletedTask);
+        human = new HmpExecutor(handlers, () => Task.CompletedTask, () => []);
         foreach (var (name, command) in QmpCommand.Catalogue(handlers))
         {
             _qmp.AddAsync(name, command.Invoke, command.AllowOob);

@@ -1,0 +1,58 @@
+using Vmm.Core.Devices.Model;
+using Vmm.Core.Machines.Types;
+
+namespace Vmm.Core.Objects;
+
+/// <summary>A type of objects, as introspection lists it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Parent">The type above it; null for the topmost.</param>
+/// <param name="IsAbstract">Whether there are no objects of this very type.</param>
+public sealed record ObjectType(string Name, string? Parent, bool IsAbstract = false)
+{
+    private const string Topmost = "object";
+
+    private static readonly ObjectType[] Fixed =
+    [
+        new(Topmost, null, IsAbstract: true),
+        new("device", Topmost, IsAbstract: true),
+        new("sys-bus-device", "device", IsAbstract: true),
+        new("isa-device", "device", IsAbstract: true),
+        new("machine", Topmost, IsAbstract: true),
+        new("memory-backend", Topmost, IsAbstract: true),
+        new("chardev", Topmost, IsAbstract: true),
+        new(ObjectNode.Container, Topmost),
+        new("memory-backend-file", "memory-backend"),
+        new("memory-backend-memfd", "memory-backend"),
+        new("memory-backend-ram", "memory-backend"),
+        new("memory-backend-shm", "memory-backend"),
+        new("chardev-file", "chardev"),
+        new("chardev-null", "chardev"),
+        new("chardev-pty", "chardev"),
+        new("chardev-socket", "chardev"),
+        new("chardev-stdio", "chardev"),
+    ];
+
+    /// <summary>All types, by name.</summary>
+    public static IReadOnlyList<ObjectType> All =>
+    [
+        .. Fixed.Concat(DeviceTypes.All.Select(type => new ObjectType(type.Name, type.Parent)))
+            .Concat(MachineType.All.Select(type => new ObjectType($"{type.Name}-machine", "machine")))
+            .OrderBy(type => type.Name, StringComparer.Ordinal),
+    ];
+
+    /// <summary>Whether an object of a type is one of another type too.</summary>
+    public static bool Implements(ObjectType type, string other)
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        var all = All;
+        for (var t = type; t is not null; t = all.FirstOrDefault(above => above.Name == t.Parent))
+        {
+            if (t.Name == other)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
