@@ -3,7 +3,7 @@ using Vmm.Core.State;
 namespace Vmm.Core.Chardevs;
 
 /// <summary>Output that was accepted from the guest and has not reached the descriptor yet.</summary>
-public sealed class ChardevState
+internal sealed class ChardevState
 {
     internal const int Capacity = 4096;
 
@@ -16,12 +16,9 @@ public sealed class ChardevState
         },
     };
 
-    private readonly byte[] _bytes = new byte[Capacity];
-    private int _queued;
+    /// <summary>The bytes, oldest first; those after <see cref="Queued"/> mean nothing.</summary>
+    internal readonly byte[] Bytes = new byte[Capacity];
 
     /// <summary>How many bytes wait.</summary>
-    public ref int Queued => ref _queued;
-
-    /// <summary>The bytes, oldest first; those after <see cref="Queued"/> mean nothing.</summary>
-    public Span<byte> Bytes => _bytes;
+    internal int Queued;
 }

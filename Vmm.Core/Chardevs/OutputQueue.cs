@@ -14,13 +14,13 @@ internal sealed class OutputQueue
 
     internal int Free => ChardevState.Capacity - _state.Queued;
 
-    internal ReadOnlySpan<byte> Waiting => _state.Bytes[.._state.Queued];
+    internal ReadOnlySpan<byte> Waiting => _state.Bytes.AsSpan(0, _state.Queued);
 
     /// <summary>Appends what fits and says how much that was.</summary>
     internal int Append(ReadOnlySpan<byte> bytes)
     {
         int taken = Math.Min(bytes.Length, Free);
-        bytes[..taken].CopyTo(_state.Bytes[_state.Queued..]);
+        bytes[..taken].CopyTo(_state.Bytes.AsSpan(_state.Queued));
         _state.Queued += taken;
         return taken;
     }
@@ -37,7 +37,7 @@ internal sealed class OutputQueue
     internal void Save(StateWriter writer)
     {
         // What lies behind the waiting bytes is old output; it does not travel.
-        _state.Bytes[_state.Queued..].Clear();
+        _state.Bytes.AsSpan(_state.Queued).Clear();
         writer.Write(ChardevState.Layout, _state);
     }
 

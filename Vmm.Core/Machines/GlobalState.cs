@@ -15,7 +15,7 @@ public sealed class GlobalState : IStateful
         { "runstate", s => s.RunState, Record.Capacity },
         { "has_vm_was_suspended", s => ref s.HasSuspended },
         { "vm_was_suspended", s => ref s.Suspended },
-        { "unused", s => s.Unused, 66 },
+        { "unused", s => s.Unused, Record.UnusedSize },
     };
 
     private readonly Record _record = new();
@@ -29,7 +29,7 @@ public sealed class GlobalState : IStateful
     /// <inheritdoc/>
     public void Save(StateWriter writer)
     {
-        _record.RunState.Clear();
+        Array.Clear(_record.RunState);
         _record.Size = (uint)Encoding.ASCII.GetBytes(State.Name(), _record.RunState) + 1;
         _record.HasSuspended = true;
         writer.Write(TheLayout, _record);
@@ -39,8 +39,8 @@ public sealed class GlobalState : IStateful
     public void Load(StateReader reader)
     {
         reader.Read(TheLayout, _record);
-        int end = _record.RunState.IndexOf((byte)0);
-        string name = Encoding.ASCII.GetString(_record.RunState[..(end < 0 ? Record.Capacity : end)]);
+        int end = Array.IndexOf(_record.RunState, (byte)0);
+        string name = Encoding.ASCII.GetString(_record.RunState, 0, end < 0 ? Record.Capacity : end);
         if (!RunStateNames.TryParse(name, out var state) || state is not (RunState.Running or RunState.Paused or RunState.Prelaunch))
         {
             throw new StateException($"globalstate: running, paused or prelaunch expected, '{name}' found");
@@ -52,21 +52,12 @@ public sealed class GlobalState : IStateful
     private sealed class Record
     {
         internal const int Capacity = 32;
+        internal const int UnusedSize = 66;
 
-        private readonly byte[] _runState = new byte[Capacity];
-        private readonly byte[] _unused = new byte[66];
-        private uint _size;
-        private bool _hasSuspended;
-        private bool _suspended;
-
-        internal ref uint Size => ref _size;
-
-        internal Span<byte> RunState => _runState;
-
-        internal ref bool HasSuspended => ref _hasSuspended;
-
-        internal ref bool Suspended => ref _suspended;
-
-        internal Span<byte> Unused => _unused;
+        internal uint Size;
+        internal readonly byte[] RunState = new byte[Capacity];
+        internal bool HasSuspended;
+        internal bool Suspended;
+        internal readonly byte[] Unused = new byte[UnusedSize];
     }
 }

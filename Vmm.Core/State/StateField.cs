@@ -1,19 +1,19 @@
 namespace Vmm.Core.State;
 
-/// <summary>One field of a layout as the outside sees it: its name, its type name in a stream's description, and its size.</summary>
+/// <summary>One field of a layout as the outside sees it.</summary>
 /// <param name="Name">The field's name.</param>
-/// <param name="Type">The type as a stream's JSON description spells it: uint8, uint64, bool, buffer …</param>
-/// <param name="Size">Bytes in the stream.</param>
+/// <param name="Type">The type as a stream's JSON description spells it: uint8, uint64, bool, buffer, struct …</param>
+/// <param name="Size">Bytes in the stream, of one element if the field is an array; 0 for a struct, whose layout says.</param>
 /// <param name="Since">The first version of the layout that has the field.</param>
-public readonly record struct StateField(string Name, string Type, int Size, int Since);
+public sealed record StateField(string Name, string Type, int Size, int Since)
+{
+    /// <summary>How many elements the field has; null if it is no array.</summary>
+    public StateArray? Array { get; init; }
 
-/// <summary>Points at a scalar of a state record.</summary>
-/// <typeparam name="TState">The record.</typeparam>
-/// <typeparam name="TValue">The scalar's type.</typeparam>
-public delegate ref TValue FieldReference<TState, TValue>(TState state)
-    where TState : class;
+    /// <summary>The layout of a struct, or of each element of an array of structs.</summary>
+    public NestedLayout? Nested { get; init; }
 
-/// <summary>Points at a fixed-size run of bytes of a state record.</summary>
-/// <typeparam name="TState">The record.</typeparam>
-public delegate Span<byte> FieldBytes<TState>(TState state)
-    where TState : class;
+    /// <summary>The line that stands for the field in the layout's text; what is nested follows on lines of its own.</summary>
+    internal string Text =>
+        Name + ' ' + Type + (Nested is null ? $" {Size}" : string.Empty) + Array?.Text + (Since > 0 ? $" since {Since}" : string.Empty);
+}

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Collections;
 
 namespace Vmm.Core.State;
@@ -9,7 +8,7 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     where T : class
 {
     private readonly List<StateField> _fields = [];
-    private readonly List<Codec> _codecs = [];
+    private readonly List<FieldCodec<T>> _codecs = [];
     private readonly List<StateLayout> _subsections = [];
     private readonly List<Func<T, bool>> _needed = [];
 
@@ -23,10 +22,6 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     {
     }
 
-    private delegate void SaveField(StateWriter writer, T state);
-
-    private delegate void LoadField(StateReader reader, T state);
-
     /// <inheritdoc/>
     public override IReadOnlyList<StateField> Fields => _fields;
 
@@ -34,61 +29,100 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     public override IReadOnlyList<StateLayout> Subsections => _subsections;
 
     /// <summary>Adds a byte.</summary>
-    public void Add(string name, FieldReference<T, byte> field, int since = 0) => Add(
-        new(name, "uint8", 1, since),
-        (writer, state) => writer.WriteByte(field(state)),
-        (reader, state) => field(state) = reader.ReadByte());
+    public void Add(string name, FieldReference<T, byte> field, int since = 0) => AddScalar(name, ScalarType.UInt8, field, since);
 
     /// <summary>Adds a 16-bit number.</summary>
-    public void Add(string name, FieldReference<T, ushort> field, int since = 0) => Add(
-        new(name, "uint16", 2, since),
-        (writer, state) => writer.WriteUInt16(field(state)),
-        (reader, state) => field(state) = reader.ReadUInt16());
+    public void Add(string name, FieldReference<T, ushort> field, int since = 0) => AddScalar(name, ScalarType.UInt16, field, since);
 
     /// <summary>Adds a 32-bit number.</summary>
-    public void Add(string name, FieldReference<T, uint> field, int since = 0) => Add(
-        new(name, "uint32", 4, since),
-        (writer, state) => writer.WriteUInt32(field(state)),
-        (reader, state) => field(state) = reader.ReadUInt32());
+    public void Add(string name, FieldReference<T, uint> field, int since = 0) => AddScalar(name, ScalarType.UInt32, field, since);
 
     /// <summary>Adds a signed 32-bit number.</summary>
-    public void Add(string name, FieldReference<T, int> field, int since = 0) => Add(
-        new(name, "int32", 4, since),
-        (writer, state) => writer.WriteUInt32((uint)field(state)),
-        (reader, state) => field(state) = (int)reader.ReadUInt32());
+    public void Add(string name, FieldReference<T, int> field, int since = 0) => AddScalar(name, ScalarType.Int32, field, since);
 
     /// <summary>Adds a 64-bit number.</summary>
-    public void Add(string name, FieldReference<T, ulong> field, int since = 0) => Add(
-        new(name, "uint64", 8, since),
-        (writer, state) => writer.WriteUInt64(field(state)),
-        (reader, state) => field(state) = reader.ReadUInt64());
+    public void Add(string name, FieldReference<T, ulong> field, int since = 0) => AddScalar(name, ScalarType.UInt64, field, since);
 
     /// <summary>Adds a signed 64-bit number.</summary>
-    public void Add(string name, FieldReference<T, long> field, int since = 0) => Add(
-        new(name, "int64", 8, since),
-        (writer, state) => writer.WriteUInt64((ulong)field(state)),
-        (reader, state) => field(state) = (long)reader.ReadUInt64());
+    public void Add(string name, FieldReference<T, long> field, int since = 0) => AddScalar(name, ScalarType.Int64, field, since);
 
     /// <summary>Adds a truth value; only 0 and 1 can be read.</summary>
-    public void Add(string name, FieldReference<T, bool> field, int since = 0) => Add(
-        new(name, "bool", 1, since),
-        (writer, state) => writer.WriteByte(field(state) ? (byte)1 : (byte)0),
-        (reader, state) => field(state) = reader.ReadByte() switch
-        {
-            0 => false,
-            1 => true,
-            var other => throw new StateException($"{Name}.{name}: 0 or 1 expected, {other} found"),
-        });
+    public void Add(string name, FieldReference<T, bool> field, int since = 0) => AddScalar(name, ScalarType.Bool, field, since);
 
     /// <summary>Adds a run of bytes whose length never changes.</summary>
     /// <param name="name">The field's name.</param>
     /// <param name="field">Where the bytes are.</param>
     /// <param name="size">How many there are, in every record.</param>
     /// <param name="since">The version that brought the field.</param>
-    public void Add(string name, FieldBytes<T> field, int size, int since = 0) => Add(
-        new(name, "buffer", size, since),
-        (writer, state) => writer.WriteBytes(Sized(field(state), name, size)),
-        (reader, state) => reader.ReadBytes(size).CopyTo(Sized(field(state), name, size)));
+    public void Add(string name, FieldSpan<T, byte> field, int size, int since = 0) =>
+        Add(new BufferField<T>(Name, name, since, field, size));
+
+    /// <summary>Adds an array of 16-bit numbers; <paramref name="length"/> is the same in every record.</summary>
+    public void Add(string name, FieldSpan<T, ushort> field, int length, int since = 0) =>
+        AddArray(name, ScalarType.UInt16, field, length, since);
+
+    /// <summary>Adds an array of 32-bit numbers; <paramref name="length"/> is the same in every record.</summary>
+    public void Add(string name, FieldSpan<T, uint> field, int length, int since = 0) =>
+        AddArray(name, ScalarType.UInt32, field, length, since);
+
+    /// <summary>Adds an array of 64-bit numbers; <paramref name="length"/> is the same in every record.</summary>
+    public void Add(string name, FieldSpan<T, ulong> field, int length, int since = 0) =>
+        AddArray(name, ScalarType.UInt64, field, length, since);
+
+    /// <summary>Adds an array of signed 64-bit numbers; <paramref name="length"/> is the same in every record.</summary>
+    public void Add(string name, FieldSpan<T, long> field, int length, int since = 0) =>
+        AddArray(name, ScalarType.Int64, field, length, since);
+
+    /// <summary>Adds a record inside the record.</summary>
+    /// <param name="name">The field's name.</param>
+    /// <param name="field">Where the inner record is; it is always there.</param>
+    /// <param name="layout">Its layout.</param>
+    /// <param name="since">The version that brought the field.</param>
+    /// <param name="versions">Which versions of this layout have which of the inner one; may be left out if that has only one.</param>
+    public void Add<TItem>(
+        string name, Func<T, TItem> field, StateLayout<TItem> layout, int since = 0, (int Since, int Version)[]? versions = null)
+        where TItem : class =>
+        Add(new NestedField<T, TItem>(Struct(name, layout, since, versions), Name, layout, field));
+
+    /// <summary>Adds an array of records inside the record.</summary>
+    /// <param name="name">The field's name.</param>
+    /// <param name="field">Where the inner records are; one that is missing is made when state is loaded.</param>
+    /// <param name="layout">The layout of each.</param>
+    /// <param name="length">How many there are, in every record.</param>
+    /// <param name="since">The version that brought the field.</param>
+    /// <param name="versions">Which versions of this layout have which of the inner one; may be left out if that has only one.</param>
+    public void Add<TItem>(
+        string name,
+        FieldReference<T, TItem[]> field,
+        StateLayout<TItem> layout,
+        int length,
+        int since = 0,
+        (int Since, int Version)[]? versions = null)
+        where TItem : class, new() =>
+        Add(new NestedArrayField<T, TItem>(
+            Struct(name, layout, since, versions) with { Array = new(length) }, Name, layout, field, count: null));
+
+    /// <summary>Adds an array of records inside the record, as many as an earlier field says.</summary>
+    /// <param name="name">The field's name.</param>
+    /// <param name="field">Where the inner records are, and maybe more; one that is missing is made when state is loaded.</param>
+    /// <param name="layout">The layout of each.</param>
+    /// <param name="count">The name of the field that holds their number: a uint8, uint16, uint32 or int32.</param>
+    /// <param name="maximum">
+    /// The most there may be; state with more is refused. It is a part of the layout, so let it be what the device can ever have.
+    /// </param>
+    /// <param name="since">The version that brought the field.</param>
+    /// <param name="versions">Which versions of this layout have which of the inner one; may be left out if that has only one.</param>
+    public void Add<TItem>(
+        string name,
+        FieldReference<T, TItem[]> field,
+        StateLayout<TItem> layout,
+        string count,
+        int maximum,
+        int since = 0,
+        (int Since, int Version)[]? versions = null)
+        where TItem : class, new() =>
+        Add(new NestedArrayField<T, TItem>(
+            Struct(name, layout, since, versions) with { Array = new(maximum, count) }, Name, layout, field, Counter(count, name, since)));
 
     /// <summary>Adds a subsection: fields that are written only when <paramref name="needed"/> says so.</summary>
     /// <param name="subsection">Its layout over the same record; by custom named "parent/topic".</param>
@@ -96,6 +130,7 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     public void Add(StateLayout<T> subsection, Func<T, bool> needed)
     {
         ArgumentNullException.ThrowIfNull(subsection);
+        RequireNew(subsection.SubsectionNames().Prepend(subsection.Name), subsection.Name);
         _subsections.Add(subsection);
         _needed.Add(needed);
     }
@@ -116,65 +151,72 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
         {
             if (_needed[i](state))
             {
-                writer.WriteByte(SubsectionMark);
-                writer.WriteName(_subsections[i].Name);
-                writer.WriteUInt32((uint)_subsections[i].Version);
+                SubsectionHead.Write(writer, _subsections[i]);
                 ((StateLayout<T>)_subsections[i]).Save(writer, state);
             }
         }
     }
 
-    internal void Load(StateReader reader, T state, int version)
+    /// <summary>Reads a record and its subsections; one that is not of this layout is left to the layout around it.</summary>
+    internal void Load(StateReader reader, T state, long version)
     {
-        if (version < MinimumVersion || version > Version)
-        {
-            throw new StateException($"{Name}: version {MinimumVersion} to {Version} expected, {version} found");
-        }
-
+        int readable = RequireReadable(version);
         foreach (var codec in _codecs)
         {
-            if (codec.Since <= version)
+            if (codec.Field.Since <= readable)
             {
-                codec.Load(reader, state);
+                codec.Load(reader, state, readable);
             }
         }
 
         int next = 0;
-        while (TryReadSubsectionName(reader, out string subsectionName))
+        for (int i; (i = SubsectionHead.TryRead(reader, _subsections, ref next, out long subversion)) >= 0;)
         {
-            next = _subsections.FindIndex(next, s => s.Name == subsectionName) + 1;
-            if (next == 0)
-            {
-                throw new StateException($"{Name}: unknown, repeated or misplaced subsection '{subsectionName}'");
-            }
-
-            ((StateLayout<T>)_subsections[next - 1]).Load(reader, state, checked((int)reader.ReadUInt32()));
+            ((StateLayout<T>)_subsections[i]).Load(reader, state, subversion);
         }
     }
 
-    /// <summary>Subsections of an enclosing layout may follow ours, so a name that is none of ours is left unread.</summary>
-    private bool TryReadSubsectionName(StateReader reader, out string name)
+    private void AddScalar<TValue>(string name, ScalarType<TValue> type, FieldReference<T, TValue> field, int since) =>
+        Add(new ScalarField<T, TValue>(Name, name, since, type, field));
+
+    private void AddArray<TValue>(string name, ScalarType<TValue> type, FieldSpan<T, TValue> field, int length, int since) =>
+        Add(new ArrayField<T, TValue>(Name, name, since, type, field, length));
+
+    private void Add(FieldCodec<T> codec)
     {
-        name = string.Empty;
-        if (_subsections.Count == 0 || reader.PeekByte() != SubsectionMark)
+        var field = codec.Field;
+        Require(_fields.TrueForAll(other => other.Name != field.Name), field.Name, "there is a field of this name");
+        Require(_fields is not [.., { Nested.Layout.HasSubsections: true }], field.Name, "no field may follow one whose layout has subsections");
+        Require(field.Array is not { Length: < 1 }, field.Name, "an array has room for one element at least");
+        if (field.Nested is { Layout: { HasSubsections: true } nested })
         {
-            return false;
+            Require(field.Array is null, field.Name, "an array's element may have no subsections");
+            RequireNew(nested.SubsectionNames(), field.Name);
         }
 
-        reader.ReadByte();
-        name = reader.ReadName();
-        return true;
-    }
-
-    private void Add(StateField field, SaveField save, LoadField load)
-    {
         _fields.Add(field);
-        _codecs.Add(new Codec(field.Since, save, load));
+        _codecs.Add(codec);
     }
 
-    private Span<byte> Sized(Span<byte> bytes, string name, int size) => bytes.Length == size
-        ? bytes
-        : throw new InvalidOperationException($"{Name}.{name}: the layout says {size} bytes, the record has {bytes.Length}");
+    private StateField Struct(string name, StateLayout layout, int since, (int Since, int Version)[]? versions) =>
+        new(name, "struct", 0, since) { Nested = new NestedLayout(layout, $"{Name}.{name}", Math.Max(MinimumVersion, since), Version, versions) };
 
-    private readonly record struct Codec(int Since, SaveField Save, LoadField Load);
+    private Func<T, long> Counter(string count, string name, int since)
+    {
+        var codec = _codecs.Find(codec => codec.Field.Name == count);
+        bool isCounter = codec?.Count is not null && codec.Field.Since <= since;
+        Require(isCounter, name, $"an earlier field '{count}' that counts, as old as this one, is expected");
+        return codec!.Count!;
+    }
+
+    private void RequireNew(IEnumerable<string> subsections, string what) =>
+        Require(!SubsectionNames().Intersect(subsections).Any(), what, "there is a subsection of this name");
+
+    private void Require(bool condition, string what, string why)
+    {
+        if (!condition)
+        {
+            throw new InvalidOperationException($"{Name}.{what}: {why}");
+        }
+    }
 }

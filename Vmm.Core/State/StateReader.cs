@@ -50,14 +50,27 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
     /// <summary>The byte at the read position, or -1 at the end.</summary>
     public int PeekByte() => Remaining > 0 ? bytes.Span[_position] : -1;
 
-    /// <summary>The bytes at the read position without taking them; fewer than asked for near the end.</summary>
-    public ReadOnlySpan<byte> Peek(int count) => bytes.Span.Slice(_position, Math.Min(count, Remaining));
-
     /// <summary>Reads one record by its layout.</summary>
     public void Read<T>(StateLayout<T> layout, T state)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(layout);
-        layout.Load(this, state, SectionVersion == 0 ? layout.Version : SectionVersion);
+        layout.Load(this, state, VersionOf(layout));
+        SubsectionHead.RequireNone(this, layout);
     }
+
+    /// <summary>Reads one record by its layout, not for its values but for what a stream's description says of it.</summary>
+    /// <exception cref="StateException">The bytes are no state of this layout.</exception>
+    public StateDescription Describe(StateLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        var description = StateDescriber.Describe(this, layout, VersionOf(layout));
+        SubsectionHead.RequireNone(this, layout);
+        return description;
+    }
+
+    /// <summary>Goes back to where an earlier read began.</summary>
+    internal void Rewind(int position) => _position = position;
+
+    private int VersionOf(StateLayout layout) => SectionVersion == 0 ? layout.Version : SectionVersion;
 }

@@ -13,7 +13,7 @@ internal sealed class KvmClockState
         { "clock", s => ref s._clock },
         { "tsc", s => ref s._tsc },
         { "raw", s => ref s._raw },
-        { "frozen", s => ref s._frozen },
+        { "frozen", s => ref s.Frozen },
     };
 
     private ulong _anchorClock;
@@ -22,7 +22,9 @@ internal sealed class KvmClockState
     private ulong _clock;
     private ulong _tsc;
     private ulong _raw;
-    private bool _frozen;
+
+    /// <summary>Whether the clock stands still.</summary>
+    internal bool Frozen;
 
     /// <summary>A reading that everything later is computed from.</summary>
     internal ClockReading Anchor
@@ -37,7 +39,4 @@ internal sealed class KvmClockState
         get => new(_clock, _tsc, _raw);
         set => (_clock, _tsc, _raw) = (value.Guest, value.Tsc, value.Raw);
     }
-
-    /// <summary>Whether the clock stands still.</summary>
-    internal ref bool Frozen => ref _frozen;
 }

@@ -100,7 +100,7 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
             throw new StateException("the guest has nested virtualization, this KVM does not offer it");
         }
 
-        if (MemoryMarshal.Read<uint>(state.NestedState[4..]) != state.NestedSize)
+        if (MemoryMarshal.Read<uint>(state.NestedState.AsSpan(4)) != state.NestedSize)
         {
             throw new StateException($"cpu.nested_state: its own size differs from nested_size {state.NestedSize}");
         }

@@ -18,169 +18,146 @@ internal sealed class KvmCpuState
     internal const int XsaveSize = 4096;
     internal const int XsaveExtraCapacity = 12288;
     internal const int NestedCapacity = 128 + 8192;
+    private const int EventsSize = 64;
+    private const int RegsSize = 144;
+    private const int SregsSize = 320;
+    private const int XcrsSize = 392;
+    private const int DebugRegsSize = 128;
+    private const int LapicSize = 1024;
     private const int MsrSize = 16;
     private const int WidestAccess = 4;
 
     internal static readonly StateLayout<KvmCpuState> Layout = new("cpu", version: 1)
     {
-        { "mp_state", s => ref s._mpState },
-        { "vcpu_events", s => s.Events, 64 },
-        { "regs", s => s.RegsBytes, 144 },
-        { "sregs2", s => s.SregsBytes, 320 },
-        { "xcrs", s => s.Xcrs, 392 },
-        { "xsave", s => s.XsaveBytes, XsaveSize },
-        { "debugregs", s => s.DebugRegs, 128 },
-        { "lapic", s => s.Lapic, 1024 },
-        { "tsc_offset_known", s => ref s._tscOffsetKnown },
-        { "tsc_offset", s => ref s._tscOffset },
-        { "tsc_read_at", s => ref s._tscReadAt },
-        { "msr_count", s => ref s._msrCount },
+        { "mp_state", s => ref s.MpState },
+        { "vcpu_events", s => s.Events, EventsSize },
+        { "regs", s => s.RegsBytes, RegsSize },
+        { "sregs2", s => s.SregsBytes, SregsSize },
+        { "xcrs", s => s.Xcrs, XcrsSize },
+        { "xsave", s => s.Xsave.AsSpan(0, XsaveSize), XsaveSize },
+        { "debugregs", s => s.DebugRegs, DebugRegsSize },
+        { "lapic", s => s.Lapic, LapicSize },
+        { "tsc_offset_known", s => ref s.TscOffsetKnown },
+        { "tsc_offset", s => ref s.TscOffset },
+        { "tsc_read_at", s => ref s.TscReadAt },
+        { "msr_count", s => ref s.MsrCount },
         { "msrs", s => s.MsrBytes, MsrCapacity * MsrSize },
-        { XsaveExtra, s => s._xsaveExtraSize != 0 },
-        { Nested, s => s._nestedSize != 0 },
-        { Down, s => s._isDown },
-        { AtBusyPort, s => s._waitSize != 0 },
+        { XsaveExtra, s => s.XsaveExtraSize != 0 },
+        { Nested, s => s.NestedSize != 0 },
+        { Down, s => s.IsDown },
+        { AtBusyPort, s => s.WaitSize != 0 },
     };
 
-    private readonly byte[] _events = new byte[64];
-    private readonly byte[] _regs = new byte[144];
-    private readonly byte[] _sregs = new byte[320];
-    private readonly byte[] _xcrs = new byte[392];
-    private readonly byte[] _xsave = new byte[XsaveSize + XsaveExtraCapacity];
-    private readonly byte[] _debugRegs = new byte[128];
-    private readonly byte[] _lapic = new byte[1024];
-    private readonly byte[] _msrs = new byte[MsrCapacity * MsrSize];
-    private readonly byte[] _nested = new byte[NestedCapacity];
-    private uint _mpState;
-    private bool _tscOffsetKnown;
-    private ulong _tscOffset;
-    private ulong _tscReadAt;
-    private uint _msrCount;
-    private uint _xsaveExtraSize;
-    private uint _nestedSize;
-    private bool _isDown;
-    private ushort _waitPort;
-    private byte _waitSize;
-
-    /// <summary>Whether the vCPU runs, waits for an interrupt or waits for a start-up IPI.</summary>
-    internal ref uint MpState => ref _mpState;
-
     /// <summary>struct kvm_vcpu_events: what is being injected or pends.</summary>
-    internal Span<byte> Events => _events;
+    internal readonly byte[] Events = new byte[EventsSize];
 
-    /// <summary>The general registers.</summary>
-    internal ref KvmRegs Regs => ref MemoryMarshal.AsRef<KvmRegs>(_regs.AsSpan());
+    /// <summary>struct kvm_regs: the general registers.</summary>
+    internal readonly byte[] RegsBytes = new byte[RegsSize];
 
-    /// <summary>The general registers as bytes.</summary>
-    internal Span<byte> RegsBytes => _regs;
-
-    /// <summary>Segments, control registers and the APIC's base.</summary>
-    internal ref KvmSregs2 Sregs => ref MemoryMarshal.AsRef<KvmSregs2>(_sregs.AsSpan());
-
-    /// <summary>Segments, control registers and the APIC's base as bytes.</summary>
-    internal Span<byte> SregsBytes => _sregs;
+    /// <summary>struct kvm_sregs2: segments, control registers and the APIC's base.</summary>
+    internal readonly byte[] SregsBytes = new byte[SregsSize];
 
     /// <summary>struct kvm_xcrs.</summary>
-    internal Span<byte> Xcrs => _xcrs;
+    internal readonly byte[] Xcrs = new byte[XcrsSize];
 
     /// <summary>struct kvm_xsave with room for what dynamic features add.</summary>
-    internal Span<byte> Xsave => _xsave;
+    internal readonly byte[] Xsave = new byte[XsaveSize + XsaveExtraCapacity];
 
     /// <summary>struct kvm_debugregs.</summary>
-    internal Span<byte> DebugRegs => _debugRegs;
+    internal readonly byte[] DebugRegs = new byte[DebugRegsSize];
 
     /// <summary>The local APIC's registers.</summary>
-    internal Span<byte> Lapic => _lapic;
+    internal readonly byte[] Lapic = new byte[LapicSize];
 
-    /// <summary>Whether <see cref="TscOffset"/> holds.</summary>
-    internal ref bool TscOffsetKnown => ref _tscOffsetKnown;
-
-    /// <summary>The guest's TSC minus the host's.</summary>
-    internal ref ulong TscOffset => ref _tscOffset;
-
-    /// <summary>When IA32_TSC was read, on the host's raw monotonic clock in nanoseconds.</summary>
-    internal ref ulong TscReadAt => ref _tscReadAt;
-
-    /// <summary>How many of <see cref="Msrs"/> hold.</summary>
-    internal ref uint MsrCount => ref _msrCount;
-
-    /// <summary>Model-specific registers, those that hold.</summary>
-    internal Span<KvmMsr> Msrs => MemoryMarshal.Cast<byte, KvmMsr>(_msrs.AsSpan())[..(int)_msrCount];
-
-    /// <summary>Bytes of <see cref="Xsave"/> beyond the first page.</summary>
-    internal ref uint XsaveExtraSize => ref _xsaveExtraSize;
+    /// <summary>Model-specific registers, as many as there is room for; see <see cref="Msrs"/>.</summary>
+    internal readonly byte[] MsrBytes = new byte[MsrCapacity * MsrSize];
 
     /// <summary>struct kvm_nested_state.</summary>
-    internal Span<byte> NestedState => _nested;
+    internal readonly byte[] NestedState = new byte[NestedCapacity];
+
+    /// <summary>Whether the vCPU runs, waits for an interrupt or waits for a start-up IPI.</summary>
+    internal uint MpState;
+
+    /// <summary>Whether <see cref="TscOffset"/> holds.</summary>
+    internal bool TscOffsetKnown;
+
+    /// <summary>The guest's TSC minus the host's.</summary>
+    internal ulong TscOffset;
+
+    /// <summary>When IA32_TSC was read, on the host's raw monotonic clock in nanoseconds.</summary>
+    internal ulong TscReadAt;
+
+    /// <summary>How many of <see cref="Msrs"/> hold.</summary>
+    internal uint MsrCount;
+
+    /// <summary>Bytes of <see cref="Xsave"/> beyond the first page.</summary>
+    internal uint XsaveExtraSize;
 
     /// <summary>Bytes of <see cref="NestedState"/>; 0 where the guest has no nested virtualization.</summary>
-    internal ref uint NestedSize => ref _nestedSize;
+    internal uint NestedSize;
 
     /// <summary>Whether the vCPU shut down or failed and waits for a reset.</summary>
-    internal ref bool IsDown => ref _isDown;
+    internal bool IsDown;
 
     /// <summary>The busy port that the vCPU wrote to and waits at.</summary>
-    internal ref ushort WaitPort => ref _waitPort;
+    internal ushort WaitPort;
 
     /// <summary>How many bytes wide that write was; 0 when the vCPU waits at no port.</summary>
-    internal ref byte WaitSize => ref _waitSize;
+    internal byte WaitSize;
+
+    /// <summary>The general registers.</summary>
+    internal ref KvmRegs Regs => ref MemoryMarshal.AsRef<KvmRegs>(RegsBytes.AsSpan());
+
+    /// <summary>Segments, control registers and the APIC's base.</summary>
+    internal ref KvmSregs2 Sregs => ref MemoryMarshal.AsRef<KvmSregs2>(SregsBytes.AsSpan());
+
+    /// <summary>Model-specific registers, those that hold.</summary>
+    internal Span<KvmMsr> Msrs => MemoryMarshal.Cast<byte, KvmMsr>(MsrBytes.AsSpan())[..(int)MsrCount];
 
     private static StateLayout<KvmCpuState> XsaveExtra => new("cpu/xsave_extra", version: 1)
     {
-        { "xsave_extra_size", s => ref s._xsaveExtraSize },
-        { "xsave_extra", s => s._xsave.AsSpan(XsaveSize), XsaveExtraCapacity },
+        { "xsave_extra_size", s => ref s.XsaveExtraSize },
+        { "xsave_extra", s => s.Xsave.AsSpan(XsaveSize), XsaveExtraCapacity },
     };
 
     private static StateLayout<KvmCpuState> Nested => new("cpu/nested", version: 1)
     {
-        { "nested_size", s => ref s._nestedSize },
+        { "nested_size", s => ref s.NestedSize },
         { "nested_state", s => s.NestedState, NestedCapacity },
     };
 
     private static StateLayout<KvmCpuState> Down => new("cpu/down", version: 1)
     {
-        { "is_down", s => ref s._isDown },
+        { "is_down", s => ref s.IsDown },
     };
 
     private static StateLayout<KvmCpuState> AtBusyPort => new("cpu/wait", version: 1)
     {
-        { "wait_port", s => ref s._waitPort },
-        { "wait_size", s => ref s._waitSize },
+        { "wait_port", s => ref s.WaitPort },
+        { "wait_size", s => ref s.WaitSize },
     };
-
-    private Span<byte> XsaveBytes => _xsave.AsSpan(0, XsaveSize);
-
-    private Span<byte> MsrBytes => _msrs;
 
     /// <summary>Forgets what a record without subsections would leave behind.</summary>
     internal void ClearSubsections() =>
-        (_xsaveExtraSize, _nestedSize, _isDown, _waitPort, _waitSize) = (0, 0, false, 0, 0);
+        (XsaveExtraSize, NestedSize, IsDown, WaitPort, WaitSize) = (0, 0, false, 0, 0);
 
     /// <summary>Refuses counts that point beyond the buffers.</summary>
     /// <exception cref="StateException">A count is too big.</exception>
     internal void Check()
     {
-        Limit("msr_count", _msrCount, MsrCapacity);
-        Limit("xsave_extra_size", _xsaveExtraSize, XsaveExtraCapacity);
-        Limit("nested_size", _nestedSize, NestedCapacity);
-        Limit("wait_size", _waitSize, WidestAccess);
+        Limit("msr_count", MsrCount, MsrCapacity);
+        Limit("xsave_extra_size", XsaveExtraSize, XsaveExtraCapacity);
+        Limit("nested_size", NestedSize, NestedCapacity);
+        Limit("wait_size", WaitSize, WidestAccess);
     }
 
     /// <summary>Makes this a copy of another record.</summary>
     internal void CopyFrom(KvmCpuState other)
     {
-        other._events.CopyTo(_events, 0);
-        other._regs.CopyTo(_regs, 0);
-        other._sregs.CopyTo(_sregs, 0);
-        other._xcrs.CopyTo(_xcrs, 0);
-        other._xsave.CopyTo(_xsave, 0);
-        other._debugRegs.CopyTo(_debugRegs, 0);
-        other._lapic.CopyTo(_lapic, 0);
-        other._msrs.CopyTo(_msrs, 0);
-        other._nested.CopyTo(_nested, 0);
-        (_mpState, _tscOffsetKnown, _tscOffset, _tscReadAt) = (other._mpState, other._tscOffsetKnown, other._tscOffset, other._tscReadAt);
-        (_msrCount, _xsaveExtraSize, _nestedSize, _isDown) = (other._msrCount, other._xsaveExtraSize, other._nestedSize, other._isDown);
-        (_waitPort, _waitSize) = (other._waitPort, other._waitSize);
+        var writer = new StateWriter();
+        writer.Write(Layout, other);
+        ClearSubsections();
+        new StateReader(writer.WrittenMemory).Read(Layout, this);
     }
 
     private static void Limit(string field, uint value, uint most)

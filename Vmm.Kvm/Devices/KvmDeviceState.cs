@@ -4,8 +4,6 @@ namespace Vmm.Kvm.Devices;
 /// <param name="size">How many.</param>
 internal sealed class KvmDeviceState(int size)
 {
-    private readonly byte[] _bytes = new byte[size];
-
     /// <summary>The structure.</summary>
-    internal Span<byte> Bytes => _bytes;
+    internal readonly byte[] Bytes = new byte[size];
 }

@@ -14,11 +14,7 @@ internal static class VmStateReader
     internal static void Read(
         StateReader reader, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
     {
-        Expect("magic", VmStateStream.Magic, reader.ReadUInt32());
-        Expect("version", VmStateStream.Version, reader.ReadUInt32());
-        ReadMachineType(reader, machineType);
-        ReadRam(reader, ram);
-
+        ReadStart(reader, machineType, ram);
         var missing = sections.ToList();
         byte type;
         while ((type = reader.ReadByte()) == VmStateStream.SectionFull)
@@ -26,13 +22,39 @@ internal static class VmStateReader
             ReadSection(reader, missing);
         }
 
-        Expect("section type", VmStateStream.End, type);
+        RequireEnd(reader, type);
         missing.RemoveAll(section => section.Item.Layout.MayBeAbsent);
         if (missing.Count > 0)
         {
             throw new StateException($"the state of {string.Join(", ", missing.Select(Title))} is missing");
         }
+    }
 
+    /// <summary>Reads what stands before the sections of devices.</summary>
+    /// <exception cref="StateException">It is not that of this machine.</exception>
+    internal static void ReadStart(StateReader reader, string machineType, IReadOnlyList<RamTableEntry> ram)
+    {
+        Expect("magic", VmStateStream.Magic, reader.ReadUInt32());
+        Expect("version", VmStateStream.Version, reader.ReadUInt32());
+        ReadMachineType(reader, machineType);
+        ReadRam(reader, ram);
+    }
+
+    /// <summary>Reads what closes a section.</summary>
+    /// <exception cref="StateException">Something else stands there: the section has more or fewer bytes than were read.</exception>
+    internal static void ReadFooter(StateReader reader, uint id)
+    {
+        Expect("section footer", VmStateStream.Footer, reader.ReadByte());
+        Expect("section number in a footer", id, reader.ReadUInt32());
+    }
+
+    /// <summary>Refuses what is not the end of the stream.</summary>
+    /// <param name="reader">Where the stream is read from.</param>
+    /// <param name="type">The section type that was read where the end must be.</param>
+    /// <exception cref="StateException">It is another one, or bytes follow it.</exception>
+    internal static void RequireEnd(StateReader reader, byte type)
+    {
+        Expect("section type", VmStateStream.End, type);
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the end of the state");
@@ -126,12 +148,6 @@ internal static class VmStateReader
         {
             throw new StateException($"RAM page record 0x{flags:x} found where RAM stays in place");
         }
-    }
-
-    private static void ReadFooter(StateReader reader, uint id)
-    {
-        Expect("section footer", VmStateStream.Footer, reader.ReadByte());
-        Expect("section number in a footer", id, reader.ReadUInt32());
     }
 
     private static void Expect(string what, uint expected, uint found)

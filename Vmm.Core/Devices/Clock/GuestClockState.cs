@@ -3,7 +3,7 @@ using Vmm.Core.State;
 namespace Vmm.Core.Devices.Clock;
 
 /// <summary>The guest's time in relation to the host's.</summary>
-public sealed class GuestClockState
+internal sealed class GuestClockState
 {
     internal static readonly StateLayout<GuestClockState> Layout = new("timer", version: 3)
     {
@@ -12,16 +12,12 @@ public sealed class GuestClockState
         { "frozen_at", s => ref s.FrozenAt },
     };
 
-    private long _offset;
-    private long _frozenAt;
-    private bool _frozen;
-
     /// <summary>Guest time minus host time in nanoseconds, while the clock runs.</summary>
-    public ref long Offset => ref _offset;
+    internal long Offset;
 
     /// <summary>Whether the clock stands still.</summary>
-    public ref bool Frozen => ref _frozen;
+    internal bool Frozen;
 
     /// <summary>The reading of a clock that stands still, in nanoseconds.</summary>
-    public ref long FrozenAt => ref _frozenAt;
+    internal long FrozenAt;
 }

@@ -12,13 +12,7 @@ internal sealed class FakeCpuState
         { "registers", s => s.Registers, 16 },
     };
 
-    private readonly byte[] _registers = new byte[16];
-    private ulong _rip;
-    private bool _halted;
-
-    internal ref ulong Rip => ref _rip;
-
-    internal ref bool Halted => ref _halted;
-
-    internal Span<byte> Registers => _registers;
+    internal ulong Rip;
+    internal bool Halted;
+    internal readonly byte[] Registers = new byte[16];
 }

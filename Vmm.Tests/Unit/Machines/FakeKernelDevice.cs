@@ -21,14 +21,10 @@ internal sealed class FakeKernelDevice(FakeHypervisor hypervisor, StateLayout<Fa
         { new StateLayout<FakeKernelDevice>("fake-irqchip/masked", version: 1) { { "masked", s => ref s.Masked } }, s => s.Masked != 0 },
     };
 
-    private uint _pending;
-    private uint _masked;
+    internal uint Pending;
+    internal uint Masked;
 
     public StateLayout Layout => layout;
-
-    internal ref uint Pending => ref _pending;
-
-    internal ref uint Masked => ref _masked;
 
     internal bool IsApplied { get; private set; }
 

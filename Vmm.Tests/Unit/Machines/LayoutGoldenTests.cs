@@ -49,6 +49,21 @@ public sealed class LayoutGoldenTests
         Assert.That(layout.Forms().Select(form => form.Text), Has.Member(before));
     }
 
+    /// <summary>The layouts of all state that a machine has but for the hypervisor's, each once.</summary>
+    internal static StateLayout[] LayoutsOfAMachine()
+    {
+        using var fixture = new HandoverFixture();
+        var host = fixture.Host(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, Asked.For("isa-debug-exit,iobase=0xf4")] });
+        host.Do(host.Machine.PowerOn);
+        return
+        [
+            .. host.Board.Sections.Select(s => s.Item.Layout)
+                .Append(ChardevState.Layout)
+                .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
+                .DistinctBy(l => l.Name),
+        ];
+    }
+
     /// <summary>Compares layouts with their files; also for the hypervisors' own, from where there is one.</summary>
     internal static void AssertGolden(IEnumerable<StateLayout> layouts)
     {
@@ -68,20 +83,6 @@ public sealed class LayoutGoldenTests
                 }
             }
         });
-    }
-
-    private static StateLayout[] LayoutsOfAMachine()
-    {
-        using var fixture = new HandoverFixture();
-        var host = fixture.Host(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, Asked.For("isa-debug-exit,iobase=0xf4")] });
-        host.Do(host.Machine.PowerOn);
-        return
-        [
-            .. host.Board.Sections.Select(s => s.Item.Layout)
-                .Append(ChardevState.Layout)
-                .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
-                .DistinctBy(l => l.Name),
-        ];
     }
 
     private static string Folder([CallerFilePath] string here = "") =>

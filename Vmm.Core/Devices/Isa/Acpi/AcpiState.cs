@@ -3,7 +3,7 @@ using Vmm.Core.State;
 namespace Vmm.Core.Devices.Isa.Acpi;
 
 /// <summary>The PM1 registers, and how much of the timer the guest has acknowledged.</summary>
-public sealed class AcpiState
+internal sealed class AcpiState
 {
     internal static readonly StateLayout<AcpiState> Layout = new("acpi_pm", version: 1)
     {
@@ -13,20 +13,15 @@ public sealed class AcpiState
         { "tmr.acknowledged", s => ref s.TimerAcknowledged },
     };
 
-    private ushort _status;
-    private ushort _enable;
-    private ushort _control;
-    private ulong _timerAcknowledged;
-
     /// <summary>PM1 status, without TMR_STS, which is computed.</summary>
-    public ref ushort Status => ref _status;
+    internal ushort Status;
 
     /// <summary>PM1 enable.</summary>
-    public ref ushort Enable => ref _enable;
+    internal ushort Enable;
 
     /// <summary>PM1 control: SLP_TYP alone; SCI_EN is fixed and SLP_EN reads as 0.</summary>
-    public ref ushort Control => ref _control;
+    internal ushort Control;
 
     /// <summary>How many times the timer's highest bit had changed when the guest last cleared TMR_STS.</summary>
-    public ref ulong TimerAcknowledged => ref _timerAcknowledged;
+    internal ulong TimerAcknowledged;
 }

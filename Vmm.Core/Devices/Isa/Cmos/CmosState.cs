@@ -3,7 +3,7 @@ using Vmm.Core.State;
 namespace Vmm.Core.Devices.Isa.Cmos;
 
 /// <summary>What of the clock survives a handover: the selected register, the battery-backed bytes, the guest's idea of the time.</summary>
-public sealed class CmosState
+internal sealed class CmosState
 {
     internal const int RegisterCount = 128;
 
@@ -15,20 +15,15 @@ public sealed class CmosState
         { "noticed", s => ref s.Noticed, 2 },
     };
 
-    private readonly byte[] _registers = new byte[RegisterCount];
-    private byte _selected;
-    private long _offset;
-    private long _noticed;
+    /// <summary>All 128 registers. Those of the time and date hold it only while the guest keeps the clock from running.</summary>
+    internal readonly byte[] Registers = new byte[RegisterCount];
 
     /// <summary>The register that port 0x71 reads and writes, 0 to 127.</summary>
-    public ref byte Selected => ref _selected;
-
-    /// <summary>All 128 registers. Those that tell the time hold it only while the guest keeps the clock from running.</summary>
-    public Span<byte> Registers => _registers;
-
-    /// <summary>The instant of the guest's time up to which events were noticed, in units of 100 ns.</summary>
-    public ref long Noticed => ref _noticed;
+    internal byte Selected;
 
     /// <summary>The guest's time minus the host's, in units of 100 ns.</summary>
-    public ref long Offset => ref _offset;
+    internal long Offset;
+
+    /// <summary>The instant of the guest's time up to which events were noticed, in units of 100 ns.</summary>
+    internal long Noticed;
 }

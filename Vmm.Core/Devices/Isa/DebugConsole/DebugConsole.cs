@@ -92,7 +92,7 @@ public sealed class DebugConsole : Device, IPortDevice, IStateful, IChardevFront
         lock (_backEnd.Gate)
         {
             // What lies behind the waiting bytes is old output; it does not travel.
-            _state.Bytes[_state.Waiting..].Clear();
+            _state.Bytes.AsSpan(_state.Waiting).Clear();
             writer.Write(DebugConsoleState.Layout, _state);
         }
     }
@@ -130,8 +130,8 @@ public sealed class DebugConsole : Device, IPortDevice, IStateful, IChardevFront
         }
 
         int waiting = _state.Waiting;
-        int taken = _backEnd.Write(_state.Bytes[..waiting]);
-        _state.Bytes[taken..waiting].CopyTo(_state.Bytes);
+        int taken = _backEnd.Write(_state.Bytes.AsSpan(0, waiting));
+        _state.Bytes.AsSpan(taken, waiting - taken).CopyTo(_state.Bytes);
         Volatile.Write(ref _state.Waiting, waiting - taken);
     }
 }

@@ -3,7 +3,7 @@ using Vmm.Core.State;
 namespace Vmm.Core.Devices.Isa.DebugConsole;
 
 /// <summary>Bytes that the guest has written and the back end has had no room for.</summary>
-public sealed class DebugConsoleState
+internal sealed class DebugConsoleState
 {
     internal const int Capacity = 4096;
 
@@ -17,12 +17,9 @@ public sealed class DebugConsoleState
         },
     };
 
-    private readonly byte[] _bytes = new byte[Capacity];
-    private int _waiting;
+    /// <summary>The bytes, oldest first; those after <see cref="Waiting"/> mean nothing.</summary>
+    internal readonly byte[] Bytes = new byte[Capacity];
 
     /// <summary>How many bytes wait.</summary>
-    public ref int Waiting => ref _waiting;
-
-    /// <summary>The bytes, oldest first; those after <see cref="Waiting"/> mean nothing.</summary>
-    public Span<byte> Bytes => _bytes;
+    internal int Waiting;
 }

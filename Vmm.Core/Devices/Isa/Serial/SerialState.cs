@@ -3,7 +3,7 @@ using Vmm.Core.State;
 namespace Vmm.Core.Devices.Isa.Serial;
 
 /// <summary>The registers and FIFOs of a 16550A.</summary>
-public sealed class SerialState
+internal sealed class SerialState
 {
     internal static readonly StateLayout<SerialState> Layout = new("serial", version: 3)
     {
@@ -35,60 +35,45 @@ public sealed class SerialState
         },
     };
 
-    private readonly byte[] _receiveBytes = new byte[SerialFifo.Depth];
-    private readonly byte[] _transmitBytes = new byte[SerialFifo.Depth];
-    private ushort _divisor;
-    private byte _receiveBuffer;
-    private byte _interruptEnable;
-    private byte _lineControl;
-    private byte _modemControl;
-    private byte _lineErrors;
-    private byte _modemStatus;
-    private byte _scratch;
-    private byte _fifoControl;
-    private byte _receiveCount;
-    private byte _transmitCount;
-    private bool _transmitEmptyPending;
-
     /// <summary>Divisor latch: 115,200 divided by the rate.</summary>
-    public ref ushort Divisor => ref _divisor;
+    internal ushort Divisor;
 
     /// <summary>The byte that was read last, read again when there is no new one.</summary>
-    public ref byte ReceiveBuffer => ref _receiveBuffer;
+    internal byte ReceiveBuffer;
 
     /// <summary>Interrupt enable register.</summary>
-    public ref byte InterruptEnable => ref _interruptEnable;
+    internal byte InterruptEnable;
 
     /// <summary>Line control register.</summary>
-    public ref byte LineControl => ref _lineControl;
+    internal byte LineControl;
 
     /// <summary>Modem control register.</summary>
-    public ref byte ModemControl => ref _modemControl;
+    internal byte ModemControl;
 
     /// <summary>The error bits of the line status register; its other bits follow from the FIFOs.</summary>
-    public ref byte LineErrors => ref _lineErrors;
+    internal byte LineErrors;
 
     /// <summary>Modem status register.</summary>
-    public ref byte ModemStatus => ref _modemStatus;
+    internal byte ModemStatus;
 
     /// <summary>Scratch register.</summary>
-    public ref byte Scratch => ref _scratch;
+    internal byte Scratch;
 
     /// <summary>FIFO control register: enable, DMA mode, trigger level.</summary>
-    public ref byte FifoControl => ref _fifoControl;
+    internal byte FifoControl;
 
     /// <summary>Whether the interrupt "transmit holding register empty" is due, which reading IIR or writing a byte takes back.</summary>
-    public ref bool TransmitEmptyPending => ref _transmitEmptyPending;
+    internal bool TransmitEmptyPending;
 
     /// <summary>How many bytes have been received and not read.</summary>
-    public ref byte ReceiveCount => ref _receiveCount;
+    internal byte ReceiveCount;
 
     /// <summary>The received bytes, oldest first.</summary>
-    public Span<byte> ReceiveBytes => _receiveBytes;
+    internal readonly byte[] ReceiveBytes = new byte[SerialFifo.Depth];
 
     /// <summary>How many bytes wait for the back end.</summary>
-    public ref byte TransmitCount => ref _transmitCount;
+    internal byte TransmitCount;
 
     /// <summary>The bytes that wait, oldest first.</summary>
-    public Span<byte> TransmitBytes => _transmitBytes;
+    internal readonly byte[] TransmitBytes = new byte[SerialFifo.Depth];
 }

@@ -23,7 +23,7 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
     {
         lock (_lock)
         {
-            byte last = _state.History[^1];
+            byte last = _state.Last.Value;
             return offset == 0 ? (byte)(inverts ? ~last : last) : (byte)_state.Written;
         }
     }
@@ -38,8 +38,8 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
                 return;
             }
 
-            _state.History.AsSpan(1).CopyTo(_state.History);
-            _state.History[^1] = value;
+            _state.Last.Value = value;
+            _state.History[value % SampleState.HistoryLength]++;
             _state.Written++;
             UpdateInterrupt();
         }
@@ -56,6 +56,7 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
         {
             _state.Written = 0;
             _state.Alarm = 0;
+            _state.Last.Value = 0;
             _state.History.AsSpan().Clear();
             UpdateInterrupt();
         }
@@ -73,5 +74,5 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
         }
     }
 
-    private void UpdateInterrupt() => interrupt.Set(_state.Alarm != 0 && _state.History[^1] == _state.Alarm);
+    private void UpdateInterrupt() => interrupt.Set(_state.Alarm != 0 && _state.Last.Value == _state.Alarm);
 }

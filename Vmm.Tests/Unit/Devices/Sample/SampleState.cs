@@ -11,15 +11,31 @@ internal sealed class SampleState
     {
         { "written", s => ref s.Written },
         { "history", s => s.History, HistoryLength },
+        { "last", s => s.Last, SampleByte.Layout },
         { new StateLayout<SampleState>("sample/alarm", version: 1) { { "alarm", s => ref s.Alarm } }, s => s.Alarm != 0 },
     };
 
     /// <summary>How many bytes were written.</summary>
     internal uint Written;
 
-    /// <summary>The value that raises the interrupt; 0 for none.</summary>
+    /// <summary>The byte that raises the interrupt; 0 for none.</summary>
     internal byte Alarm;
 
-    /// <summary>The last bytes that were written, oldest first.</summary>
-    internal byte[] History = new byte[HistoryLength];
+    /// <summary>How often each of the values 0 to 3 was written.</summary>
+    internal readonly ushort[] History = new ushort[HistoryLength];
+
+    /// <summary>The last byte that was written.</summary>
+    internal readonly SampleByte Last = new();
+}
+
+/// <summary>A byte with its complement, as a record inside the record.</summary>
+internal sealed class SampleByte
+{
+    internal static readonly StateLayout<SampleByte> Layout = new("sample-byte", version: 1)
+    {
+        { "value", s => ref s.Value },
+    };
+
+    /// <summary>The byte.</summary>
+    internal byte Value;
 }

@@ -1,0 +1,215 @@
+using Vmm.Core.Chardevs;
+using Vmm.Core.Devices.Isa.Acpi;
+using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.Isa.Cmos;
+using Vmm.Core.Devices.Isa.DebugConsole;
+using Vmm.Core.Devices.Isa.I8042;
+using Vmm.Core.Devices.Isa.Serial;
+using Vmm.Core.Machines;
+using Vmm.Core.State;
+using Vmm.Kvm.Clocks;
+using Vmm.Kvm.Cpus;
+using Vmm.Kvm.Devices;
+using Vmm.Tests.Unit.State;
+
+namespace Vmm.Tests.Unit.Migration;
+
+/// <summary>A record of every layout, each field with a value of its own, and what a reader of its description must find.</summary>
+internal static class DescribedRecords
+{
+    public static IEnumerable<TestCaseData> All()
+    {
+        yield return Case(SerialState.Layout, new SerialState
+        {
+            Divisor = 0x102,
+            ReceiveBuffer = 3,
+            InterruptEnable = 4,
+            LineControl = 5,
+            ModemControl = 6,
+            LineErrors = 7,
+            ModemStatus = 8,
+            Scratch = 9,
+            FifoControl = 10,
+            TransmitEmptyPending = true,
+            ReceiveCount = 1,
+            TransmitCount = 2,
+        }, s => (Fill(s.ReceiveBytes, 11), Fill(s.TransmitBytes, 12)), """
+            .divider = 258
+            .rbr = 3
+            .ier = 4
+            .lcr = 5
+            .mcr = 6
+            .lsr_errors = 7
+            .msr = 8
+            .scr = 9
+            .fcr = 10
+            .thr_ipending = true
+            :serial/recv_fifo.count = 1
+            :serial/recv_fifo.data = 0b*16
+            :serial/xmit_fifo.count = 2
+            :serial/xmit_fifo.data = 0c*16
+            """);
+        yield return Case(CmosState.Layout, new CmosState { Selected = 1, Offset = -2, Noticed = 3 }, s => Fill(s.Registers, 4), """
+            .cmos_data = 04*128
+            .cmos_index = 1
+            .base_offset = -2
+            .noticed = 3
+            """);
+        yield return Case(I8042State.Layout, new I8042State { PendingCommand = 1, Status = 2, Mode = 3, OutputPort = 4, Answer = 5 }, null, """
+            .write_cmd = 1
+            .status = 2
+            .mode = 3
+            .outport = 4
+            .obdata = 5
+            """);
+        yield return Case(AcpiState.Layout, new AcpiState { Status = 1, Enable = 2, Control = 3, TimerAcknowledged = ulong.MaxValue }, null, """
+            .pm1.sts = 1
+            .pm1.en = 2
+            .pm1.cnt = 3
+            .tmr.acknowledged = 18446744073709551615
+            """);
+        yield return Case(GuestClockState.Layout, new GuestClockState { Offset = -1, Frozen = true, FrozenAt = 2 }, null, """
+            .cpu_clock_offset = -1
+            .frozen = true
+            .frozen_at = 2
+            """);
+        yield return Case(ChardevState.Layout, new ChardevState { Queued = 1 }, s => Fill(s.Bytes, 2), """
+            .queued = 1
+            :chardev/output.bytes = 02*4096
+            """);
+        yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
+            .waiting = 0
+            """);
+        yield return Case(new GlobalState { State = RunState.Paused }, """
+            .size = 7
+            .runstate = 70 61 75 73 65 64 00*26
+            .has_vm_was_suspended = true
+            .vm_was_suspended = false
+            .unused = 00*66
+            """);
+        yield return Case(KvmInterruptController.PicLayout, new KvmDeviceState(16), s => Fill(s.Bytes, 1), """
+            .registers = 01*16
+            """);
+        yield return Case(KvmInterruptController.IoApicLayout, new KvmDeviceState(216), s => Fill(s.Bytes, 2), """
+            .registers = 02*216
+            """);
+        yield return Case(KvmPit.PitLayout, new KvmDeviceState(112), s => Fill(s.Bytes, 3), """
+            .channels = 03*112
+            """);
+        yield return Case(KvmClockState.Layout, new KvmClockState { Anchor = new(1, 2, 3), Last = new(4, 5, 6), Frozen = true }, null, """
+            .anchor_clock = 1
+            .anchor_tsc = 2
+            .anchor_raw = 3
+            .clock = 4
+            .tsc = 5
+            .raw = 6
+            .frozen = true
+            """);
+        yield return Case(KvmCpuState.Layout, Cpu(), null, """
+            .mp_state = 1
+            .vcpu_events = 02*64
+            .regs = 03*144
+            .sregs2 = 04*320
+            .xcrs = 05*392
+            .xsave = 06*4096
+            .debugregs = 07*128
+            .lapic = 08*1024
+            .tsc_offset_known = true
+            .tsc_offset = 9
+            .tsc_read_at = 10
+            .msr_count = 11
+            .msrs = 0c*8192
+            :cpu/nested.nested_size = 13
+            :cpu/nested.nested_state = 0e*8320
+            :cpu/wait.wait_port = 15
+            :cpu/wait.wait_size = 4
+            """);
+        yield return Case(SampleDevice.Layout, SampleDevice.Filled(), null, """
+            .levels[0] = 1
+            .levels[1] = 2
+            .levels[2] = 65535
+            .masks[0] = 3
+            .masks[1] = 4294967295
+            .bases[0] = 4
+            .bases[1] = 18446744073709551615
+            .offsets[0] = -5
+            .offsets[1] = -9223372036854775808
+            .queue_count = 3
+            .queues[0].index = 256
+            .queues[0].ready = true
+            .queues[0].requests[0] = 2560
+            .queues[0].requests[1] = 5120
+            .queues[1].index = 257
+            .queues[1].ready = false
+            .queues[1].requests[0] = 2570
+            .queues[1].requests[1] = 5140
+            .queues[2].index = 258
+            .queues[2].ready = true
+            .queues[2].requests[0] = 2580
+            .queues[2].requests[1] = 5160
+            .channels[0].index = 513
+            .channels[0].ready = false
+            .channels[0].requests[0] = 5130
+            .channels[0].requests[1] = 10260
+            .channels[1].index = 514
+            .channels[1].ready = true
+            .channels[1].requests[0] = 5140
+            .channels[1].requests[1] = 10280
+            .timer.deadline = 81985529216486895
+            .timer.period = 8
+            .timer:sample-timer/late.late = true
+            :sample-device/extra.extra = 7
+            """);
+        yield return Case(SampleNest.Layout, SampleNest.Uneven(), null, """
+            .count = 2
+            .devices[0].count = 1
+            .devices[0].queues.index = 1
+            .devices[0].queues.ready = false
+            .devices[1].count = 2
+            .devices[1].queues[0].index = 2
+            .devices[1].queues[0].ready = false
+            .devices[1].queues[1].index = 3
+            .devices[1].queues[1].ready = false
+            """);
+    }
+
+    private static KvmCpuState Cpu()
+    {
+        var cpu = new KvmCpuState
+        {
+            MpState = 1,
+            TscOffsetKnown = true,
+            TscOffset = 9,
+            TscReadAt = 10,
+            MsrCount = 11,
+            NestedSize = 13,
+            WaitPort = 15,
+            WaitSize = 4,
+        };
+        byte value = 2;
+        foreach (byte[] bytes in (byte[][])[cpu.Events, cpu.RegsBytes, cpu.SregsBytes, cpu.Xcrs, cpu.Xsave, cpu.DebugRegs, cpu.Lapic])
+        {
+            Fill(bytes, value++);
+        }
+
+        Fill(cpu.MsrBytes, 12);
+        Fill(cpu.NestedState, 14);
+        return cpu;
+    }
+
+    private static byte[] Fill(byte[] bytes, byte value)
+    {
+        Array.Fill(bytes, value);
+        return bytes;
+    }
+
+    private static TestCaseData Case<T>(StateLayout<T> layout, T record, Func<T, object>? fill, string fields)
+        where T : class
+    {
+        fill?.Invoke(record);
+        return Case(new Recorded<T>(layout, record), fields);
+    }
+
+    private static TestCaseData Case(IStateful item, string fields) =>
+        new TestCaseData(item, fields).SetName($"Every_field_of_{item.Layout.Name}_is_read_by_the_description_alone");
+}
