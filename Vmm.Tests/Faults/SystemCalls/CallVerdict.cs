@@ -122,8 +122,8 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
         var run = await RunningAsync(parties);
         using (var deadline = new CancellationTokenSource(Settling))
         {
-            // A vCPU's thread that has stopped may still be on its way to sleep.
-            while (run.Count > 1 && !deadline.IsCancellationRequested)
+            // On a busy host a vCPU that has stopped may still be on its way to sleep, and one that runs may have got no time.
+            while (run.Count != 1 && !deadline.IsCancellationRequested)
             {
                 run = await RunningAsync(parties);
             }
