@@ -169,6 +169,26 @@ internal sealed partial class Party : IAsyncDisposable
         .Select(task => ReadOrEmpty($"{task}/schedstat").Split(' ')[0])
         .Sum(time => long.TryParse(time, CultureInfo.InvariantCulture, out long used) ? used : 0);
 
+    /// <summary>
+    /// Waits until its vCPUs' threads use no processor time for as long as <paramref name="watch"/>. One whose vCPU has stopped may still be on its way
+    /// to sleep, which takes a moment on a busy host; one that runs a guest never gets there.
+    /// </summary>
+    /// <returns>Whether it got there in time.</returns>
+    internal async Task<bool> CpusRestAsync(TimeSpan watch)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        for (long before = CpuTime(); !deadline.IsCancellationRequested; before = CpuTime())
+        {
+            await Task.Delay(watch);
+            if (CpuTime() <= before)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Whether the machine loop's thread and the vCPUs' are stopped by a signal, or are no more.</summary>
     internal bool IsStopped => Tasks()
         .Where(task => task.EndsWith($"/{Process.Pid}", StringComparison.Ordinal) || ReadOrEmpty($"{task}/comm").StartsWith("CPU ", StringComparison.Ordinal))

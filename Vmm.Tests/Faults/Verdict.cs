@@ -118,13 +118,13 @@ internal sealed class Verdict
     private async Task WatchAsync(Party? owner)
     {
         var idle = new[] { _old, _new }.Where(p => p != owner).ToList();
-        var before = idle.ConvertAll(p => (p.ConsoleLength, Cpu: p.CpuTime()));
+        var before = idle.ConvertAll(p => p.ConsoleLength);
         long count = owner?.ConsoleLength ?? 0;
         await Task.Delay(Watch);
         for (int i = 0; i < idle.Count; i++)
         {
-            Hold(idle[i].ConsoleLength == before[i].ConsoleLength, $"process {idle[i].Name} writes although it does not have the guest");
-            Hold(!idle[i].Lives || idle[i].CpuTime() <= before[i].Cpu, $"vCPUs of process {idle[i].Name} run although it does not have the guest");
+            Hold(!idle[i].Lives || await idle[i].CpusRestAsync(Watch), $"vCPUs of process {idle[i].Name} run although it does not have the guest");
+            Hold(idle[i].ConsoleLength == before[i], $"process {idle[i].Name} writes although it does not have the guest");
         }
 
         if (_scene.IsPaused)

@@ -118,12 +118,26 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
     {
         Party[] parties = [scene.Old, scene.New];
         ulong count = scene.Ram.Count;
-        var before = Array.ConvertAll(parties, p => (p.ConsoleLength, Cpu: p.CpuTime()));
         Hold(await UntilAsync(() => scene.Ram.Count > count), "the guest does not run anywhere");
-        await Task.Delay(Watch);
-        var run = parties.Where((p, i) => p.ConsoleLength > before[i].ConsoleLength || p.CpuTime() > before[i].Cpu).ToList();
+        var run = await RunningAsync(parties);
+        using (var deadline = new CancellationTokenSource(Settling))
+        {
+            // On a busy host a vCPU that has stopped may still be on its way to sleep, and one that runs may have got no time.
+            while (run.Count != 1 && !deadline.IsCancellationRequested)
+            {
+                run = await RunningAsync(parties);
+            }
+        }
+
         Hold(run.Count <= 1, "the guest runs in both");
         Owner = run.Count == 1 && scene.Ram.Count > count ? run[0] : null;
+    }
+
+    private static async Task<List<Party>> RunningAsync(Party[] parties)
+    {
+        var before = Array.ConvertAll(parties, p => (p.ConsoleLength, Cpu: p.CpuTime()));
+        await Task.Delay(Watch);
+        return [.. parties.Where((p, i) => p.ConsoleLength > before[i].ConsoleLength || p.CpuTime() > before[i].Cpu)];
     }
 
     /// <summary>Both files one after the other read 1 … N. Where the output itself was struck, what was written may have a hole.</summary>
