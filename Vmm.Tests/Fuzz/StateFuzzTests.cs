@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Vmm.Core.Buses;
-using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.Devices.Isa.I8042;

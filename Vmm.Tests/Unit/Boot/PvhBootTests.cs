@@ -1,8 +1,8 @@
 using Vmm.Core.Acpi;
 using Vmm.Core.Boot;
 using Vmm.Core.Hypervisors;
-using static Vmm.Tests.Unit.Boot.Images;
 using Vmm.Tests.Unit.Acpi;
+using static Vmm.Tests.Unit.Boot.Images;
 
 namespace Vmm.Tests.Unit.Boot;
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Vmm.Core.Buses;
-using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.Isa.Acpi;
 using FixedHardware = Vmm.Core.Devices.Isa.Acpi.Acpi;
 
 namespace Vmm.Tests.Unit.Devices;

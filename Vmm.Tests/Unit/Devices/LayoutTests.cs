@@ -1,6 +1,6 @@
 using Vmm.Core.Chardevs;
-using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;

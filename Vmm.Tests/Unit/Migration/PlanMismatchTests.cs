@@ -1,8 +1,8 @@
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
 using Vmm.Migration.Settings;
-using Vmm.Tests.Unit.Machines;
 using Vmm.Tests.Unit.Devices;
+using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 

@@ -9,7 +9,10 @@ public sealed class DebugConsoleType : DeviceType
     /// <summary>Its port.</summary>
     public static readonly NumberProperty IoBase = new("iobase", "its I/O port")
     {
-        Least = 1, Greatest = ushort.MaxValue, IsHexadecimal = true, Default = 0xe9,
+        Least = 1,
+        Greatest = ushort.MaxValue,
+        IsHexadecimal = true,
+        Default = 0xe9,
     };
 
     /// <summary>Where its bytes go.</summary>

@@ -10,7 +10,10 @@ public sealed class DebugExitType : DeviceType
     /// <summary>Its first port.</summary>
     public static readonly NumberProperty IoBase = new("iobase", "first of its I/O ports")
     {
-        Least = 1, Greatest = ushort.MaxValue, IsHexadecimal = true, Default = 0x501,
+        Least = 1,
+        Greatest = ushort.MaxValue,
+        IsHexadecimal = true,
+        Default = 0x501,
     };
 
     /// <summary>How many ports it covers.</summary>

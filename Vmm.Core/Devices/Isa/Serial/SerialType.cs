@@ -14,7 +14,9 @@ public sealed class SerialType : DeviceType
     /// <summary>First of its eight ports; by default that of its place.</summary>
     public static readonly NumberProperty IoBase = new("iobase", "first of its eight I/O ports; by default that of COM1 to COM4, by index")
     {
-        Least = 1, Greatest = ushort.MaxValue, IsHexadecimal = true,
+        Least = 1,
+        Greatest = ushort.MaxValue,
+        IsHexadecimal = true,
     };
 
     /// <summary>Its ISA interrupt; by default that of its place.</summary>
@@ -23,7 +25,8 @@ public sealed class SerialType : DeviceType
     /// <summary>Its place: 0 to 3 for COM1 to COM4.</summary>
     public static readonly NumberProperty Index = new("index", "its place: 0 to 3 for COM1 to COM4; by default the lowest that is free")
     {
-        Greatest = Places - 1, Visibility = Visibility.Implied,
+        Greatest = Places - 1,
+        Visibility = Visibility.Implied,
     };
 
     /// <summary>Where its bytes go to and come from.</summary>
