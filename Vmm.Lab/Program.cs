@@ -20,7 +20,7 @@ try
     {
         ["demo"] => await DemoAsync(),
         ["run", var command] => await RunAsync(command),
-        ["report", var status, .. var files] => TestReport.Print(int.Parse(status, CultureInfo.InvariantCulture), files),
+        ["report", var status, .. var files] => TestReport.Print(int.Parse(status, CultureInfo.InvariantCulture), files, Console.Out),
         _ => Usage(),
     };
 }

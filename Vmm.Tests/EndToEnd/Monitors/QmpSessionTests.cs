@@ -123,7 +123,7 @@ public sealed class QmpSessionTests : EndToEndTest
     }
 
     [Test]
-    public async Task Out_of_band_is_refused_until_it_is_negotiated_and_then_only_for_commands_that_allow_it()
+    public async Task Out_of_band_needs_negotiation_and_a_command_that_allows_it()
     {
         await _client.ReadLineAsync();
         await _client.AskAsync("""{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}""");

@@ -185,7 +185,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
-    public async Task An_old_process_that_sleeps_through_its_own_time_out_hears_on_waking_that_the_new_one_still_waits()
+    public async Task An_old_process_that_slept_through_its_time_out_reads_that_the_new_one_waits()
     {
         const int Limit = 300;
         await HurryAsync(_old, Limit);

@@ -16,7 +16,7 @@ public sealed class CaughtGuestsTests : UpdateTest
 
     [Test]
     [Promise(22)]
-    public async Task Interrupts_that_pend_in_the_8259_and_the_APIC_are_taken_once_each_in_the_last_process()
+    public async Task Interrupts_that_pend_in_the_8259_and_the_APIC_are_taken_once_in_the_last_process()
     {
         var (last, told) = await MoveAndLetGoAsync("pending-irq", [.. Told, "-serial", "null"]);
         await told.WaitForAsync("PA.");
@@ -37,7 +37,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     }
 
     [Test, Description("KVM does not tell a timer that has fired from one whose interrupt is still on its way: docs/handover.md, Time.")]
-    public async Task A_timer_that_was_to_fire_once_fires_once_more_in_each_process_that_the_guest_goes_to()
+    public async Task A_one_shot_timer_fires_once_more_in_each_process_that_the_guest_goes_to()
     {
         var generation = await BootAsync(TinyMachine.Silent("one-shot").With(Told));
         var told = new GrowingFile(InFolder("told.out"));

@@ -71,7 +71,7 @@ public sealed class InheritedChannelTests : UpdateTest
     }
 
     [Test]
-    public async Task An_update_that_fails_before_the_main_channel_is_needed_closes_the_descriptor_and_frees_the_name()
+    public async Task An_update_that_fails_before_it_uses_the_descriptor_closes_it_and_frees_its_name()
     {
         var main = await DeafPeer.ConnectAsync(InFolder(_route.Main));
         using var accepted = await _listener.AcceptAsync();

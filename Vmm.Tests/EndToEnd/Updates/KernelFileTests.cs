@@ -46,7 +46,7 @@ public sealed class KernelFileTests : UpdateTest
 
     [Test]
     [Promise(27)]
-    public async Task A_guest_that_does_nothing_but_reset_itself_goes_over_at_the_first_attempt_each_time()
+    public async Task A_guest_that_only_resets_itself_goes_over_at_the_first_attempt_each_time()
     {
         var generation = await BootAsync("reset", "-serial", "file:serial.out");
         var serial = new GrowingFile(InFolder("serial.out"));

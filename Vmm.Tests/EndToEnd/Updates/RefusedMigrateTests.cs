@@ -159,7 +159,7 @@ public sealed class RefusedMigrateTests : UpdateTest
 
     [Test]
     [Promise(6)]
-    public async Task A_guest_whose_new_process_died_right_after_is_not_run_again_and_whoever_asks_is_told()
+    public async Task A_guest_whose_new_process_died_right_after_is_not_run_again_and_cont_says_so()
     {
         var old = await BootAsync("counter");
         var successor = await HopAsync(old);

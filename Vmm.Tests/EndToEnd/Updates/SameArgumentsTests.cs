@@ -46,7 +46,7 @@ public sealed class SameArgumentsTests : EndToEndTest
 
     [Test]
     [Promise(16)]
-    public async Task After_the_switch_the_same_path_reaches_the_new_process_and_open_sessions_stay_with_the_old_one()
+    public async Task After_the_switch_a_path_reaches_the_new_process_and_open_sessions_stay()
     {
         var successor = await UpdateAsync();
 

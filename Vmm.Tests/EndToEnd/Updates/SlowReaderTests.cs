@@ -45,7 +45,7 @@ public sealed class SlowReaderTests : UpdateTest
 
     [Test]
     [Promise(21)]
-    public async Task A_string_instruction_that_stands_still_in_its_middle_goes_on_there_two_updates_later()
+    public async Task A_string_instruction_that_waits_in_its_middle_goes_on_there_two_updates_later()
     {
         var generation = await BootAsync("string-out", Console);
         using var reader = await ConnectReaderAsync(generation);

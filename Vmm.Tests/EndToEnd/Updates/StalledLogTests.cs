@@ -68,7 +68,7 @@ public sealed partial class StalledLogTests : UpdateTest
 
     [Test]
     [Promise(48)]
-    public async Task A_guest_that_falls_again_and_again_goes_over_between_two_processes_that_nobody_reads()
+    public async Task A_guest_that_falls_again_and_again_goes_over_though_neither_log_is_read()
     {
         var old = await FallingAsync();
         var route = new UpdateRoute("next");

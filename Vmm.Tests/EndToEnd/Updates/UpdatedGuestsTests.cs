@@ -99,7 +99,7 @@ public sealed class UpdatedGuestsTests : UpdateTest
 
     [Test]
     [Promise(26)]
-    public async Task A_guest_that_waits_in_prelaunch_begins_at_its_first_instruction_in_the_process_that_is_told_cont()
+    public async Task A_guest_in_prelaunch_begins_at_its_first_instruction_where_cont_is_given()
     {
         var old = await BootAsync("counter", "-S");
         var ram = Keep(GuestRam.Of(old.Process));

@@ -116,7 +116,7 @@ public sealed class UpdatedPredecessorTests : TwoVersionsTest
 
     [Test]
     [Promise(40)]
-    public async Task A_process_of_today_that_is_another_machine_says_why_and_the_guest_is_never_paused()
+    public async Task A_new_program_that_is_another_machine_says_why_and_the_guest_is_never_paused()
     {
         var route = new UpdateRoute("other");
         var old = await BootInPredecessorAsync("counter");

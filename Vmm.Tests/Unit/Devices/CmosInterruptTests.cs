@@ -138,7 +138,7 @@ public sealed class CmosInterruptTests
     }
 
     [Test]
-    public void What_has_happened_interrupts_when_that_is_enabled_and_no_more_when_it_is_disabled()
+    public void An_event_interrupts_once_that_is_enabled_and_no_more_when_it_is_disabled()
     {
         _now.Advance(TimeSpan.FromSeconds(1));
 
@@ -191,7 +191,7 @@ public sealed class CmosInterruptTests
     }
 
     [Test]
-    public void An_event_of_the_switch_interrupts_once_in_the_next_process_and_a_request_that_stood_still_stands()
+    public void An_event_in_the_switch_interrupts_once_in_the_next_process_and_a_request_stays()
     {
         Set(StatusB, Updates | Hours24);
         _clock.Quiesce();

@@ -1,4 +1,4 @@
-// Who may use whom, as docs and README draw it:
+// Who may use whom, as docs/architecture.md draws it:
 //
 //     Vmm ──► Vmm.Qmp ──► Vmm.Migration ──► Vmm.Core
 //      └────► Vmm.Kvm ─────────────────────► Vmm.Core

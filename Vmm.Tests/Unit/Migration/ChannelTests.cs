@@ -51,7 +51,7 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
-    public Task Whoever_began_a_message_and_did_not_finish_it_is_told_apart_from_who_said_nothing() => Run(async () =>
+    public Task A_peer_that_did_not_finish_a_message_is_told_from_one_that_sent_nothing() => Run(async () =>
     {
         using var channel = new MessageChannel(_loop, _far);
         byte[] head = [.. "VMMc"u8, 0, 6, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0];

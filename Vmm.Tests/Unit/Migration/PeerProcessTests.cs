@@ -46,7 +46,7 @@ public sealed class PeerProcessTests : IDisposable
     }
 
     [Test]
-    public Task A_process_that_nobody_knows_is_known_by_the_descriptor_that_it_sends_and_its_end_is_seen() => Run(async () =>
+    public Task A_process_without_a_known_number_is_known_by_the_descriptor_that_it_sends() => Run(async () =>
     {
         using var child = Process.Start(new ProcessStartInfo("sleep", "1000"))!;
         using var ofChild = Posix.OpenProcess(child.Id);

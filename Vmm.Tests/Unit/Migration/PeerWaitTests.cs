@@ -22,7 +22,7 @@ public sealed class PeerWaitTests : IDisposable
     [TestCase(0)]
     [TestCase(3)]
     [Promise(10)]
-    public async Task A_new_process_that_falls_silent_when_it_is_ready_is_given_up_while_the_guest_runs(int signsOfLife)
+    public async Task A_new_process_that_is_silent_once_ready_is_given_up_while_the_guest_runs(int signsOfLife)
     {
         var old = _fixture.Old();
         old.Set(p => p with { CprConnectTimeout = 500 });
@@ -73,7 +73,7 @@ public sealed class PeerWaitTests : IDisposable
 
     /// <summary>Whoever gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
     [Test]
-    public async Task An_old_process_that_ends_while_the_operator_is_awaited_is_told_with_what_was_awaited_and_that_its_guest_was_not_taken()
+    public async Task An_old_process_that_ends_while_the_operator_is_awaited_is_reported()
     {
         var next = _fixture.Deferred();
         using (var peer = new PeerAsOld(_fixture, _fixture.Old()))
@@ -90,7 +90,7 @@ public sealed class PeerWaitTests : IDisposable
     }
 
     [Test]
-    public async Task An_old_process_that_gives_up_while_the_operator_is_awaited_is_told_with_what_was_awaited_and_that_its_guest_was_not_taken()
+    public async Task An_old_process_that_gives_up_while_the_operator_is_awaited_is_reported()
     {
         var next = _fixture.Deferred();
         using var peer = new PeerAsOld(_fixture, _fixture.Old());
@@ -104,7 +104,7 @@ public sealed class PeerWaitTests : IDisposable
     }
 
     [Test]
-    public async Task A_new_process_tells_an_old_one_of_an_earlier_protocol_nothing_that_it_does_not_know()
+    public async Task A_new_process_sends_nothing_that_an_earlier_protocol_does_not_know()
     {
         var next = _fixture.Deferred();
         using var peer = new PeerAsOld(_fixture, _fixture.Old()) { Protocol = 2 };

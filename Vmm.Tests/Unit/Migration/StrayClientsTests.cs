@@ -79,7 +79,7 @@ public sealed class StrayClientsTests : IDisposable
     }
 
     [Test]
-    public async Task A_client_that_speaks_on_the_main_channel_before_any_guest_is_announced_is_dropped()
+    public async Task A_client_that_speaks_on_the_main_channel_before_a_plan_came_is_dropped()
     {
         var old = _fixture.Old();
         var next = _fixture.New();
@@ -94,7 +94,7 @@ public sealed class StrayClientsTests : IDisposable
 
     [Test]
     [Promise(18)]
-    public async Task Silent_clients_on_the_main_channel_keep_nobody_away_and_are_closed_when_the_guest_is_here()
+    public async Task Silent_clients_on_the_main_channel_keep_no_peer_away_and_are_closed_in_the_end()
     {
         var old = _fixture.Old();
         var next = _fixture.New();

@@ -99,7 +99,7 @@ public sealed class SwitchTests : IDisposable
 
     [Test]
     [Promise(27)]
-    public async Task A_guest_that_resets_itself_just_then_is_reset_and_goes_over_as_one_that_begins_anew()
+    public async Task A_guest_that_resets_itself_just_then_goes_over_as_one_that_begins_anew()
     {
         var next = _fixture.New();
         var vm = _old.Hypervisor.Newest;
@@ -118,7 +118,7 @@ public sealed class SwitchTests : IDisposable
     }
 
     [Test]
-    public async Task A_guest_that_was_reset_just_then_and_stays_all_the_same_runs_on_and_is_not_reset_twice()
+    public async Task A_guest_that_was_reset_just_then_and_stays_runs_on_and_is_not_reset_twice()
     {
         var first = _fixture.New();
         WhileStopping(() => _old.Machine.RequestReset());

@@ -48,7 +48,7 @@ public sealed class VmStateStreamTests
         Throws.TypeOf<StateException>().With.Message.EqualTo("the state of 'sample' 3 is missing"));
 
     [Test]
-    public void A_section_that_an_older_process_does_not_have_may_be_missing_and_keeps_what_it_is_at_power_on()
+    public void A_section_that_an_older_process_lacks_keeps_its_power_on_state()
     {
         var later = new Later { Value = 7 };
 

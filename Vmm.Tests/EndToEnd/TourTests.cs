@@ -5,15 +5,15 @@ using Vmm.Tests.Unit.House;
 
 namespace Vmm.Tests.EndToEnd;
 
-/// <summary>The README's tour, pasted into a shell block by block as it stands there.</summary>
+/// <summary>docs/tour.md, pasted into a shell block by block as it stands there.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed partial class ReadmeTests : EndToEndTest
+public sealed partial class TourTests : EndToEndTest
 {
     private const string Indent = "    ";
 
     [Test]
-    public async Task The_five_minutes_by_hand_work_as_they_are_written()
+    public async Task The_blocks_work_as_they_are_written()
     {
         Assume.That((await Host.TryRunAsync("type socat")).Status, Is.Zero, "SKIPPED: there is no socat");
         Directory.CreateSymbolicLink(InFolder("out"), Path.Combine(Checkout.Root, "out"));
@@ -46,8 +46,7 @@ public sealed partial class ReadmeTests : EndToEndTest
     /// <summary>The indented blocks of the tour, without the line that builds, for what it makes is there.</summary>
     private static IEnumerable<string> Blocks()
     {
-        string readme = File.ReadAllText(Path.Combine(Checkout.Root, "README.md"));
-        string tour = readme.Split("\n## ").Single(part => part.StartsWith("Five minutes by hand", StringComparison.Ordinal));
+        string tour = File.ReadAllText(Path.Combine(Checkout.Root, "docs", "tour.md"));
         return Paragraphs().Split(tour)
             .Where(paragraph => paragraph.StartsWith(Indent, StringComparison.Ordinal))
             .Select(block => string.Join('\n', block.Split('\n')
