@@ -178,13 +178,6 @@ internal static partial class Posix
         return ((int)credentials.pid, (uint)credentials.uid);
     }
 
-    /// <summary>No more is sent from this side.</summary>
-    internal static void ShutdownSend(SafeHandle handle)
-    {
-        using var fd = new Borrowed(handle);
-        Check(shutdown(fd, SHUT_WR), "shutdown");
-    }
-
     /// <summary>Sends bytes and, on the first of them, descriptors. The count may be short; the descriptors went if any byte did.</summary>
     /// <returns>Bytes sent, or <see cref="WouldBlock"/>.</returns>
     internal static unsafe int Send(SafeHandle handle, ReadOnlySpan<byte> bytes, ReadOnlySpan<int> descriptors)

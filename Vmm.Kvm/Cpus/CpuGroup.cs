@@ -38,18 +38,6 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Over,
     }
 
-    /// <summary>Whether no vCPU runs and nothing is under way.</summary>
-    internal bool IsParked
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _phase == Phase.Parked;
-            }
-        }
-    }
-
     /// <summary>Lets all run; without effect while they do.</summary>
     internal void Start()
     {

@@ -39,7 +39,6 @@ internal readonly record struct KvmRequest(string Name, uint Code)
     internal static readonly KvmRequest GetLapic = new("KVM_GET_LAPIC", 0x8400ae8e);
     internal static readonly KvmRequest SetLapic = new("KVM_SET_LAPIC", 0x4400ae8f);
     internal static readonly KvmRequest SetCpuid2 = new("KVM_SET_CPUID2", 0x4008ae90);
-    internal static readonly KvmRequest GetCpuid2 = new("KVM_GET_CPUID2", 0xc008ae91);
     internal static readonly KvmRequest GetMpState = new("KVM_GET_MP_STATE", 0x8004ae98);
     internal static readonly KvmRequest SetMpState = new("KVM_SET_MP_STATE", 0x4004ae99);
     internal static readonly KvmRequest SetupMce = new("KVM_X86_SETUP_MCE", 0x4008ae9c);
@@ -60,7 +59,6 @@ internal readonly record struct KvmRequest(string Name, uint Code)
     internal static readonly KvmRequest SetSregs2 = new("KVM_SET_SREGS2", 0x4140aecd);
     internal static readonly KvmRequest SetDeviceAttribute = new("KVM_SET_DEVICE_ATTR", 0x4018aee1);
     internal static readonly KvmRequest GetDeviceAttribute = new("KVM_GET_DEVICE_ATTR", 0x4018aee2);
-    internal static readonly KvmRequest HasDeviceAttribute = new("KVM_HAS_DEVICE_ATTR", 0x4018aee3);
 
     /// <summary>Bytes of the argument's fixed part, 0 where the argument is a number.</summary>
     internal int ArgumentSize => (int)((Code >> 16) & 0x3fff);

@@ -19,18 +19,16 @@ internal abstract class QapiType(string name, string jsonType)
 }
 
 /// <summary>A type of the language itself.</summary>
-internal sealed class BuiltinType(string name, string jsonType, string csharp, string reader, bool isStruct = true) : QapiType(name, jsonType)
+internal sealed class BuiltinType(string name, string jsonType, string csharp, string reader) : QapiType(name, jsonType)
 {
     internal string CSharp { get; } = csharp;
 
     /// <summary>The method of the run-time reader that reads it.</summary>
     internal string Reader { get; } = reader;
 
-    internal bool IsStruct { get; } = isStruct;
-
     internal static readonly IReadOnlyList<BuiltinType> All =
     [
-        new("str", "string", "string", "ReadString", isStruct: false),
+        new("str", "string", "string", "ReadString"),
         new("number", "number", "double", "ReadDouble"),
         new("int", "int", "long", "ReadInt64"),
         new("int8", "int", "sbyte", "ReadInt8"),

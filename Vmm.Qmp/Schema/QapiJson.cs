@@ -14,14 +14,6 @@ public static class QapiJson
         SkipValidation = true,
     };
 
-    /// <summary>As <see cref="WriterOptions"/>, with line breaks and an indentation of four.</summary>
-    public static JsonWriterOptions PrettyWriterOptions { get; } = WriterOptions with
-    {
-        Indented = true,
-        IndentSize = 4,
-        NewLine = "\r\n",
-    };
-
     /// <summary>How arguments are read: strict JSON.</summary>
     public static JsonReaderOptions ReaderOptions { get; } = new() { MaxDepth = MaxDepth };
 

@@ -30,18 +30,6 @@ public sealed class GuestClock(TimeProvider host) : IStateful
         }
     }
 
-    /// <summary>Whether the time stands still.</summary>
-    public bool IsFrozen
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _state.Frozen;
-            }
-        }
-    }
-
     private long HostNanoseconds => (long)((Int128)host.GetTimestamp() * 1_000_000_000 / host.TimestampFrequency);
 
     /// <summary>Stops the time; without effect on a stopped clock.</summary>

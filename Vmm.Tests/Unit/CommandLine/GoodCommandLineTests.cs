@@ -173,7 +173,7 @@ public sealed class GoodCommandLineTests
             Assert.That(program.Monitors, Is.EqualTo(new[] { new MonitorConfiguration("charmonitor", MonitorMode.Control, Pretty: false) }));
             Assert.That(program.Machine.Chardevs[0], Is.EqualTo(new SocketChardevConfiguration("charmonitor") { Descriptor = 27, Server = true }));
             Assert.That(program.Machine.IsRamShared, Is.True);
-            Assert.That(program.Incoming!.Defer, Is.True);
+            Assert.That(program.Incoming!.Main, Is.Null);
         });
     }
 }

@@ -34,7 +34,7 @@ public sealed class IncomingOptionTests
     {
         var incoming = Parse(options).Incoming!;
 
-        Assert.That((incoming.Main, incoming.Cpr, incoming.Defer), Is.EqualTo((main, cpr, main is null)));
+        Assert.That((incoming.Main, incoming.Cpr), Is.EqualTo((main, cpr)));
     }
 
     [TestCase("unix:/run/vm.sock")]

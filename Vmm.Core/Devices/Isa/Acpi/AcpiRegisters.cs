@@ -49,7 +49,6 @@ public static class AcpiRegisters
     internal const ushort GlobalStatus = 1 << 5;
     internal const ushort PowerButtonStatus = 1 << 8;
     internal const ushort RtcStatus = 1 << 10;
-    internal const ushort WakeStatus = 1 << 15;
     internal const ushort EnableBits = TimerStatus | GlobalStatus | PowerButtonStatus | RtcStatus;
 
     internal const ushort SciEnable = 1 << 0;

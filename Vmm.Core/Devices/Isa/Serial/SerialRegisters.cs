@@ -30,7 +30,6 @@ internal static class SerialRegisters
     internal const byte InterruptReceived = 0x04;
     internal const byte InterruptLineStatus = 0x06;
     internal const byte InterruptTimeout = 0x0c;
-    internal const byte InterruptMask = 0x0f;
     internal const byte FifosEnabled = 0xc0;
 
     internal const byte FifoEnable = 0x01;
