@@ -45,8 +45,8 @@ public sealed class UpdateBackTests : TwoVersionsTest
     }
 
     /// <summary>
-    /// Holds for the first version: since then a vCPU may wait at a busy port, what waits at the debug console is state, and the CMOS clock
-    /// interrupts.
+    /// Holds for the first version: since then a vCPU may wait at a busy port, what waits at the debug console is state, the CMOS clock
+    /// interrupts, and the state of a back end has its id in its name.
     /// </summary>
     [Test]
     [Promise(41)]
@@ -59,8 +59,10 @@ public sealed class UpdateBackTests : TwoVersionsTest
         var verdict = await _back.PreflightAsync(old.Qmp);
 
         Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.False);
-        Assert.That(UpdateRoute.Reasons(verdict), Has.Length.EqualTo(4)
+        Assert.That(UpdateRoute.Reasons(verdict), Has.Length.EqualTo(6)
             .And.One.Matches($"^state of debugcon 0: layout is {Layout} in the old process and absent in the new one$")
+            .And.One.Matches($"^state of /chardevs/debugcon 0: layout is {Layout} in the old process and absent in the new one$")
+            .And.One.Matches($"^state of chardev 0: layout is absent in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of mc146818rtc 0: layout is {LaterLayout} in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of cpu 0: layout is {Layout} in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of cpu 1: layout is {Layout} in the old process and {Layout} in the new one$"));
