@@ -36,6 +36,23 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
             .OfType<HostThread>(),
     ];
 
+    /// <summary>
+    /// Waits until the threads of a process that are not vCPUs' have used no processor time for a while: each is then in the call in which it waits
+    /// for something to do.
+    /// </summary>
+    internal static async Task RestAsync(VmmProcess process)
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        for (string before = Used(process); ; before = Used(process))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), deadline.Token);
+            if (Used(process) == before)
+            {
+                return;
+            }
+        }
+    }
+
     /// <summary>The threads of a process that go before everybody else's on the host.</summary>
     internal static IReadOnlyList<HostThread> RealTime(VmmProcess process) => [.. All(process).Where(thread => thread.Priority > 0)];
 
@@ -50,6 +67,12 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
            from number in Enumerable.Range(ends[0], ends[^1] - ends[0] + 1)
            select number,
     ];
+
+    private static string Used(VmmProcess process) => string.Join(
+        ' ',
+        Directory.EnumerateDirectories($"/proc/{process.Pid}/task").Order(StringComparer.Ordinal)
+            .Where(folder => !File.ReadAllText($"{folder}/comm").StartsWith("CPU ", StringComparison.Ordinal))
+            .Select(folder => File.ReadAllText($"{folder}/schedstat").Split(' ')[0]));
 
     /// <summary>A thread, unless it has ended meanwhile.</summary>
     private static HostThread? TryOf(VmmProcess process, int id)

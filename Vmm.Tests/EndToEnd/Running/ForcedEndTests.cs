@@ -64,6 +64,7 @@ public sealed class ForcedEndTests : EndToEndTest
         var refused = new RefusedCalls(Folder, RefusedCalls.Hangs, 234);
         var vmm = await StartAsync(refused.Running(ProgramFixture.Program), TinyMachine.Booting("counter", "-monitor", "unix:hmp.sock,server=on,wait=off"));
         var hmp = await ConnectAsync(vmm, "hmp.sock");
+        await HostThread.RestAsync(vmm);
         refused.Begin();
         var since = Stopwatch.StartNew();
 
@@ -109,6 +110,9 @@ public sealed class ForcedEndTests : EndToEndTest
         var refused = new RefusedCalls(Folder, RefusedCalls.Hangs, calls);
         var vmm = await StartAsync(refused.Running(ProgramFixture.Program), TinyMachine.Booting("counter", "-pidfile", "vmm.pid"));
         var client = await (await ConnectAsync(vmm)).NegotiateAsync();
+
+        // A loop that still had to go back to its waiting would be stuck before it could hear of anything.
+        await HostThread.RestAsync(vmm);
         refused.Begin();
         return (vmm, client, Stopwatch.StartNew());
     }
