@@ -31,8 +31,7 @@ internal sealed class CalmMemory : IDisposable
     {
         lock (Gate)
         {
-            // Only one can be had at a time: another machine in this process has it, and shares it.
-            return new CalmMemory(GCSettings.LatencyMode != GCLatencyMode.NoGCRegion && GC.TryStartNoGCRegion(Room));
+            return new CalmMemory(TryStart());
         }
     }
 
@@ -41,7 +40,7 @@ internal sealed class CalmMemory : IDisposable
     {
         lock (Gate)
         {
-            if (!_isOurs || _isOver || GCSettings.LatencyMode != GCLatencyMode.NoGCRegion)
+            if (!_isOurs || _isOver)
             {
                 return;
             }
@@ -53,8 +52,24 @@ internal sealed class CalmMemory : IDisposable
             }
             catch (InvalidOperationException)
             {
-                // More was allocated than there was room for, just now: the runtime has ended it.
+                // More was allocated than there was room for: the runtime has ended it.
             }
+        }
+    }
+
+    /// <summary>
+    /// Only one can be had at a time: another machine in this process may have it, and shares it. The runtime's own word for that counts: the mode
+    /// that it shows lags behind where more was allocated than there was room for. An update does not fail for want of it.
+    /// </summary>
+    private static bool TryStart()
+    {
+        try
+        {
+            return GCSettings.LatencyMode != GCLatencyMode.NoGCRegion && GC.TryStartNoGCRegion(Room);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
         }
     }
 }

@@ -43,6 +43,34 @@ public sealed class GreedyPeerTests : UpdateTest
         await ram.WaitForProgressAsync();
     }
 
+    /// <summary>Old and new share the listening sockets of monitors: what new does to one is done to old's.</summary>
+    [Test]
+    [Promise(49)]
+    public async Task A_monitor_that_a_refusing_process_shuts_down_has_clients_again()
+    {
+        const string Other = "other.qmp";
+        var old = await BootAsync("counter", TinyMachine.Monitor(Other));
+        using var peer = new PeerAsNew(InFolder(_route.Cpr), InFolder(_route.Main));
+        await _route.AskAsync(old.Qmp);
+        await peer.HearPlan();
+        var listeners = peer.Names.Index().Where(name => name.Item.EndsWith("/listener", StringComparison.Ordinal)).ToList();
+        Assert.That(listeners, Has.Count.EqualTo(2));
+        foreach (var (index, _) in listeners)
+        {
+            using var shared = Posix.Duplicate(peer.Cpr.Received[index]);
+            using var socket = new Socket(new SafeSocketHandle(shared.DangerousGetHandle(), ownsHandle: false));
+            socket.Shutdown(SocketShutdown.Both);
+        }
+
+        await peer.Cpr.Say(MessageType.Refused, ["not now"]);
+
+        await old.ExpectFailureAsync();
+        var client = await OpenQmpAsync(old.Process, Other);
+        Assert.That((await client.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+        Assert.That(old.Process.Errors, Does.Contain("was shut down by another process"));
+        await HopAsync(old);
+    }
+
     [Test]
     [Promise(45)]
     public async Task A_process_whose_peer_says_things_without_end_obeys_SIGTERM()
