@@ -22,7 +22,7 @@ public sealed class RealTimeLimitTests
         }
 
         string folder = await host.MakeFolderAsync();
-        await host.RunAsync($"chmod 777 {folder} && chmod 666 /dev/kvm");
+        await host.RunAsync($"chmod a+rX / && chmod -R a+rX /bin /guests /lib* && chmod 777 {folder} && chmod 666 /dev/kvm");
         await using var old = await StartAsync(host, folder, limit, "old.qmp");
         await using var next = await StartAsync(host, folder, limit, "new.qmp", "-incoming", "unix:main", "-cpr-uri", "unix:cpr");
         await using var qmp = await old.OpenQmpAsync("old.qmp");
