@@ -305,7 +305,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         }
     }
 
-    /// <summary>A report takes memory, which may be what the host has just refused. Without it there is nothing left to report with, and the loop goes on.</summary>
+    /// <summary>A report takes memory, which may be what the host has just refused. Without it the loop continues and the defect is not reported.</summary>
     private static void Report(Action<Exception> handler, Exception defect)
     {
         try

@@ -306,7 +306,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
     }
 
-    /// <summary>What the guest is told of the devices by ACPI; null without ACPI.</summary>
+    /// <summary>What the ACPI tables describe; null without ACPI.</summary>
     private AcpiPlatform? Platform => _devices.Devices.OfType<IFixedHardware>().FirstOrDefault() is { } hardware
         ? new AcpiPlatform(
             _configuration.Topology.Count,

@@ -4,6 +4,9 @@ namespace Vmm.Core.Native;
 
 internal static partial class Posix
 {
+    /// <summary>The error of a call about a thread that has ended.</summary>
+    internal const int NoSuchThread = 3; // ESRCH
+
     private const int LargestCpuSet = 1024 / 8;
 
     /// <summary>The calling thread, as the kernel names it.</summary>

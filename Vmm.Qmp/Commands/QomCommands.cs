@@ -12,6 +12,9 @@ namespace Vmm.Qmp.Commands;
 /// <param name="machine">Whose objects they are.</param>
 public sealed class QomCommands(Machine machine) : IQomCommands
 {
+    /// <summary>The most objects that one command reads: more than the largest machine has.</summary>
+    private const int MostPaths = 1024;
+
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ObjectPropertyInfo>> QomList(CommandContext context, string path)
     {
@@ -34,8 +37,17 @@ public sealed class QomCommands(Machine machine) : IQomCommands
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<ObjectPropertiesValues>> QomListGet(CommandContext context, IReadOnlyList<string> paths) =>
-        ValueTask.FromResult<IReadOnlyList<ObjectPropertiesValues>>([.. paths.Select(Values)]);
+    public ValueTask<IReadOnlyList<ObjectPropertiesValues>> QomListGet(CommandContext context, IReadOnlyList<string> paths)
+    {
+        // The answer is many times as long as a path, and is made on the machine loop.
+        if (paths.Count > MostPaths)
+        {
+            throw QmpException.GenericError($"Parameter 'paths' expects at most {MostPaths} paths, not {paths.Count}");
+        }
+
+        var tree = ObjectTree.Of(machine);
+        return ValueTask.FromResult<IReadOnlyList<ObjectPropertiesValues>>([.. paths.Select(path => Values(tree, path))]);
+    }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ObjectTypeInfo>> QomListTypes(CommandContext context, string? implements, bool? @abstract) =>
@@ -54,9 +66,9 @@ public sealed class QomCommands(Machine machine) : IQomCommands
             .. DeviceTypes.Find(typename) is { } device ? QdevCommands.Properties(device) : [],
         ]);
 
-    private ObjectPropertiesValues Values(string path)
+    private static ObjectPropertiesValues Values(ObjectTree tree, string path)
     {
-        var (whole, node) = Find(path);
+        var (whole, node) = Find(tree, path);
         return new ObjectPropertiesValues
         {
             Properties =
@@ -78,7 +90,9 @@ public sealed class QomCommands(Machine machine) : IQomCommands
             ?? throw QmpException.GenericError($"Property '{node.Type}.{property}' not found"));
     }
 
-    private (string Path, ObjectNode Node) Find(string path) => ObjectTree.Of(machine).Find(path, out bool isAmbiguous)
+    private (string Path, ObjectNode Node) Find(string path) => Find(ObjectTree.Of(machine), path);
+
+    private static (string Path, ObjectNode Node) Find(ObjectTree tree, string path) => tree.Find(path, out bool isAmbiguous)
         ?? throw (isAmbiguous
             ? QmpException.GenericError($"Path '{path}' does not uniquely identify an object")
             : QmpException.DeviceNotFound($"Device '{path}' not found"));

@@ -13,9 +13,13 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
     /// <summary>Requests of each kind that may wait or run at once.</summary>
     internal const int Capacity = 8;
 
+    /// <summary>Bytes of arguments that may wait before no further request is read: one more may be as long as a message can be.</summary>
+    internal const int MostBytesWaiting = 1 << 20;
+
     private readonly Lock _lock = new();
     private readonly Queue<QmpRequest> _waiting = new();
-    private readonly Channel<QmpRequest> _due = Channel.CreateUnbounded<QmpRequest>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<QmpRequest> _due = Channel.CreateUnbounded<QmpRequest>(new UnboundedChannelOptions());
+    private long _bytesWaiting;
     private bool _inBandRuns;
     private int _oobRun;
 
@@ -36,7 +40,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
     {
         lock (_lock)
         {
-            return readAhead ? _waiting.Count < Capacity && _oobRun < Capacity : !_inBandRuns;
+            return readAhead ? _waiting.Count < Capacity && _bytesWaiting < MostBytesWaiting && _oobRun < Capacity : !_inBandRuns;
         }
     }
 
@@ -53,6 +57,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
             else if (_inBandRuns)
             {
                 _waiting.Enqueue(request);
+                _bytesWaiting += request.CommandArguments.Length;
                 return;
             }
             else
@@ -81,6 +86,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
             else
             {
                 _inBandRuns = _waiting.TryDequeue(out next);
+                _bytesWaiting -= next?.CommandArguments.Length ?? 0;
             }
         }
 
@@ -98,12 +104,19 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
         {
             left = [.. _waiting];
             _waiting.Clear();
+            _bytesWaiting = 0;
         }
 
         _due.Writer.TryComplete();
         foreach (var request in left)
         {
             dropped(request);
+        }
+
+        // Due, and not taken yet: whoever takes it, it is taken once.
+        while (_due.Reader.TryRead(out var untaken))
+        {
+            dropped(untaken);
         }
     }
 

@@ -42,7 +42,14 @@ internal sealed class StartProcessor : IDisposable
         foreach (string thread in Directory.EnumerateDirectories("/proc/self/task"))
         {
             int id = int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture);
-            Posix.SetAffinity(id, _given);
+            try
+            {
+                Posix.SetAffinity(id, _given);
+            }
+            catch (PosixException e) when (e.Errno == Posix.NoSuchThread)
+            {
+                // It has ended meanwhile.
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ public sealed class DeviceConfiguration : IEquatable<DeviceConfiguration>
     /// <summary>Its id; null if it was given none.</summary>
     public string? Id { get; }
 
-    /// <summary>Whether nobody asked for it by its driver's name: the machine has it, or a short option made it.</summary>
+    /// <summary>Whether it does not come from -device: the machine has it, or a short option made it.</summary>
     public bool IsImplied { get; }
 
     /// <summary>What it is in a message: "serial port 0".</summary>
@@ -85,7 +85,7 @@ public sealed class DeviceConfiguration : IEquatable<DeviceConfiguration>
         return new(Type, Id, _given.SetItem(property.Name, property.Parse(text)), IsImplied);
     }
 
-    /// <summary>The same as a device that nobody asked for by its driver's name.</summary>
+    /// <summary>The same as a device that does not come from -device.</summary>
     public DeviceConfiguration Implied() => new(Type, Id, _given, isImplied: true);
 
     /// <inheritdoc/>

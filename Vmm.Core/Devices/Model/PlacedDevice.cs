@@ -4,7 +4,7 @@ namespace Vmm.Core.Devices.Model;
 
 /// <summary>A device that a machine shall have, and where it is in the tree of objects, as QEMU's paths are.</summary>
 /// <param name="Configuration">What it shall be; complete.</param>
-/// <param name="Path">/machine/peripheral/ID, or /machine/peripheral-anon/device[N] without an id, or /machine/unattached/device[N] for one that nobody asked for by its driver's name.</param>
+/// <param name="Path">/machine/peripheral/ID, or /machine/peripheral-anon/device[N] without an id, or /machine/unattached/device[N] for one that does not come from -device.</param>
 public sealed record PlacedDevice(DeviceConfiguration Configuration, string Path)
 {
     /// <summary>The container of devices with an id.</summary>

@@ -69,6 +69,23 @@ public sealed class QomTests : EndToEndTest
             Is.EqualTo(new[] { "type=isa-serial", "iobase=760", "irq=3", "index=1", "chardev=c" }));
     }
 
+    [TestCase(1024, true)]
+    [TestCase(1025, false)]
+    public async Task So_many_objects_are_read_at_once_and_no_more(int count, bool isAnswered)
+    {
+        var paths = new JsonObject { ["paths"] = new JsonArray([.. Enumerable.Range(0, count).Select(_ => JsonValue.Create("/"))]) };
+
+        if (isAnswered)
+        {
+            Assert.That((await _qmp.ExecuteAsync("qom-list-get", paths)).GetArrayLength(), Is.EqualTo(count));
+        }
+        else
+        {
+            var error = await Refused(() => _qmp.ExecuteAsync("qom-list-get", paths));
+            Assert.That(error.Message, Is.EqualTo("Parameter 'paths' expects at most 1024 paths, not 1025"));
+        }
+    }
+
     [Test]
     public async Task Every_driver_that_help_lists_is_a_type_and_lists_its_properties()
     {

@@ -21,7 +21,7 @@ public sealed class CmosType : DeviceType
         Layouts = [CmosState.Layout];
     }
 
-    /// <summary>What the guest is told of the clock.</summary>
+    /// <summary>The clock's node in the ACPI namespace.</summary>
     internal static byte[] Aml => Device(
         "RTC",
         Name("_HID", EisaId("PNP0B00")),

@@ -86,7 +86,7 @@ public sealed class SerialType : DeviceType
         return [.. places.OfType<DeviceConfiguration>()];
     }
 
-    /// <summary>What the guest is told of a port.</summary>
+    /// <summary>A port's node in the ACPI namespace.</summary>
     internal static byte[] AmlOf(DeviceConfiguration port)
     {
         uint number = port.Get(Index) + 1;
