@@ -168,6 +168,14 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         return done.Task;
     }
 
+    /// <summary>Completes when the loop has handled every descriptor that is ready now. May be called from any thread.</summary>
+    /// <remarks>Work that the loop posts to itself runs after the next look at its descriptors.</remarks>
+    public Task TurnAsync() => InvokeAsync(async () =>
+    {
+        await Task.Yield();
+        return true;
+    });
+
     /// <inheritdoc/>
     public override SynchronizationContext CreateCopy() => this;
 

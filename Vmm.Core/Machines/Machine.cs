@@ -138,6 +138,12 @@ public sealed partial class Machine : IPowerControl, IDisposable
         }
 
         using var pass = await Gate.EnterAsync();
+        if (State != RunState.Running)
+        {
+            // A client who connected before this command is accepted before the guest writes its first byte.
+            await _setup.IoLoop.TurnAsync();
+        }
+
         RefuseToContinue();
         if (State != RunState.Running)
         {

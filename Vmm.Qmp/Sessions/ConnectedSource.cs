@@ -17,15 +17,5 @@ public sealed class ConnectedSource(Connection connection) : IConnectionSource
     }
 
     /// <inheritdoc/>
-    public void StopAccepting()
-    {
-    }
-
-    /// <inheritdoc/>
-    public void StartAccepting()
-    {
-    }
-
-    /// <inheritdoc/>
     public void Dispose() => _connection?.Dispose();
 }

@@ -5,10 +5,4 @@ public interface IConnectionSource : IDisposable
 {
     /// <summary>The next client; null when there will be none. The next call is made when the former client's session has ended.</summary>
     Task<Connection?> AcceptAsync(Vmm.Core.Loop.EventLoop io);
-
-    /// <summary>Leaves further clients to whoever else accepts from the same place; a client that is served stays.</summary>
-    void StopAccepting();
-
-    /// <summary>Accepts clients (again).</summary>
-    void StartAccepting();
 }

@@ -9,14 +9,17 @@ namespace Vmm.Qmp.Sessions;
 // One client is served at a time; the next waits in the kernel's backlog and is accepted the moment the former leaves. In
 // a live update the old and the new process hold the same listening socket: the new one is given it (Adopt) and starts,
 // the old one stops. The one loses nothing by the other: a client in the backlog goes to whoever accepts.
+//
+// Once StopAccepting has returned, on whatever thread, no client is accepted: the machine loop calls it before it tells anybody that the
+// guest has left, so who connects after that news reaches the process that has the guest.
 
-/// <summary>Clients of a listening socket. I/O loop only.</summary>
+/// <summary>Clients of a listening socket. I/O loop only, except where noted.</summary>
 public sealed class ListeningSource : IConnectionSource
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private SafeHandle? _listener;
-    private bool _accepting;
+    private volatile bool _accepting;
     private TaskCompletionSource<Connection?>? _wanted;
     private EventLoop? _io;
     private FdWatch? _watch;
@@ -69,14 +72,10 @@ public sealed class ListeningSource : IConnectionSource
         return wanted;
     }
 
-    /// <inheritdoc/>
-    public void StopAccepting()
-    {
-        _accepting = false;
-        StopWatching();
-    }
+    /// <summary>Leaves further clients to the other process that has the socket; a client that is served stays. Any thread.</summary>
+    public void StopAccepting() => _accepting = false;
 
-    /// <inheritdoc/>
+    /// <summary>Accepts clients (again).</summary>
     public void StartAccepting()
     {
         _accepting = true;
@@ -108,6 +107,12 @@ public sealed class ListeningSource : IConnectionSource
 
     private void Accept()
     {
+        if (!_accepting)
+        {
+            StopWatching();
+            return;
+        }
+
         try
         {
             if (Posix.Accept(_listener!) is { } socket)

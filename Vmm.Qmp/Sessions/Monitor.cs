@@ -58,10 +58,6 @@ public abstract class Monitor
         _source.Dispose();
     }
 
-    internal void StopAccepting() => _source.StopAccepting();
-
-    internal void StartAccepting() => _source.StartAccepting();
-
     /// <summary>Completes when what is queued for the client now has been sent. I/O loop.</summary>
     internal Task FlushAsync() => _session?.FlushAsync() ?? Task.CompletedTask;
 

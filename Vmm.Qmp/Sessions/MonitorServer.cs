@@ -28,20 +28,7 @@ public sealed class MonitorServer : IDisposable
         _ = monitor.RunAsync(_io);
     });
 
-    /// <summary>
-    /// Leaves new clients of shared listening sockets to the other process that has them; sessions that exist stay. When the task
-    /// is complete, no further client is accepted.
-    /// </summary>
-    public Task StopAccepting() => OnLoop(() => _monitors.ForEach(monitor => monitor.StopAccepting()));
-
-    /// <summary>Accepts clients (again).</summary>
-    public Task StartAccepting() => OnLoop(() => _monitors.ForEach(monitor => monitor.StartAccepting()));
-
-    /// <summary>Leaves new clients of one shared listening socket to the other process that has it.</summary>
-    /// <param name="source">The source of one of the monitors.</param>
-    public Task StopAccepting(ListeningSource source) => OnLoop(source.StopAccepting);
-
-    /// <summary>Gives a source that waits for it its listening socket.</summary>
+    /// <summary>Gives a source that waits for it its listening socket; clients are accepted from it.</summary>
     /// <param name="source">The source of one of the monitors.</param>
     /// <param name="listener">A non-blocking listening socket, which now belongs to the source.</param>
     public Task Adopt(ListeningSource source, System.Runtime.InteropServices.SafeHandle listener) => OnLoop(() =>

@@ -25,11 +25,5 @@ internal sealed class FirstClientSource(IConnectionSource source) : IConnectionS
     }
 
     /// <inheritdoc/>
-    public void StopAccepting() => source.StopAccepting();
-
-    /// <inheritdoc/>
-    public void StartAccepting() => source.StartAccepting();
-
-    /// <inheritdoc/>
     public void Dispose() => source.Dispose();
 }

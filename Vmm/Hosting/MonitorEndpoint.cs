@@ -199,7 +199,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         _listener.Abandon();
         if (taken == true)
         {
-            _ = _server.StopAccepting(_listening!);
+            _listening!.StopAccepting();
         }
     }
 

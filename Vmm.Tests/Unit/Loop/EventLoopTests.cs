@@ -204,6 +204,31 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
+    public async Task What_was_ready_before_a_turn_was_asked_for_is_handled_when_it_is_over()
+    {
+        using var one = Posix.CreateEventFd();
+        using var other = Posix.CreateEventFd();
+        bool handled = false;
+        var verdict = new TaskCompletionSource<bool>();
+        _loop.Post(() =>
+        {
+            _loop.Watch(other, FdEvents.In, _ => handled = true);
+            FdWatch? first = null;
+            first = _loop.Watch(one, FdEvents.In, async _ =>
+            {
+                first!.Dispose();
+                Posix.Signal(other);
+                await _loop.TurnAsync();
+                verdict.SetResult(handled);
+            });
+            Posix.Signal(one);
+        });
+        _loop.Start();
+
+        Assert.That(await verdict.Task.WaitAsync(Patience), Is.True);
+    }
+
+    [Test]
     public async Task A_regular_file_cannot_be_watched()
     {
         _loop.Start();

@@ -46,6 +46,8 @@ internal sealed class MachineHost : IDisposable
 
     internal EventLoop Loop => _loop;
 
+    internal EventLoop IoLoop => _io;
+
     /// <summary>What the migrations log.</summary>
     internal LogLines Log { get; } = new();
 

@@ -69,6 +69,31 @@ public sealed class MachineTests : IDisposable
     }
 
     [Test]
+    public async Task A_client_who_connected_before_cont_gets_the_guests_first_byte()
+    {
+        string path = _files.Path("console");
+        var host = PowerOn(c => c with
+        {
+            StartPaused = true,
+            Chardevs = [new SocketChardevConfiguration("serial0") { Path = path, Server = true }, new NullChardevConfiguration("debug")],
+        });
+        using var busy = new ManualResetEventSlim();
+        host.IoLoop.Post(busy.Wait);
+        using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await client.ConnectAsync(new UnixDomainSocketEndPoint(path));
+
+        var cont = host.DoAsync(host.Machine.ContinueAsync);
+        Assert.That(host.State, Is.EqualTo(RunState.Prelaunch), "the loop that accepts clients has not come to it");
+        busy.Set();
+        await cont;
+        host.GuestWrites("!");
+
+        byte[] first = new byte[1];
+        Assert.That(await client.ReceiveAsync(first).WaitAsync(TimeSpan.FromSeconds(30)), Is.EqualTo(1));
+        Assert.That((char)first[0], Is.EqualTo('!'));
+    }
+
+    [Test]
     public async Task A_machine_that_starts_paused_waits_for_cont()
     {
         var host = PowerOn(c => c with { StartPaused = true });

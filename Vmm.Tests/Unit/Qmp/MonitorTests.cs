@@ -44,14 +44,15 @@ public sealed class MonitorTests : IDisposable
         using var next = new QmpFixture();
         string path = _qmp.FreshPath();
         using var listener = QmpFixture.Listener(path);
-        _qmp.Server.Add(new QmpMonitor("old", new ListeningSource(Posix.Duplicate(listener)), _qmp.Service));
+        var serving = new ListeningSource(Posix.Duplicate(listener));
+        _qmp.Server.Add(new QmpMonitor("old", serving, _qmp.Service));
         var waiting = new ListeningSource();
         next.Server.Add(new QmpMonitor("new", waiting, next.Service));
         using var early = _qmp.Negotiate(path: path);
         _qmp.Add("who", (_, _, result) => result.Write("\"old\""u8));
         next.Add("who", (_, _, result) => result.Write("\"new\""u8));
 
-        await _qmp.Server.StopAccepting();
+        serving.StopAccepting();
         await next.Server.Adopt(waiting, Posix.Duplicate(listener));
         using var late = next.Negotiate(path: path);
 
@@ -60,6 +61,36 @@ public sealed class MonitorTests : IDisposable
             Assert.That(early.Ask("{\"execute\":\"who\"}"), Is.EqualTo("{\"return\":\"old\"}"));
             Assert.That(late.Ask("{\"execute\":\"who\"}"), Is.EqualTo("{\"return\":\"new\"}"));
         });
+    }
+
+    [Test]
+    public async Task A_client_who_comes_after_the_switch_was_told_is_left_to_the_new_process()
+    {
+        using var next = new QmpFixture();
+        string path = _qmp.FreshPath();
+        using var listener = QmpFixture.Listener(path);
+        var serving = new ListeningSource(Posix.Duplicate(listener));
+        _qmp.Server.Add(new QmpMonitor("old", serving, _qmp.Service));
+        var waiting = new ListeningSource();
+        next.Server.Add(new QmpMonitor("new", waiting, next.Service));
+        using (_qmp.Negotiate(path: path))
+        {
+            // The old monitor's loop has been there.
+        }
+
+        using var busy = new BusySource();
+        _qmp.Server.Add(new QmpMonitor("busy", busy, _qmp.Service));
+        serving.StopAccepting();
+        using var late = new QmpClient(path);
+        busy.End();
+        await _qmp.Server.FlushAsync(TimeSpan.FromSeconds(30));
+        await next.Server.Adopt(waiting, Posix.Duplicate(listener));
+
+        next.Add("who", (_, _, result) => result.Write("\"new\""u8));
+        Assert.That(late.ReadText(), Does.StartWith("{\"QMP\":"));
+        late.Send("{\"execute\":\"qmp_capabilities\"}");
+        late.ReadText();
+        Assert.That(late.Ask("{\"execute\":\"who\"}"), Is.EqualTo("{\"return\":\"new\"}"));
     }
 
     [Test]
@@ -167,5 +198,21 @@ public sealed class MonitorTests : IDisposable
             Assert.That(reader.ReadLine(), Does.StartWith("{\"QMP\""));
             Assert.That(reader.ReadLine(), Is.EqualTo("{\"return\":{}}"));
         });
+    }
+
+    /// <summary>Keeps the loop that asks it for a client busy.</summary>
+    private sealed class BusySource : IConnectionSource
+    {
+        private readonly ManualResetEventSlim _end = new();
+
+        internal void End() => _end.Set();
+
+        public Task<Connection?> AcceptAsync(Vmm.Core.Loop.EventLoop io)
+        {
+            _end.Wait();
+            return Task.FromResult<Connection?>(null);
+        }
+
+        public void Dispose() => _end.Set();
     }
 }
