@@ -1,9 +1,11 @@
+using System.Runtime.InteropServices;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices;
 using Vmm.Core.Devices.Clock;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
 using Vmm.Core.Memory;
 
 namespace Vmm.Core.Machines;
@@ -45,6 +47,15 @@ internal sealed class BoardContext : IDeviceContext
 
     /// <inheritdoc/>
     public ulong MemoryAbove4G => _memory.AboveHole;
+
+    /// <inheritdoc/>
+    public IGuestMemory Memory => throw new InvalidOperationException("seam");
+
+    /// <inheritdoc/>
+    public IIoThread IoThread => throw new InvalidOperationException("seam");
+
+    /// <inheritdoc/>
+    public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd) => throw new InvalidOperationException("seam");
 
     /// <inheritdoc/>
     public IInterruptLine InterruptLine(int gsi) => _vm.InterruptLine(gsi);

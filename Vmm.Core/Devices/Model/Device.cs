@@ -25,6 +25,9 @@ public abstract class Device
     /// <summary>What it answers on the port bus.</summary>
     public virtual IEnumerable<IPortDevice> PortDevices => this is IPortDevice port ? [port] : [];
 
+    /// <summary>What it answers on the memory bus.</summary>
+    public virtual IEnumerable<IMmioDevice> MmioDevices => this is IMmioDevice mmio ? [mmio] : [];
+
     /// <summary>Its state; null if it has none.</summary>
     public virtual IStateful? State => this as IStateful;
 

@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices.Clock;
+using Vmm.Core.Loop;
 
 namespace Vmm.Core.Devices.Model;
 
@@ -22,7 +24,19 @@ public interface IDeviceContext
     /// <summary>Bytes of guest RAM above 4 GiB.</summary>
     ulong MemoryAbove4G { get; }
 
-    /// <summary>The wire of a global system interrupt.</summary>
+    /// <summary>Guest RAM, for devices that read and write it by themselves.</summary>
+    IGuestMemory Memory { get; }
+
+    /// <summary>The thread that serves the queues of devices that name no other.</summary>
+    IIoThread IoThread { get; }
+
+    /// <summary>Has the hypervisor signal an eventfd in place of a write by the guest, which then leaves no vCPU in user space.</summary>
+    /// <param name="address">Where the guest writes four bytes.</param>
+    /// <param name="value">The value that is meant; other values are still writes.</param>
+    /// <param name="eventFd">What is signalled; closed only after what is returned is disposed.</param>
+    IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd);
+
+    /// <summary>The wire of a global system interrupt: 0 to 23 of the first IOAPIC, 24 to 47 (edge-triggered) of the second.</summary>
     IInterruptLine InterruptLine(int gsi);
 
     /// <summary>The character back end of an id.</summary>
