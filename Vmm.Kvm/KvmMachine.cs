@@ -37,7 +37,7 @@ internal sealed class KvmMachine : IVirtualMachine
     private readonly CpuGroup _group;
     private readonly KvmDevice[] _devices;
     private readonly KvmClock _clock;
-    private readonly KvmInterruptLine[] _lines;
+    private readonly KvmInterrupts _interrupts;
     private readonly RamRanges _ram = new();
     private readonly ILogger _logger;
     private bool _isDisposed;
@@ -54,6 +54,7 @@ internal sealed class KvmMachine : IVirtualMachine
             var capabilities = EnableCapabilities(inherited?.Capabilities);
             Courtesy.GiveWay();
             CreateDevices();
+            _interrupts = new KvmInterrupts(_file);
             _devices =
             [
                 new KvmInterruptController(_file, KvmInterruptController.PicMaster),
@@ -61,7 +62,7 @@ internal sealed class KvmMachine : IVirtualMachine
                 new KvmInterruptController(_file, KvmInterruptController.IoApic),
                 new KvmPit(_file),
             ];
-            _lines = [.. Enumerable.Range(0, KvmInterruptRouting.Count).Select(gsi => new KvmInterruptLine(_file, (uint)gsi))];
+            Doorbells = new KvmDoorbells(_file);
             foreach (var device in _devices)
             {
                 device.RememberPowerOn();
@@ -98,6 +99,12 @@ internal sealed class KvmMachine : IVirtualMachine
     public ReadOnlyMemory<byte> Promises { get; }
 
     /// <inheritdoc/>
+    public IInterrupts Interrupts => _interrupts;
+
+    /// <inheritdoc/>
+    public IDoorbells Doorbells { get; }
+
+    /// <inheritdoc/>
     public void AddMemory(MemorySlot slot)
     {
         var region = new KvmMemoryRegion
@@ -118,14 +125,6 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         _ram.Add(slot.GuestAddress, slot.Size);
-    }
-
-    /// <inheritdoc/>
-    public IInterruptLine InterruptLine(int gsi)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(gsi);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(gsi, _lines.Length);
-        return _lines[gsi];
     }
 
     /// <inheritdoc/>
@@ -316,7 +315,6 @@ internal sealed class KvmMachine : IVirtualMachine
         _file.Call(KvmRequest.CreateIrqchip);
         var pit = new KvmPitConfig { Flags = KvmPitConfig.Speaker };
         _file.Call(KvmRequest.CreatePit2, ref pit);
-        KvmInterruptRouting.Install(_file);
     }
 
     private uint CreateCpus(

@@ -16,7 +16,8 @@ catch (Exception failure) when (failure is not OutOfMemoryException)
 
 static int Run(string[] args) => args switch
 {
-    ["exits"] => ExitsBenchmark.Run(),
+    ["exits"] => ExitsBenchmark.Run(mmio: false),
+    ["exits", "mmio"] => ExitsBenchmark.Run(mmio: true),
     ["kicks"] => KicksBenchmark.Run(1_000_000),
     ["kicks", var count] when IsCount(count) => KicksBenchmark.Run(Number(count)),
     ["startup"] => StartupBenchmark.Run(),
@@ -33,6 +34,6 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static int Usage()
 {
-    Console.Error.WriteLine($"vmm-bench exits | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
+    Console.Error.WriteLine($"vmm-bench exits [mmio] | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
     return 2;
 }

@@ -32,7 +32,7 @@ public static class AcpiTables
         uint facs = Append(run, Facs(), FacsAlignment);
         uint dsdt = Append(run, Dsdt.Create(platform), TableAlignment);
         uint fadt = Append(run, Fadt.Create(platform.FixedHardware, facs, dsdt), TableAlignment);
-        uint madt = Append(run, Madt.Create(platform.CpuCount, platform.FixedHardware.SystemControlInterrupt), TableAlignment);
+        uint madt = Append(run, Madt.Create(platform), TableAlignment);
         uint xsdt = Append(run, Xsdt(fadt, madt), TableAlignment);
         if (run.Count > End - Address)
         {

@@ -16,6 +16,8 @@ internal static class Madt
     /// <summary>Where each vCPU sees its local APIC.</summary>
     internal const uint LocalApicAddress = 0xfee00000;
 
+    private static readonly IoApicDescription First = new(Id: 0, IoApicAddress, FirstInterrupt: 0);
+
     private const byte Revision = 5;
     private const uint PcCompatible = 1; // there are two 8259s as well
     private const int FirstX2Apic = 255;
@@ -24,18 +26,19 @@ internal static class Madt
     private const ushort ConformsToBus = 0;
     private const ushort LevelActiveHigh = 0b11_01;
 
-    /// <summary>The table.</summary>
-    /// <param name="cpus">How many vCPUs.</param>
-    /// <param name="sci">The system control interrupt.</param>
-    internal static byte[] Create(int cpus, byte sci)
+    /// <summary>The table for a platform.</summary>
+    internal static byte[] Create(AcpiPlatform platform)
     {
+        int cpus = platform.CpuCount;
+        byte sci = platform.FixedHardware.SystemControlInterrupt;
         List<byte> body = [.. Dword(LocalApicAddress), .. Dword(PcCompatible)];
         for (int cpu = 0; cpu < cpus; cpu++)
         {
             body.AddRange(cpu < FirstX2Apic ? LocalApic((byte)cpu) : LocalX2Apic((uint)cpu));
         }
 
-        body.AddRange(IoApic());
+        body.AddRange(IoApic(First));
+        body.AddRange(platform.IoApics.SelectMany(IoApic));
         body.AddRange(Override(PitInterrupt, PitInput, ConformsToBus));
         body.AddRange(Override(sci, sci, LevelActiveHigh));
         body.AddRange(LocalApicNmi());
@@ -54,7 +57,7 @@ internal static class Madt
 
     private static byte[] LocalX2Apic(uint id) => [9, 16, 0, 0, .. Dword(id), .. Dword(Enabled), .. Dword(id)];
 
-    private static byte[] IoApic() => [1, 12, 0, 0, .. Dword(IoApicAddress), .. Dword(0)];
+    private static byte[] IoApic(IoApicDescription chip) => [1, 12, chip.Id, 0, .. Dword(chip.Address), .. Dword(chip.FirstInterrupt)];
 
     private static byte[] Override(byte interrupt, uint input, ushort flags) => [2, 10, 0, interrupt, .. Dword(input), .. Word(flags)];
 

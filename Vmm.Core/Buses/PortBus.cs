@@ -1,34 +1,43 @@
 // The I/O port space: 65,536 ports, each owned by at most one device.
 //
 // An access that no device claims reads as all ones and writes into the void, as on a PC. One that starts in a device
-// and runs past its end is split there. The table is built before the vCPUs start and never changes while they run, so
-// look-ups take no lock.
+// and runs past its end is split there. Who owns which port is an immutable table in two levels, swapped whole when a device
+// is attached: a vCPU sees it as it was before or as it is after, and takes no lock.
 
 namespace Vmm.Core.Buses;
 
 /// <summary>Routes port accesses to devices.</summary>
 public sealed class PortBus
 {
-    private readonly IPortDevice?[] _owners = new IPortDevice?[65536];
+    private const int PortCount = 65536;
+    private const int PageBits = 8;
+    private const int PageSize = 1 << PageBits;
 
-    /// <summary>Attaches a device, with all its faces, to its ports.</summary>
-    /// <exception cref="InvalidOperationException">A port is taken, or the range leaves the port space.</exception>
+    private static readonly IPortDevice?[] Unclaimed = new IPortDevice?[PageSize];
+
+    private volatile IPortDevice?[][] _pages = [.. Enumerable.Repeat(Unclaimed, PortCount / PageSize)];
+
+    /// <summary>Attaches a device, with all its faces, to its ports. One thread at a time; vCPUs may run.</summary>
+    /// <exception cref="InvalidOperationException">A port is taken, or the range leaves the port space; nothing is attached.</exception>
     public void Attach(IPortDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
+        IPortDevice?[][] pages = [.. _pages];
         foreach (var face in device.Faces)
         {
-            AttachFace(face);
+            AttachFace(pages, face);
         }
+
+        _pages = pages;
     }
 
     /// <summary>Whether a device answers at a port.</summary>
-    public bool Answers(ushort port) => _owners[port] is not null;
+    public bool Answers(ushort port) => OwnerOf(port) is not null;
 
     /// <summary>Reads <paramref name="size"/> (1, 2 or 4) bytes.</summary>
     public uint Read(ushort port, int size)
     {
-        var device = _owners[port];
+        var device = OwnerOf(port);
         if (device is not null && port + size <= device.Ports.End)
         {
             return device.Read(port - device.Ports.First, size);
@@ -40,7 +49,7 @@ public sealed class PortBus
     /// <summary>Writes <paramref name="size"/> (1, 2 or 4) bytes.</summary>
     public void Write(ushort port, int size, uint value)
     {
-        var device = _owners[port];
+        var device = OwnerOf(port);
         if (device is not null && port + size <= device.Ports.End)
         {
             device.Write(port - device.Ports.First, size, value);
@@ -59,7 +68,7 @@ public sealed class PortBus
     {
         for (int i = 0; i < size; i++)
         {
-            if (_owners[(ushort)(port + i)] is { IsBusy: true })
+            if (OwnerOf((ushort)(port + i)) is { IsBusy: true })
             {
                 return true;
             }
@@ -68,23 +77,32 @@ public sealed class PortBus
         return false;
     }
 
-    private void AttachFace(IPortDevice device)
+    private static void AttachFace(IPortDevice?[][] pages, IPortDevice device)
     {
         var ports = device.Ports;
-        if (ports.Count < 1 || ports.End > _owners.Length)
+        if (ports.Count < 1 || ports.End > PortCount)
         {
             throw new InvalidOperationException($"I/O ports 0x{ports.First:x} + {ports.Count} leave the port space");
         }
 
-        var range = _owners.AsSpan(ports.First, ports.Count);
-        int taken = range.IndexOfAnyExcept((IPortDevice?)null);
-        if (taken >= 0)
+        for (int port = ports.First; port < ports.End; port++)
         {
-            throw new InvalidOperationException($"I/O port 0x{ports.First + taken:x} is already in use");
-        }
+            ref var page = ref pages[port >> PageBits];
+            if (page[port % PageSize] is not null)
+            {
+                throw new InvalidOperationException($"I/O port 0x{port:x} is already in use");
+            }
 
-        range.Fill(device);
+            if (port == ports.First || port % PageSize == 0)
+            {
+                page = [.. page];
+            }
+
+            page[port % PageSize] = device;
+        }
     }
+
+    private IPortDevice? OwnerOf(ushort port) => _pages[port >> PageBits][port % PageSize];
 
     private uint ReadSplit(ushort port, int size)
     {

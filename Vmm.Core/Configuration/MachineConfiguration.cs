@@ -42,6 +42,12 @@ public sealed record MachineConfiguration
     /// <summary>Whether the machine has ACPI tables (acpi=on).</summary>
     public bool Acpi { get; init; } = true;
 
+    /// <summary>
+    /// Whether a guest that is started here has a second I/O APIC, for virtio devices (ioapic2=on). One that comes from another process has what it
+    /// was started with, so this is compared with nothing.
+    /// </summary>
+    public bool SecondIoApic { get; init; } = true;
+
     /// <summary>Whether guest RAM enters core dumps of the process (dump-guest-core=on).</summary>
     public bool DumpGuestCore { get; init; } = true;
 

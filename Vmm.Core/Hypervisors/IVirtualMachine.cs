@@ -5,7 +5,6 @@
 // of and parks. Only when all have parked does any capture its state, because one vCPU's last access may still raise an
 // interrupt in another. Capture runs on the vCPUs' own threads, in parallel.
 
-using Vmm.Core.Buses;
 using Vmm.Core.State;
 
 namespace Vmm.Core.Hypervisors;
@@ -29,8 +28,11 @@ public interface IVirtualMachine : IDisposable
     /// <param name="slot">Which; slots do not overlap.</param>
     void AddMemory(MemorySlot slot);
 
-    /// <summary>The wire of a global system interrupt, 0 to 23.</summary>
-    IInterruptLine InterruptLine(int gsi);
+    /// <summary>Its interrupts.</summary>
+    IInterrupts Interrupts { get; }
+
+    /// <summary>Writes of the guest that signal an eventfd.</summary>
+    IDoorbells Doorbells { get; }
 
     /// <summary>Puts the in-kernel devices into their power-on state. The vCPUs are stopped.</summary>
     void ResetKernelDevices();

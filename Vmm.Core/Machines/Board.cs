@@ -27,6 +27,7 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     private readonly Machine _machine;
     private readonly PortBus _ports = new();
+    private readonly MmioBus _mmio = new();
     private readonly GuestMemory _memory;
     private readonly BootLoader _boot;
     private readonly BoardContext _context;
@@ -44,6 +45,8 @@ public sealed partial class Board : IExitHandler, IDisposable
         _boot = boot;
         _log = setup.Log;
         _configuration = setup.Configuration;
+        Revision = setup.Revision;
+        PlacedDevices = setup.Devices;
         Vm = hypervisor.CreateMachine(options, this);
         try
         {
@@ -71,6 +74,12 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
     }
 
+    /// <summary>Which of the machine type's boards this is; a guest keeps its own over updates and resets.</summary>
+    public int Revision { get; }
+
+    /// <summary>The devices' configurations, and where they are in the tree of objects.</summary>
+    internal IReadOnlyList<PlacedDevice> PlacedDevices { get; }
+
     /// <summary>The hypervisor's VM.</summary>
     public IVirtualMachine Vm { get; }
 
@@ -97,6 +106,9 @@ public sealed partial class Board : IExitHandler, IDisposable
            from attached in device.PortDevices
            from face in attached.Faces
            select new AddressRegion(IsPorts: true, face.Ports.First, (ulong)face.Ports.End - 1, device.Configuration.Type.Name),
+        .. from device in _devices.Devices
+           from attached in device.MmioDevices
+           select new AddressRegion(IsPorts: false, attached.Range.First, attached.Range.End - 1, device.Configuration.Type.Name),
     ];
 
     /// <summary>Descriptors that go with the guest.</summary>
@@ -141,14 +153,23 @@ public sealed partial class Board : IExitHandler, IDisposable
     }
 
     /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
-    public void QuietBackEnds()
+    /// <returns>Those of them that took longer than 100 us.</returns>
+    public IReadOnlyList<SlowQuiesce> QuietBackEnds()
     {
+        var account = new QuiesceAccount();
         foreach (var chardev in Chardevs)
         {
             chardev.Quiesce();
+            account.Note(chardev, static chardev => $"chardev {chardev.Label}");
         }
 
-        _devices.Quiesce();
+        foreach (var device in _devices.Devices)
+        {
+            device.Quiesce();
+            account.Note(device, static device => device.Configuration.Id ?? device.Configuration.Type.Name);
+        }
+
+        return account.Slow;
     }
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiet.</summary>
@@ -256,6 +277,7 @@ public sealed partial class Board : IExitHandler, IDisposable
 
             ParkBackEnds();
             Vm.Dispose();
+            _context.Dispose();
             foreach (var chardev in Chardevs)
             {
                 chardev.Dispose();
@@ -278,13 +300,11 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <inheritdoc/>
     public bool IsBusy(ushort port, int size) => _ports.IsBusy(port, size);
 
-    /// <summary>No device of the board answers memory accesses: they read as all ones.</summary>
-    public void MmioRead(ulong address, Span<byte> data) => data.Fill(0xff);
+    /// <inheritdoc/>
+    public void MmioRead(ulong address, Span<byte> data) => _mmio.Read(address, data);
 
-    /// <summary>No device of the board answers memory accesses: they write into the void.</summary>
-    public void MmioWrite(ulong address, ReadOnlySpan<byte> data)
-    {
-    }
+    /// <inheritdoc/>
+    public void MmioWrite(ulong address, ReadOnlySpan<byte> data) => _mmio.Write(address, data);
 
     /// <summary>A triple fault resets a PC. It is told, for few guests mean it.</summary>
     public void CpuShutdown(int cpu)
@@ -311,6 +331,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         ? new AcpiPlatform(
             _configuration.Topology.Count,
             hardware.FixedHardware,
+            [.. _devices.Devices.OfType<IIoApic>().Select(chip => chip.Description)],
             [.. _devices.Devices.Select(device => device.Aml).Where(aml => aml.Length > 0)])
         : null;
 
@@ -325,6 +346,11 @@ public sealed partial class Board : IExitHandler, IDisposable
             foreach (var port in device.PortDevices)
             {
                 _ports.Attach(port);
+            }
+
+            foreach (var mmio in device.MmioDevices)
+            {
+                _mmio.Attach(mmio);
             }
         }
         catch (InvalidOperationException e)

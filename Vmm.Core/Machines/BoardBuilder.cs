@@ -32,7 +32,7 @@ internal static class BoardBuilder
         }
     }
 
-    /// <summary>Builds the board of a guest that is still elsewhere.</summary>
+    /// <summary>Builds the board of a guest that is still elsewhere; its back ends are adopted later.</summary>
     internal static Board BuildIncoming(
         BoardSetup setup,
         Machine machine,
@@ -44,19 +44,15 @@ internal static class BoardBuilder
         var configuration = setup.Configuration;
         var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, bag);
         RamBlock? ram = null;
-        Board? board = null;
         try
         {
             var backend = MemoryBackend.OfMachine(configuration);
             var received = claimRam(backend.Id);
             ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);
-            board = new Board(setup, machine, hypervisor, Options(setup, promises), new GuestMemory(ram), boot);
-            board.AdoptBackEnds(bag);
-            return board;
+            return new Board(setup, machine, hypervisor, Options(setup, promises), new GuestMemory(ram), boot);
         }
         catch
         {
-            board?.Release();
             ram?.Dispose();
             boot.Dispose();
             throw;

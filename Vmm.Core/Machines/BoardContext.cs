@@ -11,11 +11,12 @@ using Vmm.Core.Memory;
 namespace Vmm.Core.Machines;
 
 /// <summary>What a board gives its devices.</summary>
-internal sealed class BoardContext : IDeviceContext
+internal sealed class BoardContext : IDeviceContext, IDisposable
 {
     private readonly BoardSetup _setup;
     private readonly IVirtualMachine _vm;
     private readonly GuestMemory _memory;
+    private readonly InterruptRouter _router;
     private readonly Dictionary<string, Chardev> _chardevs;
 
     internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory)
@@ -23,6 +24,7 @@ internal sealed class BoardContext : IDeviceContext
         _setup = setup;
         _vm = vm;
         _memory = memory;
+        _router = new InterruptRouter(vm.Interrupts, setup.IoLoop, setup.Log);
         Clock = new GuestClock(setup.Time);
         _chardevs = setup.Configuration.Chardevs
             .Where(chardev => setup.Devices.Any(device => device.Configuration.UsesChardev(chardev.Id)))
@@ -55,10 +57,13 @@ internal sealed class BoardContext : IDeviceContext
     public IIoThread IoThread => throw new InvalidOperationException("seam");
 
     /// <inheritdoc/>
-    public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd) => throw new InvalidOperationException("seam");
+    public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd) => _vm.Doorbells.Bind(address, value, eventFd);
 
     /// <inheritdoc/>
-    public IInterruptLine InterruptLine(int gsi) => _vm.InterruptLine(gsi);
+    public IInterruptLine InterruptLine(int gsi) => gsi < Machines.InterruptRouter.First ? _vm.Interrupts.Line(gsi) : _router.Line(gsi);
+
+    /// <inheritdoc/>
+    public IInterruptRouter InterruptRouter => _router;
 
     /// <inheritdoc/>
     public Chardev Chardev(string id) =>
@@ -69,4 +74,7 @@ internal sealed class BoardContext : IDeviceContext
 
     /// <inheritdoc/>
     public void WakeCpus() => _vm.WakeCpus();
+
+    /// <summary>Gives back what devices were given of the host. The VM is gone.</summary>
+    public void Dispose() => _router.Dispose();
 }

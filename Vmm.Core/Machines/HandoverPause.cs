@@ -29,6 +29,9 @@ public sealed class HandoverPause
     /// <summary>When the back ends were quiet.</summary>
     public ulong Quiet { get; internal set; }
 
+    /// <summary>The devices and back ends that took longest to be so.</summary>
+    public IReadOnlyList<SlowQuiesce> Drains { get; internal set; } = [];
+
     /// <summary>When every vCPU was out of the guest.</summary>
     public ulong Stopped { get; internal set; }
 

@@ -23,8 +23,9 @@ public sealed partial class Machine
     public void Carry(IDescriptorCarrier carrier) => _carriers.Add(carrier);
 
     /// <summary>Stops the guest for the switch. Its time goes on, and so does that of whoever waits at the gate.</summary>
+    /// <param name="quiesced">Called when queues and back ends are quiesced, before the vCPUs are stopped.</param>
     /// <exception cref="MachineException">There is no guest that could leave.</exception>
-    public async Task<HandoverPause> PauseForHandoverAsync()
+    public async Task<HandoverPause> PauseForHandoverAsync(Action? quiesced = null)
     {
         var pass = await Gate.EnterAsync();
         var before = State;
@@ -41,8 +42,9 @@ public sealed partial class Machine
         {
             State = RunState.FinishMigrate;
             board.GlobalState.State = before;
-            board.QuietBackEnds();
+            pause.Drains = board.QuietBackEnds();
             pause.Quiet = Instant.Now;
+            quiesced?.Invoke();
             await StopCpusAsync(board, captureState: true);
             await ServeLastRequestAsync(board, before);
             pause.Stopped = Instant.Now;
@@ -98,11 +100,13 @@ public sealed partial class Machine
     }
 
     /// <summary>Builds the hardware around a guest that is still elsewhere.</summary>
+    /// <param name="revision">The revision of its board.</param>
     /// <param name="promises">What the hypervisor promised the guest at its first boot.</param>
     /// <param name="claimRam">Gives the file of a RAM block by its name.</param>
     /// <param name="bag">The other descriptors that came.</param>
-    public Board BuildIncoming(ReadOnlyMemory<byte> promises, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
-        BoardBuilder.BuildIncoming(_setup, this, _hypervisor, promises, claimRam, bag);
+    /// <exception cref="MachineException">It cannot be built; the message says why.</exception>
+    public Board BuildIncoming(int revision, ReadOnlyMemory<byte> promises, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
+        BoardBuilder.BuildIncoming(_setup.OfRevision(revision), this, _hypervisor, promises, claimRam, bag);
 
     /// <summary>
     /// Touches the RAM of a guest that is still elsewhere. The back ends' loop has nothing to serve before the guest is here; a thread more,

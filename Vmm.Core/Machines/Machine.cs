@@ -59,7 +59,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     public MachineConfiguration Configuration { get; }
 
     /// <summary>The devices that it has, or will have when its guest is here.</summary>
-    public IReadOnlyList<PlacedDevice> Devices => _setup.Devices;
+    public IReadOnlyList<PlacedDevice> Devices => Board?.PlacedDevices ?? _setup.Devices;
 
     /// <summary>The machine loop.</summary>
     public EventLoop Loop { get; }

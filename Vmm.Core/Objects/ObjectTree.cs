@@ -6,6 +6,7 @@ using System.Globalization;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Machines;
+using Vmm.Core.Machines.Types;
 
 namespace Vmm.Core.Objects;
 
@@ -101,14 +102,15 @@ public sealed class ObjectTree(ObjectNode root)
 
     private static ObjectProperty[] MachineProperties(MachineConfiguration machine) =>
     [
-        new("acpi", "OnOffAuto", machine.Acpi ? "on" : "off"),
-        new("aux-ram-share", "bool", machine.AuxRamShare),
-        new("dump-guest-core", "bool", machine.DumpGuestCore),
-        new("memory-backend", "string", machine.MemoryBackendId ?? ""),
+        .. MachineType.Find(machine.MachineType)!.Properties.Select(property => new ObjectProperty(
+            property.Declaration.Name, property.Declaration.TypeName, property.Get(machine) is { } value ? ValueOf(property.Declaration, value) : "")),
         new("kernel", "string", machine.KernelPath ?? ""),
         new("initrd", "string", machine.InitrdPath ?? ""),
         new("append", "string", machine.KernelCommandLine),
     ];
+
+    /// <summary>An enumeration's value is its word.</summary>
+    private static object? ValueOf(Property property, object value) => property.TypeName == "bool" ? value : Plain(property.Format(value));
 
     private static ObjectNode Backend(MemoryBackendConfiguration backend) => new(
         backend.Id,

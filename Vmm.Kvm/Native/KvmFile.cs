@@ -16,6 +16,8 @@ internal sealed class KvmFile : IDisposable
     /// <summary>The descriptor's number, for the run loop, whose thread ends before the descriptor is closed.</summary>
     internal int Descriptor => _fd;
 
+    internal bool IsClosed => _fd < 0;
+
     public void Dispose()
     {
         int fd = Interlocked.Exchange(ref _fd, -1);

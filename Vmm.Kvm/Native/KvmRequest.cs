@@ -23,7 +23,9 @@ internal readonly record struct KvmRequest(string Name, uint Code)
     internal static readonly KvmRequest GetIrqchip = new("KVM_GET_IRQCHIP", 0xc208ae62);
     internal static readonly KvmRequest SetIrqchip = new("KVM_SET_IRQCHIP", 0x8208ae63);
     internal static readonly KvmRequest SetGsiRouting = new("KVM_SET_GSI_ROUTING", 0x4008ae6a);
+    internal static readonly KvmRequest IrqFd = new("KVM_IRQFD", 0x4020ae76);
     internal static readonly KvmRequest CreatePit2 = new("KVM_CREATE_PIT2", 0x4040ae77);
+    internal static readonly KvmRequest IoEventFd = new("KVM_IOEVENTFD", 0x4040ae79);
     internal static readonly KvmRequest SetClock = new("KVM_SET_CLOCK", 0x4030ae7b);
     internal static readonly KvmRequest GetClock = new("KVM_GET_CLOCK", 0x8030ae7c);
     internal static readonly KvmRequest GetPit2 = new("KVM_GET_PIT2", 0x8070ae9f);

@@ -159,15 +159,44 @@ internal struct KvmIrqLevel
     internal uint Gsi, Level;
 }
 
-/// <summary>struct kvm_irq_routing_entry with an irqchip's pin.</summary>
+/// <summary>struct kvm_irq_routing_entry: to a pin (irqchip, pin), or to a message (address low, address high, data).</summary>
 [StructLayout(LayoutKind.Sequential, Size = 48)]
 internal struct KvmIrqRoute
 {
     /// <summary>KVM_IRQ_ROUTING_IRQCHIP.</summary>
     internal const uint ToIrqchip = 1;
 
+    /// <summary>KVM_IRQ_ROUTING_MSI.</summary>
+    internal const uint ToMessage = 2;
+
     internal uint Gsi, Type, Flags, Padding;
-    internal uint Irqchip, Pin;
+    internal uint First, Second, Third;
+}
+
+/// <summary>struct kvm_irqfd.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 32)]
+internal struct KvmIrqFd
+{
+    /// <summary>KVM_IRQFD_FLAG_DEASSIGN.</summary>
+    internal const uint Deassign = 1;
+
+    internal uint EventFd, Gsi, Flags;
+}
+
+/// <summary>struct kvm_ioeventfd.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal struct KvmIoEventFd
+{
+    /// <summary>KVM_IOEVENTFD_FLAG_DATAMATCH.</summary>
+    internal const uint DataMatch = 1;
+
+    /// <summary>KVM_IOEVENTFD_FLAG_DEASSIGN.</summary>
+    internal const uint Deassign = 4;
+
+    internal ulong DataToMatch, Address;
+    internal uint Length;
+    internal int EventFd;
+    internal uint Flags;
 }
 
 /// <summary>struct kvm_clock_data.</summary>

@@ -24,6 +24,9 @@ internal enum HandoverStep
     /// <summary>New: the plan agrees with this process.</summary>
     NewPlanAccepted,
 
+    /// <summary>New: the back ends have their descriptors, and move nothing.</summary>
+    NewBackEndsAdopted,
+
     /// <summary>New: the machine is built.</summary>
     NewBuilt,
 
@@ -38,6 +41,9 @@ internal enum HandoverStep
 
     /// <summary>New: the main channel is open.</summary>
     NewMainAccepted,
+
+    /// <summary>Old: queues and back ends are quiesced; the vCPUs still run.</summary>
+    OldQueuesStopped,
 
     /// <summary>Old: the guest is stopped.</summary>
     OldStopped,
@@ -66,7 +72,10 @@ internal enum HandoverStep
     /// <summary>New: the baton is taken; nothing runs yet.</summary>
     NewTaken,
 
-    /// <summary>New: the guest runs.</summary>
+    /// <summary>New: the vCPUs run; queues and back ends are still quiesced.</summary>
+    NewReleased,
+
+    /// <summary>New: the guest runs, its queues and back ends with it.</summary>
     NewRunning,
 
     /// <summary>New: old was told.</summary>

@@ -20,6 +20,9 @@ public sealed record HandoverTimes
     /// <summary>From the decision to stop until the back ends were silent.</summary>
     public ulong Drain { get; set; }
 
+    /// <summary>Of that, each device or back end that took longer than 100 us; the old process knows them.</summary>
+    public IReadOnlyList<SlowQuiesce> Drains { get; set; } = [];
+
     /// <summary>Putting the state into bytes.</summary>
     public ulong Save { get; set; }
 
@@ -75,6 +78,6 @@ public sealed record HandoverTimes
 
     /// <summary>The split in one line for the log and for the operator.</summary>
     public override string ToString() =>
-        $"pause {Pause} us (drain {Drain}, kick {Kick}, save {Save}, send {Send}, load {Load}, take {Take}, resume {Resume}), "
+        $"pause {Pause} us (drain {Drain}{string.Concat(Drains.Select(slow => $" ({slow.Name} {slow.Microseconds})"))}, kick {Kick}, save {Save}, send {Send}, load {Load}, take {Take}, resume {Resume}), "
         + $"prepare {Prepare} us of which prefault {Prefault}";
 }

@@ -47,8 +47,10 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
             Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
             Warnings.AddRange(plan.Host.Apply());
             Courtesy.GiveWay();
-            Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
+            Board = machine.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.Promises, ClaimRam, bag);
             Courtesy.GiveWay();
+            Board.AdoptBackEnds(bag);
+            Boundary.Passed(HandoverStep.NewBackEndsAdopted);
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
             Courtesy.GiveWay();
             reasons.AddRange(machine.Prepare(bag));

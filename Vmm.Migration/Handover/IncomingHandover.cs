@@ -156,6 +156,7 @@ internal sealed class IncomingHandover : IDisposable
             running = board.Vm.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
             Courtesy.EndUrgency();
             OnOwned?.Invoke();
+            Boundary.Passed(HandoverStep.NewReleased);
         });
         Boundary.Passed(HandoverStep.NewRunning);
         Times.Collections = _calm!.Collections;

@@ -115,6 +115,7 @@ internal sealed class OutgoingHandover : IDisposable
         Task<StateReader>? news = null;
         try
         {
+            Times.Drains = pause.Drains;
             Save(pause);
             var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
             await SendAsync(load);
@@ -295,7 +296,7 @@ internal sealed class OutgoingHandover : IDisposable
         HandoverPause pause;
         try
         {
-            pause = await _machine.PauseForHandoverAsync();
+            pause = await _machine.PauseForHandoverAsync(static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
         }
         catch (MachineException e)
         {

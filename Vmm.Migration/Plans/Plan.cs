@@ -28,6 +28,9 @@ internal sealed record Plan
     /// <summary>The RAM blocks in table order: name, and what the file that comes with the plan must be.</summary>
     internal required IReadOnlyList<PlannedRam> Ram { get; init; }
 
+    /// <summary>The revision of the guest's board. A peer whose newest protocol version is before 5 says nothing of it: it has the first.</summary>
+    internal required uint BoardRevision { get; init; }
+
     /// <summary>The hypervisor's promises to the guest: CPUID table, capabilities, TSC frequency. Opaque here.</summary>
     internal required ReadOnlyMemory<byte> Promises { get; init; }
 

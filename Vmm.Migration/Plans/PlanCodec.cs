@@ -1,9 +1,10 @@
-// The plan's bytes in protocol versions 1 to 4; the second adds flags, and the process's placement at the end, the third behind it
-// how often a sign of life is wanted, the fourth what no guest sees. Lists carry their count and texts their length; both are
+// The plan's bytes in protocol versions 1 to 5; the second adds flags, and the process's placement at the end, the third behind it
+// how often a sign of life is wanted, the fourth what no guest sees, the fifth the revision of the guest's board. Lists carry their count and texts their length; both are
 // bounded, because the reader must not trust the writer.
 
 using System.Text;
 using Vmm.Core.Configuration;
+using Vmm.Core.Machines.Types;
 using Vmm.Core.Memory;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
@@ -26,6 +27,9 @@ internal static class PlanCodec
 
     /// <summary>The first protocol version whose plan has the facts that no guest sees.</summary>
     private const ushort HasUnseen = 4;
+
+    /// <summary>The first protocol version whose plan has the revision of the guest's board.</summary>
+    private const ushort HasBoardRevision = 5;
 
     /// <summary>Writes a plan for a peer that speaks this version of the protocol. In version 1 a preflight looks like an update.</summary>
     internal static void Write(StateWriter writer, Plan plan, ushort protocol)
@@ -69,6 +73,11 @@ internal static class PlanCodec
         {
             WriteFacts(writer, plan.Unseen ?? []);
         }
+
+        if (protocol >= HasBoardRevision)
+        {
+            writer.WriteUInt32(plan.BoardRevision);
+        }
     }
 
     /// <summary>Reads the plan of a peer that speaks this version of the protocol.</summary>
@@ -95,6 +104,7 @@ internal static class PlanCodec
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
         uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
         var unseen = protocol >= HasUnseen ? ReadFacts(reader) : null;
+        uint boardRevision = protocol >= HasBoardRevision ? reader.ReadUInt32() : MachineType.FirstRevision;
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the plan");
@@ -108,6 +118,7 @@ internal static class PlanCodec
             Facts = facts,
             Layouts = layouts,
             Ram = ram,
+            BoardRevision = boardRevision,
             Promises = promises,
             Placement = placement,
             Host = host,

@@ -192,6 +192,8 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
         Prefault = times.Prefault,
         Kick = times.Kick,
         Drain = times.Drain,
+        Drains = times.Drains.Count == 0 ? null
+            : [.. times.Drains.Select(slow => new CprDrain { Name = slow.Name, Time = slow.Microseconds })],
         Save = times.Save,
         Send = times.Send,
         Load = times.Load,

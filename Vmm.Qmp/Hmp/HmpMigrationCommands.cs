@@ -175,7 +175,7 @@ internal static class HmpMigrationCommands
         if (info.Cpr is { } cpr)
         {
             hmp.Line(
-                $"cpr: pause {cpr.Pause} us (drain {cpr.Drain}, kick {cpr.Kick}, save {cpr.Save}, send {cpr.Send}, load {cpr.Load}, "
+                $"cpr: pause {cpr.Pause} us (drain {cpr.Drain}{string.Concat((cpr.Drains ?? []).Select(slow => $" ({slow.Name} {slow.Time})"))}, kick {cpr.Kick}, save {cpr.Save}, send {cpr.Send}, load {cpr.Load}, "
                 + $"take {cpr.Take}, resume {cpr.Resume}), before it prepare {cpr.Prepare} us, prefault {cpr.Prefault} us");
         }
 

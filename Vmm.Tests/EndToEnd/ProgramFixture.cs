@@ -19,8 +19,9 @@ public sealed class ProgramFixture
         ? Path.GetFullPath(other)
         : Host.VmmPath;
 
-    /// <summary>The program of the version before, which ./build predecessor makes.</summary>
-    internal static string Predecessor { get; } = Host.VmmPath + "-predecessor";
+    /// <summary>The program of an earlier version, which ./build predecessor makes.</summary>
+    /// <param name="name">Its name in the file predecessor.</param>
+    internal static string Predecessor(string name) => Path.Combine(Path.GetDirectoryName(Host.VmmPath)!, name);
 
     [OneTimeSetUp]
     public void RequireProgramAndKvm()

@@ -24,12 +24,12 @@ public sealed class InterruptRoutingTests
         using var machine = new TinyMachine();
         uint before = Raised(machine);
 
-        machine.Vm.InterruptLine(interrupt).Set(true);
+        machine.Vm.Interrupts.Line(interrupt).Set(true);
 
         Assert.That((before, Raised(machine)), Is.EqualTo((0u, 1u << pin)));
     }
 
-    private static uint Raised(TinyMachine machine)
+    internal static uint Raised(TinyMachine machine)
     {
         var writer = new StateWriter();
         machine.Vm.KernelDevices.Single(device => device.Layout.Name == "kvm-ioapic").Save(writer);

@@ -152,8 +152,8 @@ public sealed class StateTransferTests
         using var machine = new TinyMachine(memory: _memory).Load(TinyGuests.Deaf);
         machine.Start();
         await machine.WritesAsync(2);
-        machine.Vm.InterruptLine(4).Set(true);
-        machine.Vm.InterruptLine(4).Set(false);
+        machine.Vm.Interrupts.Line(4).Set(true);
+        machine.Vm.Interrupts.Line(4).Set(false);
 
         using var successor = await machine.HandOverAsync();
         Assert.That(successor.Count, Is.Zero, "the guest still has its interrupts off");

@@ -88,8 +88,8 @@ public sealed class VirtualCpuTests
         {
             if (port == 0x12)
             {
-                machine.Vm.InterruptLine(4).Set(true);
-                machine.Vm.InterruptLine(4).Set(false);
+                machine.Vm.Interrupts.Line(4).Set(true);
+                machine.Vm.Interrupts.Line(4).Set(false);
             }
         };
         machine.Start();

@@ -37,7 +37,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private readonly ControlGuest? _control;
     private int _up;
 
-    private LinuxGuest(IHost host, string folder, int vcpus, ControlGuest? control)
+    private LinuxGuest(IHost host, string folder, int vcpus, ControlGuest? control, string[] more)
     {
         _host = host;
         _folder = folder;
@@ -61,6 +61,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             { "-qmp", $"unix:{QmpSocket},server=on,wait=off" },
             { "-monitor", "stdio" },
         };
+        _arguments = _arguments.With(more);
     }
 
     /// <summary>The serial console.</summary>
@@ -84,10 +85,11 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <param name="vcpus">How many vCPUs it has.</param>
     /// <param name="control">Whose ticks its time is counted in; null for the control guest itself.</param>
     /// <param name="patience">How long the boot may take.</param>
-    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan patience)
+    /// <param name="more">More arguments of every process that runs it.</param>
+    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan patience, params string[] more)
     {
         var folder = await host.MakeFolderAsync();
-        var guest = new LinuxGuest(host, folder, vcpus, control);
+        var guest = new LinuxGuest(host, folder, vcpus, control, more);
         try
         {
             await host.RunAsync(

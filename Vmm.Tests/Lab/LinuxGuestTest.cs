@@ -6,7 +6,7 @@ namespace Vmm.Tests.Lab;
 
 /// <summary>Tests that share one guest and go through its life in order.</summary>
 [NonParallelizable]
-public abstract class LinuxGuestTest(int vcpus)
+public abstract class LinuxGuestTest(int vcpus, params string[] more)
 {
     /// <summary>What a kernel's log says when the kernel doubts a clock, or a processor that was away too long.</summary>
     private protected const string Doubts =
@@ -15,7 +15,7 @@ public abstract class LinuxGuestTest(int vcpus)
     private protected LinuxGuest Guest { get; private set; } = null!;
 
     [OneTimeSetUp]
-    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus, await HostFixture.Control, Patience.Boot);
+    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus, await HostFixture.Control, Patience.Boot, more);
 
     [OneTimeTearDown]
     public async Task End()

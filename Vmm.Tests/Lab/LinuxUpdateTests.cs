@@ -6,8 +6,17 @@ namespace Vmm.Tests.Lab;
 
 /// <summary>The life of a Debian guest: boot, ten live updates, a reboot without the files it came from, one more update, the power button.</summary>
 [TestFixtureSource(nameof(VcpuCounts))]
-public sealed class LinuxUpdateTests(int vcpus) : LinuxGuestTest(vcpus)
+public sealed class LinuxUpdateTests(int vcpus) : LinuxGuestTest(vcpus, "-device", "virtio-rng-device,id=rng0")
 {
+    /// <summary>Takes 64 bytes of the hardware's random numbers again and again, and keeps their digests.</summary>
+    private const string ReadsRandomNumbers =
+        "(while dd if=/dev/hwrng of=/tmp/block bs=64 count=1 iflag=fullblock; do md5sum < /tmp/block >> /tmp/blocks; usleep 50000; done; "
+        + "echo stopped >> /tmp/blocks) > /dev/null 2>&1 &";
+
+    /// <summary>Waits until some have come since this was asked.</summary>
+    private const string ReadsMore =
+        "n=$(wc -l < /tmp/blocks); i=0; while [ $(wc -l < /tmp/blocks) -lt $((n + 3)) ]; do i=$((i + 1)); [ $i -lt 600 ] || exit 1; usleep 50000; done";
+
     private readonly int _vcpus = vcpus;
 
     /// <summary>One vCPU, and as many as have a processor each.</summary>
@@ -25,6 +34,13 @@ public sealed class LinuxUpdateTests(int vcpus) : LinuxGuestTest(vcpus)
     public Task The_kernel_finds_nothing_wrong_with_firmware_and_tables() => ToldApartAsync(async () =>
         Assert.That(await Guest.KernelLogAsync(@"\[firmware bug\]|acpi[^,]* (error|warning|exception)|acpi: .*(fail|invalid|unable)"), Is.Empty));
 
+    [Test, Order(1)]
+    public Task The_kernel_takes_random_numbers_from_the_virtio_device() => ToldApartAsync(async () =>
+    {
+        Assert.That(await Guest.RunAsync("cat /sys/class/misc/hw_random/rng_current"), Is.EqualTo("virtio_rng.0\n"));
+        await Guest.RunAsync(ReadsRandomNumbers);
+    });
+
     [Test, Order(2)]
     public Task The_console_shows_a_steady_pulse() => ToldApartAsync(async () =>
     {
@@ -39,10 +55,18 @@ public sealed class LinuxUpdateTests(int vcpus) : LinuxGuestTest(vcpus)
         for (var hop = 0; hop < 10; hop++)
         {
             await Guest.HopAsync(hop % 2 == 0 ? UpdateForm.CprUri : UpdateForm.Channels);
+            await Guest.RunAsync(ReadsMore);
         }
 
         var verdict = await Guest.JudgeAsync();
         Expect(verdict);
+    });
+
+    [Test, Order(4)]
+    public Task Its_random_numbers_went_on_and_none_came_twice() => ToldApartAsync(async () =>
+    {
+        Assert.That(await Guest.RunAsync("sort /tmp/blocks | uniq -d"), Is.Empty);
+        Assert.That(await Guest.RunAsync("grep -c stopped /tmp/blocks || true"), Is.EqualTo("0\n"));
     });
 
     [Test, Order(4)]

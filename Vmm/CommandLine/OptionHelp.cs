@@ -23,6 +23,7 @@ internal static class OptionHelp
         ("device", _) when !argument.StartsWith('{') => Properties(argument),
         ("machine" or "M", Help or "?") => List(
             "Supported machines are:", MachineType.All.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Name,-20} {type.Description}"))),
+        ("machine" or "M", _) => MachineProperties(argument),
         ("accel", Help or "?") => List("Accelerators supported:", [AccelOption.Only]),
         ("object", Help or "?") => List("List of user creatable objects:", ObjectOption.Types.Select(type => $"  {type}")),
         ("chardev", Help or "?") => List("Available chardev backend types:", ChardevOption.BackEnds.Select(name => $"  {name}")),
@@ -48,6 +49,15 @@ internal static class OptionHelp
         return DeviceTypes.Find(driver) is not { } type ? null
             : type.Properties.Count == 0 ? $"There are no options for {driver}.\n"
             : List($"{driver} options:", type.Properties.Select(Line));
+    }
+
+    private static string? MachineProperties(string argument)
+    {
+        string[] elements = argument.Split(',');
+        string name = elements[0].StartsWith("type=", StringComparison.Ordinal) ? elements[0]["type=".Length..] : elements[0];
+        return elements.Skip(1).Any(element => element is Help or "?") && MachineType.Find(name) is { } type
+            ? List($"{name}-machine options:", type.Properties.Select(property => Line(property.Declaration)))
+            : null;
     }
 
     private static string Line(Property property)

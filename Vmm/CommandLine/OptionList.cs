@@ -18,9 +18,6 @@ namespace Vmm.CommandLine;
 /// <summary>The keys and values of one option's argument.</summary>
 internal sealed class OptionList
 {
-    /// <summary>A path with an id in it names a section of a state stream, which has room for 127 bytes.</summary>
-    private const int LongestId = 100;
-
     private readonly List<Entry> _entries;
 
     private OptionList(List<Entry> entries) => _entries = entries;
@@ -114,9 +111,7 @@ internal sealed class OptionList
             return null;
         }
 
-        return id.Length is > 0 and <= LongestId && char.IsAsciiLetter(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_')
-            ? id
-            : throw Expects(key, $"an identifier (a letter, then letters, digits, '-', '.', '_'; at most {LongestId} characters)", id);
+        return IdProperty.IsId(id) ? id : throw Expects(key, IdProperty.Expected, id);
     }
 
     /// <summary>Says that nothing else may be in the list.</summary>

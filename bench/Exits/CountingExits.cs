@@ -1,15 +1,25 @@
 using System.Diagnostics;
+using Vmm.Core.Buses;
 using Vmm.Core.Hypervisors;
 
 namespace Vmm.Bench.Exits;
 
-/// <summary>Counts port writes and times a run of them; notes what the vCPU's thread has allocated.</summary>
-internal sealed class CountingExits(long warm, long exits) : IExitHandler, IDisposable
+/// <summary>Counts writes and times a run of them; notes what the vCPU's thread has allocated.</summary>
+internal sealed class CountingExits : IExitHandler, IDisposable
 {
+    private readonly long _warm;
+    private readonly long _exits;
+    private readonly MmioBus _mmio;
     private long _seen;
     private long _start;
     private long _allocatedAtStart;
     private bool _isLast;
+
+    internal CountingExits(long warm, long exits)
+    {
+        (_warm, _exits) = (warm, exits);
+        _mmio = MmioDoor.BusOf(Count);
+    }
 
     /// <summary>Set when all have been seen.</summary>
     internal ManualResetEventSlim Done { get; } = new();
@@ -27,15 +37,21 @@ internal sealed class CountingExits(long warm, long exits) : IExitHandler, IDisp
 
     public uint PortRead(ushort port, int size) => uint.MaxValue;
 
-    public void PortWrite(ushort port, int size, uint value)
+    public void PortWrite(ushort port, int size, uint value) => Count();
+
+    public void MmioRead(ulong address, Span<byte> data) => _mmio.Read(address, data);
+
+    public void MmioWrite(ulong address, ReadOnlySpan<byte> data) => _mmio.Write(address, data);
+
+    private void Count()
     {
         long seen = ++_seen;
-        if (seen == warm)
+        if (seen == _warm)
         {
             _allocatedAtStart = GC.GetAllocatedBytesForCurrentThread();
             _start = Stopwatch.GetTimestamp();
         }
-        else if (seen == warm + exits || Volatile.Read(ref _isLast))
+        else if (seen == _warm + _exits || Volatile.Read(ref _isLast))
         {
             // Once only: to wake who waits for Done may allocate, which is not the guest's doing.
             Volatile.Write(ref _isLast, false);
@@ -43,12 +59,6 @@ internal sealed class CountingExits(long warm, long exits) : IExitHandler, IDisp
             Allocated = GC.GetAllocatedBytesForCurrentThread() - _allocatedAtStart;
             Done.Set();
         }
-    }
-
-    public void MmioRead(ulong address, Span<byte> data) => data.Clear();
-
-    public void MmioWrite(ulong address, ReadOnlySpan<byte> data)
-    {
     }
 
     public void CpuShutdown(int cpu) => Fail("the guest shut down");

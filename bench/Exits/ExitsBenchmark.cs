@@ -13,7 +13,8 @@ internal static class ExitsBenchmark
     private const long Exits = 100_000;
     private const double Promised = 0.95;
 
-    internal static int Run()
+    /// <param name="mmio">Whether the guest writes an address without memory; otherwise a port.</param>
+    internal static int Run(bool mmio)
     {
         string program = Path.Combine(Path.GetTempPath(), $"vmm-bench-exits-{Environment.ProcessId}");
         try
@@ -24,8 +25,8 @@ internal static class ExitsBenchmark
             long allocated = 0;
             for (int round = 0; round < Rounds; round++)
             {
-                inC[round] = double.Parse(Output(program, Exits.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
-                (here[round], long bytes) = Measure();
+                inC[round] = double.Parse(Output(program, Exits.ToString(CultureInfo.InvariantCulture), mmio ? "mmio" : "ports"), CultureInfo.InvariantCulture);
+                (here[round], long bytes) = Measure(mmio);
                 allocated += bytes;
                 Console.WriteLine($"round {round + 1}: C {PerSecond(inC[round]):n0}, vmm {PerSecond(here[round]):n0} exits/s");
             }
@@ -41,10 +42,10 @@ internal static class ExitsBenchmark
         }
     }
 
-    private static (double Nanoseconds, long Allocated) Measure()
+    private static (double Nanoseconds, long Allocated) Measure(bool mmio)
     {
         using var exits = new CountingExits(Warm, Exits);
-        using var machine = new BenchMachine(exits);
+        using var machine = new BenchMachine(exits, mmio);
         machine.Vm.StartCpus();
         exits.Done.Wait();
         return exits.Failure is null ? (exits.Nanoseconds, exits.Allocated) : throw new InvalidOperationException(exits.Failure);

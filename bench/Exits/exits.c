@@ -1,5 +1,5 @@
 /* The floor: the same guest loop, the same devices in the kernel, driven by the smallest loop that C can write.
- * Prints nanoseconds for the given number of exits. */
+ * Prints nanoseconds for the given number of exits: writes of a port, or, with "mmio", of an address without memory. */
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -24,7 +24,9 @@ static long now(void)
 
 int main(int argc, char **argv)
 {
-    static const unsigned char guest[] = {0xe6, 0x10, 0xeb, 0xfc}; /* out 0x10, al; jmp */
+    static const unsigned char ports[] = {0xe6, 0x10, 0xeb, 0xfc}; /* out 0x10, al; jmp */
+    static const unsigned char mmio[] = {0xb8, 0xff, 0xff, 0x8e, 0xd8, 0x66, 0xa3, 0x60, 0x00, 0xeb, 0xfa}; /* mov ds, 0xffff; mov [0x60], eax; jmp */
+    int writes_mmio = argc > 2 && !strcmp(argv[2], "mmio");
     long warm = 10000, exits = argc > 1 ? atol(argv[1]) : 100000, seen = 0, start = 0;
     volatile unsigned long sum = 0;
     int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -38,7 +40,7 @@ int main(int argc, char **argv)
     if (ioctl(vm, KVM_CREATE_PIT2, &pit) < 0)
         fail("KVM_CREATE_PIT2");
     void *memory = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    memcpy((char *)memory + 0x1000, guest, sizeof guest);
+    memcpy((char *)memory + 0x1000, writes_mmio ? mmio : ports, writes_mmio ? sizeof mmio : sizeof ports);
     struct kvm_userspace_memory_region slot = {.memory_size = 1 << 20, .userspace_addr = (unsigned long)memory};
     if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
         fail("KVM_SET_USER_MEMORY_REGION");
@@ -61,11 +63,15 @@ int main(int argc, char **argv)
     for (;;) {
         if (ioctl(cpu, KVM_RUN, 0) < 0)
             fail("KVM_RUN");
-        if (run->exit_reason != KVM_EXIT_IO)
+        if (run->exit_reason != (writes_mmio ? KVM_EXIT_MMIO : KVM_EXIT_IO))
             return fprintf(stderr, "exit %u\n", run->exit_reason), 1;
-        unsigned char *data = (unsigned char *)run + run->io.data_offset;
-        for (unsigned i = 0; i < run->io.count; i++)
-            sum += data[i * run->io.size];
+        if (writes_mmio) {
+            sum += run->mmio.is_write ? run->mmio.data[0] : 0;
+        } else {
+            unsigned char *data = (unsigned char *)run + run->io.data_offset;
+            for (unsigned i = 0; i < run->io.count; i++)
+                sum += data[i * run->io.size];
+        }
         if (++seen == warm)
             start = now();
         if (seen == warm + exits) {

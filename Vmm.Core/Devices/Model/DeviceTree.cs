@@ -31,9 +31,6 @@ public sealed class DeviceTree
     /// <summary>Every device to its power-on state.</summary>
     public void Reset() => _devices.ForEach(device => device.Reset());
 
-    /// <summary>When this returns, no device moves a byte or raises an interrupt by itself.</summary>
-    public void Quiesce() => _devices.ForEach(device => device.Quiesce());
-
     /// <summary>Lets them do so again.</summary>
     /// <param name="step">Runs one part, given its name: the caller says what becomes of a failure.</param>
     public void Resume(Action<string, Action> step)

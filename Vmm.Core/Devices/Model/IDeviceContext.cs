@@ -39,6 +39,9 @@ public interface IDeviceContext
     /// <summary>The wire of a global system interrupt: 0 to 23 of the first IOAPIC, 24 to 47 (edge-triggered) of the second.</summary>
     IInterruptLine InterruptLine(int gsi);
 
+    /// <summary>Decides where interrupts 24 to 47 lead: for the I/O APIC that they belong to.</summary>
+    IInterruptRouter InterruptRouter { get; }
+
     /// <summary>The character back end of an id.</summary>
     /// <exception cref="InvalidOperationException">It is not configured.</exception>
     Chardev Chardev(string id);

@@ -1,4 +1,8 @@
 // A kind of machine: which devices it has by itself, and in which order devices are created, announced to the guest and saved.
+//
+// What a machine has by itself may grow from release to release: that is its board revision. A guest keeps the revision that it was started
+// on over updates and resets, because its ACPI tables lie in its RAM, are made anew at a reset, and describe the board. So every revision
+// that was released can be built, and a process that is given a guest builds the one that the guest has.
 
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
@@ -17,25 +21,41 @@ public abstract class MachineType
     /// <summary>What it is, in one line.</summary>
     public abstract string Description { get; }
 
+    /// <summary>What -machine can say of it, by name.</summary>
+    public abstract IReadOnlyList<MachineProperty> Properties { get; }
+
     /// <summary>The names of all types, for a message.</summary>
     public static string Names => string.Join(", ", All.Select(type => type.Name));
 
     /// <summary>The type of that name; null if there is none.</summary>
     public static MachineType? Find(string name) => All.FirstOrDefault(type => type.Name == name);
 
+    /// <summary>The revision of the first release, which said nothing of revisions.</summary>
+    public const int FirstRevision = 1;
+
+    /// <summary>The newest revision; all from <see cref="FirstRevision"/> on can be built.</summary>
+    public abstract int NewestRevision { get; }
+
+    /// <summary>The revision that a guest is started on: the lowest that has all that was asked for.</summary>
+    public abstract int RevisionToStart(MachineConfiguration configuration);
+
     /// <summary>All devices of a machine, its own and those that were asked for, complete, in the order in which they are created.</summary>
+    /// <param name="configuration">What it shall be.</param>
+    /// <param name="revision">The revision of its board.</param>
     /// <exception cref="DeviceException">They do not go together.</exception>
-    public IReadOnlyList<PlacedDevice> DevicesOf(MachineConfiguration configuration)
+    public IReadOnlyList<PlacedDevice> DevicesOf(MachineConfiguration configuration, int revision)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         return PlacedDevice.Of(
         [
             .. configuration.CompleteDevices,
-            .. OwnDevices(configuration).Select(name => new DeviceConfiguration(
+            .. OwnDevices(configuration, revision).Select(name => new DeviceConfiguration(
                 DeviceTypes.Find(name) ?? throw new InvalidOperationException($"device type '{name}' is not registered")).Implied()),
         ]);
     }
 
     /// <summary>The driver names of the devices that the machine has by itself.</summary>
-    protected abstract IEnumerable<string> OwnDevices(MachineConfiguration configuration);
+    /// <param name="configuration">What the machine shall be.</param>
+    /// <param name="revision">The revision of its board.</param>
+    protected abstract IEnumerable<string> OwnDevices(MachineConfiguration configuration, int revision);
 }

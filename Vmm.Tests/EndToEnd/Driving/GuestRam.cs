@@ -47,6 +47,23 @@ internal sealed class GuestRam : IAsyncDisposable
     /// <summary>What the vCPU with an APIC id counted, in the guest <c>smp</c>.</summary>
     internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
 
+    /// <summary>I/O APICs that the guest's ACPI tables announce: entries of type 1 in its MADT.</summary>
+    internal int AnnouncedIoApics()
+    {
+        const long Tables = 0xe0000;
+        const int FirstEntry = 44;
+        byte[] tables = Read(Tables, 0x10000);
+        int madt = tables.AsSpan().IndexOf("APIC"u8);
+        int end = madt + BinaryPrimitives.ReadInt32LittleEndian(tables.AsSpan(madt + 4));
+        int found = 0;
+        for (int entry = madt + FirstEntry; entry < end; entry += tables[entry + 1])
+        {
+            found += tables[entry] == 1 ? 1 : 0;
+        }
+
+        return found;
+    }
+
     /// <summary>Lets a guest go on that waits for it.</summary>
     internal void LetGo() => RandomAccess.Write(_file, [1], Go);
 

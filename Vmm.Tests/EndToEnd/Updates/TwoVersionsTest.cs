@@ -3,13 +3,22 @@ using Vmm.Lab.Drivers;
 namespace Vmm.Tests.EndToEnd.Updates;
 
 /// <summary>
-/// A test whose line of processes is of two versions: today's program, and the one of the commit that the file predecessor names. Where that
+/// A test whose line of processes is of two versions: today's program, and one of those that the file predecessor names. Where that
 /// program was not built the tests are skipped, and say so; ./test builds it.
 /// </summary>
-public abstract class TwoVersionsTest : UpdateTest
+/// <param name="predecessor">The earlier program's name in that file.</param>
+public abstract class TwoVersionsTest(string predecessor) : UpdateTest
 {
+    /// <summary>The first version.</summary>
+    internal const string First = "vmm-predecessor";
+
+    /// <summary>The last one before devices were declared.</summary>
+    internal const string Second = "vmm-predecessor-2";
+
+    private readonly string _predecessor = ProgramFixture.Predecessor(predecessor);
+
     [SetUp]
-    public void RequirePredecessor() => ProgramFixture.Require("TESTS OF TWO VERSIONS", ProgramFixture.Predecessor);
+    public void RequirePredecessor() => ProgramFixture.Require("TESTS OF TWO VERSIONS", _predecessor);
 
     /// <summary>Boots a guest in a process of the version before.</summary>
     internal Task<Generation> BootInPredecessorAsync(string guest, params string[] more) =>
@@ -25,10 +34,10 @@ public abstract class TwoVersionsTest : UpdateTest
 
     private async Task<Generation> OfPredecessorAsync(Func<Task<Generation>> start)
     {
-        Program = ProgramFixture.Predecessor;
+        Program = _predecessor;
         var generation = await start();
         Program = ProgramFixture.Program;
-        Assert.That(new FileInfo($"/proc/{generation.Process.Pid}/exe").LinkTarget, Is.EqualTo(ProgramFixture.Predecessor));
+        Assert.That(new FileInfo($"/proc/{generation.Process.Pid}/exe").LinkTarget, Is.EqualTo(_predecessor));
         return generation;
     }
 }

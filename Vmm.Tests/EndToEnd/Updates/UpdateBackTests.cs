@@ -6,7 +6,7 @@ namespace Vmm.Tests.EndToEnd.Updates;
 /// <summary>An update back, to the version before: it works, or it is refused before the guest is paused, and the preflight tells which.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class UpdateBackTests : TwoVersionsTest
+public sealed class UpdateBackTests() : TwoVersionsTest(First)
 {
     private const string Layout = "'version 1, [0-9a-f]{16}'";
     private const string LaterLayout = "'version 2, [0-9a-f]{16}'";
@@ -46,7 +46,7 @@ public sealed class UpdateBackTests : TwoVersionsTest
 
     /// <summary>
     /// Holds for the first version: since then a vCPU may wait at a busy port, what waits at the debug console is state, the CMOS clock
-    /// interrupts, and the state of a back end has its id in its name.
+    /// interrupts, the state of a back end has its id in its name, and a guest is started with a second I/O APIC.
     /// </summary>
     [Test]
     [Promise(41)]
@@ -59,8 +59,9 @@ public sealed class UpdateBackTests : TwoVersionsTest
         var verdict = await _back.PreflightAsync(old.Qmp);
 
         Assert.That(verdict.GetProperty("would-succeed").GetBoolean(), Is.False);
-        Assert.That(UpdateRoute.Reasons(verdict), Has.Length.EqualTo(6)
+        Assert.That(UpdateRoute.Reasons(verdict), Has.Length.EqualTo(7)
             .And.One.Matches($"^state of debugcon 0: layout is {Layout} in the old process and absent in the new one$")
+            .And.One.Matches($"^state of ioapic 1: layout is '.*' in the old process and absent in the new one$")
             .And.One.Matches($"^state of /chardevs/debugcon 0: layout is {Layout} in the old process and absent in the new one$")
             .And.One.Matches($"^state of chardev 0: layout is absent in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of mc146818rtc 0: layout is {LaterLayout} in the old process and {Layout} in the new one$")

@@ -2,10 +2,12 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>Guests that the version before has booted go over to today's program, whatever they are doing, and on from there.</summary>
+/// <summary>Guests that an earlier version has booted go over to today's program, whatever they are doing, and on from there.</summary>
+[TestFixture(First)]
+[TestFixture(Second)]
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class UpdatedPredecessorTests : TwoVersionsTest
+public sealed class UpdatedPredecessorTests(string predecessor) : TwoVersionsTest(predecessor)
 {
     [Test]
     [Promise(40)]
@@ -116,6 +118,31 @@ public sealed class UpdatedPredecessorTests : TwoVersionsTest
 
     [Test]
     [Promise(40)]
+    public async Task It_keeps_its_board_over_updates_and_resets_until_a_process_starts_it()
+    {
+        var old = await BootInPredecessorAsync("counter");
+        var ram = Keep(GuestRam.Of(old.Process));
+        await ram.WaitForProgressAsync();
+        Assert.That(ram.AnnouncedIoApics(), Is.EqualTo(1));
+
+        var successor = await HopAsync(await HopAsync(old));
+        await successor.Qmp.ExecuteAsync("system_reset");
+        await successor.Qmp.WaitForEventAsync("RESET");
+        await ram.WaitForProgressAsync();
+        Assert.That(ram.AnnouncedIoApics(), Is.EqualTo(1), "the tables were made anew for the board that the guest has");
+        Assert.That(await MemoryTreeAsync(successor), Does.Not.Contain("ioapic"));
+        await HopAsync(successor);
+        await ram.WaitForProgressAsync();
+
+        var started = await BootAsync("counter");
+        var itsRam = Keep(GuestRam.Of(started.Process));
+        await itsRam.WaitForProgressAsync();
+        Assert.That(itsRam.AnnouncedIoApics(), Is.EqualTo(2));
+        Assert.That(await MemoryTreeAsync(started), Does.Match("00000000fec10000-00000000fec10fff.*ioapic"));
+    }
+
+    [Test]
+    [Promise(40)]
     public async Task A_new_program_that_is_another_machine_says_why_and_the_guest_is_never_paused()
     {
         var route = new UpdateRoute("other");
@@ -130,6 +157,9 @@ public sealed class UpdatedPredecessorTests : TwoVersionsTest
         await HopAsync(old);
         await ram.WaitForProgressAsync();
     }
+
+    private static async Task<string> MemoryTreeAsync(Generation generation) =>
+        (await generation.Qmp.ExecuteAsync("human-monitor-command", """{"command-line": "info mtree"}""")).GetString()!;
 
     private static async Task<long> PauseAsync(Generation generation) =>
         (await generation.AccountAsync()).GetProperty("cpr").GetProperty("pause").GetInt64();

@@ -109,7 +109,7 @@ public sealed class AcpiTablesTests
     }
 
     internal static AcpiPlatform Platform(int cpus) =>
-        new(cpus, AcpiType.FixedHardware, [.. Serials().Select(SerialType.AmlOf), CmosType.Aml, AcpiType.PowerButton]);
+        new(cpus, AcpiType.FixedHardware, [], [.. Serials().Select(SerialType.AmlOf), CmosType.Aml, AcpiType.PowerButton]);
 
     private static IReadOnlyList<DeviceConfiguration> Serials() =>
         SerialType.Instance.Complete([Asked.For("isa-serial,chardev=a"), Asked.For("isa-serial,chardev=b")]);

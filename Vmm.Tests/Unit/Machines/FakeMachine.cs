@@ -1,5 +1,4 @@
 using System.Text;
-using Vmm.Core.Buses;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
 
@@ -44,7 +43,9 @@ internal sealed class FakeMachine : IVirtualMachine
 
     public void AddMemory(MemorySlot slot) => Slots.Add(slot);
 
-    public IInterruptLine InterruptLine(int gsi) => new FakeLine();
+    public IInterrupts Interrupts { get; } = new FakeInterrupts();
+
+    public IDoorbells Doorbells { get; } = new FakeDoorbells();
 
     public void ResetKernelDevices()
     {
@@ -121,12 +122,5 @@ internal sealed class FakeMachine : IVirtualMachine
         IsRunning = false;
         _hypervisor.Ownership.Stops(this);
         Disposed.TrySetResult();
-    }
-
-    private sealed class FakeLine : IInterruptLine
-    {
-        public void Set(bool level)
-        {
-        }
     }
 }

@@ -107,7 +107,7 @@ public sealed class PeerWaitTests : IDisposable
     public async Task A_new_process_sends_nothing_that_an_earlier_protocol_does_not_know()
     {
         var next = _fixture.Deferred();
-        using var peer = new PeerAsOld(_fixture, _fixture.Old()) { Protocol = 2 };
+        using var peer = new PeerAsOld(_fixture, _fixture.Old(_fixture.Configuration with { SecondIoApic = false })) { Protocol = 2 };
 
         await peer.HearReady();
         next.Do(() => next.Migrator.StartIncoming(new UnixAddress(_fixture.MainPath)));

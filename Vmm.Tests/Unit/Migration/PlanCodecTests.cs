@@ -17,6 +17,7 @@ public sealed class PlanCodecTests
         Facts = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
         Layouts = [new("state of serial 0", "layout", "version 1, 00112233")],
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
+        BoardRevision = 2,
         Promises = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
         Unseen = [new("boot", "append", "quiet")],
@@ -39,6 +40,7 @@ public sealed class PlanCodecTests
             Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
             Assert.That(plan.Unseen, Is.EqualTo(Sample.Unseen));
+            Assert.That(plan.BoardRevision, Is.EqualTo(Sample.BoardRevision));
             Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
             Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
         });
@@ -77,6 +79,14 @@ public sealed class PlanCodecTests
         Assert.That(Read(Write(Sample with { IsPreflight = true })).IsPreflight, Is.True);
         Assert.That(Write(Sample with { IsPreflight = true }, protocol: 1), Is.EqualTo(Write(Sample, protocol: 1)));
     });
+
+    [Test]
+    [Promise(40)]
+    public void A_peer_that_says_nothing_of_board_revisions_has_the_first()
+    {
+        Assert.That(Read(Write(Sample, protocol: 4), protocol: 4).BoardRevision, Is.EqualTo(1));
+        Assert.That(() => Read(Write(Sample), protocol: 4), Throws.TypeOf<StateException>());
+    }
 
     [Test]
     public void Protocol_version_3_knows_signs_of_life_and_nothing_unseen()

@@ -57,6 +57,17 @@ public sealed class SpoiledPlanTests : OldPeerTest
         },
         "the old process has no RAM block");
 
+    [TestCase(0u)]
+    [TestCase(3u)]
+    [TestCase(uint.MaxValue)]
+    public Task A_board_of_a_revision_that_is_not_built_here(uint revision) => IsRefused(
+        peer =>
+        {
+            peer.Plan = peer.Plan with { BoardRevision = revision };
+            return peer;
+        },
+        $"the guest's board is revision {Math.Min(revision, int.MaxValue)} of microvm: this program builds 1 to 2");
+
     [Test]
     public Task A_plan_for_another_attempt_than_its_baton() => IsNotTaken(
         async peer =>

@@ -1,0 +1,37 @@
+using System.Runtime.InteropServices;
+using Vmm.Kvm.Native;
+
+namespace Vmm.Kvm.Devices;
+
+/// <summary>An eventfd that raises an interrupt (KVM_IRQFD), until it is disposed or the VM is gone.</summary>
+internal sealed class KvmIrqFdBinding : IDisposable
+{
+    private readonly KvmFile _machine;
+    private readonly uint _gsi;
+    private readonly SafeHandle _eventFd;
+    private bool _isBound;
+
+    internal KvmIrqFdBinding(KvmFile machine, uint gsi, SafeHandle eventFd)
+    {
+        (_machine, _gsi, _eventFd) = (machine, gsi, eventFd);
+        Call(flags: 0);
+        _isBound = true;
+    }
+
+    /// <summary>Unbinds it. The VM's descriptor may be closed already, and then nothing is bound.</summary>
+    public void Dispose()
+    {
+        if (_isBound && !_machine.IsClosed)
+        {
+            _isBound = false;
+            Call(KvmIrqFd.Deassign);
+        }
+    }
+
+    private void Call(uint flags)
+    {
+        using var number = new BorrowedNumber(_eventFd);
+        var argument = new KvmIrqFd { EventFd = (uint)number.Value, Gsi = _gsi, Flags = flags };
+        _machine.Call(KvmRequest.IrqFd, ref argument);
+    }
+}

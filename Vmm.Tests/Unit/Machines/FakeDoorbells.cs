@@ -1,0 +1,10 @@
+using System.Runtime.InteropServices;
+using Vmm.Core.Hypervisors;
+
+namespace Vmm.Tests.Unit.Machines;
+
+/// <summary>Doorbells that nobody rings.</summary>
+internal sealed class FakeDoorbells : IDoorbells
+{
+    public IDisposable Bind(ulong address, uint value, SafeHandle eventFd) => new MemoryStream();
+}

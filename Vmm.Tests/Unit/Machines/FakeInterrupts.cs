@@ -1,0 +1,65 @@
+using System.Runtime.InteropServices;
+using Vmm.Core.Buses;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Native;
+
+namespace Vmm.Tests.Unit.Machines;
+
+/// <summary>Interrupts that go nowhere: routes and bindings are kept for the test to look at.</summary>
+internal sealed class FakeInterrupts : IInterrupts
+{
+    private readonly Dictionary<int, SafeHandle> _bound = [];
+
+    internal Dictionary<int, InterruptMessage> Routes { get; } = [];
+
+    /// <summary>Why routes cannot be changed; null if they can.</summary>
+    internal string? Refusal { get; set; }
+
+    public IInterruptLine Line(int gsi) => new FakeLine();
+
+    public void Route(ReadOnlySpan<InterruptRoute> routes)
+    {
+        if (Refusal is { } reason)
+        {
+            throw new HypervisorException(reason);
+        }
+
+        foreach (var route in routes)
+        {
+            if (route.Message is { } message)
+            {
+                Routes[route.Gsi] = message;
+            }
+            else
+            {
+                Routes.Remove(route.Gsi);
+            }
+        }
+    }
+
+    public IDisposable Bind(int gsi, SafeHandle eventFd)
+    {
+        _bound.Add(gsi, eventFd);
+        return new Binding(() => _bound.Remove(gsi));
+    }
+
+    /// <summary>Whether the interrupt was signalled since this was asked last.</summary>
+    internal bool WasRaised(int gsi)
+    {
+        bool raised = Posix.PollNow((Microsoft.Win32.SafeHandles.SafeFileHandle)_bound[gsi], FdEvents.In) != FdEvents.None;
+        Posix.TryDrain(_bound[gsi]);
+        return raised;
+    }
+
+    private sealed class FakeLine : IInterruptLine
+    {
+        public void Set(bool level)
+        {
+        }
+    }
+
+    private sealed class Binding(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
+}
