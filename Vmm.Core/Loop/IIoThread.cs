@@ -9,7 +9,7 @@ public interface IIoThread
     bool IsCurrent { get; }
 
     /// <summary>Adds an eventfd, stopped. Any thread.</summary>
-    /// <param name="eventFd">The eventfd; it stays the caller's, and is closed only after the source is disposed.</param>
+    /// <param name="eventFd">The eventfd, non-blocking; it stays the caller's, and is closed only after the source is disposed.</param>
     /// <param name="ready">Called on the thread after the eventfd was signalled and read; allocates nothing.</param>
     IIoSource Add(SafeHandle eventFd, Action ready);
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices;
@@ -11,12 +12,13 @@ using Vmm.Core.Memory;
 namespace Vmm.Core.Machines;
 
 /// <summary>What a board gives its devices.</summary>
-internal sealed class BoardContext : IDeviceContext, IDisposable
+internal sealed partial class BoardContext : IDeviceContext, IDisposable
 {
     private readonly BoardSetup _setup;
     private readonly IVirtualMachine _vm;
     private readonly GuestMemory _memory;
     private readonly InterruptRouter _router;
+    private IoThread? _ioThread;
     private readonly Dictionary<string, Chardev> _chardevs;
 
     internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory)
@@ -53,8 +55,8 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     /// <inheritdoc/>
     public IGuestMemory Memory => throw new InvalidOperationException("seam");
 
-    /// <inheritdoc/>
-    public IIoThread IoThread => throw new InvalidOperationException("seam");
+    /// <summary>Started with the first device that wants it: a machine without queues has no thread for them.</summary>
+    public IIoThread IoThread => _ioThread ??= StartIoThread();
 
     /// <inheritdoc/>
     public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd) => _vm.Doorbells.Bind(address, value, eventFd);
@@ -76,5 +78,31 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     public void WakeCpus() => _vm.WakeCpus();
 
     /// <summary>Gives back what devices were given of the host. The VM is gone.</summary>
-    public void Dispose() => _router.Dispose();
+    public void Dispose()
+    {
+        _ioThread?.Dispose();
+        _router.Dispose();
+    }
+
+    private IoThread StartIoThread()
+    {
+        try
+        {
+            return new IoThread("queues")
+            {
+                UnhandledException = defect => LogQueueFailed(_setup.Log, defect.ToString()),
+                HostRefused = refusal => LogQueuesPolled(_setup.Log, refusal.Message),
+            };
+        }
+        catch (Exception refusal) when (refusal is OutOfMemoryException or IOException)
+        {
+            throw new MachineException($"the host gives no thread for the queues of devices: {refusal.Message}", refusal);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a device's queue failed by a defect of this program and is not served any more: {Defect}")]
+    private static partial void LogQueueFailed(ILogger log, string defect);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the host refuses to report a queue's events, which is polled until it does not: {Reason}")]
+    private static partial void LogQueuesPolled(ILogger log, string reason);
 }

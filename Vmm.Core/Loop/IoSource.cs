@@ -1,0 +1,74 @@
+// Stop must not return while the callback runs, and costs a guest's pause: so it asks the thread nothing. The callback runs under a lock
+// of the source's own, which Stop takes: it waits only if the callback runs at this moment. The lock is reentrant, so a callback may
+// stop its own source. Start takes no lock, so it may be called with any held.
+//
+// The eventfd stays registered while the source is stopped, edge-triggered: a signal then is reported once and left unread, and Start
+// calls back in any case.
+
+using System.Runtime.InteropServices;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Loop;
+
+/// <summary>An eventfd served by an <see cref="IoThread"/>.</summary>
+internal sealed class IoSource(IoThread thread, SafeHandle eventFd, Action ready) : IoWatch(eventFd), IIoSource
+{
+    private readonly Lock _gate = new();
+    private readonly CounterDescriptor _descriptor = new(eventFd);
+    private bool _isStarted;
+
+    internal override bool IsEdgeTriggered => true;
+
+    public void Start()
+    {
+        Volatile.Write(ref _isStarted, true);
+        thread.CallBack(this);
+    }
+
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _isStarted, false);
+        }
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        thread.Remove(this);
+        _descriptor.Dispose();
+    }
+
+    internal override void Serve(bool isSignalled)
+    {
+        Exception? defect = null;
+        lock (_gate)
+        {
+            if (!Volatile.Read(ref _isStarted))
+            {
+                return;
+            }
+
+            if (isSignalled)
+            {
+                _descriptor.TryTake();
+            }
+
+            try
+            {
+                ready();
+            }
+            catch (Exception e) when (thread.UnhandledException is not null)
+            {
+                Volatile.Write(ref _isStarted, false);
+                defect = e;
+            }
+        }
+
+        if (defect is not null)
+        {
+            thread.Report(defect);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+// A thread for queues. The event loops run whatever is posted to them and yield to the guest between two parts; this one does neither:
+// it waits for eventfds and timers, and calls the queue whose turn it is, at once and without a managed allocation.
+//
+// A round: wait (first by asking again and again for a bounded time, if that is wanted: to sleep and to be woken costs more than most
+// requests take), then call back each watch that is ready, once, so that a busy queue delays the others by one callback at most.
+//
+// A callback runs under the lock of its source or timer. So who stops a source, disarms a timer or disposes one waits while that
+// one's callback runs, and must hold no lock that the callback takes. Start and Arm never wait, and may be called with any lock held.
+
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Loop;
+
+/// <summary>A thread that serves queues by eventfds and timers.</summary>
+public sealed class IoThread : IIoThread, IDisposable
+{
+    private const int WakeAttempts = 8;
+
+    private static readonly double TicksPerNanosecond = Stopwatch.Frequency / 1e9;
+
+    private readonly SafeFileHandle _wakeHandle = Posix.CreateEventFd();
+    private readonly CounterDescriptor _wake;
+    private readonly IoWatchTable _watches;
+    private readonly Thread _thread;
+    private IoWork? _queued;
+    private long _pollNanoseconds;
+    private int _wakePending;
+    private bool _isStopping;
+
+    /// <summary>Starts the thread.</summary>
+    /// <param name="name">Its name, for the host's tools too, which show 15 characters.</param>
+    /// <param name="pollNanoseconds">The first value of <see cref="PollNanoseconds"/>.</param>
+    /// <exception cref="PosixException">The host gives no descriptor for it.</exception>
+    public IoThread(string name, long pollNanoseconds = 0)
+    {
+        PollNanoseconds = pollNanoseconds;
+        _wake = new CounterDescriptor(_wakeHandle);
+        _watches = new IoWatchTable(_wake, refusal => HostRefused?.Invoke(refusal));
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
+        try
+        {
+            _thread.Start();
+        }
+        catch
+        {
+            // The host gives no more threads.
+            Close();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// What becomes of an exception that a callback throws, whose source is stopped then. The default ends the process, as an unhandled one does.
+    /// Called on the thread.
+    /// </summary>
+    public Action<Exception>? UnhandledException { get; set; }
+
+    /// <summary>Called when the host refuses to watch a descriptor, or to wait; the thread polls meanwhile. Once until it is granted. Any thread.</summary>
+    public Action<Exception>? HostRefused { get; set; }
+
+    /// <summary>
+    /// For how long the thread asks for events again and again before it sleeps; 0 lets it sleep at once. It keeps a processor busy for that time
+    /// after each round. Any thread.
+    /// </summary>
+    public long PollNanoseconds
+    {
+        get => Volatile.Read(ref _pollNanoseconds);
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            Volatile.Write(ref _pollNanoseconds, value);
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool IsCurrent => Thread.CurrentThread == _thread;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The descriptor may block, or is a regular file.</exception>
+    /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
+    public IIoSource Add(SafeHandle eventFd, Action ready)
+    {
+        ArgumentNullException.ThrowIfNull(eventFd);
+        ArgumentNullException.ThrowIfNull(ready);
+        var source = new IoSource(this, eventFd, ready);
+        Add(source, source);
+        return source;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="PosixException">The host gives no descriptor for it.</exception>
+    /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
+    public IIoTimer CreateTimer(Action elapsed)
+    {
+        ArgumentNullException.ThrowIfNull(elapsed);
+        var timer = new IoTimer(this, Posix.CreateTimerFd(), elapsed);
+        Add(timer, timer);
+        return timer;
+    }
+
+    /// <summary>
+    /// Ends the thread after the callbacks of its present round, and waits for it, except on the thread itself. Sources and timers may be disposed
+    /// before or afterwards.
+    /// </summary>
+    public void Dispose()
+    {
+        Volatile.Write(ref _isStopping, true);
+        Wake();
+        if (!IsCurrent)
+        {
+            _thread.Join();
+        }
+    }
+
+    /// <summary>Has the thread call back in this round or the next, signalled or not. Any thread.</summary>
+    internal void CallBack(IoWork work)
+    {
+        if (!work.TryQueue())
+        {
+            return;
+        }
+
+        IoWork? first;
+        do
+        {
+            first = Volatile.Read(ref _queued);
+            work.Next = first;
+        }
+        while (Interlocked.CompareExchange(ref _queued, work, first) != first);
+        if (!IsCurrent)
+        {
+            Wake();
+        }
+    }
+
+    internal void Remove(IoWatch watch) => _watches.Remove(watch);
+
+    /// <summary>A report takes memory, which may be what the host has just refused. Without it the thread continues and the defect is not reported.</summary>
+    internal void Report(Exception defect)
+    {
+        try
+        {
+            UnhandledException?.Invoke(defect);
+        }
+        catch (OutOfMemoryException)
+        {
+            return;
+        }
+    }
+
+    /// <summary>Adds what is of use to its owner only if it is added.</summary>
+    private void Add(IoWatch watch, IDisposable owner)
+    {
+        try
+        {
+            if (!_watches.Add(watch))
+            {
+                Wake();
+            }
+        }
+        catch
+        {
+            owner.Dispose();
+            throw;
+        }
+    }
+
+    private void Run()
+    {
+        while (!Volatile.Read(ref _isStopping))
+        {
+            int count = Wait();
+            for (int i = 0; i < count; i++)
+            {
+                if (_watches.IsWake(i))
+                {
+                    Woken();
+                }
+                else
+                {
+                    _watches.WatchAt(i)?.Serve(isSignalled: true);
+                }
+            }
+
+            ServeQueued();
+            _watches.Poll();
+        }
+
+        Close();
+    }
+
+    private int Wait()
+    {
+        if (Volatile.Read(ref _queued) is not null)
+        {
+            // Queued by a callback of this round: there is more to do.
+            return _watches.Wait(0);
+        }
+
+        long poll = PollNanoseconds;
+        if (poll > 0)
+        {
+            long end = Stopwatch.GetTimestamp() + (long)(poll * TicksPerNanosecond);
+            do
+            {
+                int count = _watches.Wait(0);
+                if (count > 0)
+                {
+                    return count;
+                }
+            }
+            while (Stopwatch.GetTimestamp() < end);
+        }
+
+        return _watches.Wait(Timeout.Infinite);
+    }
+
+    private void Woken()
+    {
+        _wake.TryTake();
+
+        // Who queues from now on wakes the thread anew; what was queued before is served in this round.
+        Interlocked.Exchange(ref _wakePending, 0);
+    }
+
+    private void ServeQueued()
+    {
+        if (Volatile.Read(ref _queued) is null)
+        {
+            return;
+        }
+
+        var work = Interlocked.Exchange(ref _queued, null);
+        while (work is not null)
+        {
+            var next = work.Next;
+            work.Next = null;
+            work.Unqueue();
+            work.Serve(isSignalled: false);
+            work = next;
+        }
+    }
+
+    /// <summary>Ends the thread's wait. If it cannot be done, the next one who wakes the thread tries again.</summary>
+    private void Wake()
+    {
+        if (Interlocked.Exchange(ref _wakePending, 1) != 0)
+        {
+            return;
+        }
+
+        try
+        {
+            for (int attempt = 0; attempt < WakeAttempts; attempt++)
+            {
+                if (Posix.TrySignal(_wakeHandle))
+                {
+                    return;
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The thread has ended: there is nothing to wake.
+            return;
+        }
+
+        Volatile.Write(ref _wakePending, 0);
+    }
+
+    private void Close()
+    {
+        _watches.Dispose();
+        _wake.Dispose();
+        _wakeHandle.Dispose();
+    }
+}
