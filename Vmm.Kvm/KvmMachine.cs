@@ -52,7 +52,7 @@ internal sealed class KvmMachine : IVirtualMachine
             var inherited = options.Inherited.IsEmpty ? null : KvmPromises.Parse(options.Inherited);
             var table = PromisedTable(hypervisor, options, inherited, logger);
             var capabilities = EnableCapabilities(inherited?.Capabilities);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
             CreateDevices();
             _devices =
             [
@@ -67,7 +67,7 @@ internal sealed class KvmMachine : IVirtualMachine
                 device.RememberPowerOn();
             }
 
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
 
             uint tscKhz = CreateCpus(hypervisor, options, table, inherited, exits, logger);
             _cpus[0].RehearseRun();
@@ -78,7 +78,7 @@ internal sealed class KvmMachine : IVirtualMachine
             foreach (var cpu in _cpus)
             {
                 cpu.StartThread(_group);
-                Courtesy.GiveWay();
+                ThreadScheduling.Yield();
             }
         }
         catch
@@ -139,11 +139,11 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <inheritdoc/>
-    public void SetUrgent(bool isUrgent)
+    public void SetBoost(bool isBoosted)
     {
         foreach (var cpu in _cpus)
         {
-            cpu.SetUrgent(isUrgent);
+            cpu.SetBoost(isBoosted);
         }
     }
 
@@ -153,8 +153,8 @@ internal sealed class KvmMachine : IVirtualMachine
         _group.Start();
 
         // Nothing that runs longer than a moment may keep a vCPU from its processor.
-        Courtesy.EndUrgency();
-        LookOn(() => StartedAt != 0);
+        ThreadScheduling.EndBoost();
+        PollBriefly(() => StartedAt != 0);
     }
 
     /// <inheritdoc/>
@@ -183,7 +183,7 @@ internal sealed class KvmMachine : IVirtualMachine
         var round = _group.Stop(captureState);
         if (captureState)
         {
-            LookOn(() => round.IsCompleted);
+            PollBriefly(() => round.IsCompleted);
         }
 
         return round;
@@ -205,7 +205,7 @@ internal sealed class KvmMachine : IVirtualMachine
     public async Task ApplyCpuStatesAsync()
     {
         var round = _group.Apply();
-        LookOn(() => round.IsCompleted);
+        PollBriefly(() => round.IsCompleted);
         await round;
         _clock.Correct();
     }
@@ -249,7 +249,7 @@ internal sealed class KvmMachine : IVirtualMachine
     /// Gives what a guest's pause depends on the moment that it usually takes, and the processor to whoever wants it. Sleeping and being woken would
     /// cost as much again. With as many vCPUs as processors nobody looks on: each processor is a vCPU's.
     /// </summary>
-    private void LookOn(Func<bool> isDone)
+    private void PollBriefly(Func<bool> isDone)
     {
         const ulong Moment = 250_000; // nanoseconds
         if (_cpus.Count < Environment.ProcessorCount)
@@ -334,9 +334,9 @@ internal sealed class KvmMachine : IVirtualMachine
                 uint tscKhz = TscFrequency.AgreeOn(file, inherited?.TscKhz);
                 SetUpMachineCheck(file);
                 setup ??= Survey(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
-                Courtesy.GiveWay();
+                ThreadScheduling.Yield();
                 _cpus.Add(new KvmCpu(index, file, setup, exits));
-                Courtesy.GiveWay();
+                ThreadScheduling.Yield();
             }
             catch
             {

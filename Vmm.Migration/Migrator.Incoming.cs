@@ -212,7 +212,7 @@ public sealed partial class Migrator
         await handover.AnswerAsync(reasons);
     }
 
-    /// <summary>The main channel was in use; told after the hurry.</summary>
+    /// <summary>The main channel was in use; reported after the pause.</summary>
     private void TellActive(IncomingHandover handover)
     {
         if (handover.IsMainConnected && Status == MigrationStatus.Setup)

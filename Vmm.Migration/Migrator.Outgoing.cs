@@ -67,7 +67,7 @@ public sealed partial class Migrator
 
         _peer = _outgoing.PeerProcess;
         _failureTold = false;
-        Courtesy.GiveWay();
+        ThreadScheduling.Yield();
         _ = RunAsync(_outgoing);
     }
 

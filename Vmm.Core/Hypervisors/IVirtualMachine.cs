@@ -39,8 +39,8 @@ public interface IVirtualMachine : IDisposable
     /// The guest is about to stand still until it runs elsewhere, or has just come: the vCPUs' threads go before what else the host does, as far as
     /// this process may have it so, each until it next goes into the guest.
     /// </summary>
-    /// <param name="isUrgent">False ends that now; the vCPUs are stopped.</param>
-    void SetUrgent(bool isUrgent);
+    /// <param name="isBoosted">False ends that now; the vCPUs are stopped.</param>
+    void SetBoost(bool isBoosted);
 
     /// <summary>Lets every vCPU run.</summary>
     void StartCpus();

@@ -233,7 +233,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out var work); left--)
         {
             Guarded(static w => w.Callback(w.State), work);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
         }
     }
 
@@ -248,7 +248,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     {
         if (_mayBlock)
         {
-            Courtesy.BeginTurn();
+            ThreadScheduling.BeginSlice();
         }
     }
 
@@ -262,7 +262,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     private void Ready(FdWatch watch, FdEvents events)
     {
         Guarded(static w => w.watch.Callback(w.events), (watch, events));
-        Courtesy.GiveWay();
+        ThreadScheduling.Yield();
     }
 
     private void RunTimers()
@@ -271,7 +271,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         {
             _timers.Dequeue();
             Guarded(static c => c(), timer.Callback);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
         }
     }
 

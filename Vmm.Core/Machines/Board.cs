@@ -49,11 +49,11 @@ public sealed partial class Board : IExitHandler, IDisposable
         {
             foreach (var slot in memory.Slots)
             {
-                Courtesy.GiveWay();
+                ThreadScheduling.Yield();
                 Vm.AddMemory(slot);
             }
 
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
 
             _context = new BoardContext(setup, Vm, memory);
             _devices = new DeviceTree();

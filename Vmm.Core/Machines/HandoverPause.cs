@@ -34,7 +34,7 @@ public sealed class HandoverPause
 
     internal DateTimeOffset StoppedAt { get; set; }
 
-    /// <summary>Tells that the guest stopped, if it ran and nobody was told. Kept for after the hurry.</summary>
+    /// <summary>Tells that the guest stopped, if it ran and nobody was told. Kept for the end of the pause.</summary>
     public void TellStopped()
     {
         if (!_told && Before == RunState.Running)

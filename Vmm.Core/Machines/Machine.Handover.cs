@@ -35,7 +35,7 @@ public sealed partial class Machine
         }
 
         // Before the pause begins: the guest still runs, and what it costs is not part of it.
-        board.Vm.SetUrgent(before == RunState.Running);
+        board.Vm.SetBoost(before == RunState.Running);
         var pause = new HandoverPause(this, board, before, pass);
         try
         {
@@ -55,7 +55,7 @@ public sealed partial class Machine
             {
                 // Its reset failed: there is nothing to go on with.
                 var steps = new BestEffort(_setup.Log, "the guest's reset failed");
-                steps.Do("lower its vCPU threads' priority", () => board.Vm.SetUrgent(false));
+                steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
                 board.WakeBackEnds(steps);
                 pass.Dispose();
             }
@@ -158,12 +158,12 @@ public sealed partial class Machine
             steps.Do("take the times of the switch", released);
         }
 
-        Courtesy.GiveWay();
+        ThreadScheduling.Yield();
         board.WakeBackEnds(steps);
         foreach (var carrier in _carriers)
         {
             steps.Do("use a descriptor of the old process", carrier.Adopt);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
         }
 
         if (State == RunState.Running)
@@ -222,7 +222,7 @@ public sealed partial class Machine
     {
         if (State != RunState.Running)
         {
-            steps.Do("lower its vCPU threads' priority", () => board.Vm.SetUrgent(false));
+            steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
         }
         else if (!steps.Do("let its vCPUs run", board.Vm.StartCpus))
         {

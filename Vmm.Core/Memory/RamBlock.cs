@@ -186,7 +186,7 @@ public sealed class RamBlock : IDisposable
             seen += step;
             look = run == length ? Math.Min(look * 2, PrefaultStep) : run == 0 ? Math.Min(look * 2, LongLook) : ShortLook;
             position = data + start + step;
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
         }
 
         return done;

@@ -30,7 +30,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private readonly ManualResetEventSlim _started = new();
     private readonly Action _capture;
     private readonly Action _apply;
-    private readonly ThreadUrgency _urgency = new();
+    private readonly ThreadBoost _boost = new();
     private CpuThread? _thread;
     private CpuGroup? _group;
     private bool _holdsState;
@@ -215,15 +215,15 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     internal void ApplyHere() => _group!.Worked(Try(_apply));
 
     /// <summary>Raises the thread, until it next goes into the guest; or lowers it again.</summary>
-    internal void SetUrgent(bool isUrgent)
+    internal void SetBoost(bool isBoosted)
     {
-        if (isUrgent)
+        if (isBoosted)
         {
-            _urgency.Raise(ThreadId);
+            _boost.Raise(ThreadId);
         }
         else
         {
-            _urgency.Lower();
+            _boost.Lower();
         }
     }
 
@@ -263,7 +263,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     ForgiveGap();
 
                     // A guest that runs is one of many again. Its thread says so itself: no other is sure to get a processor.
-                    _urgency.Lower();
+                    _boost.Lower();
                     Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();
                     _group!.Parked();
@@ -276,7 +276,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     break;
                 case CpuCommand.Exit:
                     // The thread stays, for another vCPU or for none.
-                    _urgency.Lower();
+                    _boost.Lower();
                     return;
                 default:
                     _mailbox.WaitWhileZero();

@@ -46,13 +46,13 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
             _before = HostPlacement.OfThisProcess();
             Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
             Warnings.AddRange(plan.Host.Apply());
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
             Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
             reasons.AddRange(machine.Prepare(bag));
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
             Place(Board);
         }
         catch (Exception e)

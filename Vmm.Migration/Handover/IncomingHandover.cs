@@ -39,7 +39,7 @@ internal sealed class IncomingHandover : IDisposable
     private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
     private ulong _rehearsed;
-    private CalmMemory? _calm;
+    private NoGcRegion? _noGc;
 
     /// <summary>Begins with a client that was accepted on the cpr channel.</summary>
     /// <param name="machine">The machine that waits.</param>
@@ -154,12 +154,12 @@ internal sealed class IncomingHandover : IDisposable
         _machine.Own(board, taken, released: () =>
         {
             running = board.Vm.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
-            Courtesy.EndUrgency();
+            ThreadScheduling.EndBoost();
             OnOwned?.Invoke();
         });
         Boundary.Passed(HandoverStep.NewRunning);
-        Times.Collections = _calm!.Collections;
-        taken.Do("allow garbage collections again", _calm.Dispose);
+        Times.Collections = _noGc!.Collections;
+        taken.Do("allow garbage collections again", _noGc.Dispose);
         Times.Account(old, received, applied, tookAt, running);
         await taken.DoAsync("report to the old process", () => SayTakenAsync(received, applied, tookAt, running));
     }
@@ -170,9 +170,9 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Closes everything that is not part of a running guest. Does not throw.</summary>
     public void Dispose()
     {
-        Courtesy.EndUrgency();
+        ThreadScheduling.EndBoost();
         var end = new BestEffort(_log, "the handover is over");
-        end.Do("allow garbage collections again", () => _calm?.Dispose());
+        end.Do("allow garbage collections again", () => _noGc?.Dispose());
         end.Do("close the cpr channel", _peer.Dispose);
         end.Do("close the main channel", _state.Dispose);
         end.Do("close what nobody claimed", _bag.Dispose);
@@ -213,10 +213,10 @@ internal sealed class IncomingHandover : IDisposable
         await _peer.SendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
         await WaitForOperatorAsync(plan.SignOfLifeWithin);
-        _calm = CalmMemory.Begin();
-        Courtesy.GiveWay();
-        Courtesy.BeginUrgency();
-        _build!.Board!.Vm.SetUrgent(true);
+        _noGc = NoGcRegion.Begin();
+        ThreadScheduling.Yield();
+        ThreadScheduling.BeginBoost();
+        _build!.Board!.Vm.SetBoost(true);
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
     }
 

@@ -28,7 +28,7 @@ internal sealed class OutgoingHandover : IDisposable
     private const ulong KickAllowance = 150;
 
     /// <summary>What is told of the pause (events, and their JSON) waits for its end, or this long if it does not end.</summary>
-    private static readonly TimeSpan Hurry = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestReportDelay = TimeSpan.FromMilliseconds(5);
 
     private readonly Machine _machine;
     private readonly ILogger _log;
@@ -40,7 +40,7 @@ internal sealed class OutgoingHandover : IDisposable
     private readonly Baton _baton;
     private readonly OutgoingState _state;
     private HashSet<string>? _notTaken;
-    private CalmMemory? _calm;
+    private NoGcRegion? _noGc;
 
     /// <summary>Opens the cpr channel.</summary>
     /// <param name="machine">The machine whose guest goes.</param>
@@ -131,7 +131,7 @@ internal sealed class OutgoingHandover : IDisposable
                 throw await StayAsync(pause, failure);
             }
 
-            Courtesy.EndUrgency();
+            ThreadScheduling.EndBoost();
             await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(news, failure));
         }
 
@@ -175,7 +175,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _calm?.Dispose();
+        _noGc?.Dispose();
         _peer.Dispose();
         _state.Dispose();
         _baton.Dispose();
@@ -189,16 +189,16 @@ internal sealed class OutgoingHandover : IDisposable
         {
             await PrepareAsync();
             await ConnectMainAsync();
-            _calm = CalmMemory.Begin();
+            _noGc = NoGcRegion.Begin();
 
             // The guest gets its processor before it stands still.
-            Courtesy.GiveWayNow();
-            Courtesy.BeginUrgency();
+            ThreadScheduling.YieldNow();
+            ThreadScheduling.BeginBoost();
             return await StopAsync();
         }
         catch (Exception e)
         {
-            Courtesy.EndUrgency();
+            ThreadScheduling.EndBoost();
 
             // Back ends that were listed for the new process take clients again.
             WakeBackEnds();
@@ -209,9 +209,9 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The state is on its way: what is left to do here is not what the guest waits for.</summary>
     private async Task ReportSwitchAsync(HandoverPause pause, Task news)
     {
-        Courtesy.EndUrgency();
-        Times.Collections = _calm!.Collections;
-        await Task.WhenAny(news, _machine.Loop.Delay(Hurry));
+        ThreadScheduling.EndBoost();
+        Times.Collections = _noGc!.Collections;
+        await Task.WhenAny(news, _machine.Loop.Delay(LongestReportDelay));
         pause.TellStopped();
         OnStateSent?.Invoke();
     }
@@ -219,7 +219,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The guest runs here again. Why it stays is looked for now, and reported between the news of its stop and of its going on.</summary>
     private async Task<HandoverException> StayAsync(HandoverPause pause, Exception failure)
     {
-        Courtesy.EndUrgency();
+        ThreadScheduling.EndBoost();
         var reason = AsHandoverException(failure);
         try
         {
@@ -267,12 +267,12 @@ internal sealed class OutgoingHandover : IDisposable
 
     private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
-        Courtesy.GiveWay();
+        ThreadScheduling.Yield();
         await _peer.SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);
-        Courtesy.GiveWay();
+        ThreadScheduling.Yield();
         await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 

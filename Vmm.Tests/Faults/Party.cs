@@ -130,7 +130,7 @@ internal sealed partial class Party : IAsyncDisposable
     }
 
     /// <summary>Shortens its waits in a handover, each to this many milliseconds.</summary>
-    internal Task HurryAsync(int milliseconds) => Qmp.ExecuteAsync(
+    internal Task SetTimeoutsAsync(int milliseconds) => Qmp.ExecuteAsync(
         "migrate-set-parameters",
         $$"""
         {"cpr-connect-timeout": {{milliseconds}}, "cpr-plan-timeout": {{milliseconds}}, "cpr-ready-timeout": {{milliseconds}},

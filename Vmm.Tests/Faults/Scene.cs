@@ -78,9 +78,9 @@ internal sealed class Scene : IAsyncDisposable
                 scene.IsPaused = true;
             }
 
-            await scene.Old.HurryAsync(fault.OldPatience);
+            await scene.Old.SetTimeoutsAsync(fault.OldPatience);
             scene.New = await scene.StartAsync(fault.NewStartedBy, [.. scene.Route.Listening(), .. fault.NewOptions]);
-            await scene.New.HurryAsync(fault.NewPatience);
+            await scene.New.SetTimeoutsAsync(fault.NewPatience);
             fault.Interpose(scene);
             return scene;
         }
@@ -183,7 +183,7 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>Starts one more process that waits, which from now on is the new one; old is who has the guest.</summary>
     internal async Task AwaitGuestAsync(Party owner)
     {
-        await owner.HurryAsync(10_000);
+        await owner.SetTimeoutsAsync(10_000);
         Route = new UpdateRoute($"{_parties.Count}");
         _detour = null;
         Old = owner;

@@ -26,7 +26,7 @@ public sealed class GreedyPeerTests : UpdateTest
     {
         var old = await BootAsync("counter");
         var ram = Keep(GuestRam.Of(old.Process));
-        await HurryLoadAsync(old, (int)LongLoad.TotalMilliseconds);
+        await SetLoadTimeoutAsync(old, (int)LongLoad.TotalMilliseconds);
         using var peer = new PeerAsNew(InFolder(_route.Cpr), InFolder(_route.Main));
         await _route.AskAsync(old.Qmp);
         await peer.SayReady();

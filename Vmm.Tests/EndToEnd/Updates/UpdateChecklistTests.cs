@@ -129,7 +129,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     public async Task A_failure_after_the_stop_is_followed_by_resume()
     {
         var old = await BootAsync("counter");
-        await HurryLoadAsync(old, 500);
+        await SetLoadTimeoutAsync(old, 500);
         await AwaitGuestAsync(_route);
         using var nobody = DeafPeer.Listen(InFolder("nobody.sock"));
         await new UpdateRoute("row") { Main = "nobody.sock" }.AskAsync(old.Qmp);
@@ -300,7 +300,7 @@ public sealed class UpdateChecklistTests : UpdateTest
         var old = await BootAsync("counter");
         await old.Qmp.ExecuteAsync(
             "migrate-set-capabilities", $$"""{"capabilities": [{"capability": "return-path", "state": {{returnPath}}}]}""");
-        await HurryLoadAsync(old, 500);
+        await SetLoadTimeoutAsync(old, 500);
         using (var nobody = DeafPeer.Listen(InFolder("nobody.sock")))
         {
             // The state is sent whole and read by nobody.

@@ -75,8 +75,8 @@ internal sealed class CallScene : IAsyncDisposable
                 scene._wires.Add(new Wire(scene.InFolder(Detour.Main), scene.InFolder(Listened.Main), isMain: true, spoil));
             }
 
-            await scene.Old.HurryAsync(TimeOut);
-            await scene.New.HurryAsync(TimeOut);
+            await scene.Old.SetTimeoutsAsync(TimeOut);
+            await scene.New.SetTimeoutsAsync(TimeOut);
             return scene;
         }
         catch

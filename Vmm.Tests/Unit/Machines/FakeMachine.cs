@@ -57,7 +57,7 @@ internal sealed class FakeMachine : IVirtualMachine
         Device.Pending = 0;
     }
 
-    public void SetUrgent(bool isUrgent)
+    public void SetBoost(bool isBoosted)
     {
     }
 
