@@ -49,8 +49,8 @@ internal sealed class KvmMachine : IVirtualMachine
         try
         {
             CheckCount(options.Topology.Count);
-            var inherited = options.Inherited.IsEmpty ? null : KvmPromises.Parse(options.Inherited);
-            var table = PromisedTable(hypervisor, options, inherited, logger);
+            var inherited = options.InheritedAbi.IsEmpty ? null : KvmGuestAbi.Parse(options.InheritedAbi);
+            var table = GuestTable(hypervisor, options, inherited, logger);
             var capabilities = EnableCapabilities(inherited?.Capabilities);
             ThreadScheduling.Yield();
             CreateDevices();
@@ -73,7 +73,7 @@ internal sealed class KvmMachine : IVirtualMachine
             _cpus[0].RehearseRun();
             _clock = new KvmClock(_file, tscKhz, logger);
             KernelDevices = [.. _devices, _clock];
-            Promises = new KvmPromises(table, tscKhz, capabilities).ToBytes();
+            GuestAbi = new KvmGuestAbi(table, tscKhz, capabilities).ToBytes();
             _group = new CpuGroup(_cpus);
             foreach (var cpu in _cpus)
             {
@@ -95,7 +95,7 @@ internal sealed class KvmMachine : IVirtualMachine
     public IReadOnlyList<IStateful> KernelDevices { get; }
 
     /// <inheritdoc/>
-    public ReadOnlyMemory<byte> Promises { get; }
+    public ReadOnlyMemory<byte> GuestAbi { get; }
 
     /// <inheritdoc/>
     public void AddMemory(MemorySlot slot)
@@ -262,7 +262,7 @@ internal sealed class KvmMachine : IVirtualMachine
         }
     }
 
-    private static CpuidTable PromisedTable(KvmHypervisor hypervisor, VirtualMachineOptions options, KvmPromises? inherited, ILogger logger)
+    private static CpuidTable GuestTable(KvmHypervisor hypervisor, VirtualMachineOptions options, KvmGuestAbi? inherited, ILogger logger)
     {
         var supported = hypervisor.SupportedCpuid();
         if (inherited is not null)
@@ -320,7 +320,7 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     private uint CreateCpus(
-        KvmHypervisor hypervisor, VirtualMachineOptions options, CpuidTable table, KvmPromises? inherited, IExitHandler exits, ILogger logger)
+        KvmHypervisor hypervisor, VirtualMachineOptions options, CpuidTable table, KvmGuestAbi? inherited, IExitHandler exits, ILogger logger)
     {
         KvmCpuSetup? setup = null;
         for (int index = 0; index < options.Topology.Count; index++)

@@ -20,10 +20,10 @@ public interface IVirtualMachine : IDisposable
     IReadOnlyList<IStateful> KernelDevices { get; }
 
     /// <summary>
-    /// What the guest was promised at its first boot and every later process must grant verbatim: CPUID table, enabled
-    /// capabilities, TSC frequency. Opaque; handed to the next process's <see cref="VirtualMachineOptions.Inherited"/>.
+    /// The guest ABI, set at the first boot and granted verbatim by every later process: CPUID table, enabled
+    /// capabilities, TSC frequency. Opaque; handed to the next process's <see cref="VirtualMachineOptions.InheritedAbi"/>.
     /// </summary>
-    ReadOnlyMemory<byte> Promises { get; }
+    ReadOnlyMemory<byte> GuestAbi { get; }
 
     /// <summary>Gives the guest memory.</summary>
     /// <param name="slot">Which; slots do not overlap.</param>

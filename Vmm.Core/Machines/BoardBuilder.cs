@@ -37,7 +37,7 @@ internal static class BoardBuilder
         BoardSetup setup,
         Machine machine,
         IHypervisor hypervisor,
-        ReadOnlyMemory<byte> promises,
+        ReadOnlyMemory<byte> guestAbi,
         Func<string, ReceivedRam> claimRam,
         DescriptorBag bag)
     {
@@ -50,7 +50,7 @@ internal static class BoardBuilder
             var backend = MemoryBackend.OfMachine(configuration);
             var received = claimRam(backend.Id);
             ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);
-            board = new Board(setup, machine, hypervisor, Options(setup, promises), new GuestMemory(ram), boot);
+            board = new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot);
             board.AdoptBackEnds(bag);
             return board;
         }
@@ -63,11 +63,11 @@ internal static class BoardBuilder
         }
     }
 
-    private static VirtualMachineOptions Options(BoardSetup setup, ReadOnlyMemory<byte> promises) => new()
+    private static VirtualMachineOptions Options(BoardSetup setup, ReadOnlyMemory<byte> guestAbi) => new()
     {
         Topology = setup.Configuration.Topology,
         Cpu = setup.Configuration.Cpu,
-        Inherited = promises,
+        InheritedAbi = guestAbi,
         NameThreads = true,
     };
 

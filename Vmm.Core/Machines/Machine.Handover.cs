@@ -98,11 +98,11 @@ public sealed partial class Machine
     }
 
     /// <summary>Builds the hardware around a guest that is still elsewhere.</summary>
-    /// <param name="promises">What the hypervisor promised the guest at its first boot.</param>
+    /// <param name="guestAbi">The guest ABI, as the hypervisor set it at the first boot.</param>
     /// <param name="claimRam">Gives the file of a RAM block by its name.</param>
     /// <param name="bag">The other descriptors that came.</param>
-    public Board BuildIncoming(ReadOnlyMemory<byte> promises, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
-        BoardBuilder.BuildIncoming(_setup, this, _hypervisor, promises, claimRam, bag);
+    public Board BuildIncoming(ReadOnlyMemory<byte> guestAbi, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
+        BoardBuilder.BuildIncoming(_setup, this, _hypervisor, guestAbi, claimRam, bag);
 
     /// <summary>
     /// Touches the RAM of a guest that is still elsewhere. The back ends' loop has nothing to serve before the guest is here; a thread more,

@@ -14,7 +14,7 @@ internal static class ProtocolLimits
     /// <summary>The longest body of a Descriptors message: 253 names.</summary>
     internal const int LargestDescriptors = 256 * 1024;
 
-    /// <summary>The longest plan: facts, layouts and promises of the largest machine are a few hundred KiB.</summary>
+    /// <summary>The longest plan: properties, layouts and guest ABI of the largest machine are a few hundred KiB.</summary>
     internal const int LargestPlan = 4 * 1024 * 1024;
 
     /// <summary>The longest body of an answer that has texts in it: Refused, Ready, Failed, Taken.</summary>
@@ -74,8 +74,8 @@ internal static class ProtocolLimits
     /// <summary>The most bytes of a text in a message.</summary>
     internal const int LongestWireText = 64 * 1024;
 
-    /// <summary>The most bytes of a plan's promises of CPU features.</summary>
-    internal const int LargestPromises = 2 * 1024 * 1024;
+    /// <summary>The most bytes of a plan's guest ABI.</summary>
+    internal const int LargestGuestAbi = 2 * 1024 * 1024;
 
     /// <summary>The most bytes of a set of processors.</summary>
     internal const int LargestMask = 1024;

@@ -47,7 +47,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
             Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
             Warnings.AddRange(plan.Host.Apply());
             ThreadScheduling.Yield();
-            Board = machine.BuildIncoming(plan.Promises, ClaimRam, bag);
+            Board = machine.BuildIncoming(plan.GuestAbi, ClaimRam, bag);
             ThreadScheduling.Yield();
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
             ThreadScheduling.Yield();

@@ -13,7 +13,7 @@ internal static class OutgoingPlan
         Unseen = [.. machine.UnseenFacts],
         Layouts = [.. board.Sections.Select(section => section.LayoutFact)],
         Ram = [.. board.Ram.Select(block => new PlannedRam(block.Name, block.Size, block.Identity!.Value))],
-        Promises = board.Vm.Promises,
+        GuestAbi = board.Vm.GuestAbi,
         Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],
         Host = HostPlacement.OfThisProcess(),
         PrefaultBudget = prefaultBudget,

@@ -28,8 +28,8 @@ internal sealed record Plan
     /// <summary>The RAM blocks in table order: name, and what the file that comes with the plan must be.</summary>
     internal required IReadOnlyList<PlannedRam> Ram { get; init; }
 
-    /// <summary>The hypervisor's promises to the guest: CPUID table, capabilities, TSC frequency. Opaque here.</summary>
-    internal required ReadOnlyMemory<byte> Promises { get; init; }
+    /// <summary>The guest ABI: CPUID table, capabilities, TSC frequency. Opaque here.</summary>
+    internal required ReadOnlyMemory<byte> GuestAbi { get; init; }
 
     /// <summary>Where each vCPU's thread runs, by index.</summary>
     internal required IReadOnlyList<ThreadPlacement> Placement { get; init; }

@@ -48,7 +48,7 @@ internal static class PlanCodec
             writer.WriteUInt64(ram.Identity.Size);
             writer.WriteUInt32((uint)ram.Identity.Seals);
         });
-        WriteBlob(writer, plan.Promises.Span);
+        WriteBlob(writer, plan.GuestAbi.Span);
         WriteList(writer, plan.Placement, placement =>
         {
             WriteBlob(writer, placement.Affinity.Span);
@@ -89,7 +89,7 @@ internal static class PlanCodec
             reader.ReadText(),
             reader.ReadUInt64(),
             new RamFileIdentity(reader.ReadUInt64(), reader.ReadUInt64(), reader.ReadUInt64(), (int)reader.ReadUInt32())));
-        var promises = ReadBlob(reader, ProtocolLimits.LargestPromises);
+        var guestAbi = ReadBlob(reader, ProtocolLimits.LargestGuestAbi);
         var placement = ReadList(reader, () => new ThreadPlacement(
             ReadBlob(reader, ProtocolLimits.LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
@@ -108,7 +108,7 @@ internal static class PlanCodec
             Facts = facts,
             Layouts = layouts,
             Ram = ram,
-            Promises = promises,
+            GuestAbi = guestAbi,
             Placement = placement,
             Host = host,
             Unseen = unseen,

@@ -14,7 +14,7 @@ public sealed class ClockTests
     {
         using var memory = new TinyMemory();
         var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
-        uint khz = Vmm.Kvm.KvmPromises.Parse(machine.Vm.Promises).TscKhz;
+        uint khz = Vmm.Kvm.KvmGuestAbi.Parse(machine.Vm.GuestAbi).TscKhz;
         machine.Start();
         await machine.WritesAsync(1);
         await machine.StopAsync();
@@ -48,7 +48,7 @@ public sealed class ClockTests
         const long Millisecond = 1_000_000;
         using var memory = new TinyMemory();
         var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
-        uint khz = Vmm.Kvm.KvmPromises.Parse(machine.Vm.Promises).TscKhz;
+        uint khz = Vmm.Kvm.KvmGuestAbi.Parse(machine.Vm.GuestAbi).TscKhz;
         machine.Start();
         await machine.WritesAsync(1);
         await machine.StopAsync();

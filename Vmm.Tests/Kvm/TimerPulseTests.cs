@@ -32,7 +32,7 @@ public sealed class TimerPulseTests
         byte[] state = machine.Save();
         state[OffsetOf(machine, "kvm-i8259") + PicLevels] |= PicTimer;
 
-        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.Promises);
+        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.GuestAbi);
         await successor.LoadStateAsync(state);
         successor.Start();
 
@@ -47,7 +47,7 @@ public sealed class TimerPulseTests
         int levels = OffsetOf(machine, "kvm-ioapic") + IoApicLevels;
         state[levels] |= IoApicTimer;
 
-        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.Promises);
+        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.GuestAbi);
         await successor.LoadStateAsync(state);
 
         Assert.That(successor.Save()[levels] & IoApicTimer, Is.Zero);

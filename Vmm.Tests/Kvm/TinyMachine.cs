@@ -35,7 +35,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
             {
                 Topology = new CpuTopology(cpus, 1, cpus, 1),
                 Cpu = model ?? CpuModel.Default,
-                Inherited = inherited,
+                InheritedAbi = inherited,
             },
             this);
         Vm.AddMemory(new MemorySlot(0, 0, TinyMemory.Size, Memory.Address));
@@ -160,7 +160,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
     internal async Task<TinyMachine> HandOverAsync()
     {
         await StopAsync(capture: true);
-        var successor = new TinyMachine(Vm.Cpus.Count, Memory, Vm.Promises)
+        var successor = new TinyMachine(Vm.Cpus.Count, Memory, Vm.GuestAbi)
         {
             OnPortRead = OnPortRead,
             OnPortWrite = OnPortWrite,

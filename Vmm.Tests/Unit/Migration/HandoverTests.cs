@@ -90,7 +90,7 @@ public sealed class HandoverTests : IDisposable
             Assert.That(target.FakeCpus[2].Applied.Rip, Is.EqualTo(0x1234_5678_9abc));
             Assert.That(target.Device.Pending, Is.EqualTo(77));
             Assert.That(target.Device.IsApplied, Is.True);
-            Assert.That(target.Promises.ToArray(), Is.EqualTo(source.Promises.ToArray()), "the promises of the first boot hold for ever");
+            Assert.That(target.GuestAbi.ToArray(), Is.EqualTo(source.GuestAbi.ToArray()), "the guest ABI of the first boot is kept");
             Assert.That(ram, Is.EqualTo("from the old process"u8.ToArray()));
         });
     }

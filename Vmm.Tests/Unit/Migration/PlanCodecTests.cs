@@ -17,7 +17,7 @@ public sealed class PlanCodecTests
         Facts = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
         Layouts = [new("state of serial 0", "layout", "version 1, 00112233")],
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
-        Promises = new byte[] { 9, 8, 7 },
+        GuestAbi = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
         Unseen = [new("boot", "append", "quiet")],
         SignOfLifeWithin = 1250,
@@ -35,7 +35,7 @@ public sealed class PlanCodecTests
             Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
             Assert.That(plan.Layouts, Is.EqualTo(Sample.Layouts));
             Assert.That(plan.Ram, Is.EqualTo(Sample.Ram));
-            Assert.That(plan.Promises.ToArray(), Is.EqualTo(Sample.Promises.ToArray()));
+            Assert.That(plan.GuestAbi.ToArray(), Is.EqualTo(Sample.GuestAbi.ToArray()));
             Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
             Assert.That(plan.Unseen, Is.EqualTo(Sample.Unseen));
@@ -64,7 +64,7 @@ public sealed class PlanCodecTests
             + "00000001" + Text("state of serial 0") + Text("layout") + Text("version 1, 00112233")     // layouts
             + "00000001" + Text("mem0") + "0000000000001000"                                            // RAM: name, size, and the file's
             + "0000000000000001" + "0000000000000002" + "0000000000000003" + "ffffffff"                 // device, inode, size, seals
-            + "00000003" + "090807"                                                                     // promises
+            + "00000003" + "090807"                                                                     // guest ABI
             + "00000001" + "00000002" + "0300" + "00000001" + "00000032"));                             // vCPUs: processors, policy, priority
         var plan = Read(bytes, protocol: 1);
         Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
