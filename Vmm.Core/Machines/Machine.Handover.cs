@@ -10,11 +10,11 @@ public sealed partial class Machine
 {
     private readonly List<IDescriptorCarrier> _carriers = [];
 
-    /// <summary>What the other process must agree on before it builds anything.</summary>
-    public IEnumerable<ConfigurationFact> Facts => ConfigurationFacts.Of(Configuration);
+    /// <summary>The properties that the other process must agree on before it builds anything.</summary>
+    public IEnumerable<PropertyValue> GuestVisible => GuestVisibleProperties.Of(Configuration);
 
-    /// <summary>What the other process may see otherwise, and then its operator is told.</summary>
-    public IEnumerable<ConfigurationFact> UnseenFacts => Vmm.Core.Configuration.UnseenFacts.Of(Configuration);
+    /// <summary>The properties that the other process may have otherwise; then its operator gets a warning.</summary>
+    public IEnumerable<PropertyValue> HostOnly => HostOnlyProperties.Of(Configuration);
 
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<CarriedDescriptor> Carried => (Board?.Carried ?? []).Concat(_carriers.SelectMany(c => c.Carried));

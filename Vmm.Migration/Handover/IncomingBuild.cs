@@ -1,5 +1,5 @@
 // The second part of an incoming handover: everything that takes time, done while the guest runs on in the old process.
-// The plan is held against this process; if the facts agree the machine is built from the descriptors that came with it,
+// The plan is held against this process; if the properties agree the machine is built from the descriptors that came with it,
 // and what only a built machine can tell (its layouts) is compared as well. Process and threads are placed on the host as
 // old's were.
 //
@@ -33,7 +33,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     /// <returns>Every reason why the guest cannot run here; empty when it can.</returns>
     internal IReadOnlyList<string> Run()
     {
-        var reasons = new List<string>(PlanComparison.Differences(plan.Facts, machine.Facts));
+        var reasons = new List<string>(PlanComparison.Differences(plan.GuestVisible, machine.GuestVisible));
         if (reasons.Count > 0)
         {
             return reasons;
@@ -44,7 +44,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         {
             _baton = Baton.Open(bag.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
             _before = HostPlacement.OfThisProcess();
-            Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
+            Warnings.AddRange(plan.HostOnly is null ? [] : PlanComparison.Differences(plan.HostOnly, machine.HostOnly));
             Warnings.AddRange(plan.Host.Apply());
             ThreadScheduling.Yield();
             Board = machine.BuildIncoming(plan.GuestAbi, ClaimRam, bag);

@@ -3,7 +3,7 @@
 // started plainly can only know them by being told.
 //
 // What needs no telling: a policy that was bound to a RAM file lives with the file, and so crosses with it; advice on huge
-// pages and core dumps follows from the command line, and the plan's facts compare it; vmm locks no memory itself; thread
+// pages and core dumps follows from the command line, and the plan compares it; vmm locks no memory itself; thread
 // names follow from their number, and nobody outside can change them. Control groups are the operator's.
 
 using Vmm.Core.Native;

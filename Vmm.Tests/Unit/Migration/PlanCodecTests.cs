@@ -14,12 +14,12 @@ public sealed class PlanCodecTests
     {
         Attempt = 0x1234,
         PrefaultBudget = 50,
-        Facts = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
+        GuestVisible = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
         Layouts = [new("state of serial 0", "layout", "version 1, 00112233")],
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
         GuestAbi = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
-        Unseen = [new("boot", "append", "quiet")],
+        HostOnly = [new("boot", "append", "quiet")],
         SignOfLifeWithin = 1250,
         Host = new(new NumaPolicy(2, new byte[] { 1 }), 1, 65536),
     };
@@ -32,13 +32,13 @@ public sealed class PlanCodecTests
         {
             Assert.That(plan.Attempt, Is.EqualTo(Sample.Attempt));
             Assert.That(plan.PrefaultBudget, Is.EqualTo(Sample.PrefaultBudget));
-            Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
+            Assert.That(plan.GuestVisible, Is.EqualTo(Sample.GuestVisible));
             Assert.That(plan.Layouts, Is.EqualTo(Sample.Layouts));
             Assert.That(plan.Ram, Is.EqualTo(Sample.Ram));
             Assert.That(plan.GuestAbi.ToArray(), Is.EqualTo(Sample.GuestAbi.ToArray()));
             Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
-            Assert.That(plan.Unseen, Is.EqualTo(Sample.Unseen));
+            Assert.That(plan.HostOnly, Is.EqualTo(Sample.HostOnly));
             Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
             Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
         });
@@ -59,7 +59,7 @@ public sealed class PlanCodecTests
 
         Assert.That(Convert.ToHexStringLower(bytes), Is.EqualTo(
             "0000000000001234" + "00000032"                                                             // attempt, budget; no flags
-            + "00000002" + Text("memory") + Text("size") + Text("4194304")                              // facts
+            + "00000002" + Text("memory") + Text("size") + Text("4194304")                              // guest-visible properties
             + Text("machine") + Text("name") + Text("größer")
             + "00000001" + Text("state of serial 0") + Text("layout") + Text("version 1, 00112233")     // layouts
             + "00000001" + Text("mem0") + "0000000000001000"                                            // RAM: name, size, and the file's
@@ -67,7 +67,7 @@ public sealed class PlanCodecTests
             + "00000003" + "090807"                                                                     // guest ABI
             + "00000001" + "00000002" + "0300" + "00000001" + "00000032"));                             // vCPUs: processors, policy, priority
         var plan = Read(bytes, protocol: 1);
-        Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
+        Assert.That(plan.GuestVisible, Is.EqualTo(Sample.GuestVisible));
         Assert.That(plan.Host, Is.EqualTo(HostPlacement.Unknown));
     }
 
@@ -85,7 +85,7 @@ public sealed class PlanCodecTests
         Assert.Multiple(() =>
         {
             Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
-            Assert.That(plan.Unseen, Is.Null);
+            Assert.That(plan.HostOnly, Is.Null);
             Assert.That(() => Read(Write(Sample), protocol: 3), Throws.TypeOf<StateException>());
         });
     }
@@ -97,7 +97,7 @@ public sealed class PlanCodecTests
         Assert.Multiple(() =>
         {
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
-            Assert.That((plan.Unseen, plan.SignOfLifeWithin), Is.EqualTo(((IReadOnlyList<ConfigurationFact>?)null, 0u)));
+            Assert.That((plan.HostOnly, plan.SignOfLifeWithin), Is.EqualTo(((IReadOnlyList<PropertyValue>?)null, 0u)));
             Assert.That(() => Read(Write(Sample), protocol: 2), Throws.TypeOf<StateException>());
         });
     }

@@ -6,8 +6,8 @@ namespace Vmm.Tests.Unit.Migration;
 [Parallelizable(ParallelScope.All)]
 public sealed class PlanComparisonTests
 {
-    private static readonly ConfigurationFact Size = new("memory", "size", "4096");
-    private static readonly ConfigurationFact Count = new("cpu", "count", "2");
+    private static readonly PropertyValue Size = new("memory", "size", "4096");
+    private static readonly PropertyValue Count = new("cpu", "count", "2");
 
     [Test]
     public void Equal_facts_in_any_order_do_not_differ() =>
