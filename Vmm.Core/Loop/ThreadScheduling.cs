@@ -49,7 +49,9 @@ public static class ThreadScheduling
         BeginSlice();
     }
 
-    /// <summary>A guest is stopped, or is about to be, until the thread is done: it does not yield and has real-time priority, until <see cref="EndBoost"/>.</summary>
+    /// <summary>
+    /// A guest is stopped, or is about to be, until the thread is done: it does not yield and has real-time priority, until <see cref="EndBoost"/>.
+    /// </summary>
     public static void BeginBoost()
     {
         _isBoosted = true;

@@ -100,12 +100,12 @@ public sealed partial class Board : IExitHandler, IDisposable
     ];
 
     /// <summary>Descriptors that go with the guest.</summary>
-    public IEnumerable<CarriedDescriptor> Carried =>
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
     [
-        .. Ram.Where(block => block.File is not null).Select(block => new CarriedDescriptor($"ram/{block.Name}", block.File!)),
-        new CarriedDescriptor(KernelDescriptor, _boot.Kernel.Handle),
-        .. _boot.Initrd is { } initrd ? [new CarriedDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<CarriedDescriptor>(),
-        .. Chardevs.SelectMany(chardev => chardev.Export()).Select(d => new CarriedDescriptor(d.Name, d.Handle)),
+        .. Ram.Where(block => block.File is not null).Select(block => new HandoverDescriptor($"ram/{block.Name}", block.File!)),
+        new HandoverDescriptor(KernelDescriptor, _boot.Kernel.Handle),
+        .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
+        .. Chardevs.SelectMany(chardev => chardev.Export()).Select(d => new HandoverDescriptor(d.Name, d.Handle)),
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -153,12 +153,12 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiet.</summary>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
-    public void AdoptBackEnds(DescriptorBag bag)
+    public void AdoptBackEnds(HandedOverDescriptors handedOver)
     {
-        ArgumentNullException.ThrowIfNull(bag);
+        ArgumentNullException.ThrowIfNull(handedOver);
         foreach (var chardev in Chardevs)
         {
-            if (!chardev.Adopt(bag.Claim))
+            if (!chardev.Adopt(handedOver.Claim))
             {
                 _notAdopted.Add(chardev);
             }

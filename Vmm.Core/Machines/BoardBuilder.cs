@@ -39,10 +39,10 @@ internal static class BoardBuilder
         IHypervisor hypervisor,
         ReadOnlyMemory<byte> guestAbi,
         Func<string, ReceivedRam> claimRam,
-        DescriptorBag bag)
+        HandedOverDescriptors handedOver)
     {
         var configuration = setup.Configuration;
-        var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, bag);
+        var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, handedOver);
         RamBlock? ram = null;
         Board? board = null;
         try
@@ -51,7 +51,7 @@ internal static class BoardBuilder
             var received = claimRam(backend.Id);
             ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);
             board = new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot);
-            board.AdoptBackEnds(bag);
+            board.AdoptBackEnds(handedOver);
             return board;
         }
         catch
@@ -71,12 +71,12 @@ internal static class BoardBuilder
         NameThreads = true,
     };
 
-    private static BootLoader AdoptBootFiles(string? kernelPath, string? initrdPath, DescriptorBag bag)
+    private static BootLoader AdoptBootFiles(string? kernelPath, string? initrdPath, HandedOverDescriptors handedOver)
     {
-        var kernel = AdoptBootFile(Board.KernelDescriptor, kernelPath, bag) ?? throw new MachineException("no descriptor came for the kernel");
+        var kernel = AdoptBootFile(Board.KernelDescriptor, kernelPath, handedOver) ?? throw new MachineException("no descriptor came for the kernel");
         try
         {
-            return new BootLoader(kernel, AdoptBootFile(Board.InitrdDescriptor, initrdPath, bag));
+            return new BootLoader(kernel, AdoptBootFile(Board.InitrdDescriptor, initrdPath, handedOver));
         }
         catch
         {
@@ -85,6 +85,6 @@ internal static class BoardBuilder
         }
     }
 
-    private static BootFile? AdoptBootFile(string name, string? path, DescriptorBag bag) =>
-        bag.Claim(name) is { } file ? BootFile.Adopt(path ?? name, file, Posix.Stat(file).Size) : null;
+    private static BootFile? AdoptBootFile(string name, string? path, HandedOverDescriptors handedOver) =>
+        handedOver.Claim(name) is { } file ? BootFile.Adopt(path ?? name, file, Posix.Stat(file).Size) : null;
 }

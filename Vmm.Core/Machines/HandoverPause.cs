@@ -68,7 +68,7 @@ public sealed class HandoverPause
     /// <summary>The guest is gone.</summary>
     /// <param name="steps">Reports what fails: that cannot bring the guest back.</param>
     /// <param name="departure">Tells where to, and what has become of it since, in a sentence for whoever asks for it later.</param>
-    /// <param name="wasTaken">Of a carried descriptor's name: whether the new process took it over; null where that is not known.</param>
+    /// <param name="wasTaken">Of a descriptor's name: whether the new process took it over; null where that is not known.</param>
     public void Finish(BestEffort steps, Func<string> departure, Func<string, bool?> wasTaken)
     {
         ArgumentNullException.ThrowIfNull(steps);

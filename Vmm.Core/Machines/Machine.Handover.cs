@@ -8,7 +8,7 @@ namespace Vmm.Core.Machines;
 
 public sealed partial class Machine
 {
-    private readonly List<IDescriptorCarrier> _carriers = [];
+    private readonly List<IDescriptorOwner> _descriptorOwners = [];
 
     /// <summary>The properties that the other process must agree on before it builds anything.</summary>
     public IEnumerable<PropertyValue> GuestVisible => GuestVisibleProperties.Of(Configuration);
@@ -17,10 +17,11 @@ public sealed partial class Machine
     public IEnumerable<PropertyValue> HostOnly => HostOnlyProperties.Of(Configuration);
 
     /// <summary>Descriptors that go with the guest.</summary>
-    public IEnumerable<CarriedDescriptor> Carried => (Board?.Carried ?? []).Concat(_carriers.SelectMany(c => c.Carried));
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
+        (Board?.HandoverDescriptors ?? []).Concat(_descriptorOwners.SelectMany(owner => owner.HandoverDescriptors));
 
     /// <summary>Adds something of the process, not of the board, whose descriptors go with the guest: a monitor's socket, the log.</summary>
-    public void Carry(IDescriptorCarrier carrier) => _carriers.Add(carrier);
+    public void AddDescriptorOwner(IDescriptorOwner owner) => _descriptorOwners.Add(owner);
 
     /// <summary>Stops the guest for the switch. Its time goes on, and so does that of whoever waits at the gate.</summary>
     /// <exception cref="MachineException">There is no guest that could leave.</exception>
@@ -100,9 +101,9 @@ public sealed partial class Machine
     /// <summary>Builds the hardware around a guest that is still elsewhere.</summary>
     /// <param name="guestAbi">The guest ABI, as the hypervisor set it at the first boot.</param>
     /// <param name="claimRam">Gives the file of a RAM block by its name.</param>
-    /// <param name="bag">The other descriptors that came.</param>
-    public Board BuildIncoming(ReadOnlyMemory<byte> guestAbi, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
-        BoardBuilder.BuildIncoming(_setup, this, _hypervisor, guestAbi, claimRam, bag);
+    /// <param name="handedOver">The other descriptors that came.</param>
+    public Board BuildIncoming(ReadOnlyMemory<byte> guestAbi, Func<string, ReceivedRam> claimRam, HandedOverDescriptors handedOver) =>
+        BoardBuilder.BuildIncoming(_setup, this, _hypervisor, guestAbi, claimRam, handedOver);
 
     /// <summary>
     /// Touches the RAM of a guest that is still elsewhere. The back ends' loop has nothing to serve before the guest is here; a thread more,
@@ -123,15 +124,15 @@ public sealed partial class Machine
     /// <see cref="Own"/> or <see cref="DropPrepared"/>.
     /// </summary>
     /// <returns>Every reason why the guest cannot go on here; empty when it can.</returns>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag) => [.. _carriers.SelectMany(carrier => carrier.Prepare(bag))];
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver) => [.. _descriptorOwners.SelectMany(owner => owner.Prepare(handedOver))];
 
     /// <summary>The guest stays in the old process: closes what <see cref="Prepare"/> took.</summary>
     public void DropPrepared(BestEffort steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
-        foreach (var carrier in _carriers)
+        foreach (var owner in _descriptorOwners)
         {
-            steps.Do("close a descriptor of the old process", carrier.Drop);
+            steps.Do("close a descriptor of the old process", owner.Drop);
         }
     }
 
@@ -160,9 +161,9 @@ public sealed partial class Machine
 
         ThreadScheduling.Yield();
         board.WakeBackEnds(steps);
-        foreach (var carrier in _carriers)
+        foreach (var owner in _descriptorOwners)
         {
-            steps.Do("use a descriptor of the old process", carrier.Adopt);
+            steps.Do("use a descriptor of the old process", owner.Adopt);
             ThreadScheduling.Yield();
         }
 
@@ -205,9 +206,9 @@ public sealed partial class Machine
         _departure = departure;
         _guestLeft = true;
         Board = null;
-        foreach (var carrier in _carriers)
+        foreach (var owner in _descriptorOwners)
         {
-            steps.Do("close a descriptor that the new process has", () => carrier.Release(wasTaken));
+            steps.Do("close a descriptor that the new process has", () => owner.Release(wasTaken));
         }
 
         // Unmapping RAM and closing the VM takes its time, and nothing waits for it. The back ends' loop has nothing else to do now; a thread

@@ -17,7 +17,7 @@ using Vmm.Migration.Plans;
 namespace Vmm.Migration.Handover;
 
 /// <summary>The machine that waits for its state, and the baton that came with its plan. Machine loop only.</summary>
-internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag bag, ILogger log) : IDisposable
+internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescriptors handedOver, ILogger log) : IDisposable
 {
     private Baton? _baton;
     private HostPlacement? _before;
@@ -42,16 +42,16 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         Boundary.Passed(HandoverStep.NewPlanAccepted);
         try
         {
-            _baton = Baton.Open(bag.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
+            _baton = Baton.Open(handedOver.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
             _before = HostPlacement.OfThisProcess();
             Warnings.AddRange(plan.HostOnly is null ? [] : PlanComparison.Differences(plan.HostOnly, machine.HostOnly));
             Warnings.AddRange(plan.Host.Apply());
             ThreadScheduling.Yield();
-            Board = machine.BuildIncoming(plan.GuestAbi, ClaimRam, bag);
+            Board = machine.BuildIncoming(plan.GuestAbi, ClaimRam, handedOver);
             ThreadScheduling.Yield();
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
             ThreadScheduling.Yield();
-            reasons.AddRange(machine.Prepare(bag));
+            reasons.AddRange(machine.Prepare(handedOver));
             ThreadScheduling.Yield();
             Place(Board);
         }
@@ -93,7 +93,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     {
         var planned = plan.Ram.FirstOrDefault(r => r.Name == block)
             ?? throw new HandoverException($"the old process has no RAM block '{block}'");
-        var file = bag.Claim(DescriptorNames.Ram(block))
+        var file = handedOver.Claim(DescriptorNames.Ram(block))
             ?? throw new HandoverException($"no descriptor came for RAM block '{block}'");
         return new ReceivedRam(file, planned.Identity);
     }

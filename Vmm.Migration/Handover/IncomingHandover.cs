@@ -35,7 +35,7 @@ internal sealed class IncomingHandover : IDisposable
     private readonly MigrationParameters _parameters;
     private readonly OldPeer _peer;
     private readonly IncomingState _state;
-    private readonly DescriptorBag _bag = new();
+    private readonly HandedOverDescriptors _handedOver = new();
     private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
     private ulong _rehearsed;
@@ -97,7 +97,7 @@ internal sealed class IncomingHandover : IDisposable
     {
         try
         {
-            var plan = await Room.MeetAsync(new Meeting(_peer, _parameters, _bag).RunAsync, PeerName);
+            var plan = await Room.MeetAsync(new Meeting(_peer, _parameters, _handedOver).RunAsync, PeerName);
             return TryClaim() ? plan : throw new HandoverException("another process is handing its guest over already");
         }
         catch (Exception e)
@@ -113,7 +113,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <returns>Why a handover would fail; empty when it would not.</returns>
     internal async Task<IReadOnlyList<string>> RehearseAsync(Plan plan)
     {
-        using var build = new IncomingBuild(_machine, plan, _bag, _log);
+        using var build = new IncomingBuild(_machine, plan, _handedOver, _log);
         return await TryOutAsync(plan, build);
     }
 
@@ -175,13 +175,13 @@ internal sealed class IncomingHandover : IDisposable
         end.Do("allow garbage collections again", () => _noGc?.Dispose());
         end.Do("close the cpr channel", _peer.Dispose);
         end.Do("close the main channel", _state.Dispose);
-        end.Do("close what nobody claimed", _bag.Dispose);
+        end.Do("close the descriptors that were not claimed", _handedOver.Dispose);
         end.Do("drop the machine that was built", () => _build?.Dispose());
     }
 
     private async Task<Board> BuildAsync(Plan plan)
     {
-        _build = new IncomingBuild(_machine, plan, _bag, _log);
+        _build = new IncomingBuild(_machine, plan, _handedOver, _log);
         var reasons = await TryOutAsync(plan, _build);
         if (reasons.Count > 0)
         {
@@ -304,7 +304,7 @@ internal sealed class IncomingHandover : IDisposable
         body.WriteUInt64(applied);
         body.WriteUInt64(taken);
         body.WriteUInt64(running);
-        PlanCodec.WriteList(body, _bag.Names, body.WriteText);
+        PlanCodec.WriteList(body, _handedOver.Names, body.WriteText);
         if (await _peer.TryTellAsync(MessageType.Taken, body, Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "did not take the news")))
         {
             Boundary.Passed(HandoverStep.NewTakenSent);

@@ -268,7 +268,7 @@ internal sealed class OutgoingHandover : IDisposable
     private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
         ThreadScheduling.Yield();
-        await _peer.SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
+        await _peer.SendDescriptorsAsync([.. _machine.HandoverDescriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);

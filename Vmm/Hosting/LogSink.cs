@@ -16,7 +16,7 @@ using Vmm.Core.Native;
 namespace Vmm.Hosting;
 
 /// <summary>The end of the log that lines are written to. Any thread.</summary>
-internal sealed class LogSink : IDescriptorCarrier, IDisposable
+internal sealed class LogSink : IDescriptorOwner, IDisposable
 {
     private const string DescriptorName = "log";
 
@@ -48,7 +48,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     }
 
     /// <inheritdoc/>
-    public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
 
     /// <summary>Names the file; it is opened by <see cref="Open"/> or taken over by <see cref="Adopt"/>.</summary>
     internal void UseFile(string path)
@@ -74,7 +74,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
         Drop();
         if (_path is null)
@@ -84,7 +84,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
 
         try
         {
-            if (bag.Claim(DescriptorName, carried => WaitingFile.Leads(_path, carried)) is not { } mine)
+            if (handedOver.Claim(DescriptorName, received => WaitingFile.Leads(_path, received)) is not { } mine)
             {
                 _waiting = OpenFile(_path);
                 return [];

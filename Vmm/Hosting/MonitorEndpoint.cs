@@ -17,7 +17,7 @@ using Vmm.Qmp.Sessions;
 namespace Vmm.Hosting;
 
 /// <summary>One monitor's end: a listening socket, a connected one, or standard input and output.</summary>
-internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
+internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
 {
     /// <summary>
     /// Nothing tells that a path has become free, so this looks again: a process that is killed leaves the name in its folder as it was,
@@ -93,8 +93,8 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     internal string Label => _configuration.Id;
 
     /// <inheritdoc/>
-    public IEnumerable<CarriedDescriptor> Carried =>
-        _listener?.Handle is { } handle ? [new CarriedDescriptor(DescriptorName, handle)] : [];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
+        _listener?.Handle is { } handle ? [new HandoverDescriptor(DescriptorName, handle)] : [];
 
     private string DescriptorName => $"monitor/{_configuration.Id}/listener";
 
@@ -127,9 +127,9 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     }
 
     /// <summary>The old process's socket, unless this one has its own. Both descriptors that serving it takes are had before the switch.</summary>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
-        if (_listener is null || _listener.Handle is not null || bag.Peek(DescriptorName) is not { } came)
+        if (_listener is null || _listener.Handle is not null || handedOver.Peek(DescriptorName) is not { } came)
         {
             return [];
         }
@@ -139,7 +139,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
             return [$"descriptor '{DescriptorName}' of the old process is no listening unix socket"];
         }
 
-        if (bag.Claim(DescriptorName, IsAtOwnPath) is { } handle)
+        if (handedOver.Claim(DescriptorName, IsAtOwnPath) is { } handle)
         {
             _prepared = handle;
             _preparedToServe = Posix.Duplicate(handle);

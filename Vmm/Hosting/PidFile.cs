@@ -18,18 +18,18 @@ namespace Vmm.Hosting;
 /// <summary>The file of -pidfile.</summary>
 /// <param name="path">Its path.</param>
 /// <param name="log">Where it is told that it cannot be removed.</param>
-internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCarrier, IDisposable
+internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwner, IDisposable
 {
     private const string DescriptorName = "pidfile";
     private const int MostAttempts = 8;
 
     private SafeFileHandle? _file;
     private WaitingFile? _waiting;
-    private SafeFileHandle? _carried;
+    private SafeFileHandle? _received;
     private IDisposable? _owedRemoval;
 
     /// <inheritdoc/>
-    public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
 
     /// <summary>Creates the file, or takes over one that nobody holds any more.</summary>
     /// <exception cref="IOException">It cannot be written, or another process holds it.</exception>
@@ -48,18 +48,18 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
         Drop();
         try
         {
-            if (bag.Claim(DescriptorName, carried => WaitingFile.Leads(path, carried)) is not { } mine)
+            if (handedOver.Claim(DescriptorName, received => WaitingFile.Leads(path, received)) is not { } mine)
             {
                 _waiting = Open();
                 return [];
             }
 
-            _carried = mine;
+            _received = mine;
             string? unfit = WhyUnfit(Posix.Stat(mine)) ?? (Posix.IsWritable(mine) ? null : "the old process has not opened it for writing");
             return unfit is null ? [] : [Error(unfit).Message];
         }
@@ -74,10 +74,10 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     {
         try
         {
-            if (_carried is { } carried)
+            if (_received is { } received)
             {
-                _carried = null;
-                Fill(carried);
+                _received = null;
+                Fill(received);
             }
             else if (_waiting is not null && !TryHold(_waiting))
             {
@@ -95,8 +95,8 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     {
         _waiting?.Dispose();
         _waiting = null;
-        _carried?.Dispose();
-        _carried = null;
+        _received?.Dispose();
+        _received = null;
     }
 
     /// <summary>The file is the successor's now.</summary>

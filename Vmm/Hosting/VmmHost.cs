@@ -151,10 +151,10 @@ internal sealed partial class VmmHost : IDisposable
 
     private async Task StartAsync()
     {
-        _machine.Carry(_sink);
+        _machine.AddDescriptorOwner(_sink);
         if (_pidFile is not null)
         {
-            _machine.Carry(_pidFile);
+            _machine.AddDescriptorOwner(_pidFile);
         }
 
         bool waiting = _configuration.Incoming is not null;

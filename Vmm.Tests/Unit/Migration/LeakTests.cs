@@ -67,10 +67,10 @@ public sealed class LeakTests
                 {
                     int batch = i;
                     await peer.SayDescriptors(
-                        [.. Enumerable.Range(0, 10).Select(n => new Core.Machines.CarriedDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
+                        [.. Enumerable.Range(0, 10).Select(n => new Core.Machines.HandoverDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
                 }
 
-                await peer.SayDescriptors([peer.Carried[0], peer.Carried[0]]);
+                await peer.SayDescriptors([peer.HandoverDescriptors[0], peer.HandoverDescriptors[0]]);
                 await peer.Cpr.Hear(MessageType.Refused);
             }
         },

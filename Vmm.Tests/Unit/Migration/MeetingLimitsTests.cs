@@ -39,12 +39,12 @@ public sealed class MeetingLimitsTests : OldPeerTest
         using (var peer = new PeerAsOld(Fixture, Source))
         {
             await peer.Meet();
-            for (int more = 0; peer.Carried.Count < count; more++)
+            for (int more = 0; peer.HandoverDescriptors.Count < count; more++)
             {
-                peer.Carried.Add(new CarriedDescriptor($"unwanted/{more}", peer.Baton.File));
+                peer.HandoverDescriptors.Add(new HandoverDescriptor($"unwanted/{more}", peer.Baton.File));
             }
 
-            foreach (var part in peer.Carried.Chunk(Posix.MostDescriptors))
+            foreach (var part in peer.HandoverDescriptors.Chunk(Posix.MostDescriptors))
             {
                 await peer.SayDescriptors(part);
             }

@@ -26,7 +26,7 @@ internal sealed class PeerAsOld : IDisposable
         _source = source;
         Cpr = Peer.To(fixture.CprPath);
         Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10, SignOfLifeWithin, isPreflight: false));
-        Carried = [.. source.Do(() => source.Machine.Carried.ToList()), new CarriedDescriptor("baton", Baton.File)];
+        HandoverDescriptors = [.. source.Do(() => source.Machine.HandoverDescriptors.ToList()), new HandoverDescriptor("baton", Baton.File)];
     }
 
     /// <summary>How often it wants to hear of a new process that waits for its operator, in milliseconds.</summary>
@@ -38,7 +38,7 @@ internal sealed class PeerAsOld : IDisposable
 
     internal Plan Plan { get; set; }
 
-    internal List<CarriedDescriptor> Carried { get; }
+    internal List<HandoverDescriptor> HandoverDescriptors { get; }
 
     internal Socket? Main { get; private set; }
 
@@ -76,13 +76,13 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>What is not in the new process as here; known when it is ready.</summary>
     internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
-    internal Task SayDescriptors() => SayDescriptors(Carried);
+    internal Task SayDescriptors() => SayDescriptors(HandoverDescriptors);
 
-    internal Task SayDescriptors(IReadOnlyList<CarriedDescriptor> carried)
+    internal Task SayDescriptors(IReadOnlyList<HandoverDescriptor> descriptors)
     {
         var body = new StateWriter();
-        PlanCodec.WriteList(body, carried, c => body.WriteText(c.Name));
-        return Cpr.Say(MessageType.Descriptors, body, [.. carried.Select(c => (SafeHandle)c.Handle)]);
+        PlanCodec.WriteList(body, descriptors, c => body.WriteText(c.Name));
+        return Cpr.Say(MessageType.Descriptors, body, [.. descriptors.Select(c => (SafeHandle)c.Handle)]);
     }
 
     internal Task SayPlan()

@@ -26,7 +26,7 @@ public sealed class PointOfNoReturnTests : IDisposable
     [Promise(44)]
     public async Task A_descriptor_that_the_new_process_cannot_use(Exception failure)
     {
-        var next = await HandOverAsync(new FakeCarrier(null) { AdoptFails = failure });
+        var next = await HandOverAsync(new FakeDescriptorOwner(null) { AdoptFails = failure });
 
         Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
         Assert.That(next.Report.Error, Is.EqualTo($"could not use a descriptor of the old process: {failure.Message}"));
@@ -37,9 +37,9 @@ public sealed class PointOfNoReturnTests : IDisposable
     [Promise(44)]
     public async Task A_descriptor_that_the_old_process_cannot_close(Exception failure)
     {
-        _old.Do(() => _old.Machine.Carry(new FakeCarrier(null) { ReleaseFails = failure }));
-        var last = new FakeCarrier(null);
-        _old.Do(() => _old.Machine.Carry(last));
+        _old.Do(() => _old.Machine.AddDescriptorOwner(new FakeDescriptorOwner(null) { ReleaseFails = failure }));
+        var last = new FakeDescriptorOwner(null);
+        _old.Do(() => _old.Machine.AddDescriptorOwner(last));
 
         var next = await HandOverAsync();
 
@@ -87,8 +87,8 @@ public sealed class PointOfNoReturnTests : IDisposable
     public async Task A_descriptor_that_is_not_what_its_name_says_is_refused_while_the_guest_runs()
     {
         var next = _fixture.Host();
-        var wrong = new FakeCarrier(null) { Reason = "descriptor 'test/log' is a directory" };
-        next.Do(() => next.Machine.Carry(wrong));
+        var wrong = new FakeDescriptorOwner(null) { Reason = "descriptor 'test/log' is a directory" };
+        next.Do(() => next.Machine.AddDescriptorOwner(wrong));
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
@@ -105,8 +105,8 @@ public sealed class PointOfNoReturnTests : IDisposable
     {
         _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
         using var file = Posix.CreateMemfd("log", 321);
-        var mine = new FakeCarrier(file);
-        _old.Do(() => _old.Machine.Carry(mine));
+        var mine = new FakeDescriptorOwner(file);
+        _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
         await peer.HearState();
@@ -118,12 +118,12 @@ public sealed class PointOfNoReturnTests : IDisposable
         Assert.That(mine.WasTaken, Is.Null);
     }
 
-    private async Task<MachineHost> HandOverAsync(FakeCarrier? carrier = null)
+    private async Task<MachineHost> HandOverAsync(FakeDescriptorOwner? owner = null)
     {
         var next = _fixture.Host();
-        if (carrier is not null)
+        if (owner is not null)
         {
-            next.Do(() => next.Machine.Carry(carrier));
+            next.Do(() => next.Machine.AddDescriptorOwner(owner));
         }
 
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);

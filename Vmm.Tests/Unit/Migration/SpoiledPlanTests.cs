@@ -90,7 +90,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
         using (var peer = new PeerAsOld(Fixture, Source))
         {
             await peer.Meet();
-            var baton = new CarriedDescriptor("baton", peer.Baton.File);
+            var baton = new HandoverDescriptor("baton", peer.Baton.File);
             await peer.SayDescriptors([baton, baton, baton]);
             var message = await peer.Cpr.Hear();
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} sent descriptor 'baton' twice" }));
@@ -131,15 +131,15 @@ public sealed class SpoiledPlanTests : OldPeerTest
 
     private static PeerAsOld Without(PeerAsOld peer, params string[] names)
     {
-        peer.Carried.RemoveAll(c => names.Any(n => c.Name.StartsWith(n, StringComparison.Ordinal)));
+        peer.HandoverDescriptors.RemoveAll(c => names.Any(n => c.Name.StartsWith(n, StringComparison.Ordinal)));
         return peer;
     }
 
     private static PeerAsOld Replace(PeerAsOld peer, string name, SafeFileHandle handle)
     {
-        int index = peer.Carried.FindIndex(c => c.Name.StartsWith(name, StringComparison.Ordinal));
-        Assert.That(index, Is.GreaterThanOrEqualTo(0), $"no descriptor '{name}' among {string.Join(", ", peer.Carried.Select(c => c.Name))}");
-        peer.Carried[index] = new CarriedDescriptor(peer.Carried[index].Name, handle);
+        int index = peer.HandoverDescriptors.FindIndex(c => c.Name.StartsWith(name, StringComparison.Ordinal));
+        Assert.That(index, Is.GreaterThanOrEqualTo(0), $"no descriptor '{name}' among {string.Join(", ", peer.HandoverDescriptors.Select(c => c.Name))}");
+        peer.HandoverDescriptors[index] = new HandoverDescriptor(peer.HandoverDescriptors[index].Name, handle);
         return peer;
     }
 

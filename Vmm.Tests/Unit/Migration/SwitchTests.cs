@@ -191,11 +191,11 @@ public sealed class SwitchTests : IDisposable
     [Test]
     public async Task What_the_process_carries_crosses_and_is_released()
     {
-        var mine = new FakeCarrier(Posix.CreateMemfd("log", 321));
-        _old.Do(() => _old.Machine.Carry(mine));
+        var mine = new FakeDescriptorOwner(Posix.CreateMemfd("log", 321));
+        _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
         var next = _fixture.Host();
-        var theirs = new FakeCarrier(null);
-        next.Do(() => next.Machine.Carry(theirs));
+        var theirs = new FakeDescriptorOwner(null);
+        next.Do(() => next.Machine.AddDescriptorOwner(theirs));
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         await _fixture.HandOverAsync(_old, next);

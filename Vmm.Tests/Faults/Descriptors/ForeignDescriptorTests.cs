@@ -8,7 +8,7 @@ namespace Vmm.Tests.Faults.Descriptors;
 /// <summary>A descriptor of another kind than what its name promises.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class CarriedNameTests
+public sealed class ForeignDescriptorTests
 {
     /// <summary>In CI every such kind of each name: so many that each kind is tried with some name.</summary>
     private const int Sampled = 13;
