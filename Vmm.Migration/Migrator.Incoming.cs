@@ -13,7 +13,7 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     private readonly TaskCompletionSource _mainOpen = new();
-    private readonly MeetingRoom _room = new();
+    private readonly HandshakeSlots _handshakes = new();
     private IncomingListener? _cprListener;
     private IncomingListener? _mainListener;
     private EarlyConnections? _early;
@@ -105,7 +105,7 @@ public sealed partial class Migrator
         {
             handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending, _log)
             {
-                Room = _room,
+                Handshakes = _handshakes,
                 TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
                 WaitForListening = () => _mainOpen.Task,
             };
@@ -126,7 +126,7 @@ public sealed partial class Migrator
     private async Task ServeAsync(IncomingHandover handover)
     {
         using var owned = handover;
-        if (await handover.MeetAsync() is not { } plan)
+        if (await handover.HandshakeAsync() is not { } plan)
         {
             LogStray(_log, handover.PeerName, handover.Refusal ?? "it was refused");
             return;

@@ -36,7 +36,7 @@ internal static class ProtocolLimits
     internal const int DescriptorsOfClient = 1024;
 
     /// <summary>The most clients of a waiting process whose plan is not yet here; of more the one that came first is turned away.</summary>
-    internal const int ClientsInMeeting = 8;
+    internal const int ConcurrentHandshakes = 8;
 
     /// <summary>The most silent connections to the main channel's socket that are kept; of more the one that came first is closed.</summary>
     internal const int EarlyConnections = 8;

@@ -1,5 +1,5 @@
-// The new process's half of a handover: a guest in waiting. MeetAsync and RunAsync are the whole protocol, one line a
-// step; docs/handover.md names the same steps. The parts have files of their own: Meeting, IncomingBuild, IncomingState.
+// The new process's half of a handover: a guest in waiting. HandshakeAsync and RunAsync are the whole protocol, one line a
+// step; docs/handover.md names the same steps. The parts have files of their own: Handshake, IncomingBuild, IncomingState.
 //
 // Everything that takes time happens while the guest still runs in the old process: comparing the plan, building the
 // machine from the descriptors that came with it, touching RAM. What is left for the pause is to read the state, load
@@ -58,8 +58,8 @@ internal sealed class IncomingHandover : IDisposable
         Boundary.Passed(HandoverStep.NewAccepted);
     }
 
-    /// <summary>Where the client is met, among others.</summary>
-    internal required MeetingRoom Room { get; init; }
+    /// <summary>The handshakes of this client and others.</summary>
+    internal required HandshakeSlots Handshakes { get; init; }
 
     /// <summary>Asked when the plan is here: whether this client may go on, or another was first.</summary>
     internal required Func<bool> TryClaim { get; init; }
@@ -93,11 +93,11 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>Greets the client and receives its plan.</summary>
     /// <returns>Null when the client was none that counts: its fate is no failure of the update.</returns>
-    internal async Task<Plan?> MeetAsync()
+    internal async Task<Plan?> HandshakeAsync()
     {
         try
         {
-            var plan = await Room.MeetAsync(new Meeting(_peer, _parameters, _handedOver).RunAsync, PeerName);
+            var plan = await Handshakes.RunAsync(new Handshake(_peer, _parameters, _handedOver).RunAsync, PeerName);
             return TryClaim() ? plan : throw new HandoverException("another process is handing its guest over already");
         }
         catch (Exception e)

@@ -50,9 +50,9 @@ internal sealed class HmpLine(string text)
     {
         foreach (var parameter in command.Parameters.Where(parameter => parameter.Kind != HmpParameterKind.Flag).Prepend(null))
         {
-            if (ReadFlags(command, invocation) is { } mistake)
+            if (ReadFlags(command, invocation) is { } error)
             {
-                return mistake;
+                return error;
             }
 
             string? given = parameter is null ? null : Text();

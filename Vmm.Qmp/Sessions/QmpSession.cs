@@ -82,7 +82,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
     protected override void Continue() => Read(_unread);
 
     /// <inheritdoc/>
-    protected override void PutAway()
+    protected override void OnClosed()
     {
         _service.Events.Remove(this);
         _requests.Close();
@@ -140,7 +140,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
 
     private void TellOfEnd(QmpRequest request)
     {
-        if (request is { Command: End, Mistake: null, AsksForEnd: false } && _negotiated)
+        if (request is { Command: End, RequestError: null, AsksForEnd: false } && _negotiated)
         {
             request.AsksForEnd = true;
             _service.EndWatch?.Asked();
@@ -158,9 +158,9 @@ internal sealed class QmpSession : ClientSession, IEventSink
 
     private QmpCommand Find(QmpRequest request)
     {
-        if (request.Mistake is { } mistake)
+        if (request.RequestError is { } error)
         {
-            throw mistake;
+            throw error;
         }
 
         if (!_negotiated && request.Command != Negotiation)

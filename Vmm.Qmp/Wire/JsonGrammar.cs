@@ -111,9 +111,9 @@ internal sealed class JsonGrammar
                 return "key is not a string in object";
         }
 
-        if (JsonText.Rewrite(text, _output) is { } mistake)
+        if (JsonText.Rewrite(text, _output) is { } error)
         {
-            return mistake;
+            return error;
         }
 
         container.Wanted = Wanted.Colon;

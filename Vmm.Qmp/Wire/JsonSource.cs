@@ -3,7 +3,7 @@
 // Every offending value costs the client one error, then its rest is skipped: brackets are counted (a closing one closes
 // the nearest of its kind, or all where it has none) until the value's end. A control character, 0xFE or 0xFF that fits nowhere, a line's end inside
 // a string among them, is the client's way to force a fresh start. After such a start, and after an error outside of all
-// brackets, everything up to the next opening bracket or line is part of the same mistake. Nothing is kept while skipping.
+// brackets, everything up to the next opening bracket or line is part of the same error. Nothing is kept while skipping.
 //
 // Limits, as QEMU's: 64 MiB of text, 2 Mi tokens, 1024 levels of nesting.
 
@@ -100,9 +100,9 @@ internal sealed class JsonSource
             return Condemn("JSON nesting depth limit exceeded");
         }
 
-        if (_grammar.Accept(kind, text) is { } mistake)
+        if (_grammar.Accept(kind, text) is { } error)
         {
-            return Condemn($"JSON parse error, {mistake}", discard: kind != JsonTokenKind.Keyword && kind != JsonTokenKind.String);
+            return Condemn($"JSON parse error, {error}", discard: kind != JsonTokenKind.Keyword && kind != JsonTokenKind.String);
         }
 
         if (_grammar.Depth > 0)

@@ -121,10 +121,10 @@ public sealed class GreedyPeerTests : UpdateTest
                 await client.SayRaw(half);
             }
 
-            foreach (var client in clients.Take(Clients - ProtocolLimits.ClientsInMeeting))
+            foreach (var client in clients.Take(Clients - ProtocolLimits.ConcurrentHandshakes))
             {
                 var message = await client.Hear();
-                Assert.That(Peer.Reasons(message), Has.One.EndsWith($"{ProtocolLimits.ClientsInMeeting} clients are met at a time"));
+                Assert.That(Peer.Reasons(message), Has.One.EndsWith($"{ProtocolLimits.ConcurrentHandshakes} handshakes run at a time"));
             }
 
             Assert.That(Resident(successor.Process) - before, Is.LessThan(100L << 20), "of one client at most 4 MiB, and what the collector has not collected");

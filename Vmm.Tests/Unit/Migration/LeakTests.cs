@@ -62,7 +62,7 @@ public sealed class LeakTests
             var next = fixture.Deferred();
             using (var peer = new PeerAsOld(fixture, old))
             {
-                await peer.Meet();
+                await peer.Handshake();
                 for (int i = 1; i < ProtocolLimits.MessagesBeforePlan; i++)
                 {
                     int batch = i;

@@ -122,7 +122,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_repeats_a_message() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
+            await peer.Handshake();
             await peer.Cpr.SayRaw(Frame(type: 1, descriptors: 0, length: 0, sequence: 0));
         },
         $"{Itself} sent message number 0 where 1 was expected");
@@ -131,7 +131,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_skips_a_message() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
+            await peer.Handshake();
             await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 0, length: 0, sequence: 2));
         },
         $"{Itself} sent message number 2 where 1 was expected");
@@ -140,7 +140,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_announces_more_than_anyone_sends() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
+            await peer.Handshake();
             await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 0, length: 0x7fff_ffff, sequence: 1));
         },
         $"{Itself} announced a message of 2147483647 bytes and 0 descriptors; at most 1048576 and 253 are taken for Ready");
@@ -149,7 +149,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_announces_descriptors_and_sends_none() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
+            await peer.Handshake();
             await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 1, length: 0, sequence: 1));
         },
         $"{Itself} announced 1 descriptors with Ready and sent 0");
@@ -158,7 +158,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_stops_in_the_middle_of_a_message() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
+            await peer.Handshake();
             await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 0, length: 100, sequence: 1));
             peer.Cpr.HangUp();
         },

@@ -229,7 +229,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
         var next = Fixture.Deferred(configuration);
         using (var peer = new PeerAsOld(Fixture, source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             await peer.SayDescriptors();
             await peer.SayPlan();
             await peer.Cpr.Hear(MessageType.Ready);

@@ -55,7 +55,7 @@ internal sealed class PeerAsNew : IDisposable
     internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>
-    internal async Task Meet()
+    internal async Task Handshake()
     {
         await Accept();
         await Cpr.Hear(MessageType.Hello);
@@ -66,7 +66,7 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>Also hears the plan.</summary>
     internal async Task HearPlan()
     {
-        await Meet();
+        await Handshake();
         while (true)
         {
             var message = await Cpr.Hear();

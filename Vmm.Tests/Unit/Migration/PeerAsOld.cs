@@ -63,7 +63,7 @@ internal sealed class PeerAsOld : IDisposable
         return writer.Written.ToArray();
     });
 
-    internal async Task Meet()
+    internal async Task Handshake()
     {
         await Cpr.Greet(Protocol);
         await Cpr.Hear(MessageType.Hello);
@@ -102,7 +102,7 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>Greets, sends descriptors and plan, and hears that the new process is ready.</summary>
     internal async Task HearReady()
     {
-        await Meet();
+        await Handshake();
         await SayDescriptors();
         await SayPlan();
         var ready = await Cpr.Hear(MessageType.Ready);

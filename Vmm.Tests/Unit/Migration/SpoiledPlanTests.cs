@@ -73,7 +73,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             var body = new StateWriter();
             PlanCodec.WriteList(body, (string[])["one", "two"], body.WriteText);
             await peer.Cpr.Say(MessageType.Descriptors, body, peer.Baton.File);
@@ -89,7 +89,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             var baton = new HandoverDescriptor("baton", peer.Baton.File);
             await peer.SayDescriptors([baton, baton, baton]);
             var message = await peer.Cpr.Hear();
@@ -104,7 +104,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             var body = new StateWriter();
             body.WriteBytes(new byte[11]);
             await peer.Cpr.Say(MessageType.Plan, body);
@@ -124,7 +124,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
         next.Set(p => p with { CprPlanTimeout = 100 });
         next.AwaitGuest(Fixture.CprPath, null);
         using var peer = new PeerAsOld(Fixture, Source);
-        await peer.Meet();
+        await peer.Handshake();
         var message = await peer.Cpr.Hear();
         Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} did not send its plan within 100 ms" }));
     }
@@ -148,7 +148,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
         async peer =>
         {
             spoil(peer);
-            await peer.Meet();
+            await peer.Handshake();
             await peer.SayDescriptors();
             await peer.SayPlan();
             var message = await peer.Cpr.Hear();

@@ -8,7 +8,7 @@ namespace Vmm.Tests.Unit.Migration;
 
 /// <summary>What one client, and all clients, may ask of a waiting process before it has a plan.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class MeetingLimitsTests : OldPeerTest
+public sealed class HandshakeLimitsTests : OldPeerTest
 {
     [TestCase(ProtocolLimits.MessagesBeforePlan)]
     [TestCase(ProtocolLimits.MessagesBeforePlan + 1)]
@@ -17,7 +17,7 @@ public sealed class MeetingLimitsTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             await peer.SayDescriptors();
             for (int sent = 1; sent < count; sent++)
             {
@@ -38,7 +38,7 @@ public sealed class MeetingLimitsTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             for (int more = 0; peer.HandoverDescriptors.Count < count; more++)
             {
                 peer.HandoverDescriptors.Add(new HandoverDescriptor($"unwanted/{more}", peer.Baton.File));
@@ -64,17 +64,17 @@ public sealed class MeetingLimitsTests : OldPeerTest
         var clients = new Queue<PeerAsOld>();
         try
         {
-            for (int i = 0; i < 3 * ProtocolLimits.ClientsInMeeting; i++)
+            for (int i = 0; i < 3 * ProtocolLimits.ConcurrentHandshakes; i++)
             {
-                clients.Enqueue(await ParkAsync());
-                if (clients.Count > ProtocolLimits.ClientsInMeeting)
+                clients.Enqueue(await HangInHandshakeAsync());
+                if (clients.Count > ProtocolLimits.ConcurrentHandshakes)
                 {
                     using var first = clients.Dequeue();
                     var message = await first.Cpr.Hear();
                     Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
                     Assert.That(
                         Peer.Reasons(message),
-                        Is.EqualTo(new[] { $"{Itself} had not sent its plan when others came: {ProtocolLimits.ClientsInMeeting} clients are met at a time" }));
+                        Is.EqualTo(new[] { $"{Itself} had not sent its plan when others came: {ProtocolLimits.ConcurrentHandshakes} handshakes run at a time" }));
                     await first.Cpr.HearEnd();
                 }
             }
@@ -121,10 +121,10 @@ public sealed class MeetingLimitsTests : OldPeerTest
         Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { otherwise }));
     }
 
-    private async Task<PeerAsOld> ParkAsync()
+    private async Task<PeerAsOld> HangInHandshakeAsync()
     {
         var peer = new PeerAsOld(Fixture, Source);
-        await peer.Meet();
+        await peer.Handshake();
         await peer.SayDescriptors();
         await peer.Cpr.SayRaw("VMMc"u8.ToArray());
         return peer;
