@@ -131,7 +131,7 @@ internal sealed class KvmMachine : IVirtualMachine
     /// <inheritdoc/>
     public void ResetKernelDevices()
     {
-        _group.RequireParked("reset the in-kernel devices");
+        _group.RequireStopped("reset the in-kernel devices");
         foreach (var device in _devices)
         {
             device.Reset();

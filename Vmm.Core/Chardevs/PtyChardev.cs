@@ -16,11 +16,11 @@ namespace Vmm.Core.Chardevs;
 /// <summary>A pseudo-terminal as a chardev.</summary>
 public sealed class PtyChardev : StreamChardev
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly string? _linkPath;
     private ByteEnd? _master;
-    private bool _looking;
+    private bool _isCheckDue;
     private bool _ownsLink;
 
     /// <summary>Creates the chardev.</summary>
@@ -123,10 +123,10 @@ public sealed class PtyChardev : StreamChardev
         {
             // Nobody there, and the kernel would say so for ever.
             _master.WatchFor(FdEvents.None, Loop, static _ => { });
-            if (IsRunning && !_looking)
+            if (IsRunning && !_isCheckDue)
             {
-                _looking = true;
-                Loop.After(LookInterval, Look);
+                _isCheckDue = true;
+                Loop.After(CheckInterval, CheckSlave);
             }
         }
     }
@@ -189,11 +189,11 @@ public sealed class PtyChardev : StreamChardev
         DropQueue();
     }
 
-    private void Look()
+    private void CheckSlave()
     {
         lock (Gate)
         {
-            _looking = false;
+            _isCheckDue = false;
             if (IsRunning)
             {
                 PostSettle();

@@ -2,7 +2,7 @@
 // and the state of what lives in the kernel.
 //
 // Stopping is a group affair. Every vCPU is kicked before any is waited for; each finishes the access it is in the middle
-// of and parks. Only when all have parked does any capture its state, because one vCPU's last access may still raise an
+// of and stops. Only when all have stopped does any capture its state, because one vCPU's last access may still raise an
 // interrupt in another. Capture runs on the vCPUs' own threads, in parallel.
 
 using Vmm.Core.Buses;
@@ -49,7 +49,7 @@ public interface IVirtualMachine : IDisposable
     ulong StartedAt { get; }
 
     /// <summary>
-    /// Stops every vCPU and completes when all are parked (at once if they are). The continuation may run on a vCPU's thread unless the
+    /// Stops every vCPU and completes when all are stopped (at once if they are). The continuation may run on a vCPU's thread unless the
     /// caller's SynchronizationContext takes it elsewhere.
     /// </summary>
     /// <param name="captureState">Whether each vCPU also captures its state for <see cref="IStateful.Save"/>.</param>
@@ -58,7 +58,7 @@ public interface IVirtualMachine : IDisposable
     Task StopCpusAsync(bool captureState);
 
     /// <summary>
-    /// Gives up a stop that is under way: every vCPU runs on, and the stop fails. Without effect when all have parked, or none was told to. Any
+    /// Gives up a stop that is under way: every vCPU runs on, and the stop fails. Without effect when all have stopped, or none was told to. Any
     /// thread.
     /// </summary>
     /// <param name="reason">Why, in the words of the stop's error.</param>

@@ -141,7 +141,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     }
 
     /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
-    public void QuietBackEnds()
+    public void QuiesceBackEnds()
     {
         foreach (var chardev in Chardevs)
         {
@@ -169,7 +169,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// Lets every back end and timer go on, each by itself: the guest runs, and one that cannot go on keeps no other from it. A back end that did
     /// not cross is opened now that the guest is here.
     /// </summary>
-    public void WakeBackEnds(BestEffort steps)
+    public void ResumeBackEnds(BestEffort steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
         foreach (var chardev in _notAdopted)
@@ -238,7 +238,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Lets go of a guest that lives on in another process: closes everything, unlinks and unlocks nothing.</summary>
     public void Release()
     {
-        ParkBackEnds();
+        DetachBackEnds();
         foreach (var chardev in Chardevs)
         {
             chardev.Abandon();
@@ -254,7 +254,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         {
             _released = true;
 
-            ParkBackEnds();
+            DetachBackEnds();
             Vm.Dispose();
             foreach (var chardev in Chardevs)
             {
@@ -297,9 +297,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void CpuFailed(int cpu, string reason) => _machine.ReportFailure($"vCPU {cpu}: {reason}");
 
     /// <summary>Parts back ends and devices: one that still moved bytes would drive an interrupt line or wake a vCPU of a VM that is gone.</summary>
-    private void ParkBackEnds()
+    private void DetachBackEnds()
     {
-        QuietBackEnds();
+        QuiesceBackEnds();
         foreach (var chardev in Chardevs)
         {
             chardev.Detach();

@@ -26,8 +26,8 @@ public sealed class HandoverPause
     /// <summary>When stopping was decided; an <see cref="Instant"/>.</summary>
     public ulong Begin { get; }
 
-    /// <summary>When the back ends were quiet.</summary>
-    public ulong Quiet { get; internal set; }
+    /// <summary>When the back ends were quiesced.</summary>
+    public ulong Quiesced { get; internal set; }
 
     /// <summary>When every vCPU was out of the guest.</summary>
     public ulong Stopped { get; internal set; }

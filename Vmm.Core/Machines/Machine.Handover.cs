@@ -42,8 +42,8 @@ public sealed partial class Machine
         {
             State = RunState.FinishMigrate;
             board.GlobalState.State = before;
-            board.QuietBackEnds();
-            pause.Quiet = Instant.Now;
+            board.QuiesceBackEnds();
+            pause.Quiesced = Instant.Now;
             await StopCpusAsync(board, captureState: true);
             await ServeLastRequestAsync(board, before);
             pause.Stopped = Instant.Now;
@@ -57,7 +57,7 @@ public sealed partial class Machine
                 // Its reset failed: there is nothing to go on with.
                 var steps = new BestEffort(_setup.Log, "the guest's reset failed");
                 steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
-                board.WakeBackEnds(steps);
+                board.ResumeBackEnds(steps);
                 pass.Dispose();
             }
             else
@@ -153,14 +153,14 @@ public sealed partial class Machine
             RunState.Running => AutoStart ? RunState.Running : RunState.Paused,
             var other => other,
         };
-        LetGo(board, steps);
+        ReleaseCpus(board, steps);
         if (released is not null)
         {
             steps.Do("take the times of the switch", released);
         }
 
         ThreadScheduling.Yield();
-        board.WakeBackEnds(steps);
+        board.ResumeBackEnds(steps);
         foreach (var owner in _descriptorOwners)
         {
             steps.Do("use a descriptor of the old process", owner.Adopt);
@@ -181,8 +181,8 @@ public sealed partial class Machine
     {
         var steps = new BestEffort(_setup.Log, "the guest stays in this process");
         State = pause.Before;
-        LetGo(pause.Board, steps);
-        pause.Board.WakeBackEnds(steps);
+        ReleaseCpus(pause.Board, steps);
+        pause.Board.ResumeBackEnds(steps);
     }
 
     internal void ReportResumed(HandoverPause pause, Action? tellFailure)
@@ -219,7 +219,7 @@ public sealed partial class Machine
     }
 
     /// <summary>Releases the vCPUs of a guest that runs. One that cannot be released is paused, and can be continued.</summary>
-    private void LetGo(Board board, BestEffort steps)
+    private void ReleaseCpus(Board board, BestEffort steps)
     {
         if (State != RunState.Running)
         {

@@ -1,7 +1,7 @@
 // A vCPU: its descriptor in KVM, the thread that runs it, and its state.
 //
 // The thread waits at a mailbox of one word and does what it is told: run the guest, read the state, load one, end. Between
-// commands it is parked, and then any thread may talk to the vCPU's descriptor.
+// commands it is stopped, and then any thread may talk to the vCPU's descriptor.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.Hypervisors;
@@ -121,7 +121,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <inheritdoc/>
     public void Reset(CpuEntry? entry)
     {
-        _group?.RequireParked("reset a vCPU");
+        _group?.RequireStopped("reset a vCPU");
         _holdsState = false;
         _state.CopyFrom(_atPowerOn);
         if (entry is not null)
@@ -175,7 +175,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
     }
 
-    /// <summary>Starts the thread, parked, and waits until its id is known.</summary>
+    /// <summary>Starts the thread, stopped, and waits until its id is known.</summary>
     internal void StartThread(CpuGroup group)
     {
         _group = group;
@@ -195,7 +195,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
     }
 
-    /// <summary>Tells the parked thread what to do.</summary>
+    /// <summary>Tells the stopped thread what to do.</summary>
     internal void Post(CpuCommand command)
     {
         if (command == CpuCommand.Run)
@@ -230,11 +230,11 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>Calls the vCPU out of the guest; answers 0, or the error number with which the host refused to.</summary>
     internal int RequestStop() => _runner.RequestStop(ThreadId);
 
-    /// <summary>Lets the vCPU run on that was called and has not parked; false when it has.</summary>
+    /// <summary>Lets the vCPU run on that was called and has not stopped; false when it has.</summary>
     internal bool TryWithdrawStop() => _runner.TryWithdrawStop();
 
     /// <summary>Whether the vCPU's thread has left the guest and has not been told to run again.</summary>
-    internal bool IsParked => _runner.IsParked;
+    internal bool IsStopped => _runner.IsStopped;
 
     /// <summary>Has the vCPU look again whether the port is still busy that it waits at, if it does.</summary>
     internal void Wake() => _runner.Wake();
@@ -266,7 +266,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     _boost.Lower();
                     Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();
-                    _group!.Parked();
+                    _group!.CpuStopped();
                     break;
                 case CpuCommand.Capture:
                     _group!.Worked(Try(_capture));

@@ -68,8 +68,8 @@ public sealed record HandoverTimes
     /// <summary>Fills in what the old process knows by itself.</summary>
     internal void Account(PauseInstants old)
     {
-        Drain = Between(old.Begin, old.Quiet);
-        Kick = Between(old.Quiet, old.Stopped);
+        Drain = Between(old.Begin, old.Quiesced);
+        Kick = Between(old.Quiesced, old.Stopped);
         Save = Between(old.Stopped, old.Saved);
     }
 

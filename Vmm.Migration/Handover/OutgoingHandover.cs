@@ -160,7 +160,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         finally
         {
-            WakeBackEnds();
+            ResumeBackEnds();
         }
     }
 
@@ -201,7 +201,7 @@ internal sealed class OutgoingHandover : IDisposable
             ThreadScheduling.EndBoost();
 
             // Back ends that were listed for the new process take clients again.
-            WakeBackEnds();
+            ResumeBackEnds();
             throw AsHandoverException(await _peer.CauseAsync(e));
         }
     }
@@ -233,7 +233,7 @@ internal sealed class OutgoingHandover : IDisposable
         return reason;
     }
 
-    private void WakeBackEnds() => _machine.Board?.WakeBackEnds(new BestEffort(_log, "the guest stays in this process"));
+    private void ResumeBackEnds() => _machine.Board?.ResumeBackEnds(new BestEffort(_log, "the guest stays in this process"));
 
     /// <summary>The guest runs: greet, tell the plan, wait until the new process has built the machine and listens.</summary>
     private async Task PrepareAsync()

@@ -48,7 +48,7 @@ internal sealed class GuestRam : IAsyncDisposable
     internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
 
     /// <summary>Lets a guest go on that waits for it.</summary>
-    internal void LetGo() => RandomAccess.Write(_file, [1], Go);
+    internal void ReleaseGuest() => RandomAccess.Write(_file, [1], Go);
 
     /// <summary>A digest of all RAM.</summary>
     internal string Digest() => Convert.ToHexString(SHA256.HashData(Read(0, (int)TinyMachine.RamSize)));

@@ -96,7 +96,7 @@ public sealed class CaughtGuestsTests : UpdateTest
 
         Assert.That(stopped, Is.Positive);
         Assert.That((ram.Slot(1), ram.Slot(2), ram.Slot(3)), Is.EqualTo((0u, 0u, stopped)));
-        ram.LetGo();
+        ram.ReleaseGuest();
         await ram.WaitForProgressOfAllAsync(4);
         Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));
     }
@@ -148,7 +148,7 @@ public sealed class CaughtGuestsTests : UpdateTest
         }
 
         await ram.WaitForProgressAsync();
-        ram.LetGo();
+        ram.ReleaseGuest();
         return (generation, new GrowingFile(InFolder("told.out")));
     }
 }

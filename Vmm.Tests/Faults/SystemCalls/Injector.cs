@@ -9,7 +9,7 @@ namespace Vmm.Tests.Faults.SystemCalls;
 /// <summary>Watches the system calls of one process.</summary>
 internal sealed class Injector : IAsyncDisposable
 {
-    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan IdleTime = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -79,7 +79,7 @@ internal sealed class Injector : IAsyncDisposable
         Interlocked.CompareExchange(ref _lastCall, Environment.TickCount64, 0);
         while (!_listening.IsCompleted && !deadline.IsCancellationRequested)
         {
-            long left = (long)Quiet.TotalMilliseconds - (Environment.TickCount64 - Interlocked.Read(ref _lastCall));
+            long left = (long)IdleTime.TotalMilliseconds - (Environment.TickCount64 - Interlocked.Read(ref _lastCall));
             if (left <= 0)
             {
                 return;

@@ -221,8 +221,8 @@ public sealed class CmosInterruptTests
         Set(old, 0x09, 0x99);
         var writer = new StateWriter();
         old.Save(writer);
-        const int Noticed = 8;
-        var reader = new StateReader(writer.Written[..^Noticed].ToArray()) { SectionVersion = 1 };
+        const int EventsSeenUntil = 8;
+        var reader = new StateReader(writer.Written[..^EventsSeenUntil].ToArray()) { SectionVersion = 1 };
         _clock.Quiesce();
         _now.Advance(TimeSpan.FromSeconds(1));
 
