@@ -219,7 +219,7 @@ internal sealed class KvmMachine : IVirtualMachine
         _clock.Thaw();
         foreach (var cpu in _cpus)
         {
-            cpu.TellOfPause();
+            cpu.NotifyOfPause();
         }
     }
 
@@ -329,11 +329,11 @@ internal sealed class KvmMachine : IVirtualMachine
             try
             {
                 var own = table.Copy();
-                CpuidTopology.Personalise(own, options.Topology, index);
+                CpuidTopology.SetApicId(own, options.Topology, index);
                 own.Install(file);
                 uint tscKhz = TscFrequency.AgreeOn(file, inherited?.TscKhz);
                 SetUpMachineCheck(file);
-                setup ??= Survey(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
+                setup ??= ProbeCpuSetup(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
                 ThreadScheduling.Yield();
                 _cpus.Add(new KvmCpu(index, file, setup, exits));
                 ThreadScheduling.Yield();
@@ -348,7 +348,7 @@ internal sealed class KvmMachine : IVirtualMachine
         return setup!.TscKhz;
     }
 
-    private KvmCpuSetup Survey(
+    private KvmCpuSetup ProbeCpuSetup(
         KvmHypervisor hypervisor, VirtualMachineOptions options, KvmFile cpu, CpuidTable table, uint tscKhz, bool isFirstBoot, ILogger logger)
     {
         var msrs = MsrList.Of(hypervisor.Device, cpu);

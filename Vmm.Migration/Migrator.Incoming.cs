@@ -119,7 +119,7 @@ public sealed partial class Migrator
         }
 
         handover.OnBuilt = () => LogWarnings(handover.Warnings);
-        handover.OnOwned = () => TellActive(handover);
+        handover.OnOwned = () => ReportActive(handover);
         _ = ServeAsync(handover);
     }
 
@@ -184,7 +184,7 @@ public sealed partial class Migrator
     private void Fail(IncomingHandover handover, Exception failure)
     {
         var steps = new BestEffort(_log, "the guest was not taken over");
-        steps.Do("report that the channel was used", () => TellActive(handover));
+        steps.Do("report that the channel was used", () => ReportActive(handover));
         _error = failure.Message;
         steps.Do("report that the migration failed", () => Enter(MigrationStatus.Failed));
         LogNotTaken(_log, handover.PeerName, failure.Message);
@@ -213,7 +213,7 @@ public sealed partial class Migrator
     }
 
     /// <summary>The main channel was in use; reported after the pause.</summary>
-    private void TellActive(IncomingHandover handover)
+    private void ReportActive(IncomingHandover handover)
     {
         if (handover.IsMainConnected && Status == MigrationStatus.Setup)
         {

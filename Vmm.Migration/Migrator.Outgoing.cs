@@ -20,7 +20,7 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     /// <summary>A peer that dies closes its channels a moment before it has ended; so long its end is waited for after a failure.</summary>
-    private static readonly TimeSpan LastBreath = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PeerExitWait = TimeSpan.FromSeconds(1);
 
     private OutgoingHandover? _outgoing;
     private SafeFileHandle? _mainDescriptor;
@@ -28,7 +28,7 @@ public sealed partial class Migrator
     private HandoverTimes? _times;
     private ulong _transferred;
     private BestEffort? _afterwards;
-    private bool _failureTold;
+    private bool _failureReported;
 
     /// <summary>Starts a migration; it goes on after this returns.</summary>
     /// <param name="target">Where to.</param>
@@ -52,8 +52,8 @@ public sealed partial class Migrator
                 _machine, Parameters, PathOf(cpr), (loop, cancelled) => OpenMainAsync(loop, target.Main, cancelled), _log)
             {
                 OnReady = LogWarnings,
-                OnStateSent = TellSwitch,
-                OnStaying = TellFailure,
+                OnStateSent = ReportSwitch,
+                OnStaying = ReportFailure,
             };
         }
         catch (HandoverException e)
@@ -66,7 +66,7 @@ public sealed partial class Migrator
         }
 
         _peer = _outgoing.PeerProcess;
-        _failureTold = false;
+        _failureReported = false;
         ThreadScheduling.Yield();
         _ = RunAsync(_outgoing);
     }
@@ -89,7 +89,7 @@ public sealed partial class Migrator
         {
             steps = await handover.RunAsync();
             _times = handover.Times;
-            _error = handover.Afterword;
+            _error = handover.MissingAcknowledgement;
             _afterwards = steps;
             steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow());
             steps.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
@@ -98,8 +98,8 @@ public sealed partial class Migrator
         catch (Exception e)
         {
             steps = new BestEffort(_log, "the guest stays in this process");
-            steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow(LastBreath));
-            steps.Do("report that the migration failed", () => TellFailure(e));
+            steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow(PeerExitWait));
+            steps.Do("report that the migration failed", () => ReportFailure(e));
             LogStayed(_log, handover.PeerName, e.Message);
         }
 
@@ -112,7 +112,7 @@ public sealed partial class Migrator
         steps.Do("close the main channel's descriptor", () => _mainDescriptor?.Dispose());
     }
 
-    private void TellSwitch()
+    private void ReportSwitch()
     {
         _setupTime = Elapsed();
         bool cancelling = Status == MigrationStatus.Cancelling;
@@ -126,11 +126,11 @@ public sealed partial class Migrator
         Pass(2);
     }
 
-    private void TellFailure(Exception failure)
+    private void ReportFailure(Exception failure)
     {
-        if (!_failureTold)
+        if (!_failureReported)
         {
-            _failureTold = true;
+            _failureReported = true;
             bool cancelled = Status == MigrationStatus.Cancelling;
             _error = cancelled ? null : failure.Message;
             Enter(cancelled ? MigrationStatus.Cancelled : MigrationStatus.Failed);

@@ -17,7 +17,7 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
 {
     private const int ReadableByAll = 0x1b6; // 0666
 
-    private bool _lossTold;
+    private bool _lossReported;
 
     private string DescriptorName => $"chardev/{Label}/file";
 
@@ -74,9 +74,9 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     /// <summary>A full disk loses output now and may have room later, so the file stays open.</summary>
     private protected override void OutputFailed(PosixException error)
     {
-        if (!_lossTold)
+        if (!_lossReported)
         {
-            _lossTold = true;
+            _lossReported = true;
             ChardevLog.OutputLost(Logger, Label, error.Reason);
         }
 

@@ -261,7 +261,7 @@ public abstract class StreamChardev : Chardev
             Flush();
         }
 
-        TellFrontEnd();
+        NotifyFrontEnd();
         if (IsDelivered)
         {
             _delivered?.TrySetResult();
@@ -340,7 +340,7 @@ public abstract class StreamChardev : Chardev
             Queue.Remove(delivered);
         }
 
-        TellFrontEnd();
+        NotifyFrontEnd();
     }
 
     /// <summary>Offers bytes to the descriptor until it takes no more.</summary>
@@ -370,7 +370,7 @@ public abstract class StreamChardev : Chardev
         }
     }
 
-    private void TellFrontEnd()
+    private void NotifyFrontEnd()
     {
         if (_frontEndWaits && Queue.Free >= EnoughRoom)
         {

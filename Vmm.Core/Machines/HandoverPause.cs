@@ -5,7 +5,7 @@ public sealed class HandoverPause
 {
     private readonly Machine _machine;
     private readonly IDisposable _pass;
-    private bool _told;
+    private bool _stopReported;
     private bool _over;
 
     internal HandoverPause(Machine machine, Board board, RunState before, IDisposable pass)
@@ -34,13 +34,13 @@ public sealed class HandoverPause
 
     internal DateTimeOffset StoppedAt { get; set; }
 
-    /// <summary>Tells that the guest stopped, if it ran and nobody was told. Kept for the end of the pause.</summary>
-    public void TellStopped()
+    /// <summary>Reports that the guest stopped, if it ran and that was not reported yet. Kept for the end of the pause.</summary>
+    public void ReportStopped()
     {
-        if (!_told && Before == RunState.Running)
+        if (!_stopReported && Before == RunState.Running)
         {
-            _told = true;
-            _machine.TellStopped(StoppedAt);
+            _stopReported = true;
+            _machine.RaiseStopped(StoppedAt);
         }
     }
 
@@ -58,25 +58,25 @@ public sealed class HandoverPause
     }
 
     /// <summary>After <see cref="Resume"/>: reports, in the order of events, that the guest was stopped, why it stays, and that it runs.</summary>
-    /// <param name="tellFailure">Called between the news that the guest stopped and the news that it runs.</param>
-    public void Report(Action? tellFailure)
+    /// <param name="reportFailure">Called between the news that the guest stopped and the news that it runs.</param>
+    public void Report(Action? reportFailure)
     {
-        _machine.ReportResumed(this, tellFailure);
+        _machine.ReportResumed(this, reportFailure);
         _pass.Dispose();
     }
 
     /// <summary>The guest is gone.</summary>
     /// <param name="steps">Reports what fails: that cannot bring the guest back.</param>
-    /// <param name="departure">Tells where to, and what has become of it since, in a sentence for whoever asks for it later.</param>
+    /// <param name="outcome">Says to which process, and what has become of that since, in a sentence for an operator who asks for the guest later.</param>
     /// <param name="wasTaken">Of a descriptor's name: whether the new process took it over; null where that is not known.</param>
-    public void Finish(BestEffort steps, Func<string> departure, Func<string, bool?> wasTaken)
+    public void Finish(BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
     {
         ArgumentNullException.ThrowIfNull(steps);
         if (!_over)
         {
             _over = true;
-            steps.Do("report that it was stopped", TellStopped);
-            _machine.FinishHandover(this, steps, departure, wasTaken);
+            steps.Do("report that it was stopped", ReportStopped);
+            _machine.FinishHandover(this, steps, outcome, wasTaken);
             _pass.Dispose();
         }
     }

@@ -169,7 +169,7 @@ public sealed partial class Machine
 
         if (State == RunState.Running)
         {
-            steps.Do("report that the guest runs", () => Tell(new MachineResumed(_time.GetUtcNow())));
+            steps.Do("report that the guest runs", () => Raise(new MachineResumed(_time.GetUtcNow())));
         }
         else if (board.GlobalState.State == RunState.Running)
         {
@@ -185,25 +185,25 @@ public sealed partial class Machine
         pause.Board.ResumeBackEnds(steps);
     }
 
-    internal void ReportResumed(HandoverPause pause, Action? tellFailure)
+    internal void ReportResumed(HandoverPause pause, Action? reportFailure)
     {
         var steps = new BestEffort(_setup.Log, "the guest stays in this process");
-        steps.Do("report that it was stopped", pause.TellStopped);
-        if (tellFailure is not null)
+        steps.Do("report that it was stopped", pause.ReportStopped);
+        if (reportFailure is not null)
         {
-            steps.Do("report why", tellFailure);
+            steps.Do("report why", reportFailure);
         }
 
         if (pause.Before == RunState.Running)
         {
-            steps.Do("report that it runs", () => Tell(new MachineResumed(_time.GetUtcNow())));
+            steps.Do("report that it runs", () => Raise(new MachineResumed(_time.GetUtcNow())));
         }
     }
 
-    internal void FinishHandover(HandoverPause pause, BestEffort steps, Func<string> departure, Func<string, bool?> wasTaken)
+    internal void FinishHandover(HandoverPause pause, BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
     {
         State = RunState.Postmigrate;
-        _departure = departure;
+        _handoverOutcome = outcome;
         _guestLeft = true;
         Board = null;
         foreach (var owner in _descriptorOwners)
@@ -231,5 +231,5 @@ public sealed partial class Machine
         }
     }
 
-    internal void TellStopped(DateTimeOffset at) => Tell(new MachineStopped(at));
+    internal void RaiseStopped(DateTimeOffset at) => Raise(new MachineStopped(at));
 }

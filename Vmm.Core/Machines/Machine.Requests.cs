@@ -35,7 +35,7 @@ public sealed partial class Machine
     /// <summary>Ends the process, as the guest asked, whatever -no-shutdown says. Any thread.</summary>
     public void RequestExit(int status) => Loop.Post(() =>
     {
-        Tell(new MachineShutdown(_time.GetUtcNow(), ShutdownCause.GuestShutdown));
+        Raise(new MachineShutdown(_time.GetUtcNow(), ShutdownCause.GuestShutdown));
         ExitRequested?.Invoke(status & 0xff);
     });
 
@@ -75,7 +75,7 @@ public sealed partial class Machine
         if (Volatile.Read(ref _failure) is { } failure)
         {
             await HaltAsync(RunState.InternalError);
-            TellFailure(failure);
+            SetFailure(failure);
             Volatile.Write(ref _failure, null);
         }
 
@@ -127,7 +127,7 @@ public sealed partial class Machine
         }
         else
         {
-            Tell(told);
+            Raise(told);
             ExitRequested?.Invoke(0);
         }
     }

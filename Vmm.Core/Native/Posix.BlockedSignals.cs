@@ -43,7 +43,7 @@ internal static partial class Posix
     internal static void RestoreSignal(int number) => SetAction(number, 0);
 
     /// <summary>Writes to standard error, once, without allocating anything; what does not go is lost.</summary>
-    internal static unsafe void WriteLastWords(ReadOnlySpan<byte> line)
+    internal static unsafe void WriteErrorOnce(ReadOnlySpan<byte> line)
     {
         fixed (byte* text = line)
         {

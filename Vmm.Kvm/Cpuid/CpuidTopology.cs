@@ -52,7 +52,7 @@ internal static class CpuidTopology
     }
 
     /// <summary>Writes what tells one vCPU from the others.</summary>
-    internal static void Personalise(CpuidTable table, CpuTopology topology, int apicId)
+    internal static void SetApicId(CpuidTable table, CpuTopology topology, int apicId)
     {
         var ebx = new CpuidWord(1, 0, Ebx);
         table[ebx] = (table[ebx] & 0x00ffffff) | ((uint)apicId << 24);

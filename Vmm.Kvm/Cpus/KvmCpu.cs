@@ -34,7 +34,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private CpuThread? _thread;
     private CpuGroup? _group;
     private bool _holdsState;
-    private bool _tellOfPause;
+    private bool _isPauseNoticeDue;
     private ulong _enteredAt;
     private int _unblockError;
 
@@ -115,7 +115,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
 
         _runner.IsDown = _state.IsDown;
         _runner.Wait = (_state.WaitPort, _state.WaitSize);
-        _tellOfPause = true;
+        _isPauseNoticeDue = true;
     }
 
     /// <inheritdoc/>
@@ -239,8 +239,8 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>Has the vCPU look again whether the port is still busy that it waits at, if it does.</summary>
     internal void Wake() => _runner.Wake();
 
-    /// <summary>At the next run the guest is told that it was paused, so that its watchdogs forgive the gap.</summary>
-    internal void TellOfPause() => _tellOfPause = true;
+    /// <summary>At the next run the guest is notified that it was paused (KVM_KVMCLOCK_CTRL), so that its watchdogs do not count the gap.</summary>
+    internal void NotifyOfPause() => _isPauseNoticeDue = true;
 
     private void DisposeOwn()
     {
@@ -260,7 +260,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
             switch ((CpuCommand)_mailbox.Exchange(0))
             {
                 case CpuCommand.Run:
-                    ForgiveGap();
+                    NotifyGuestOfPause();
 
                     // A guest that runs is one of many again. Its thread says so itself: no other is sure to get a processor.
                     _boost.Lower();
@@ -293,8 +293,9 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _holdsState = true;
     }
 
-    // EINVAL says that the guest has not set up its clock, so there is nobody to tell. Any other refusal leaves it for the next time.
-    private void ForgiveGap() => _tellOfPause = _tellOfPause && _file.TryCall(KvmRequest.KvmclockCtrl, 0) is not (>= 0 or -NativeMethods.EInval);
+    // EINVAL says that the guest has not set up its clock, so there is nothing to notify. Any other refusal leaves it for the next time.
+    private void NotifyGuestOfPause() =>
+        _isPauseNoticeDue = _isPauseNoticeDue && _file.TryCall(KvmRequest.KvmclockCtrl, 0) is not (>= 0 or -NativeMethods.EInval);
 
     private static Exception? Try(Action action)
     {

@@ -104,7 +104,7 @@ internal sealed class IncomingHandover : IDisposable
         {
             // Whatever a client provokes costs it the connection, and the update nothing.
             Refusal = e.Message;
-            await _peer.TellAsync(MessageType.Refused, [e.Message]);
+            await _peer.SendReasonsAsync(MessageType.Refused, [e.Message]);
             return null;
         }
     }
@@ -119,8 +119,8 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>Tells the old process what a rehearsal found.</summary>
     internal Task AnswerAsync(IReadOnlyList<string> reasons) => reasons.Count > 0
-        ? _peer.TellAsync(MessageType.Refused, reasons)
-        : _peer.TryTellAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
+        ? _peer.SendReasonsAsync(MessageType.Refused, reasons)
+        : _peer.TrySendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
 
     /// <summary>Builds the machine, waits for the state, takes the guest. Once it is taken nothing is an error of this method any more.</summary>
     /// <returns>What could not be done after the guest was taken; further steps that depend on the take are made there.</returns>
@@ -185,7 +185,7 @@ internal sealed class IncomingHandover : IDisposable
         var reasons = await TryOutAsync(plan, _build);
         if (reasons.Count > 0)
         {
-            await _peer.TellAsync(MessageType.Refused, reasons);
+            await _peer.SendReasonsAsync(MessageType.Refused, reasons);
             throw new HandoverException($"the plan of {PeerName} cannot be met: {string.Join("; ", reasons)}");
         }
 
@@ -202,7 +202,7 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (Exception e)
         {
-            await _peer.TellAsync(MessageType.Failed, [e.Message]);
+            await _peer.SendReasonsAsync(MessageType.Failed, [e.Message]);
             throw e as HandoverException ?? new HandoverException(e.Message, e);
         }
     }
@@ -291,7 +291,7 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (Exception e)
         {
-            await _peer.TellAsync(MessageType.Failed, [e.Message]);
+            await _peer.SendReasonsAsync(MessageType.Failed, [e.Message]);
             throw new HandoverException($"load of migration failed: {e.Message}", e);
         }
     }
@@ -305,7 +305,7 @@ internal sealed class IncomingHandover : IDisposable
         body.WriteUInt64(taken);
         body.WriteUInt64(running);
         PlanCodec.WriteList(body, _handedOver.Names, body.WriteText);
-        if (await _peer.TryTellAsync(MessageType.Taken, body, Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "did not take the news")))
+        if (await _peer.TrySendAsync(MessageType.Taken, body, Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "did not take the news")))
         {
             Boundary.Passed(HandoverStep.NewTakenSent);
         }

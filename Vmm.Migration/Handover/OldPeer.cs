@@ -77,7 +77,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
 
     /// <summary>Tells it how things stand. Whether it hears that changes nothing here: it has the channel's end and the baton to go by.</summary>
     /// <returns>Whether it was told; if not, <see cref="Unheard"/> says why.</returns>
-    internal async Task<bool> TryTellAsync(MessageType type, StateWriter body, Deadline deadline)
+    internal async Task<bool> TrySendAsync(MessageType type, StateWriter body, Deadline deadline)
     {
         try
         {
@@ -92,11 +92,11 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     }
 
     /// <summary>Tells it why this process will not, or could not, take the guest.</summary>
-    internal Task TellAsync(MessageType type, IReadOnlyCollection<string> reasons)
+    internal Task SendReasonsAsync(MessageType type, IReadOnlyCollection<string> reasons)
     {
         var body = new StateWriter(1024);
         PlanCodec.WriteList(body, PeerText.Of(reasons), body.WriteText);
-        return TryTellAsync(type, body, Soon("did not take an answer"));
+        return TrySendAsync(type, body, Soon("did not take an answer"));
     }
 
     /// <summary>Waits for something that only comes while the old process lives; its end is noticed on the cpr channel.</summary>

@@ -90,7 +90,7 @@ internal sealed class OutgoingHandover : IDisposable
     internal ulong Transferred => _state.Transferred;
 
     /// <summary>Whether the guest is gone although the new process did not live to say so; why, if so.</summary>
-    internal string? Afterword { get; private set; }
+    internal string? MissingAcknowledgement { get; private set; }
 
     /// <summary>The peer, for texts.</summary>
     internal string PeerName => _peer.Name;
@@ -136,7 +136,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
 
         // The guest is in the new process. Nothing from here on is a failure of the update.
-        pause.Finish(_gone, Whereabouts, WasTaken);
+        pause.Finish(_gone, Outcome, WasTaken);
         Boundary.Passed(HandoverStep.OldCompleted);
         return _gone;
     }
@@ -212,7 +212,7 @@ internal sealed class OutgoingHandover : IDisposable
         ThreadScheduling.EndBoost();
         Times.Collections = _noGc!.Collections;
         await Task.WhenAny(news, _machine.Loop.Delay(LongestReportDelay));
-        pause.TellStopped();
+        pause.ReportStopped();
         OnStateSent?.Invoke();
     }
 
@@ -255,7 +255,7 @@ internal sealed class OutgoingHandover : IDisposable
 
         var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
         var ready = Deadline.In(_parameters.CprReadyTimeout, _peer.Name, "was not ready");
-        await TellPlanAsync(board, isPreflight, protocol, ready);
+        await SendPlanAsync(board, isPreflight, protocol, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
         var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
@@ -265,7 +265,7 @@ internal sealed class OutgoingHandover : IDisposable
         return report;
     }
 
-    private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
+    private async Task SendPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
         ThreadScheduling.Yield();
         await _peer.SendDescriptorsAsync([.. _machine.HandoverDescriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
@@ -359,7 +359,7 @@ internal sealed class OutgoingHandover : IDisposable
         catch (Exception silence)
         {
             Times.Account(_state.Instants);
-            Afterword = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(silence).Message}";
+            MissingAcknowledgement = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(silence).Message}";
         }
     }
 
@@ -376,7 +376,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>Whether the new process took a descriptor over; null where it did not live to say, or was not heard.</summary>
     private bool? WasTaken(string name) => _notTaken is { } left ? !left.Contains(name) : null;
 
-    private string Whereabouts() =>
+    private string Outcome() =>
         $"the guest was handed over to {PeerName}{(PeerProcess.HasEnded ? ", which has ended since" : "; it runs there")}";
 
     private HandoverException AsHandoverException(Exception failure) => _cancel.IsCancellationRequested

@@ -21,7 +21,7 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
 
     /// <summary>Reads this process's placement. A sandbox may forbid a part of it; that is no reason to fail.</summary>
     internal static HostPlacement OfThisProcess() => new(
-        Told(NumaPolicy.OfThisThread), Told<int?>(() => Posix.GetHugePagesDisabled()), Told<ulong?>(() => Posix.GetLockLimit().Soft));
+        OrDefault(NumaPolicy.OfThisThread), OrDefault<int?>(() => Posix.GetHugePagesDisabled()), OrDefault<ulong?>(() => Posix.GetLockLimit().Soft));
 
     /// <summary>Places this process likewise, as far as it may. Before RAM is mapped and the vCPU threads are made; on the machine loop.</summary>
     /// <returns>What could not be applied and why, for the operator.</returns>
@@ -47,10 +47,10 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
                 () => Posix.SetLockLimit(limit, Math.Max(limit, Posix.GetLockLimit().Hard)));
         }
 
-        return problems.Told;
+        return problems.Sentences;
     }
 
-    private static T? Told<T>(Func<T> read)
+    private static T? OrDefault<T>(Func<T> read)
     {
         try
         {

@@ -39,7 +39,7 @@ internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy
                 Posix.SetScheduler(threadId, Policy, Priority);
             }
         });
-        return problems.Told;
+        return problems.Sentences;
     }
 
     private string PolicyName => (Policy & ~ResetOnFork) switch

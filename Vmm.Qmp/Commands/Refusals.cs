@@ -10,7 +10,7 @@ namespace Vmm.Qmp.Commands;
 internal static class Refusals
 {
     /// <summary>Runs an operation; a refusal becomes a GenericError with the same text.</summary>
-    internal static async Task Told(Func<Task> operation)
+    internal static async Task ToQmpErrors(Func<Task> operation)
     {
         try
         {
@@ -23,7 +23,7 @@ internal static class Refusals
     }
 
     /// <summary>Runs an operation that is over when it returns.</summary>
-    internal static ValueTask Told(Action operation) => new(Told(() =>
+    internal static ValueTask ToQmpErrors(Action operation) => new(ToQmpErrors(() =>
     {
         operation();
         return Task.CompletedTask;

@@ -37,7 +37,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         _service = service;
         Pretty = pretty;
         _formatter = new QmpMessageFormatter(pretty);
-        _requests = new RequestQueue(TellOfEnd, TakeEndBack);
+        _requests = new RequestQueue(NoteEndRequest, WithdrawEndRequest);
         _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, Outbound, PostTurn), service.Machine, ExecuteAsync);
     }
 
@@ -121,7 +121,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
         catch (Exception e)
         {
-            TakeEndBack(request);
+            WithdrawEndRequest(request);
             if (e is QmpException)
             {
                 throw;
@@ -138,7 +138,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
     }
 
-    private void TellOfEnd(QmpRequest request)
+    private void NoteEndRequest(QmpRequest request)
     {
         if (request is { Command: End, RequestError: null, AsksForEnd: false } && _negotiated)
         {
@@ -147,7 +147,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
     }
 
-    private void TakeEndBack(QmpRequest request)
+    private void WithdrawEndRequest(QmpRequest request)
     {
         if (request.AsksForEnd)
         {

@@ -20,7 +20,7 @@ internal sealed class Scene : IAsyncDisposable
     private readonly List<Party> _parties = [];
     private readonly IReadOnlyList<string> _program;
     private readonly List<IDisposable> _wires = [];
-    private readonly List<string> _departures = [];
+    private readonly List<string> _deviations = [];
     private UpdateRoute? _detour;
     private Task _asked = Task.CompletedTask;
 
@@ -52,7 +52,7 @@ internal sealed class Scene : IAsyncDisposable
     internal bool IsPaused { get; private set; }
 
     /// <summary>What was already seen to be otherwise than it should.</summary>
-    internal IReadOnlyList<string> Departures => _departures;
+    internal IReadOnlyList<string> Deviations => _deviations;
 
     /// <summary>Every process that was started, in order.</summary>
     internal IReadOnlyList<Party> Parties => _parties;
@@ -104,11 +104,11 @@ internal sealed class Scene : IAsyncDisposable
     {
         if (!isSo)
         {
-            _departures.Add(otherwise);
+            _deviations.Add(otherwise);
         }
     }
 
-    /// <summary>Tells old to hand the guest over, and lets both go on until a step is done.</summary>
+    /// <summary>Asks old to hand the guest over, and lets both run until a step is done.</summary>
     /// <exception cref="StepNotReachedException">The two were slower than their time-outs.</exception>
     internal async Task ReachAsync(HandoverStep step)
     {

@@ -13,7 +13,7 @@ public sealed class ClockTests
     public async Task The_clock_is_right_to_a_microsecond_after_ten_hops_and_keeps_its_first_anchor()
     {
         using var memory = new TinyMemory();
-        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
+        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);
         uint khz = Vmm.Kvm.KvmGuestAbi.Parse(machine.Vm.GuestAbi).TscKhz;
         machine.Start();
         await machine.WritesAsync(1);
@@ -47,7 +47,7 @@ public sealed class ClockTests
         const int Hops = 1_000;
         const long Millisecond = 1_000_000;
         using var memory = new TinyMemory();
-        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
+        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);
         uint khz = Vmm.Kvm.KvmGuestAbi.Parse(machine.Vm.GuestAbi).TscKhz;
         machine.Start();
         await machine.WritesAsync(1);
@@ -89,7 +89,7 @@ public sealed class ClockTests
     public async Task A_frozen_clock_goes_on_from_where_it_stood_even_in_the_new_machine()
     {
         using var memory = new TinyMemory();
-        using var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
+        using var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);
         machine.Start();
         await machine.WritesAsync(1);
         await machine.StopAsync();

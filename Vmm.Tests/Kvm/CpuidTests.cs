@@ -83,7 +83,7 @@ public sealed class CpuidTests
         var topology = new CpuTopology(8, 1, 4, 2);
         var table = CpuidModel.Build(Host, _supported, out _);
         CpuidTopology.Shape(table, topology);
-        CpuidTopology.Personalise(table, topology, 5);
+        CpuidTopology.SetApicId(table, topology, 5);
 
         Assert.Multiple(() =>
         {

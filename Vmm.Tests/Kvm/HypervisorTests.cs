@@ -19,7 +19,7 @@ public sealed class HypervisorTests
     {
         TinyMachine.RequireKvm();
         using var memory = new TinyMemory();
-        using var machine = new TinyMachine(64, memory).Load(TinyGuests.Telling);
+        using var machine = new TinyMachine(64, memory).Load(TinyGuests.Reporting);
         machine.Start();
         await machine.WritesAsync(3);
         using var successor = await machine.HandOverAsync();
@@ -39,7 +39,7 @@ public sealed class HypervisorTests
         int threads = CpuThreads();
         for (int i = 0; i < 5; i++)
         {
-            using var machine = new TinyMachine(3).Load(TinyGuests.Telling);
+            using var machine = new TinyMachine(3).Load(TinyGuests.Reporting);
             machine.Start();
             await machine.WritesAsync(1);
             Assert.That(KvmDescriptors(), Is.EqualTo(descriptors + 5), "the device, a VM and three vCPUs");

@@ -63,7 +63,7 @@ public sealed class StateTransferTests
     [Test]
     [Promise(21)]
     public async Task A_guest_in_the_middle_of_a_port_write_writes_each_value_once() =>
-        await InTheMiddle(TinyGuests.Telling.ToArray(), (machine, stop) => machine.OnPortWrite = (_, _, value) =>
+        await InTheMiddle(TinyGuests.Reporting.ToArray(), (machine, stop) => machine.OnPortWrite = (_, _, value) =>
         {
             if (value % 100 == 0)
             {
@@ -222,7 +222,7 @@ public sealed class StateTransferTests
     {
         using var machine = new TinyMachine(memory: _memory);
         machine.OnPortWrite = (_, _, _) => throw new InvalidOperationException("broken");
-        machine.Load(TinyGuests.Telling).Start();
+        machine.Load(TinyGuests.Reporting).Start();
         await machine.Failure.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
         using var successor = await machine.HandOverAsync();
@@ -230,7 +230,7 @@ public sealed class StateTransferTests
         successor.Start();
         await successor.StopAsync();
         Assert.That(successor.Writes, Is.Zero);
-        successor.Load(TinyGuests.Telling).Start();
+        successor.Load(TinyGuests.Reporting).Start();
         await successor.WritesAsync(1);
     }
 

@@ -13,7 +13,7 @@ internal static class TinyGuests
     ];
 
     /// <summary>Counts at 0x2000 and writes each count to port 0x10.</summary>
-    internal static ReadOnlySpan<byte> Telling =>
+    internal static ReadOnlySpan<byte> Reporting =>
     [
         0x66, 0xff, 0x06, 0x00, 0x20, // inc dword [0x2000]
         0x66, 0xa1, 0x00, 0x20,       // mov eax, [0x2000]

@@ -14,7 +14,7 @@ internal static class EmulatorFlaws
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs a test; if it fails and the lab's own kernel has locked up, the test is skipped and says so.</summary>
-    internal static async Task ToldApartAsync(Func<Task> test)
+    internal static async Task SkippingEmulatorFlawsAsync(Func<Task> test)
     {
         try
         {

@@ -25,7 +25,7 @@ internal sealed class GuestStory
     /// The last lines before the guest was reset and the first of its new life, with the steps between them; without a reset, the last
     /// lines of all.
     /// </summary>
-    internal string Tell(IReadOnlyList<ConsoleLine> lines)
+    internal string Describe(IReadOnlyList<ConsoleLine> lines)
     {
         int reset = IndexOfReset(lines);
         int middle = reset < 0 ? lines.Count : reset;

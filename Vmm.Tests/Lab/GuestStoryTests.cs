@@ -15,7 +15,7 @@ public sealed class GuestStoryTests
         story.Add(15, "update 1 is over");
         story.Add(28, "update 2 asked for");
 
-        var told = story.Tell([.. Pulse(0, 20), Line("guest: up"), .. Pulse(0, 10)]).Split('\n');
+        var told = story.Describe([.. Pulse(0, 20), Line("guest: up"), .. Pulse(0, 10)]).Split('\n');
 
         Assert.That(told[0], Is.EqualTo("reset after tick 19, 5 ticks after the step 'update 1 is over'"));
         Assert.That(told, Is.EqualTo((string[])
@@ -40,7 +40,7 @@ public sealed class GuestStoryTests
         story.Add(0, "booted");
         story.Add(100, "update 7 asked for");
 
-        var told = story.Tell(Pulse(0, 100)).Split('\n');
+        var told = story.Describe(Pulse(0, 100)).Split('\n');
 
         Assert.That(told, Is.EqualTo((string[])
         [
@@ -56,7 +56,7 @@ public sealed class GuestStoryTests
         story.Clear();
         story.Add(20, "rebooted");
 
-        Assert.That(story.Tell([.. Pulse(0, 20), .. Pulse(0, 10)]), Does.StartWith("not reset"));
+        Assert.That(story.Describe([.. Pulse(0, 20), .. Pulse(0, 10)]), Does.StartWith("not reset"));
     }
 
     private static ConsoleLine[] Pulse(int from, int count) =>

@@ -59,7 +59,7 @@ internal sealed class LogLimiter(TimeProvider time)
     }
 
     /// <summary>Notes what a message that was admitted said.</summary>
-    internal void Told(LogKind kind, string text)
+    internal void NoteText(LogKind kind, string text)
     {
         lock (_lock)
         {

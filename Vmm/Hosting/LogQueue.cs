@@ -35,7 +35,7 @@ internal sealed class LogQueue
                 return;
             }
 
-            TellDropped();
+            ReportDropped();
             Enqueue(line);
             Monitor.PulseAll(_lock);
         }
@@ -69,7 +69,7 @@ internal sealed class LogQueue
             _nudged = false;
             if (_lines.Count == 0)
             {
-                TellDropped();
+                ReportDropped();
             }
 
             int taken = 0;
@@ -118,7 +118,7 @@ internal sealed class LogQueue
         }
     }
 
-    private void TellDropped()
+    private void ReportDropped()
     {
         if (_dropped > 0)
         {

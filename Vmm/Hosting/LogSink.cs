@@ -43,7 +43,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
         _time = time;
         _timestamps = timestamps;
         _limiter = new LogLimiter(time);
-        _errorWriter = new LogWriter("log", standardError ?? new SafeFileHandle(2, ownsHandle: false), TellCounts);
+        _errorWriter = new LogWriter("log", standardError ?? new SafeFileHandle(2, ownsHandle: false), ReportCounts);
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
     }
 
@@ -54,7 +54,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     internal void UseFile(string path)
     {
         _path = path;
-        _fileWriter = new LogWriter("log file", null, TellCounts);
+        _fileWriter = new LogWriter("log file", null, ReportCounts);
     }
 
     /// <summary>Opens the file, emptied: a process that boots its guest begins a new log.</summary>
@@ -145,7 +145,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     /// <param name="text">What it says.</param>
     internal void Write(LogKind kind, string prefix, string text)
     {
-        _limiter.Told(kind, text);
+        _limiter.NoteText(kind, text);
         Write(prefix + text);
     }
 
@@ -199,7 +199,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     }
 
     /// <summary>Reports the counts that are due, and when to look again.</summary>
-    private TimeSpan TellCounts()
+    private TimeSpan ReportCounts()
     {
         foreach (string count in _limiter.TakeCounts())
         {

@@ -27,7 +27,7 @@ internal static class StartUpError
         }
         catch (Exception again) when (again is OutOfMemoryException or TypeInitializationException)
         {
-            Posix.WriteLastWords("vmm: the host gives this process no memory (RLIMIT_AS, RLIMIT_DATA, control groups)\n"u8);
+            Posix.WriteErrorOnce("vmm: the host gives this process no memory (RLIMIT_AS, RLIMIT_DATA, control groups)\n"u8);
         }
     }
 

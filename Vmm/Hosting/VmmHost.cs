@@ -24,7 +24,7 @@ namespace Vmm.Hosting;
 /// <summary>One running vmm process.</summary>
 internal sealed partial class VmmHost : IDisposable
 {
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FinalOutputLimit = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Threads besides those of vCPUs and pool: back ends' and monitors' loops, and one of KVM's, which it makes when a VM's first vCPU first
@@ -181,12 +181,12 @@ internal sealed partial class VmmHost : IDisposable
         {
             await _monitors.FirstClients();
             _machine.PowerOn();
-            TellTerminals();
+            ReportTerminals();
         }
     }
 
     /// <summary>Says under which names the pseudo-terminals of a first boot are found, as QEMU does: on stdout, unless bytes of a back end go there.</summary>
-    private void TellTerminals()
+    private void ReportTerminals()
     {
         bool isTaken = _configuration.Machine.Chardevs.Any(chardev => chardev is StdioChardevConfiguration);
         foreach (var terminal in _machine.Board!.Chardevs.OfType<PtyChardev>())
@@ -281,7 +281,7 @@ internal sealed partial class VmmHost : IDisposable
             {
                 try
                 {
-                    var patience = LastWords < _endWatch.Limit / 2 ? LastWords : _endWatch.Limit / 2;
+                    var patience = FinalOutputLimit < _endWatch.Limit / 2 ? FinalOutputLimit : _endWatch.Limit / 2;
                     await Task.WhenAll(_monitors.FlushAsync(patience), DeliverAsync(patience));
                 }
                 finally

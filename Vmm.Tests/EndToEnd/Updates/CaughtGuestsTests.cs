@@ -12,13 +12,13 @@ namespace Vmm.Tests.EndToEnd.Updates;
 public sealed class CaughtGuestsTests : UpdateTest
 {
     private const int Lines = 1000;
-    private static readonly string[] Told = ["-debugcon", "file:told.out"];
+    private static readonly string[] DebugOutput = ["-debugcon", "file:told.out"];
 
     [Test]
     [Promise(22)]
     public async Task Interrupts_that_pend_in_the_8259_and_the_APIC_are_taken_once_in_the_last_process()
     {
-        var (last, told) = await MoveAndLetGoAsync("pending-irq", [.. Told, "-serial", "null"]);
+        var (last, told) = await MoveAndReleaseAsync("pending-irq", [.. DebugOutput, "-serial", "null"]);
         await told.WaitForAsync("PA.");
 
         var ram = Keep(GuestRam.Of(last.Process));
@@ -31,7 +31,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     [Promise(22)]
     public async Task An_NMI_that_pends_behind_another_one_is_taken_once_when_that_is_over()
     {
-        var (_, told) = await MoveAndLetGoAsync("pending-nmi", [.. Told, "-smp", "2"]);
+        var (_, told) = await MoveAndReleaseAsync("pending-nmi", [.. DebugOutput, "-smp", "2"]);
 
         await told.WaitForAsync("112");
     }
@@ -39,7 +39,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     [Test, Description("KVM does not tell a timer that has fired from one whose interrupt is still on its way: docs/handover.md, Time.")]
     public async Task A_one_shot_timer_fires_once_more_in_each_process_that_the_guest_goes_to()
     {
-        var generation = await BootAsync(TinyMachine.Silent("one-shot").With(Told));
+        var generation = await BootAsync(TinyMachine.Silent("one-shot").With(DebugOutput));
         var told = new GrowingFile(InFolder("told.out"));
         for (int fired = 1; fired <= 4; fired++)
         {
@@ -52,7 +52,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     [Test]
     public async Task A_TSC_deadline_that_has_passed_passes_once()
     {
-        var generation = await BootAsync(TinyMachine.Silent("deadline").With(Told));
+        var generation = await BootAsync(TinyMachine.Silent("deadline").With(DebugOutput));
         var told = new GrowingFile(InFolder("told.out"));
         await told.WaitForLengthAsync(1);
         if (told.Text == "-")
@@ -75,7 +75,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     [Promise(42)]
     public async Task Breakpoints_that_were_set_in_the_first_process_are_hit_in_the_last()
     {
-        var (_, told) = await MoveAndLetGoAsync("breakpoints", Told);
+        var (_, told) = await MoveAndReleaseAsync("breakpoints", DebugOutput);
 
         await told.WaitForAsync("0123.");
     }
@@ -106,7 +106,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     public async Task Strings_that_a_guest_reads_by_REP_INSB_and_writes_by_REP_OUTSB_are_whole()
     {
         var generation = await BootAsync(
-            "string-in", [.. Told, "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-serial", "chardev:console"]);
+            "string-in", [.. DebugOutput, "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-serial", "chardev:console"]);
         var told = new GrowingFile(InFolder("told.out"));
         var typist = await generation.Process.ConnectAsync("console.sock");
         string typed = "";
@@ -135,7 +135,7 @@ public sealed class CaughtGuestsTests : UpdateTest
 
     /// <summary>Moves a guest twice while it waits, then lets it go on.</summary>
     /// <returns>The process that has it, and what it tells.</returns>
-    private async Task<(Generation Last, GrowingFile Told)> MoveAndLetGoAsync(string guest, string[] more)
+    private async Task<(Generation Last, GrowingFile DebugOutput)> MoveAndReleaseAsync(string guest, string[] more)
     {
         var generation = await BootAsync(guest, more);
         var ram = Keep(GuestRam.Of(generation.Process));

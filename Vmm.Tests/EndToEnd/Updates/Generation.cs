@@ -29,12 +29,12 @@ internal sealed record Generation(VmmProcess Process, QmpClient Qmp)
     }
 
     /// <summary>The events so far that nobody waited for, each as its name, with the status or pass of those that have one.</summary>
-    internal IEnumerable<string> Events => Qmp.Events.Select(Told);
+    internal IEnumerable<string> Events => Qmp.Events.Select(Described);
 
     /// <summary>All events so far, told in the same way.</summary>
-    internal IEnumerable<string> History => Qmp.History.Select(Told);
+    internal IEnumerable<string> History => Qmp.History.Select(Described);
 
-    private static string Told(QmpEvent happened) => happened.Name switch
+    private static string Described(QmpEvent happened) => happened.Name switch
     {
         "MIGRATION" => $"{happened.Name} {happened.Data.GetProperty("status").GetString()}",
         "MIGRATION_PASS" => $"{happened.Name} {happened.Data.GetProperty("pass").GetInt32()}",

@@ -36,9 +36,9 @@ public sealed class ForeignDescriptorTests
             await scene.UpdateAsync(null);
             var verdict = new CallVerdict(scene, null, null);
 
-            var departures = await verdict.JudgeAsync();
+            var deviations = await verdict.JudgeAsync();
 
-            Assert.That(departures, Is.Empty);
+            Assert.That(deviations, Is.Empty);
             Assert.That(wasSent, "something crosses under this name");
             if (verdict.Owner == scene.Old)
             {

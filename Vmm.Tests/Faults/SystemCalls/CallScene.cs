@@ -91,12 +91,12 @@ internal sealed class CallScene : IAsyncDisposable
     {
         if (injection is not null)
         {
-            await Injector.TellAsync(injection.Command);
+            await Injector.SendAsync(injection.Command);
         }
 
         if (_window is { IsWhole: true })
         {
-            await Injector.TellAsync("open");
+            await Injector.SendAsync("open");
             await Injector.Opened;
         }
 
@@ -125,7 +125,7 @@ internal sealed class CallScene : IAsyncDisposable
         if (_window is not null)
         {
             await Injector.RestAsync();
-            await Injector.TellAsync("shut");
+            await Injector.SendAsync("shut");
         }
     }
 

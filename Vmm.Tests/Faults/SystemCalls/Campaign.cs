@@ -38,9 +38,9 @@ internal sealed class Campaign(CallWindow window)
                 _calls[key] = Math.Max(_calls.GetValueOrDefault(key), count);
             }
 
-            if (await new CallVerdict(scene, window, null).JudgeAsync() is { Count: > 0 } departures)
+            if (await new CallVerdict(scene, window, null).JudgeAsync() is { Count: > 0 } deviations)
             {
-                return departures;
+                return deviations;
             }
         }
 
@@ -105,8 +105,8 @@ internal sealed class Campaign(CallWindow window)
             if (struck || attempt == Tries)
             {
                 var verdict = new CallVerdict(scene, window, injection);
-                var departures = await verdict.JudgeAsync();
-                return new CaseResult(injection, struck, verdict.Owner == scene.New, departures);
+                var deviations = await verdict.JudgeAsync();
+                return new CaseResult(injection, struck, verdict.Owner == scene.New, deviations);
             }
         }
     }

@@ -59,8 +59,8 @@ internal sealed class Injector : IAsyncDisposable
     /// <summary>What a program is started by.</summary>
     internal string[] Starting(CallWindow window, bool withRuns) => [Program, _path, $"{window.BatonState}", withRuns ? "runs" : "quiet", "--"];
 
-    /// <summary>Tells it something. A process that has ended hears nothing any more.</summary>
-    internal async Task TellAsync(string line)
+    /// <summary>Sends it a command. One that has ended gets nothing any more.</summary>
+    internal async Task SendAsync(string line)
     {
         try
         {

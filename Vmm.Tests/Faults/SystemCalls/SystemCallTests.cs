@@ -37,7 +37,7 @@ public sealed class SystemCallTests
             TestContext.Out.WriteLine($"not met in this run: {result.Injection}");
         }
 
-        Assert.That(results.Where(r => r.Departures.Count > 0).Select(r => $"{r}"), Is.Empty);
+        Assert.That(results.Where(r => r.Deviations.Count > 0).Select(r => $"{r}"), Is.Empty);
         Assert.That(missed, Has.Count.LessThanOrEqualTo(results.Count * MostMissed), "calls that are not made again");
         SystemCallsPage.Note(window, results);
     }

@@ -26,7 +26,7 @@ public sealed partial class LogLimiterTests
         {
             for (int i = 0; i < PerSecond; i++)
             {
-                told += TryTell(limiter, TripleFault) ? 1 : 0;
+                told += TryLog(limiter, TripleFault) ? 1 : 0;
             }
 
             counts.AddRange(limiter.TakeCounts());
@@ -47,11 +47,11 @@ public sealed partial class LogLimiterTests
         var limiter = new LogLimiter(new ManualTime());
         for (int i = 0; i < 1000; i++)
         {
-            TryTell(limiter, TripleFault);
+            TryLog(limiter, TripleFault);
         }
 
-        Assert.That(TryTell(limiter, Other), Is.True);
-        Assert.That(TryTell(limiter, TripleFault), Is.False);
+        Assert.That(TryLog(limiter, Other), Is.True);
+        Assert.That(TryLog(limiter, TripleFault), Is.False);
     }
 
     [Test]
@@ -59,10 +59,10 @@ public sealed partial class LogLimiterTests
     {
         var time = new ManualTime();
         var limiter = new LogLimiter(time);
-        int first = Enumerable.Range(0, 100).Count(_ => TryTell(limiter, TripleFault));
+        int first = Enumerable.Range(0, 100).Count(_ => TryLog(limiter, TripleFault));
         time.Pass(TimeSpan.FromDays(1));
 
-        int second = Enumerable.Range(0, 100).Count(_ => TryTell(limiter, TripleFault));
+        int second = Enumerable.Range(0, 100).Count(_ => TryLog(limiter, TripleFault));
 
         Assert.That((first, second), Is.EqualTo((LogLimiter.Burst, LogLimiter.Burst)));
     }
@@ -71,7 +71,7 @@ public sealed partial class LogLimiterTests
     public void What_is_suppressed_allocates_nothing()
     {
         var limiter = new LogLimiter(TimeProvider.System);
-        while (TryTell(limiter, TripleFault))
+        while (TryLog(limiter, TripleFault))
         {
         }
 
@@ -85,12 +85,12 @@ public sealed partial class LogLimiterTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
-    private static bool TryTell(LogLimiter limiter, LogKind kind)
+    private static bool TryLog(LogLimiter limiter, LogKind kind)
     {
         bool admitted = limiter.Admits(kind, out _);
         if (admitted)
         {
-            limiter.Told(kind, "vCPU 0 shut down");
+            limiter.NoteText(kind, "vCPU 0 shut down");
         }
 
         return admitted;

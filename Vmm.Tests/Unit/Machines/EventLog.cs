@@ -6,26 +6,26 @@ internal sealed class EventLog
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Lock _gate = new();
-    private readonly List<string> _told = [];
+    private readonly List<string> _events = [];
     private readonly List<(Func<string, bool> IsIt, TaskCompletionSource<string> Came)> _waiting = [];
 
     /// <summary>Everything so far.</summary>
-    internal IReadOnlyList<string> Told
+    internal IReadOnlyList<string> All
     {
         get
         {
             lock (_gate)
             {
-                return [.. _told];
+                return [.. _events];
             }
         }
     }
 
-    internal void Tell(string what)
+    internal void Add(string what)
     {
         lock (_gate)
         {
-            _told.Add(what);
+            _events.Add(what);
             foreach (var waiter in _waiting.Where(w => w.IsIt(what)).ToList())
             {
                 _waiting.Remove(waiter);
@@ -39,7 +39,7 @@ internal sealed class EventLog
     {
         lock (_gate)
         {
-            _told.Clear();
+            _events.Clear();
         }
     }
 
@@ -49,7 +49,7 @@ internal sealed class EventLog
         Task<string> wait;
         lock (_gate)
         {
-            if (_told.Find(events.Contains) is { } already)
+            if (_events.Find(events.Contains) is { } already)
             {
                 return already;
             }
@@ -65,7 +65,7 @@ internal sealed class EventLog
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"'{string.Join("' or '", events)}' was expected, told was: {string.Join(", ", Told)}");
+            throw new TimeoutException($"'{string.Join("' or '", events)}' was expected, told was: {string.Join(", ", All)}");
         }
     }
 }

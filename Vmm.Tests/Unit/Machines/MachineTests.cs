@@ -30,7 +30,7 @@ public sealed class MachineTests : IDisposable
             Assert.That(host.State, Is.EqualTo(RunState.Running));
             Assert.That(host.Hypervisor.Calls, Is.EqualTo(new[] { "create", "reset", "start" }));
             Assert.That(host.Hypervisor.Newest.FakeCpus[0].Entry!.InstructionPointer, Is.EqualTo(Images.LoadAddress));
-            Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME" }));
+            Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME" }));
         });
     }
 
@@ -114,7 +114,7 @@ public sealed class MachineTests : IDisposable
         await host.DoAsync(host.Machine.ContinueAsync);
         await host.DoAsync(host.Machine.ContinueAsync);
         Assert.That((host.State, host.Hypervisor.Newest.IsClockFrozen), Is.EqualTo((RunState.Running, false)));
-        Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME", "STOP", "RESUME" }));
+        Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME", "STOP", "RESUME" }));
     }
 
     [Test]
@@ -124,7 +124,7 @@ public sealed class MachineTests : IDisposable
         await host.DoAsync(() => host.Machine.ResetAsync(ShutdownCause.HostQmpSystemReset));
         Assert.That(host.State, Is.EqualTo(RunState.Running));
         Assert.That(host.Hypervisor.Calls, Is.EqualTo(new[] { "create", "reset", "start", "stop", "reset", "start" }));
-        Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME", "RESET HostQmpSystemReset" }));
+        Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME", "RESET HostQmpSystemReset" }));
     }
 
     [Test]
@@ -183,7 +183,7 @@ public sealed class MachineTests : IDisposable
         other.Do(other.Machine.PowerOn);
         other.Machine.RequestReset();
         await other.Events.Of("EXIT 0");
-        Assert.That(other.Events.Told, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestReset", "EXIT 0" }));
+        Assert.That(other.Events.All, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestReset", "EXIT 0" }));
     }
 
     [Test]
@@ -193,7 +193,7 @@ public sealed class MachineTests : IDisposable
         host.Machine.RequestShutdown();
         await host.Events.Of("STOP");
         Assert.That(host.State, Is.EqualTo(RunState.Shutdown));
-        Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestShutdown", "STOP" }));
+        Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestShutdown", "STOP" }));
     }
 
     [Test]

@@ -29,7 +29,7 @@ public sealed class CancelTests : IDisposable
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("cancelled"));
         Assert.Multiple(() =>
         {
-            Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "cancelling", "cancelled" }));
+            Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "cancelling", "cancelled" }));
             Assert.That(_old.Report.Error, Is.Null);
             Assert.That(_old.Hypervisor.Count("stop and capture"), Is.Zero);
         });
@@ -59,7 +59,7 @@ public sealed class CancelTests : IDisposable
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("cancelled"));
         await _old.Events.Of("RESUME");
-        Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "cancelling", "STOP", "cancelled", "RESUME" }));
+        Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "cancelling", "STOP", "cancelled", "RESUME" }));
         _old.Hypervisor.WhileStopping = null;
         _fixture.AssertRunsIn(_old);
     }
@@ -119,6 +119,6 @@ public sealed class CancelTests : IDisposable
     {
         _old.Do(_old.Migrator.Cancel);
         Assert.That(_old.Report.Status, Is.EqualTo(MigrationStatus.None));
-        Assert.That(_old.Events.Told, Is.Empty);
+        Assert.That(_old.Events.All, Is.Empty);
     }
 }

@@ -55,7 +55,7 @@ public sealed class MainDescriptorTests : IDisposable
         Assert.That(
             () => old.Do(() => old.Migrator.Migrate(MigrationTarget.FromUri("fd:main"), _ => make(this))),
             Throws.TypeOf<MigrationException>().With.Message.EqualTo(Expected + problem));
-        Assert.That(old.Events.Told, Is.Empty);
+        Assert.That(old.Events.All, Is.Empty);
         Assert.That(old.Report.Status, Is.EqualTo(MigrationStatus.None));
         _fixture.AssertRunsIn(old);
     }

@@ -295,7 +295,7 @@ public sealed class NewProcessFailsTests : IDisposable
             Assert.That(_old.Hypervisor.Count("start"), Is.EqualTo(1), "it was never started again");
             Assert.That(_old.Report.Downtime, Is.Null, "nobody knows how long the guest was stopped");
             Assert.That(_old.Report.Times!.Save, Is.GreaterThan(0), "what old did itself it knows");
-            Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "completed" }));
+            Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "completed" }));
         });
     }
 
@@ -348,7 +348,7 @@ public sealed class NewProcessFailsTests : IDisposable
         await Fails(play, reasons);
         Assert.Multiple(() =>
         {
-            Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+            Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "failed" }));
             Assert.That(_old.Hypervisor.Count("stop and capture"), Is.Zero, "the guest was stopped");
         });
         await RetryWorks();
@@ -358,7 +358,7 @@ public sealed class NewProcessFailsTests : IDisposable
     private async Task StaysAfterAStop(Func<PeerAsNew, Task> play, params string[]? reasons)
     {
         await Fails(play, reasons);
-        var told = _old.Events.Told;
+        var told = _old.Events.All;
         Assert.Multiple(() =>
         {
             Assert.That(told, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "failed", "RESUME" })

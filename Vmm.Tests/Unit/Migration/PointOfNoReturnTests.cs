@@ -28,7 +28,7 @@ public sealed class PointOfNoReturnTests : IDisposable
     {
         var next = await HandOverAsync(new FakeDescriptorOwner(null) { AdoptFails = failure });
 
-        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
+        Assert.That(next.Events.All, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
         Assert.That(next.Report.Error, Is.EqualTo($"could not use a descriptor of the old process: {failure.Message}"));
         _fixture.AssertRunsIn(next);
     }
@@ -54,7 +54,7 @@ public sealed class PointOfNoReturnTests : IDisposable
     public async Task Management_cannot_be_told_of_the_guest_in_the_new_process(Exception failure)
     {
         var next = _fixture.Host();
-        next.Machine.Happened += _ => throw failure;
+        next.Machine.EventRaised += _ => throw failure;
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         await _fixture.HandOverAsync(_old, next);
@@ -94,7 +94,7 @@ public sealed class PointOfNoReturnTests : IDisposable
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
 
         Assert.That(_old.Report.Error, Does.EndWith("descriptor 'test/log' is a directory"));
-        Assert.That(_old.Events.Told, Does.Not.Contain("STOP"));
+        Assert.That(_old.Events.All, Does.Not.Contain("STOP"));
         await next.Events.Of("INCOMING FAILED");
         await wrong.Dropped.Task.WaitAsync(TimeSpan.FromSeconds(30));
         _fixture.AssertRunsIn(_old);

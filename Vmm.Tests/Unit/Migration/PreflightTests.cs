@@ -29,7 +29,7 @@ public sealed class PreflightTests : IDisposable
             Assert.That(verdict.WouldSucceed, Is.True, string.Join("; ", verdict.Reasons));
             Assert.That(verdict.ExpectedPause, Is.GreaterThan(0));
             Assert.That(old.Report.Status, Is.EqualTo(MigrationStatus.None));
-            Assert.That(old.Events.Told, Is.Empty);
+            Assert.That(old.Events.All, Is.Empty);
             Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
             Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
             Assert.That(next.Report.Status, Is.EqualTo(MigrationStatus.Setup), "it waits on its main channel, as before");
@@ -55,7 +55,7 @@ public sealed class PreflightTests : IDisposable
             "memory: size is '4194304' (4 MiB) in the old process and '8388608' (8 MiB) in the new one",
         }));
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
-        Assert.That(next.Events.Told, Has.None.EqualTo("INCOMING FAILED"));
+        Assert.That(next.Events.All, Has.None.EqualTo("INCOMING FAILED"));
     }
 
     [Test]

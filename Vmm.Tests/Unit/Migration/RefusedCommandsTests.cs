@@ -103,7 +103,7 @@ public sealed class RefusedCommandsTests : IDisposable
         Assert.That(await _fixture.MigrateAsync(old, target), Is.EqualTo("failed"));
 
         Assert.That(old.Report.Error, Is.EqualTo($"Failed to connect to '{nowhere}': No such file or directory"));
-        Assert.That(old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+        Assert.That(old.Events.All, Is.EqualTo(new[] { "setup", "failed" }));
         _fixture.AssertRunsIn(old);
     }
 
@@ -212,7 +212,7 @@ public sealed class RefusedCommandsTests : IDisposable
         Assert.That(() => old.Migrate(target), Throws.TypeOf<MigrationException>().With.Message.StartsWith(reason));
         Assert.Multiple(() =>
         {
-            Assert.That(old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+            Assert.That(old.Events.All, Is.EqualTo(new[] { "setup", "failed" }));
             Assert.That(old.Report.Error, Does.StartWith(reason));
         });
         _fixture.AssertRunsIn(old);
@@ -223,7 +223,7 @@ public sealed class RefusedCommandsTests : IDisposable
     {
         Assert.Multiple(() =>
         {
-            Assert.That(old.Events.Told, Is.Empty);
+            Assert.That(old.Events.All, Is.Empty);
             Assert.That(old.Report.Status, Is.EqualTo(MigrationStatus.None));
         });
         _fixture.AssertRunsIn(old);

@@ -28,7 +28,7 @@ public sealed class StrayClientsTests : IDisposable
             await EndOf(client);
         }
 
-        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup" }));
+        Assert.That(next.Events.All, Is.EqualTo(new[] { "setup" }));
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
         await _fixture.HandOverAsync(old, next);
         _fixture.AssertRunsIn(next);
@@ -57,7 +57,7 @@ public sealed class StrayClientsTests : IDisposable
 
         await EndOf(silent);
 
-        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup" }));
+        Assert.That(next.Events.All, Is.EqualTo(new[] { "setup" }));
     }
 
     [Test]
