@@ -10,7 +10,7 @@ using Vmm.Kvm.Native;
 namespace Vmm.Kvm;
 
 /// <summary>The guest ABI of a VM and its form on the wire.</summary>
-/// <param name="Table">The CPUID table without what tells one vCPU from another.</param>
+/// <param name="Table">The CPUID table without what distinguishes one vCPU from another.</param>
 /// <param name="TscKhz">The TSC's frequency.</param>
 /// <param name="Capabilities">Capabilities that were switched on for the VM, by the kernel's numbers, in order.</param>
 internal sealed record KvmGuestAbi(CpuidTable Table, uint TscKhz, IReadOnlyList<uint> Capabilities)

@@ -1,5 +1,5 @@
 // The new process's side: where it listens, whom it serves, and what becomes of it when an attempt fails. With -incoming
-// defer it goes on waiting; otherwise its owner ends it, because nobody would come a second time.
+// defer it keeps waiting; otherwise its owner ends it, because no peer would come a second time.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -76,7 +76,7 @@ public sealed partial class Migrator
 
     private void OnMainConnection(SafeFileHandle connection)
     {
-        // Whom nobody knows must speak first: another client of a TCP port must not keep the old process away.
+        // An unknown client must speak first: another client of a TCP port must not keep the old process away.
         if (Credentials.AreKnown(connection) && _incoming?.TryOfferMain(connection) == true)
         {
             return;
@@ -160,12 +160,12 @@ public sealed partial class Migrator
     {
         if (Status == MigrationStatus.Failed && _mainOpen.Task.IsCompleted)
         {
-            // An earlier attempt failed; this one is told and reported from its beginning.
+            // An earlier attempt failed; this one is reported from its beginning.
             Begin();
         }
         else if (!_mainOpen.Task.IsCompleted)
         {
-            // With -incoming defer nothing is told before migrate-incoming. What fails before that began here all the same.
+            // With -incoming defer nothing is reported before migrate-incoming. What fails before that began here all the same.
             _began = Instant.Now;
             _totalTime = null;
         }

@@ -1,7 +1,7 @@
-// The old process's side: the command migrate, its refusals, and what is told while the handover runs.
+// The old process's side: the command migrate, its refusals, and what is reported while the handover runs.
 //
 // The events keep QEMU's order: setup, STOP, pass 1, active, device, pass 2, completed; a failure before the stop is only
-// "failed", one after it "failed" and RESUME. Nothing is told inside the pause: what happened there is told, with the time
+// "failed", one after it "failed" and RESUME. Nothing is reported inside the pause: what happened there is reported, with the time
 // at which it happened, once the state is on its way.
 
 using System.Diagnostics.CodeAnalysis;
@@ -30,10 +30,10 @@ public sealed partial class Migrator
     private BestEffort? _afterwards;
     private bool _failureReported;
 
-    /// <summary>Starts a migration; it goes on after this returns.</summary>
+    /// <summary>Starts a migration; it continues after this returns.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="takeDescriptor">Hands out the descriptor that getfd named; it then belongs to the migration.</param>
-    /// <exception cref="MigrationException">It is refused, or nobody listens for it; the guest is untouched.</exception>
+    /// <exception cref="MigrationException">It is refused, or no process listens for it; the guest is untouched.</exception>
     public void Migrate(MigrationTarget target, Func<string, SafeHandle?>? takeDescriptor = null)
     {
         ArgumentNullException.ThrowIfNull(target);

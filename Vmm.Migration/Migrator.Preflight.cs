@@ -1,4 +1,4 @@
-// A preflight: everything of a live update that comes before the pause, and nothing of the rest. It tells an operator
+// A preflight: everything of a live update that comes before the pause, and nothing of the rest. It shows an operator
 // whether the update would succeed, while success and failure still cost nothing. Both processes are afterwards what they
 // were before.
 

@@ -11,7 +11,7 @@ namespace Vmm.Core.Chardevs;
 /// <param name="loop">The I/O loop.</param>
 /// <param name="path">The file; made if there is none.</param>
 /// <param name="append">Whether opening keeps what the file holds; otherwise it is truncated.</param>
-/// <param name="logger">Where lost output is told.</param>
+/// <param name="logger">Where lost output is reported.</param>
 public sealed class FileChardev(string label, EventLoop loop, string path, bool append, ILogger? logger = null)
     : StreamChardev(label, loop, logger ?? NullLogger.Instance)
 {

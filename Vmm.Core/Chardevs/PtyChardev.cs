@@ -1,8 +1,8 @@
-// A pseudo-terminal made for the guest's console. Whoever opens the slave talks to the guest; while nobody has it open, output
+// A pseudo-terminal made for the guest's console. The process that opens the slave talks to the guest; while none has it open, output
 // is dropped, as with a socket without a client.
 //
-// The kernel says "nobody" as a hang-up on the master, for as long as it lasts and without an event for its end. So the
-// master is watched only while somebody is there, looked at once a second otherwise, and at each output.
+// The kernel shows that none has it open as a hang-up on the master, for as long as it lasts and without an event for its end. So the
+// master is watched only while the slave is open, looked at once a second otherwise, and at each output.
 // The master crosses a handover: the slave keeps its name, and a terminal program on it notices nothing.
 
 using Microsoft.Extensions.Logging;
@@ -27,7 +27,7 @@ public sealed class PtyChardev : StreamChardev
     /// <param name="label">Its id.</param>
     /// <param name="loop">The I/O loop.</param>
     /// <param name="linkPath">A symbolic link to make to the slave; null for none.</param>
-    /// <param name="logger">Where failures are told.</param>
+    /// <param name="logger">Where failures are reported.</param>
     public PtyChardev(string label, EventLoop loop, string? linkPath = null, ILogger? logger = null)
         : base(label, loop, logger ?? NullLogger.Instance) => _linkPath = linkPath;
 
@@ -121,7 +121,7 @@ public sealed class PtyChardev : StreamChardev
 
         if (Input is null)
         {
-            // Nobody there, and the kernel would say so for ever.
+            // The slave is not open, and the kernel would report that indefinitely.
             _master.WatchFor(FdEvents.None, Loop, static _ => { });
             if (IsRunning && !_isCheckDue)
             {

@@ -43,7 +43,7 @@ public sealed class UnixListener : IDisposable
     /// <param name="loop">The loop that accepts and calls back.</param>
     /// <param name="path">The path to bind; null if the socket will be inherited or adopted.</param>
     /// <param name="gate">A lock that is held around the callback, so that <see cref="Pause"/> can wait for it; null makes one.</param>
-    /// <param name="logger">Where a failure to accept is told.</param>
+    /// <param name="logger">Where a failure to accept is reported.</param>
     public UnixListener(EventLoop loop, string? path, Lock? gate = null, ILogger? logger = null)
     {
         _loop = loop;
@@ -60,7 +60,7 @@ public sealed class UnixListener : IDisposable
     /// <summary>The listening socket, to be handed on; it stays the listener's. Null before it is opened or adopted.</summary>
     public SafeFileHandle? Handle => _socket;
 
-    /// <summary>Whether somebody, this process or another, listens on a path. Asking leaves no trace there.</summary>
+    /// <summary>Whether a process, this one or another, listens on a path. Asking leaves no trace there.</summary>
     public static bool IsTaken(string path) => Posix.HasLiveListener(path);
 
     /// <summary>Binds the path. A socket that was left behind is removed first; a live one is left alone.</summary>
@@ -73,7 +73,7 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    /// <summary>Binds the path unless somebody listens there. A socket that was left behind is removed first.</summary>
+    /// <summary>Binds the path unless a process listens there. A socket that was left behind is removed first.</summary>
     /// <returns>Whether the path was free.</returns>
     /// <exception cref="IOException">It cannot be bound.</exception>
     public bool TryOpen()
@@ -166,7 +166,7 @@ public sealed class UnixListener : IDisposable
                 return;
             }
 
-            // First, while the socket is held: then nobody replaces it.
+            // First, while the socket is held: then no process replaces it.
             RemoveName();
             Abandon();
         }
@@ -289,7 +289,7 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    /// <summary>Listens anew in the place of a socket that accepts nobody any more. Gate held, loop thread, nothing watched.</summary>
+    /// <summary>Listens anew in the place of a socket that accepts no client any more. Gate held, loop thread, nothing watched.</summary>
     private void Renew()
     {
         if (!_ownsPath)

@@ -3,7 +3,7 @@
 // A guest notices a different CPU, a missing port, another size of RAM; it does not notice which socket a serial port's
 // bytes leave through, where the kernel file lay, or what the process is called. The properties are the first kind only, one
 // line each, in words that a refusal can print: "memory size: 536870912 there, 268435456 here". Two configurations with
-// equal properties, in any order of their options, build machines that a guest cannot tell apart.
+// equal properties, in any order of their options, build machines that a guest cannot distinguish.
 // A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and must find its like.
 
 using System.Globalization;

@@ -1,5 +1,5 @@
 // What has to be undone even when the process is ended by force, because the kernel does not undo it: names in folders, the mode of
-// a terminal. In an orderly end their owners do it. When something is stuck, nobody can wait for the owners; then what is registered
+// a terminal. In an orderly end their owners do it. When something is stuck, the owners cannot be waited for; then what is registered
 // here is done instead, each act for itself, by a thread that has nothing else to do.
 //
 // An act may run beside its owner's own clean-up, on another thread: it must do nothing that would be wrong when done twice.

@@ -12,7 +12,7 @@ namespace Vmm.Core.Machines;
 /// <param name="Power">Who carries out the guest's requests for reset and power-off.</param>
 /// <param name="IoLoop">The loop that serves the back ends.</param>
 /// <param name="Time">The wall clock.</param>
-/// <param name="Log">Where devices and back ends tell what went wrong.</param>
+/// <param name="Log">Where devices and back ends report what went wrong.</param>
 internal sealed record BoardSetup(
     MachineConfiguration Configuration, IPowerControl Power, EventLoop IoLoop, TimeProvider Time, ILogger Log)
 {

@@ -45,7 +45,7 @@ public sealed class HandoverPause
     }
 
     /// <summary>
-    /// The guest stays and goes on as before, at once and before anything is reported. <see cref="Report"/> must follow; until then no other
+    /// The guest stays and continues as before, at once and before anything is reported. <see cref="Report"/> must follow; until then no other
     /// operation of the machine begins.
     /// </summary>
     public void Resume()

@@ -14,7 +14,7 @@ public interface IDescriptorOwner
     /// Claims what came for it, checks it, and opens what it will need besides. The guest is still the old process's: nothing that the two share
     /// is changed, read or written.
     /// </summary>
-    /// <returns>Every reason why this process cannot go on with what came; empty when it can.</returns>
+    /// <returns>Every reason why this process cannot continue with what came; empty when it can.</returns>
     IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver);
 
     /// <summary>Begins to use what was prepared. The guest is here now; an error costs what was prepared, and nothing else.</summary>

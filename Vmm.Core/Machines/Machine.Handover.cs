@@ -23,7 +23,7 @@ public sealed partial class Machine
     /// <summary>Adds something of the process, not of the board, whose descriptors go with the guest: a monitor's socket, the log.</summary>
     public void AddDescriptorOwner(IDescriptorOwner owner) => _descriptorOwners.Add(owner);
 
-    /// <summary>Stops the guest for the switch. Its time goes on, and so does that of whoever waits at the gate.</summary>
+    /// <summary>Stops the guest for the switch. Its time continues, and so do operations that wait at the gate.</summary>
     /// <exception cref="MachineException">There is no guest that could leave.</exception>
     public async Task<HandoverPause> PauseForHandoverAsync()
     {
@@ -54,7 +54,7 @@ public sealed partial class Machine
         {
             if (State == RunState.InternalError)
             {
-                // Its reset failed: there is nothing to go on with.
+                // Its reset failed: there is nothing to resume.
                 var steps = new BestEffort(_setup.Log, "the guest's reset failed");
                 steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
                 board.ResumeBackEnds(steps);
@@ -62,7 +62,7 @@ public sealed partial class Machine
             }
             else
             {
-                // Whatever could not be stopped goes on as before.
+                // What could not be stopped resumes as before.
                 pause.Resume();
                 pause.Report(null);
             }
@@ -79,7 +79,7 @@ public sealed partial class Machine
     {
         if (Volatile.Read(ref _failure) is { } failure)
         {
-            throw new MachineException($"the guest cannot go on: {failure}");
+            throw new MachineException($"the guest cannot continue: {failure}");
         }
 
         bool off = Volatile.Read(ref _shutdownRequested) != 0;
@@ -123,7 +123,7 @@ public sealed partial class Machine
     /// Before the pause: everything of the process takes what came for it, checks it, and opens what it will need besides. Ends in
     /// <see cref="Own"/> or <see cref="DropPrepared"/>.
     /// </summary>
-    /// <returns>Every reason why the guest cannot go on here; empty when it can.</returns>
+    /// <returns>Every reason why the guest cannot continue here; empty when it can.</returns>
     public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver) => [.. _descriptorOwners.SelectMany(owner => owner.Prepare(handedOver))];
 
     /// <summary>The guest stays in the old process: closes what <see cref="Prepare"/> took.</summary>

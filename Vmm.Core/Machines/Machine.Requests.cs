@@ -39,7 +39,7 @@ public sealed partial class Machine
         ExitRequested?.Invoke(status & 0xff);
     });
 
-    /// <summary>Notes that a vCPU cannot go on. Any thread.</summary>
+    /// <summary>Notes that a vCPU cannot continue. Any thread.</summary>
     /// <param name="reason">What happened, with the registers.</param>
     internal void ReportFailure(string reason)
     {
@@ -108,7 +108,7 @@ public sealed partial class Machine
         }
         catch (MachineException)
         {
-            // It is halted, and its failure is kept for whoever asks.
+            // It is halted, and its failure is kept for query-status and the log.
             return;
         }
 
@@ -120,14 +120,14 @@ public sealed partial class Machine
 
     private async Task ShutDownAsync(ShutdownCause cause)
     {
-        var told = new MachineShutdown(_time.GetUtcNow(), cause);
+        var shutdown = new MachineShutdown(_time.GetUtcNow(), cause);
         if (Configuration.NoShutdown)
         {
-            await HaltAsync(RunState.Shutdown, told);
+            await HaltAsync(RunState.Shutdown, shutdown);
         }
         else
         {
-            Raise(told);
+            Raise(shutdown);
             ExitRequested?.Invoke(0);
         }
     }

@@ -4,7 +4,7 @@
 // passes the gate, so such operations never interleave; queries look at the state and pass no gate.
 //
 // The state says what the guest does. It changes when the vCPUs have done what was asked of them, not before; an operation that the host
-// refuses half-way takes back what it has done, and the guest runs or stands still as it did. The one that cannot go back is a reset that
+// refuses half-way takes back what it has done, and the guest runs or is stopped as before. The one that cannot go back is a reset that
 // has begun: a machine that is half reset is in internal-error, out of which the next reset leads.
 //
 // The hardware itself is the board. A machine that waits for a guest has none yet, and one whose guest went to another
@@ -37,7 +37,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <param name="loop">The machine loop.</param>
     /// <param name="ioLoop">The loop that back ends are served on; stays the caller's.</param>
     /// <param name="time">The wall clock.</param>
-    /// <param name="log">Where devices and back ends tell what went wrong.</param>
+    /// <param name="log">Where devices and back ends report what went wrong.</param>
     public Machine(
         MachineConfiguration configuration, IHypervisor hypervisor, EventLoop loop, EventLoop ioLoop, TimeProvider time, ILogger log)
     {
@@ -79,7 +79,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <summary>Why the guest cannot be run here any more, once it was handed over: to which process, and whether that still runs.</summary>
     public string? HandoverOutcome => _handoverOutcome?.Invoke();
 
-    /// <summary>Why the hypervisor could not go on, in run state internal-error.</summary>
+    /// <summary>Why the hypervisor could not continue, in run state internal-error.</summary>
     public string? Failure { get; private set; }
 
     /// <summary>How long vCPUs may take to stop: one that is held up in a device must not hold up the machine's operator.</summary>
@@ -127,7 +127,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
 
     /// <summary>Lets the guest run; without effect when it does.</summary>
     /// <exception cref="MachineException">There is no guest that could.</exception>
-    /// <exception cref="HypervisorException">The host refused, and it stands still as before.</exception>
+    /// <exception cref="HypervisorException">The host refused, and it is stopped as before.</exception>
     public async Task ContinueAsync()
     {
         RefuseToContinue();
@@ -181,7 +181,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
         Raise(new MachinePowerButton(_time.GetUtcNow()));
     }
 
-    /// <summary>Ends the process: tells it, and asks for the exit.</summary>
+    /// <summary>Ends the process: raises the event, and asks for the exit.</summary>
     /// <param name="cause">Who asked.</param>
     public void Quit(ShutdownCause cause)
     {
@@ -189,7 +189,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
         ExitRequested?.Invoke(0);
     }
 
-    /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
+    /// <summary>Completes when the guest's output so far has reached its reader.</summary>
     public Task DeliveredAsync() => Board?.DeliveredAsync() ?? Task.CompletedTask;
 
     /// <summary>Takes the hardware down.</summary>
@@ -219,7 +219,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
 
     private MachineException NoGuest() => new(HandoverOutcome ?? "there is no guest in this process yet");
 
-    /// <summary>Starts a machine when the clients are there that it was told to wait for; until then it is as one that starts paused.</summary>
+    /// <summary>Starts a machine when the clients are there that it was configured to wait for; until then it is as one that starts paused.</summary>
     private async Task RunWithAsync(Task clients)
     {
         await clients;
@@ -249,9 +249,9 @@ public sealed partial class Machine : IPowerControl, IDisposable
         await stop;
     }
 
-    /// <summary>Stops a guest for an operator or for good; its time stands still. One that stands still already is only called otherwise.</summary>
+    /// <summary>Stops a guest for an operator or for good; its time is stopped. One that is stopped already only changes its run state.</summary>
     /// <param name="into">The state that it is in then.</param>
-    /// <param name="first">What is told before the news that it stopped.</param>
+    /// <param name="first">The event raised before that of the stop.</param>
     /// <exception cref="HypervisorException">It runs on.</exception>
     private async Task HaltAsync(RunState into, MachineEvent? first = null)
     {

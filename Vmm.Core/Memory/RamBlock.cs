@@ -156,7 +156,7 @@ public sealed class RamBlock : IDisposable
     /// </summary>
     /// <param name="budget">How long it may take; on a busy host it ends earlier, by as long as its longest part took.</param>
     /// <returns>Bytes entered.</returns>
-    /// <exception cref="PosixException">The file does not tell where its data is.</exception>
+    /// <exception cref="PosixException">The host does not say where the file's data is.</exception>
     public ulong PrefaultExtents(TimeSpan budget)
     {
         if (!_fileIsTheMemory)

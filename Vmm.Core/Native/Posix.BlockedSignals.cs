@@ -39,7 +39,7 @@ internal static partial class Posix
         return Read(signals, info) == SignalInfoSize ? BinaryPrimitives.ReadInt32LittleEndian(info) : 0;
     }
 
-    /// <summary>Gives a signal its default action, also when whoever started this process had it ignored.</summary>
+    /// <summary>Gives a signal its default action, also when the program that started this process had it ignored.</summary>
     internal static void RestoreSignal(int number) => SetAction(number, 0);
 
     /// <summary>Writes to standard error, once, without allocating anything; what does not go is lost.</summary>

@@ -1,6 +1,6 @@
 namespace Vmm.Kvm.Cpus;
 
-/// <summary>What a stopped vCPU's thread is told to do next.</summary>
+/// <summary>What a stopped vCPU's thread is asked to do next.</summary>
 internal enum CpuCommand
 {
     /// <summary>Nothing: stay stopped.</summary>

@@ -2,11 +2,11 @@
 //
 // Every stop is one round: all vCPUs are kicked before any is waited for; the last one to stop ends the round or, when state is
 // wanted, opens the second half, in which every thread reads its own vCPU. Not before: one vCPU's last access may still raise an
-// interrupt in another. No thread waits for a round; a counter goes down, and who brings it to zero goes on with what comes next.
+// interrupt in another. No thread waits for a round; a counter goes down, and the one that brings it to zero continues with what comes next.
 //
 // A stop that cannot come to its end is withdrawn: because the host refuses a kick, or because a vCPU is held up in a device for
-// longer than the caller may wait. Those that have not stopped go on and never notice; the others are waited for, which takes them a moment,
-// and are started again. Then the round fails, and the guest runs as if nobody had asked.
+// longer than the caller may wait. Those that have not stopped continue and never notice; the others are waited for, which takes them a moment,
+// and are started again. Then the round fails, and the guest runs as if there had been no stop.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.Hypervisors;
@@ -198,7 +198,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Phase.Stopped => "stopped",
         Phase.Running => "running",
         Phase.Stopping => "stopping without capturing their state",
-        Phase.Withdrawing => "going on after a stop that was given up",
+        Phase.Withdrawing => "resuming after a withdrawn stop",
         Phase.Working => "reading or loading state",
         _ => "gone",
     };
@@ -277,7 +277,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         round.SetException(withdrawal);
     }
 
-    // On a vCPU's thread, hence without the lock, whose waits allocate: while a round is under way nobody but its last thread
+    // On a vCPU's thread, hence without the lock, whose waits allocate: while a round is under way no thread but its last
     // changes these, and the phase, written last, is what lets the next round begin.
     private void Complete()
     {

@@ -1,6 +1,6 @@
 // A vCPU: its descriptor in KVM, the thread that runs it, and its state.
 //
-// The thread waits at a mailbox of one word and does what it is told: run the guest, read the state, load one, end. Between
+// The thread waits at a mailbox of one word and does what it is asked to: run the guest, read the state, load one, end. Between
 // commands it is stopped, and then any thread may talk to the vCPU's descriptor.
 
 using System.Runtime.InteropServices;
@@ -145,7 +145,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _runner.IsDown = false;
     }
 
-    /// <summary>Ends the thread, then lets go of what KVM and the host gave.</summary>
+    /// <summary>Ends the thread, then releases what KVM and the host gave.</summary>
     public void Dispose()
     {
         if (_thread is not null)
@@ -159,7 +159,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     }
 
     /// <summary>
-    /// Has KVM make what it makes when a VM first runs, while a refusal is still an error and not a guest that stands still: its thread that
+    /// Has KVM make what it makes when a VM first runs, while a refusal is still an error and not a guest that does not run: its thread that
     /// recovers huge pages counts to this process's limits. Nothing of the guest runs. Before the threads are started.
     /// </summary>
     /// <exception cref="HypervisorException">KVM refuses.</exception>
@@ -195,7 +195,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
     }
 
-    /// <summary>Tells the stopped thread what to do.</summary>
+    /// <summary>Gives the stopped thread its next command.</summary>
     internal void Post(CpuCommand command)
     {
         if (command == CpuCommand.Run)
@@ -208,10 +208,10 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _mailbox.Post((int)command);
     }
 
-    /// <summary>When it went into the guest after it was told to run; 0 while it has not.</summary>
+    /// <summary>When it went into the guest after it was asked to run; 0 while it has not.</summary>
     internal ulong EnteredAt => Volatile.Read(ref _enteredAt);
 
-    /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is told to.</summary>
+    /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is asked to.</summary>
     internal void ApplyHere() => _group!.Worked(Try(_apply));
 
     /// <summary>Raises the thread, until it next goes into the guest; or lowers it again.</summary>
@@ -233,7 +233,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>Lets the vCPU run on that was called and has not stopped; false when it has.</summary>
     internal bool TryWithdrawStop() => _runner.TryWithdrawStop();
 
-    /// <summary>Whether the vCPU's thread has left the guest and has not been told to run again.</summary>
+    /// <summary>Whether the vCPU's thread has left the guest and has not been asked to run again.</summary>
     internal bool IsStopped => _runner.IsStopped;
 
     /// <summary>Has the vCPU look again whether the port is still busy that it waits at, if it does.</summary>

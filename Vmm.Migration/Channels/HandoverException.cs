@@ -1,6 +1,6 @@
 namespace Vmm.Migration.Channels;
 
-/// <summary>A live update cannot go on. The message is what the operator reads in error-desc; whatever a peer's part in it, it is one line and not too long.</summary>
+/// <summary>A live update cannot continue. The message is what the operator reads in error-desc; whatever a peer's part in it, it is one line and not too long.</summary>
 public class HandoverException : Exception
 {
     /// <summary>Creates the error.</summary>

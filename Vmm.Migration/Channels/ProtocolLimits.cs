@@ -1,4 +1,4 @@
-// How much a peer or a client may make this process hold, read and wait for. Nobody at the other end of a socket is trusted: he may
+// How much a peer or a client may make this process hold, read and wait for. The other end of a socket is not trusted: it may
 // send valid messages without end, announce what never comes, or say as little as one byte at a time. So every loop over
 // his input is bounded four times: in messages, in bytes, in descriptors and in time. The first three bounds are here, each generous by a
 // factor for what an honest peer sends; the time is a migration parameter. docs/protocol.md, "Limits", lists them.
@@ -56,7 +56,7 @@ internal static class ProtocolLimits
     /// <summary>The most messages that are read in search of the reason why a peer hung up.</summary>
     internal const int MessagesForCause = 16;
 
-    /// <summary>A message is sent in one go: whoever has its header has the rest soon, however long the header may take. Milliseconds.</summary>
+    /// <summary>A message is sent in one go: with its header received, the rest is there soon, however long the header may take. Milliseconds.</summary>
     internal const uint MessageTime = 5_000;
 
     /// <summary>The most characters that are kept of one text of a peer (a reason, a warning, a name in an error text).</summary>

@@ -1,10 +1,10 @@
 // The second part of an incoming handover: everything that takes time, done while the guest runs on in the old process.
 // The plan is held against this process; if the properties agree the machine is built from the descriptors that came with it,
-// and what only a built machine can tell (its layouts) is compared as well. Process and threads are placed on the host as
+// and what only a built machine shows (its layouts) is compared as well. Process and threads are placed on the host as
 // old's were.
 //
-// Whatever goes wrong here is a reason for a refusal, and every reason is told at once. Not so the placement, and what no
-// guest sees: a guest that runs on other processors is right and may be slow, and the operator is told; a refusal would be
+// Whatever goes wrong here is a reason for a refusal, and every reason is reported at once. Not so the placement, and what no
+// guest sees: a guest that runs on other processors is right and may be slow, and the operator gets a warning; a refusal would be
 // more than he wants.
 
 using Microsoft.Extensions.Logging;

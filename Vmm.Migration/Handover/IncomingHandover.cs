@@ -3,7 +3,7 @@
 //
 // Everything that takes time happens while the guest still runs in the old process: comparing the plan, building the
 // machine from the descriptors that came with it, touching RAM. What is left for the pause is to read the state, load
-// it, take the baton and let go of the vCPUs.
+// it, take the baton and release the vCPUs.
 //
 // Until the take this process owns nothing and touches nothing that is not its own. With a complete and verified state it
 // takes, whatever the old process or the channels are doing; with less it never does. Losing the race for the baton
@@ -45,7 +45,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <param name="machine">The machine that waits.</param>
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
     /// <param name="connection">The client, which now belongs to the handover.</param>
-    /// <param name="acceptPending">Offers at once whoever has connected to the main channel's socket.</param>
+    /// <param name="acceptPending">Offers at once each client that has connected to the main channel's socket.</param>
     /// <param name="log">Where it is reported what could not be done once the guest is here.</param>
     internal IncomingHandover(
         Machine machine, MigrationParameters parameters, SafeFileHandle connection, Action acceptPending, ILogger log)
@@ -61,19 +61,19 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>The handshakes of this client and others.</summary>
     internal required HandshakeSlots Handshakes { get; init; }
 
-    /// <summary>Asked when the plan is here: whether this client may go on, or another was first.</summary>
+    /// <summary>Asked when the plan is here: whether this client may continue, or another was first.</summary>
     internal required Func<bool> TryClaim { get; init; }
 
     /// <summary>Asked when the machine is built: completes when the main channel is open.</summary>
     internal required Func<Task> WaitForListening { get; init; }
 
-    /// <summary>Called when the guest runs here, before the rest of the process is told.</summary>
+    /// <summary>Called when the guest runs here, before the rest of the process is notified.</summary>
     internal Action? OnOwned { get; set; }
 
     /// <summary>What is not as in the old process although the guest can run here.</summary>
     internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
-    /// <summary>Called when the machine is built and placed, before old is told that it is ready.</summary>
+    /// <summary>Called when the machine is built and placed, before the old process gets the message that this one is ready.</summary>
     internal Action? OnBuilt { get; set; }
 
     /// <summary>Whether the old process has opened the main channel.</summary>
@@ -82,7 +82,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Why the client was turned away.</summary>
     internal string? Refusal { get; private set; }
 
-    /// <summary>Why the old process could not be told something; null when it was told everything.</summary>
+    /// <summary>Why a message could not be sent to the old process; null when all were sent.</summary>
     internal string? Unheard => _peer.Unheard;
 
     /// <summary>The account, as far as this side knows it.</summary>
@@ -117,7 +117,7 @@ internal sealed class IncomingHandover : IDisposable
         return await TryOutAsync(plan, build);
     }
 
-    /// <summary>Tells the old process what a rehearsal found.</summary>
+    /// <summary>Reports to the old process what a rehearsal found.</summary>
     internal Task AnswerAsync(IReadOnlyList<string> reasons) => reasons.Count > 0
         ? _peer.SendReasonsAsync(MessageType.Refused, reasons)
         : _peer.TrySendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
@@ -192,7 +192,7 @@ internal sealed class IncomingHandover : IDisposable
         return _build.Board!;
     }
 
-    /// <summary>Waits for the state. What ends the wait is told: an old process that has stopped its guest lets it go on at once, and knows why.</summary>
+    /// <summary>Waits for the state. What ends the wait is reported: an old process that has stopped its guest resumes it at once, and knows why.</summary>
     private async Task<ReadOnlyMemory<byte>> ReceiveAsync(Plan plan)
     {
         try
@@ -221,8 +221,8 @@ internal sealed class IncomingHandover : IDisposable
     }
 
     /// <summary>
-    /// Waits for migrate-incoming, where that is what this process was told to wait for. Nobody knows how long that takes, so old is told
-    /// all the while that this process lives; and if old goes meanwhile, whoever gives the command later reads that there is nothing to wait for.
+    /// Waits for migrate-incoming, where this process is to wait for that. How long that takes is not known, so old gets signs of life
+    /// all the while; and if old ends meanwhile, the operator who gives the command later reads that there is nothing to wait for.
     /// </summary>
     private async Task WaitForOperatorAsync(uint signOfLifeWithin)
     {

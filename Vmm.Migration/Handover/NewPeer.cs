@@ -59,9 +59,9 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         var type = MessageType.Waiting;
         while (type == MessageType.Waiting)
         {
-            bool tells = _protocol >= PlanCodec.HasSignsOfLife;
-            var deadline = tells ? Deadline.In(signOfLifeWithin, Name, "was ready and gave no sign of life") : Deadline.Never;
-            type = (await ExpectAsync(MessageType.Listening, deadline, tells ? MessageType.Waiting : MessageType.Listening)).Type;
+            bool hasSignsOfLife = _protocol >= PlanCodec.HasSignsOfLife;
+            var deadline = hasSignsOfLife ? Deadline.In(signOfLifeWithin, Name, "was ready and gave no sign of life") : Deadline.Never;
+            type = (await ExpectAsync(MessageType.Listening, deadline, hasSignsOfLife ? MessageType.Waiting : MessageType.Listening)).Type;
 
             if (type == MessageType.Waiting)
             {

@@ -27,7 +27,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>What a rehearsal cannot know: how long running vCPUs take to leave the guest, and the state to cross. Microseconds.</summary>
     private const ulong KickAllowance = 150;
 
-    /// <summary>What is told of the pause (events, and their JSON) waits for its end, or this long if it does not end.</summary>
+    /// <summary>What is reported of the pause (events, and their JSON) waits for its end, or this long if it does not end.</summary>
     private static readonly TimeSpan LongestReportDelay = TimeSpan.FromMilliseconds(5);
 
     private readonly Machine _machine;
@@ -48,7 +48,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <param name="cprPath">Where the new process listens.</param>
     /// <param name="openMain">Opens the main channel when it is time.</param>
     /// <param name="log">Where it is reported what could not be done once the guest is gone.</param>
-    /// <exception cref="HandoverException">Nobody listens there.</exception>
+    /// <exception cref="HandoverException">No process listens there.</exception>
     internal OutgoingHandover(
         Machine machine,
         MigrationParameters parameters,
@@ -83,7 +83,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The account, filled in as the steps are done.</summary>
     internal HandoverTimes Times { get; } = new();
 
-    /// <summary>How long the guest will be stopped, as the rehearsal says, in microseconds; null until the new process is ready, or where it does not tell.</summary>
+    /// <summary>How long the guest will be stopped, as the rehearsal says, in microseconds; null until the new process is ready, or where it does not say.</summary>
     internal ulong? ExpectedPause { get; private set; }
 
     /// <summary>Bytes sent on the main channel.</summary>
@@ -101,10 +101,10 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The peer; it outlives the handover and belongs to the caller.</summary>
     internal PeerProcess PeerProcess { get; }
 
-    /// <summary>Called when it was told that the guest stopped, after all of its state was sent.</summary>
+    /// <summary>Called when the stop of the guest was reported, after all of its state was sent.</summary>
     internal Action? OnStateSent { get; init; }
 
-    /// <summary>Called when the guest stays after it was stopped and runs again, between the news of its stop and of its going on.</summary>
+    /// <summary>Called when the guest stays after it was stopped and runs again, between the events of its stop and of its resumption.</summary>
     internal Action<HandoverException>? OnStaying { get; init; }
 
     /// <summary>Runs the handover. Completes when the guest is in the new process; whatever fails from there on is a step of what is returned.</summary>
@@ -191,7 +191,7 @@ internal sealed class OutgoingHandover : IDisposable
             await ConnectMainAsync();
             _noGc = NoGcRegion.Begin();
 
-            // The guest gets its processor before it stands still.
+            // The guest gets its processor before it is stopped.
             ThreadScheduling.YieldNow();
             ThreadScheduling.BeginBoost();
             return await StopAsync();
@@ -216,7 +216,7 @@ internal sealed class OutgoingHandover : IDisposable
         OnStateSent?.Invoke();
     }
 
-    /// <summary>The guest runs here again. Why it stays is looked for now, and reported between the news of its stop and of its going on.</summary>
+    /// <summary>The guest runs here again. Why it stays is looked for now, and reported between the events of its stop and of its resumption.</summary>
     private async Task<HandoverException> StayAsync(HandoverPause pause, Exception failure)
     {
         ThreadScheduling.EndBoost();
@@ -235,7 +235,7 @@ internal sealed class OutgoingHandover : IDisposable
 
     private void ResumeBackEnds() => _machine.Board?.ResumeBackEnds(new BestEffort(_log, "the guest stays in this process"));
 
-    /// <summary>The guest runs: greet, tell the plan, wait until the new process has built the machine and listens.</summary>
+    /// <summary>The guest runs: greet, send the plan, wait until the new process has built the machine and listens.</summary>
     private async Task PrepareAsync()
     {
         ulong begin = HandoverTimes.Now;
@@ -247,7 +247,7 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldPeerReady);
     }
 
-    /// <summary>Greets, tells the plan, and waits until the new process has built the machine.</summary>
+    /// <summary>Greets, sends the plan, and waits until the new process has built the machine.</summary>
     private async Task<ReadyReport> MakeReadyAsync(bool isPreflight)
     {
         ushort protocol = await _peer.GreetAsync(_parameters.CprConnectTimeout);

@@ -1,16 +1,16 @@
 // Where the host lets a process have its memory, as far as an operator sets it from outside: numactl's policy, with which
 // the process was started, prctl's ban on transparent huge pages, prlimit's bound for locked memory. A successor that was
-// started plainly can only know them by being told.
+// started plainly can only know them from the plan.
 //
 // What needs no telling: a policy that was bound to a RAM file lives with the file, and so crosses with it; advice on huge
 // pages and core dumps follows from the command line, and the plan compares it; vmm locks no memory itself; thread
-// names follow from their number, and nobody outside can change them. Control groups are the operator's.
+// names follow from their number, and no other process can change them. Control groups are the operator's.
 
 using Vmm.Core.Native;
 
 namespace Vmm.Migration.Plans;
 
-/// <summary>A process's memory placement; null where the host does not tell.</summary>
+/// <summary>A process's memory placement; null where the host does not say.</summary>
 /// <param name="Policy">The NUMA policy of the machine loop's thread; vCPU threads inherit it.</param>
 /// <param name="HugePagesDisabled">Whether transparent huge pages are banned: 0, or 1 with the kernel's flags.</param>
 /// <param name="LockLimit">How many bytes the process may lock; the largest value is no limit.</param>

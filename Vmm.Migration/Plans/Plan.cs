@@ -46,6 +46,6 @@ internal sealed record Plan
     /// </summary>
     internal uint SignOfLifeWithin { get; init; }
 
-    /// <summary>Whether only the answer is wanted: the new process builds the machine, drops it again and goes on waiting.</summary>
+    /// <summary>Whether only the answer is wanted: the new process builds the machine, drops it again and keeps waiting.</summary>
     internal bool IsPreflight { get; init; }
 }

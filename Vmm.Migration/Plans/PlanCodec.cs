@@ -150,7 +150,7 @@ internal static class PlanCodec
         return items;
     }
 
-    /// <summary>Each part is a list of one, or of none where the host did not tell.</summary>
+    /// <summary>Each part is a list of one, or of none where the host did not say.</summary>
     private static void WriteHost(StateWriter writer, HostPlacement host)
     {
         WriteList<NumaPolicy>(writer, host.Policy is null ? [] : [host.Policy], p =>

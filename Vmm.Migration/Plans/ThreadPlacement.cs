@@ -1,5 +1,5 @@
 // Where the host runs a vCPU's thread: the processors it may use and its scheduling policy. Management sets these from
-// outside by thread id, so a successor can only know them by being told.
+// outside by thread id, so a successor can only know them from the plan.
 
 using Vmm.Core.Native;
 

@@ -25,7 +25,7 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
     /// <param name="connection">The client, which now belongs to the session.</param>
     /// <param name="machine">The machine loop, where commands run.</param>
     /// <param name="io">The loop that moves its bytes.</param>
-    /// <param name="log">Where trouble with the client is told.</param>
+    /// <param name="log">Where trouble with the client is reported.</param>
     protected ClientSession(Connection connection, EventLoop machine, EventLoop io, ILogger log)
     {
         Connection = connection;
@@ -124,7 +124,7 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
         }
     }
 
-    /// <summary>Goes on with what had to wait: input that there was no room for, requests behind one that is done.</summary>
+    /// <summary>Continues with what had to wait: input that there was no room for, requests behind one that is done.</summary>
     protected abstract void Continue();
 
     /// <summary>Closes what only this kind of session has. Called once, at its end.</summary>

@@ -11,7 +11,7 @@ internal sealed class QmpRequest : JsonRpcRequest
     internal const string MethodName = "execute";
 
     /// <summary>Creates a request.</summary>
-    /// <param name="number">Tells requests of a session apart; the client's id need not.</param>
+    /// <param name="number">Distinguishes the requests of a session; the client's id need not.</param>
     internal QmpRequest(long number)
     {
         Method = MethodName;
@@ -34,7 +34,7 @@ internal sealed class QmpRequest : JsonRpcRequest
     /// <summary>The error that answers it, when it never reaches a command.</summary>
     internal QmpException? RequestError { get; set; }
 
-    /// <summary>Whether the process was told that this request asks for its end.</summary>
+    /// <summary>Whether the process was notified that this request asks for its end.</summary>
     internal bool AsksForEnd { get; set; }
 
     /// <summary>Bytes of the session's input up to the request's end.</summary>

@@ -113,7 +113,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
             dropped(request);
         }
 
-        // Due, and not taken yet: whoever takes it, it is taken once.
+        // Due, and not taken yet: it is taken once, by either thread.
         while (_due.Reader.TryRead(out var untaken))
         {
             dropped(untaken);

@@ -33,9 +33,9 @@ public sealed class FaultTests
         Assert.That(deviations, Is.Empty);
     }
 
-    /// <summary>What the page tells is what is expected here; ./test faults writes it when all of it has come true.</summary>
+    /// <summary>What the page says is what is expected here; ./test faults writes it when all of it has come true.</summary>
     [Test]
-    public void The_page_tells_every_outcome()
+    public void The_page_reports_every_outcome()
     {
         if (FaultProgram.IsFullProduct)
         {

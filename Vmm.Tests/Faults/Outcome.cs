@@ -22,7 +22,7 @@ internal enum Rest
     /// <summary>It lives and says how the migration ended.</summary>
     Reports,
 
-    /// <summary>It goes on waiting for a guest.</summary>
+    /// <summary>It keeps waiting for a guest.</summary>
     Waits,
 
     /// <summary>It exits with status 1 and a reason.</summary>
@@ -77,7 +77,7 @@ internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, 
 
     private static string Text(Rest rest) => rest switch
     {
-        Rest.Waits => "goes on waiting",
+        Rest.Waits => "keeps waiting",
         Rest.Exits => "exits with the reason",
         Rest.Killed => "is dead",
         _ => throw new ArgumentOutOfRangeException(nameof(rest), rest, "no fate of a process without the guest"),

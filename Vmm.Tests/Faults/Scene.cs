@@ -1,4 +1,4 @@
-// An update on a stage: an old process whose guest counts aloud, a new one that waits, and a hand that lets them go on step
+// An update on a stage: an old process whose guest counts aloud, a new one that waits, and a hand that lets them continue step
 // by step, in the order of the boundaries. So when a fault strikes after a step, everything up to that step has happened and
 // nothing that depends on a later one.
 
@@ -116,7 +116,7 @@ internal sealed class Scene : IAsyncDisposable
         await GoOnToAsync(step);
     }
 
-    /// <summary>Lets both go on, step by step, from where they are held.</summary>
+    /// <summary>Lets both continue, step by step, from where they are held.</summary>
     /// <exception cref="StepNotReachedException">The two were slower than their time-outs.</exception>
     internal async Task GoOnToAsync(HandoverStep step)
     {
@@ -148,7 +148,7 @@ internal sealed class Scene : IAsyncDisposable
         _ => Task.CompletedTask,
     };
 
-    /// <summary>Lets every process go on; none is held again.</summary>
+    /// <summary>Lets every process continue; none is held again.</summary>
     internal void ReleaseAll() => _parties.ForEach(p => p.Steps.ReleaseAll());
 
     /// <summary>Waits for the answer to the command that began the update. A process that was killed owes none.</summary>

@@ -19,7 +19,7 @@ public sealed class BusyPortTests : IDisposable
     }
 
     [Test]
-    public async Task It_goes_on_when_the_port_has_room_again()
+    public async Task It_continues_when_the_port_has_room_again()
     {
         using var machine = Machine();
         await WaitingAsync(machine, at: 1);
@@ -48,7 +48,7 @@ public sealed class BusyPortTests : IDisposable
     }
 
     [Test]
-    public async Task It_parks_when_it_is_told_to_stop_and_waits_on_when_it_is_started_again()
+    public async Task It_stops_when_it_is_asked_to_and_waits_on_when_it_is_started_again()
     {
         using var machine = Machine();
         await WaitingAsync(machine, at: 1);

@@ -86,7 +86,7 @@ public sealed class ClockTests
 
     [Test]
     [Promise(24)]
-    public async Task A_frozen_clock_goes_on_from_where_it_stood_even_in_the_new_machine()
+    public async Task A_frozen_clock_resumes_from_where_it_stopped_even_in_the_new_machine()
     {
         using var memory = new TinyMemory();
         using var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);

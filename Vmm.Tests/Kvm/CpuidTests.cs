@@ -64,7 +64,7 @@ public sealed class CpuidTests
     }
 
     [Test]
-    public void The_small_model_promises_nothing_that_kvm_lacks_and_no_vector_state()
+    public void The_small_model_offers_nothing_that_kvm_lacks_and_no_vector_state()
     {
         var table = CpuidModel.Build(new CpuModel("qemu64", []), _supported, out _);
 
@@ -78,7 +78,7 @@ public sealed class CpuidTests
     }
 
     [Test]
-    public void Topology_leaves_tell_the_vcpus_apart()
+    public void Topology_leaves_distinguish_the_vcpus()
     {
         var topology = new CpuTopology(8, 1, 4, 2);
         var table = CpuidModel.Build(Host, _supported, out _);
@@ -97,7 +97,7 @@ public sealed class CpuidTests
 
     [Test]
     [Promise(25)]
-    public void Inherited_promises_are_kept_to_the_byte()
+    public void An_inherited_guest_ABI_is_kept_to_the_byte()
     {
         using var first = new TinyMachine(2, model: new CpuModel("host", [new("cx16", false)]));
         using var second = new TinyMachine(2, inherited: first.Vm.GuestAbi);
@@ -149,7 +149,7 @@ public sealed class CpuidTests
     }
 
     [Test]
-    public void Differences_are_told_in_feature_names()
+    public void Differences_are_reported_in_feature_names()
     {
         using var all = new TinyMachine();
         using var less = new TinyMachine(model: new CpuModel("host", [new("cx16", false)]));

@@ -9,7 +9,7 @@ namespace Vmm.Tests.Kvm;
 public sealed class HypervisorTests
 {
     [Test]
-    public void A_host_without_the_device_is_told_what_to_look_for() =>
+    public void A_host_without_the_device_gets_an_error_that_says_what_to_look_for() =>
         Assert.That(
             () => new KvmHypervisor(NullLogger.Instance, "/dev/no-such-device"),
             Throws.TypeOf<HypervisorException>().With.Message.Contains("'/dev/no-such-device'").And.Message.Contains("kvm_intel"));

@@ -50,7 +50,7 @@ public sealed class KickTests
 
     [Test]
     [Promise(36)]
-    public async Task Nor_does_a_stop_that_nobody_awaits_allocate_on_the_vcpus_thread()
+    public async Task Nor_does_a_stop_that_is_not_awaited_allocate_on_the_vcpus_thread()
     {
         using var machine = new TinyMachine { Records = false };
         var random = new Random(1);
@@ -150,7 +150,7 @@ public sealed class KickTests
     }
 
     [Test]
-    public void A_kick_of_a_thread_that_has_ended_is_told_as_such()
+    public void A_kick_of_a_thread_that_has_ended_is_reported_as_such()
     {
         const int NoSuchThread = 3; // ESRCH
         int id = 0;

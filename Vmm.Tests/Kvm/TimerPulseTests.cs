@@ -1,5 +1,5 @@
 // KVM's timer raises its line and lowers it again, and state can be read between the two. It happens once in some thousand
-// handovers of a guest that ticks 500 times a second, and such a guest then slept for ever.
+// handovers of a guest that ticks 500 times a second, and such a guest then slept indefinitely.
 
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;

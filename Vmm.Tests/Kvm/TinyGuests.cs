@@ -5,7 +5,7 @@ namespace Vmm.Tests.Kvm;
 /// <summary>Real-mode code, by hand. All run at 0x1000 with flat segments of base 0.</summary>
 internal static class TinyGuests
 {
-    /// <summary>Counts at 0x2000 for ever and never leaves the guest.</summary>
+    /// <summary>Counts at 0x2000 indefinitely and never leaves the guest.</summary>
     internal static ReadOnlySpan<byte> Counting =>
     [
         0x66, 0xff, 0x06, 0x00, 0x20, // inc dword [0x2000]

@@ -8,7 +8,7 @@ public sealed class VirtualCpuTests
     public void RequireKvm() => TinyMachine.RequireKvm();
 
     [Test]
-    public async Task A_stopped_guest_stands_still_and_goes_on_counting_when_started()
+    public async Task A_stopped_guest_does_not_count_and_continues_counting_when_started()
     {
         using var machine = new TinyMachine().Load(TinyGuests.Reporting);
         machine.Start();

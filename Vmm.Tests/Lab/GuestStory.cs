@@ -1,5 +1,5 @@
-// What was done to a guest, laid beside what its console said, so that somebody who finds it lost can see between which two steps
-// that was. A step is told with the number of console lines that had come by then; a guest that was reset shows in its ticks,
+// What was done to a guest, laid beside what its console said, so that a reader who finds it lost can see between which two steps
+// that was. A step is recorded with the number of console lines that had come by then; a guest that was reset shows in its ticks,
 // which begin again.
 
 using System.Globalization;
@@ -18,7 +18,7 @@ internal sealed class GuestStory
     /// <summary>Remembers a step, taken when the console had said so many lines.</summary>
     internal void Add(int line, string what) => _steps.Add((line, what));
 
-    /// <summary>Forgets all steps: the guest begins anew because it was told to.</summary>
+    /// <summary>Forgets all steps: the guest begins anew because it was asked to.</summary>
     internal void Clear() => _steps.Clear();
 
     /// <summary>

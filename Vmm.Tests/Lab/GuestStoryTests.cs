@@ -7,7 +7,7 @@ namespace Vmm.Tests.Lab;
 public sealed class GuestStoryTests
 {
     [Test]
-    public void A_reset_is_told_with_the_steps_before_and_after_it()
+    public void A_reset_is_described_with_the_steps_before_and_after_it()
     {
         var story = new GuestStory();
         story.Add(0, "booted");
@@ -34,7 +34,7 @@ public sealed class GuestStoryTests
     }
 
     [Test]
-    public void A_guest_that_fell_silent_is_told_by_its_last_lines_and_steps()
+    public void A_guest_that_went_silent_is_described_by_its_last_lines_and_steps()
     {
         var story = new GuestStory();
         story.Add(0, "booted");

@@ -75,7 +75,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>What all processes so far said on stderr.</summary>
     internal string Errors => string.Concat(_processes.Select(process => $"[{process.Pid}]\n{process.Errors}"));
 
-    /// <summary>For somebody who finds it lost: what was done to it, what its console said meanwhile, and what all processes said.</summary>
+    /// <summary>For a reader who finds it lost: what was done to it, what its console said meanwhile, and what all processes said.</summary>
     internal string Account =>
         $"{_vcpus} vCPUs, {_hops.Count} updates since it came up; {_story.Describe(Console.Lines)}\nwhat the processes said:\n{Errors}";
 
@@ -184,7 +184,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Qmp = await OpenQmpAsync(successor);
         Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
 
-        Note($"{update}: the old process {old.Pid} is told to quit");
+        Note($"{update}: the old process {old.Pid} is asked to quit");
         await asked.ExecuteAsync("quit");
         Assert.That(await old.Exited.WaitAsync(Patience.Answer), Is.Zero, old.Errors);
         Note($"{update}: the old process is gone");

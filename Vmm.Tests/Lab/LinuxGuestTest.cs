@@ -35,7 +35,7 @@ public abstract class LinuxGuestTest(int vcpus)
         }
     }
 
-    /// <summary>Runs a test and tells failures of the emulator apart; one that is skipped for it tells all that is known of its guest.</summary>
+    /// <summary>Runs a test and distinguishes failures of the emulator; one that is skipped for it reports all that is known of its guest.</summary>
     private protected async Task SkippingEmulatorFlawsAsync(Func<Task> test)
     {
         try

@@ -1,9 +1,9 @@
 // Where log lines go: to stderr, or to the file of -D.
 //
 // Nothing that logs ever waits for that: each of the two has a bounded queue and a thread that writes, so a reader that stalls one of them holds
-// up neither the guest nor the other. What a guest or a client can repeat is told a few times and then counted.
+// up neither the guest nor the other. What a guest or a client can repeat is logged a few times and then counted.
 //
-// The file is one of the things that cross in a live update: the successor goes on writing at the end of the same open
+// The file is one of the things that cross in a live update: the successor continues writing at the end of the same open
 // file, and until it has it, its own lines go to stderr. Both open it for appending and write whole lines at once, so lines of the two
 // processes never overwrite each other and never mix.
 
@@ -126,7 +126,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     {
     }
 
-    /// <summary>Whether a message may be told. Where it is one of too many it is counted instead; the count is told later.</summary>
+    /// <summary>Whether a message may be logged. Where it is one of too many it is counted instead; the count is logged later.</summary>
     internal bool Admits(LogKind kind)
     {
         bool admitted = _limiter.Admits(kind, out bool isFirst);

@@ -1,7 +1,7 @@
 // Where a monitor's clients come from, and what becomes of that place in a live update.
 //
 // A listening socket is shared by old and new for a while: it crosses as a descriptor, the new process accepts on it after
-// the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path that somebody
+// the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path on which another process
 // listens on; a path that is free, or becomes free, it serves at once, so that its own monitor answers while it waits. A socket that
 // crosses is taken only if its path is this monitor's own: with another path it stays the old process's.
 
@@ -20,8 +20,8 @@ namespace Vmm.Hosting;
 internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
 {
     /// <summary>
-    /// Nothing tells that a path has become free, so this looks again: a process that is killed leaves the name in its folder as it was,
-    /// and the kernel reports no end of a listening socket to anybody who is not connected to it.
+    /// There is no event for a path that has become free, so this looks again: a process that is killed leaves the name in its folder as it was,
+    /// and the kernel reports no end of a listening socket to a process that is not connected to it.
     /// </summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
@@ -40,7 +40,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// <param name="configuration">The chardev that the monitor names.</param>
     /// <param name="server">Runs the monitor.</param>
     /// <param name="loop">The machine loop.</param>
-    /// <param name="log">Where a path that cannot be had later is told.</param>
+    /// <param name="log">Where a path that cannot be had later is reported.</param>
     /// <exception cref="MachineException">A monitor cannot sit on such a chardev.</exception>
     internal MonitorEndpoint(ChardevConfiguration configuration, MonitorServer server, EventLoop loop, ILogger log)
     {

@@ -1,4 +1,4 @@
-// The file that tells management which process has the guest.
+// The file that shows management which process has the guest.
 //
 // It is locked with an open-file-description lock, which belongs to the open file and so crosses with its descriptor in a
 // live update: neither process locks or unlocks in a handover. The successor writes its own id over the predecessor's.
@@ -17,7 +17,7 @@ namespace Vmm.Hosting;
 
 /// <summary>The file of -pidfile.</summary>
 /// <param name="path">Its path.</param>
-/// <param name="log">Where it is told that it cannot be removed.</param>
+/// <param name="log">Where it is reported that it cannot be removed.</param>
 internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwner, IDisposable
 {
     private const string DescriptorName = "pidfile";
@@ -31,7 +31,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
     /// <inheritdoc/>
     public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
 
-    /// <summary>Creates the file, or takes over one that nobody holds any more.</summary>
+    /// <summary>Creates the file, or takes over one that no process holds any more.</summary>
     /// <exception cref="IOException">It cannot be written, or another process holds it.</exception>
     internal void Create()
     {
@@ -134,7 +134,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
         }
     }
 
-    /// <summary>Locks and fills an open file, unless it lost its name meanwhile: then holding it would tell nobody anything.</summary>
+    /// <summary>Locks and fills an open file, unless it lost its name meanwhile: then holding it would mean nothing.</summary>
     private bool TryHold(WaitingFile waiting)
     {
         var file = waiting.Take();

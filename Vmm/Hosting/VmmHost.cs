@@ -49,7 +49,7 @@ internal sealed partial class VmmHost : IDisposable
     private readonly StartProcessor _startProcessor = new();
     private bool _ending;
 
-    /// <summary>What a process ends with that nobody has told to end: one that could not start.</summary>
+    /// <summary>The exit status of a process that was not asked to end: one that could not start.</summary>
     private int _status = 1;
 
     internal VmmHost(ProgramConfiguration configuration)
@@ -191,14 +191,14 @@ internal sealed partial class VmmHost : IDisposable
         bool isTaken = _configuration.Machine.Chardevs.Any(chardev => chardev is StdioChardevConfiguration);
         foreach (var terminal in _machine.Board!.Chardevs.OfType<PtyChardev>())
         {
-            string told = $"char device redirected to {terminal.SlavePath} (label {terminal.Label})";
+            string line = $"char device redirected to {terminal.SlavePath} (label {terminal.Label})";
             if (isTaken)
             {
-                StandardStream.WriteError(told);
+                StandardStream.WriteError(line);
             }
             else
             {
-                StandardStream.WriteOutput(told);
+                StandardStream.WriteOutput(line);
             }
         }
     }
@@ -230,7 +230,7 @@ internal sealed partial class VmmHost : IDisposable
             unobserved.SetObserved();
             foreach (var e in unobserved.Exception.InnerExceptions)
             {
-                // What was refused, or given up, is told by whoever began it.
+                // What was refused, or given up, is reported by the code that began it.
                 if (!StartUpError.IsRefusal(e) && e is not (OperationCanceledException or ObjectDisposedException))
                 {
                     ReportDefect(e);
@@ -305,7 +305,7 @@ internal sealed partial class VmmHost : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "the guest's last output was not read and is lost")]
     private static partial void LogUnread(ILogger log);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "internal error, after which the process goes on: {Trace}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "internal error; the process continues: {Trace}")]
     private static partial void LogDefect(ILogger log, string trace);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the host does not watch a descriptor, which is polled until it does: {Reason}")]
@@ -314,7 +314,7 @@ internal sealed partial class VmmHost : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "not all could be cleared away at the end: {Reason}")]
     private static partial void LogNotTakenDown(ILogger log, string reason);
 
-    /// <summary>The log of a part of the program; those that -d names tell everything.</summary>
+    /// <summary>The log of a part of the program; those that -d names log everything.</summary>
     private LineLogger LoggerOf(string? part = null) => new(
         _sink,
         _configuration.LogItems.Any(item => item == part || item == "all") ? LogLevel.Debug

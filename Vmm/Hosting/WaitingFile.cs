@@ -72,7 +72,7 @@ internal sealed class WaitingFile : IDisposable
         }
         catch (PosixException)
         {
-            // Its directory was made read-only meanwhile; an empty file stays, which nobody takes for another's.
+            // Its directory was made read-only meanwhile; an empty file stays, which is taken for no other process's.
         }
 
         _file.Dispose();

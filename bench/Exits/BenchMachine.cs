@@ -5,7 +5,7 @@ using Vmm.Kvm;
 
 namespace Vmm.Bench.Exits;
 
-/// <summary>A VM whose guest writes one port for ever.</summary>
+/// <summary>A VM whose guest writes one port indefinitely.</summary>
 internal sealed unsafe class BenchMachine : IDisposable
 {
     private const int Size = 1 << 20;

@@ -64,7 +64,7 @@ public sealed class AfterTheTakeTests : UpdateTest
     [TestCase("quit")]
     [TestCase("SIGTERM")]
     [Promise(44)]
-    public async Task A_waiting_process_whose_sockets_are_gone_ends_when_told(string how)
+    public async Task A_waiting_process_whose_sockets_are_gone_ends_when_asked(string how)
     {
         var successor = await AwaitGuestAsync(_route);
         Directory.Delete(InFolder("sockets"), recursive: true);

@@ -21,7 +21,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
-    public async Task Nobody_listens()
+    public async Task No_process_listens()
     {
         var refused = Assert.ThrowsAsync<QmpException>(() => _route.AskAsync(_old.Qmp));
 
@@ -204,7 +204,7 @@ public sealed class BrokenPeerTests : UpdateTest
 
     [Test]
     [Promise(10)]
-    public async Task An_old_process_that_owes_its_state_is_given_up_and_goes_on()
+    public async Task An_old_process_that_owes_its_state_is_given_up_and_continues()
     {
         var successor = await AwaitGuestAsync(_route);
         await SetTimeoutsAsync(successor, 300);
@@ -309,7 +309,7 @@ public sealed class BrokenPeerTests : UpdateTest
         await ExpectRetryAsync();
     }
 
-    /// <summary>The state as it is framed on the main channel: a head that tells its length, the state, an end record of the head's size.</summary>
+    /// <summary>The state as it is framed on the main channel: a head with its length, the state, an end record of the head's size.</summary>
     private static async Task<byte[]> ReadStateAsync(System.Net.Sockets.Socket main)
     {
         const int Head = 24;

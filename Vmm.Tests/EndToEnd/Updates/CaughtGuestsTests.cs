@@ -5,7 +5,7 @@ using Vmm.Tests.EndToEnd.Driving;
 namespace Vmm.Tests.EndToEnd.Updates;
 
 /// <summary>
-/// Guests that something is under way in when they are moved, and moved again: each says itself what became of it, once it is told to go on.
+/// Guests that something is under way in when they are moved, and moved again: each says itself what became of it, once it is asked to continue.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -36,7 +36,7 @@ public sealed class CaughtGuestsTests : UpdateTest
         await told.WaitForAsync("112");
     }
 
-    [Test, Description("KVM does not tell a timer that has fired from one whose interrupt is still on its way: docs/handover.md, Time.")]
+    [Test, Description("KVM does not distinguish a timer that has fired from one whose interrupt is still on its way: docs/handover.md, Time.")]
     public async Task A_one_shot_timer_fires_once_more_in_each_process_that_the_guest_goes_to()
     {
         var generation = await BootAsync(TinyMachine.Silent("one-shot").With(DebugOutput));
@@ -133,8 +133,8 @@ public sealed class CaughtGuestsTests : UpdateTest
         Assert.That(isCaught, "the guest was in the middle of its lines at least once");
     }
 
-    /// <summary>Moves a guest twice while it waits, then lets it go on.</summary>
-    /// <returns>The process that has it, and what it tells.</returns>
+    /// <summary>Moves a guest twice while it waits, then lets it continue.</summary>
+    /// <returns>The process that has it, and what it reports.</returns>
     private async Task<(Generation Last, GrowingFile DebugOutput)> MoveAndReleaseAsync(string guest, string[] more)
     {
         var generation = await BootAsync(guest, more);

@@ -1,4 +1,4 @@
-// Updates whose new process dies, sleeps or is told to end, or whose operator interferes, at any instant. The fault tests do that at every
+// Updates whose new process dies, sleeps or is asked to end, or whose operator interferes, at any instant. The fault tests do that at every
 // boundary, one after the other; here the instants are random, so that they fall between the boundaries too.
 // CI disturbs sixty updates; VMM_DISTURBED asks for more (a thousand take a minute).
 

@@ -94,7 +94,7 @@ public sealed class GreedyPeerTests : UpdateTest
     /// <summary>Each sends descriptors, and of its plan all but the end.</summary>
     [Test]
     [Promise(45)]
-    public async Task Forty_clients_that_send_half_of_something_keep_nobody_away()
+    public async Task Forty_clients_that_send_half_of_something_keep_no_peer_away()
     {
         const int Clients = 40;
         const int Half = 200 * 1024;

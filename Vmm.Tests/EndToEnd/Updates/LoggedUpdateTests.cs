@@ -2,7 +2,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>What -d makes a process tell on stderr: the parts of the program that it names, and no others.</summary>
+/// <summary>What -d makes a process log on stderr: the parts of the program that it names, and no others.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class LoggedUpdateTests : UpdateTest

@@ -31,7 +31,7 @@ public sealed class PreflightTests : UpdateTest
             Assert.That(verdict.GetProperty("expected-pause").GetInt64(), Is.GreaterThan(0));
             Assert.That(verdict.GetProperty("reasons").GetArrayLength(), Is.Zero);
             Assert.That(verdict.TryGetProperty("warnings", out _), Is.False);
-            Assert.That(old.Events, Is.Empty, "no event tells of it");
+            Assert.That(old.Events, Is.Empty, "there is no event of it");
         });
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
         Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
@@ -60,7 +60,7 @@ public sealed class PreflightTests : UpdateTest
     }
 
     [Test]
-    public async Task The_human_monitor_tells_the_verdict()
+    public async Task The_human_monitor_reports_the_verdict()
     {
         var old = await BootAsync("counter");
 

@@ -11,7 +11,7 @@ using Vmm.Tests.Unit.Hosting;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>A log that nobody reads holds up nothing.</summary>
+/// <summary>A log that no process reads holds up nothing.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed partial class StalledLogTests : UpdateTest
@@ -124,7 +124,7 @@ public sealed partial class StalledLogTests : UpdateTest
     {
         var old = await StartGenerationAsync(Stalled, TinyMachine.Silent("triple-fault"), []);
 
-        // More than are told before the count begins.
+        // More than are reported before the count begins.
         await ExpectResetsAsync(old.Qmp, 2 * 10);
         return old;
     }

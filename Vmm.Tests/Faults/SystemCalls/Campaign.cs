@@ -15,7 +15,7 @@ internal sealed class Campaign(CallWindow window)
     /// <summary>Of a call that is made in a loop, so many are struck.</summary>
     private const int MostOfAKind = 8;
 
-    /// <summary>Of those that a running guest makes the program make, so many: the guest goes on as long as the test does.</summary>
+    /// <summary>Of those that a running guest makes the program make, so many: the guest continues as long as the test does.</summary>
     private const int MostOfAGuests = 2;
 
     private static readonly string[] Turns = ["EACCES", "ENOMEM", "ENOSPC", "EMFILE", "EINTR", "EAGAIN", "EIO"];

@@ -77,7 +77,7 @@ public sealed class SystemCallTests
         SystemCallsPage.NoteRun(error);
     }
 
-    /// <summary>Whether a guest that counts and prints stood still after a line, or within the next one.</summary>
+    /// <summary>Whether a guest that counts and prints was stopped after a line, or within the next one.</summary>
     private static bool IsWhatCountLeft(string console, ulong count)
     {
         string[] lines = console.Split('\n');

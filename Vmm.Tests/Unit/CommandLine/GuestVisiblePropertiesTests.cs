@@ -42,7 +42,7 @@ public sealed class GuestVisiblePropertiesTests
     [TestCase("-incoming unix:/vm -cpr-uri unix:/cpr -global migration.x-events=on")]
     [TestCase("-qmp unix:/q,server=on -monitor stdio -chardev null,id=unused")]
     [TestCase("-initrd /i -append quiet -kernel /other")]
-    public void What_a_guest_cannot_see_is_no_fact(string options) =>
+    public void What_a_guest_cannot_see_is_not_guest_visible(string options) =>
         Assert.That(GuestVisibleProperties.Of(Machine($"{Full} {options}")), Is.EqualTo(GuestVisibleProperties.Of(Machine(Full))));
 
     [TestCase("-append a", "-append b", "boot append")]
@@ -55,7 +55,7 @@ public sealed class GuestVisiblePropertiesTests
     [TestCase("-M dump-guest-core=off", "", "machine dump-guest-core")]
     [TestCase("-serial file:/a", "-serial file:/b", "device serial0 path")]
     [TestCase("-object memory-backend-file,id=a,size=1M,mem-path=/a", "-object memory-backend-file,id=a,size=1M,mem-path=/b", "memory backend a mem-path")]
-    public void What_a_guest_cannot_see_and_an_operator_may_care_for_is_told_apart(string one, string other, string difference)
+    public void What_only_an_operator_can_see_is_host_only(string one, string other, string difference)
     {
         Assert.That(GuestVisibleProperties.Of(Machine(one)), Is.EqualTo(GuestVisibleProperties.Of(Machine(other))));
 
@@ -72,7 +72,7 @@ public sealed class GuestVisiblePropertiesTests
     [TestCase("-serial null", "-serial pty", "device serial0 chardev")]
     [TestCase("-serial null", "-serial none", "device serial0 iobase")]
     [TestCase("-device isa-debug-exit", "", "device isa-debug-exit iobase")]
-    public void What_a_guest_can_see_is_a_fact(string one, string other, string difference)
+    public void What_a_guest_can_see_is_guest_visible(string one, string other, string difference)
     {
         var differences = GuestVisibleProperties.Of(Machine(one)).Except(GuestVisibleProperties.Of(Machine(other)));
 

@@ -34,7 +34,7 @@ public sealed class LogHandoverTests : IDisposable
     }
 
     [Test]
-    public void The_old_processs_log_goes_on_at_its_end()
+    public void The_old_processs_log_continues_at_its_end()
     {
         File.WriteAllText(FilePath, "old\n");
         using var handedOver = HandedOverWith(Posix.OpenOutput(FilePath, append: true, readable: false, Posix.OwnerOnly, out _));
@@ -77,7 +77,7 @@ public sealed class LogHandoverTests : IDisposable
     }
 
     [Test]
-    public void A_fifo_that_is_full_holds_up_nobody()
+    public void A_fifo_that_is_full_holds_up_nothing()
     {
         Fifo.Make(FilePath);
         using var reader = Posix.OpenToRead(FilePath);

@@ -42,7 +42,7 @@ public sealed partial class LogLimiterTests
 
     [Test]
     [Promise(48)]
-    public void One_kind_of_message_keeps_no_other_from_being_told()
+    public void One_kind_of_message_keeps_no_other_from_being_reported()
     {
         var limiter = new LogLimiter(new ManualTime());
         for (int i = 0; i < 1000; i++)
@@ -55,7 +55,7 @@ public sealed partial class LogLimiterTests
     }
 
     [Test]
-    public void After_some_rest_a_burst_is_told_again_and_no_more_than_that()
+    public void After_some_rest_a_burst_is_reported_again_and_no_more_than_that()
     {
         var time = new ManualTime();
         var limiter = new LogLimiter(time);

@@ -157,7 +157,7 @@ public sealed class PidFileTests : IDisposable
     }
 
     [Test]
-    public void A_fifo_is_a_reason_before_the_pause_and_nobody_waits_for_its_reader()
+    public void A_fifo_is_a_reason_before_the_pause_and_there_is_no_wait_for_its_reader()
     {
         Fifo.Make(FilePath);
         using var handedOver = new HandedOverDescriptors();

@@ -141,7 +141,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task A_descriptor_that_gets_ready_is_told_until_it_is_looked_away_from()
+    public async Task A_descriptor_that_gets_ready_is_reported_until_it_is_not_watched()
     {
         _loop.Start();
         using var eventFd = Posix.CreateEventFd();
@@ -174,7 +174,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task A_watch_that_another_callback_ends_is_not_told_any_more()
+    public async Task A_watch_that_another_callback_ends_is_not_reported_any_more()
     {
         using var one = Posix.CreateEventFd();
         using var other = Posix.CreateEventFd();
@@ -271,7 +271,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task An_exception_of_posted_work_goes_to_its_handler_and_the_loop_goes_on()
+    public async Task An_exception_of_posted_work_goes_to_its_handler_and_the_loop_continues()
     {
         var caught = new TaskCompletionSource<Exception>();
         _loop.UnhandledException = e => caught.TrySetResult(e);

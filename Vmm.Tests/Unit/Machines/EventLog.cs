@@ -1,6 +1,6 @@
 namespace Vmm.Tests.Unit.Machines;
 
-/// <summary>What was told, in order, and a way to wait for it. Any thread.</summary>
+/// <summary>What was reported, in order, and a way to wait for it. Any thread.</summary>
 internal sealed class EventLog
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -34,7 +34,7 @@ internal sealed class EventLog
         }
     }
 
-    /// <summary>Begins anew: what was told is forgotten.</summary>
+    /// <summary>Begins anew: what was noted is forgotten.</summary>
     internal void Clear()
     {
         lock (_gate)
@@ -43,7 +43,7 @@ internal sealed class EventLog
         }
     }
 
-    /// <summary>Waits for one of some events; one that was told already counts.</summary>
+    /// <summary>Waits for one of some events; one that came already counts.</summary>
     internal async Task<string> Of(params string[] events)
     {
         Task<string> wait;
@@ -65,7 +65,7 @@ internal sealed class EventLog
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"'{string.Join("' or '", events)}' was expected, told was: {string.Join(", ", All)}");
+            throw new TimeoutException($"'{string.Join("' or '", events)}' was expected, there were: {string.Join(", ", All)}");
         }
     }
 }

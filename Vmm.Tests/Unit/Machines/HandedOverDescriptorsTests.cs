@@ -41,7 +41,7 @@ public sealed class HandedOverDescriptorsTests
     }
 
     [Test]
-    public void What_nobody_claims_is_closed_with_the_bag()
+    public void What_is_not_claimed_is_closed_with_the_set()
     {
         var handedOver = new HandedOverDescriptors();
         using var claimed = Posix.CreateEventFd();

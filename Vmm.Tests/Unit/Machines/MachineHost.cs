@@ -1,5 +1,5 @@
 // One "process" of a test: a machine loop and an I/O loop on threads of their own, a machine on a fake hypervisor, its
-// migrations, and a log of everything that management would be told.
+// migrations, and a log of everything that would be reported to management.
 
 using Microsoft.Extensions.Logging.Abstractions;
 using Vmm.Core.Configuration;

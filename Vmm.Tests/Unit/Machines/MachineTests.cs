@@ -35,7 +35,7 @@ public sealed class MachineTests : IDisposable
     }
 
     [Test]
-    public async Task A_machine_that_was_told_to_wait_for_a_client_starts_when_that_connects()
+    public async Task A_machine_that_was_configured_to_wait_for_a_client_starts_when_that_connects()
     {
         string path = _files.Path("console");
         var host = PowerOn(c => c with
@@ -105,7 +105,7 @@ public sealed class MachineTests : IDisposable
     }
 
     [Test]
-    public async Task Stop_and_cont_pair_up_and_the_guests_clock_stands_still_between()
+    public async Task Stop_and_cont_pair_up_and_the_guests_clock_is_stopped_between()
     {
         var host = PowerOn();
         await host.DoAsync(host.Machine.StopAsync);
@@ -118,7 +118,7 @@ public sealed class MachineTests : IDisposable
     }
 
     [Test]
-    public async Task A_reset_of_a_running_machine_goes_on_running()
+    public async Task A_reset_of_a_running_machine_continues_running()
     {
         var host = PowerOn();
         await host.DoAsync(() => host.Machine.ResetAsync(ShutdownCause.HostQmpSystemReset));
@@ -198,7 +198,7 @@ public sealed class MachineTests : IDisposable
 
     [Test]
     [Promise(35)]
-    public async Task A_vCPU_that_cannot_go_on_stops_the_machine_and_not_the_process()
+    public async Task A_vCPU_that_cannot_continue_stops_the_machine_and_not_the_process()
     {
         var host = PowerOn();
         host.Board.CpuFailed(0, "RIP 0 is nowhere");

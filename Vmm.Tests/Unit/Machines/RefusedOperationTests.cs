@@ -80,7 +80,7 @@ public sealed class RefusedOperationTests : IDisposable
 
     [Test]
     [Promise(46)]
-    public async Task A_guest_whose_clock_does_not_go_on_stays_paused_until_it_does()
+    public async Task A_guest_whose_clock_does_not_continue_stays_paused_until_it_does()
     {
         await _host.DoAsync(_host.Machine.StopAsync);
         _host.Hypervisor.RefuseClock = Refusal;

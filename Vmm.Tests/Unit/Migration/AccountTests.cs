@@ -3,7 +3,7 @@ using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>Where the time of a live update went, as both processes tell it.</summary>
+/// <summary>Where the time of a live update went, as both processes report it.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class AccountTests : IDisposable

@@ -42,7 +42,7 @@ public sealed class CancelTests : IDisposable
     }
 
     [Test]
-    public async Task While_the_guest_is_being_stopped_it_goes_on()
+    public async Task While_the_guest_is_being_stopped_it_continues()
     {
         _fixture.New();
         var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -25,7 +25,7 @@ internal sealed class FakeDescriptorOwner(SafeFileHandle? handle) : IDescriptorO
     /// <summary>Completes when what came for it is closed, because the guest stayed where it was.</summary>
     internal TaskCompletionSource Dropped { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>What it was told when the guest had gone: whether its descriptor was taken over; null where that was not known, or it was told nothing.</summary>
+    /// <summary>What it learned when the guest had gone: whether its descriptor was taken over; null where that was not known, or it learned nothing.</summary>
     internal bool? WasTaken { get; private set; }
 
     internal bool IsReleased { get; private set; }

@@ -258,7 +258,7 @@ public sealed class HandoverTests : IDisposable
         Assert.Multiple(() =>
         {
             Assert.That(next.State, Is.EqualTo(RunState.Paused));
-            Assert.That(next.Hypervisor.Newest.IsClockFrozen, Is.True, "the guest's time stands still");
+            Assert.That(next.Hypervisor.Newest.IsClockFrozen, Is.True, "the guest's time is stopped");
         });
         await next.DoAsync(next.Machine.ContinueAsync);
         _fixture.AssertRunsIn(next);

@@ -66,7 +66,7 @@ public sealed class MigrationMetricsTests : IDisposable
     }
 
     [Test]
-    public void An_attempt_that_nobody_listens_for_counts_as_failed_and_has_no_pause()
+    public void An_attempt_without_a_listener_counts_as_failed_and_has_no_pause()
     {
         var old = _fixture.Old();
 
@@ -117,7 +117,7 @@ public sealed class MigrationMetricsTests : IDisposable
         var next = _fixture.New();
         await _fixture.HandOverAsync(old, next);
 
-        // What is recorded is recorded in the turn that told of the end; the next turn comes after it.
+        // What is recorded is recorded in the turn that reported the end; the next turn comes after it.
         old.Do(() => { });
         next.Do(() => { });
         return (old, next);

@@ -293,7 +293,7 @@ public sealed class NewProcessFailsTests : IDisposable
             Assert.That(_old.Report.Error, Does.StartWith($"the guest is in {Itself}, which did not say so: "));
             Assert.That(_old.State, Is.EqualTo(RunState.Postmigrate));
             Assert.That(_old.Hypervisor.Count("start"), Is.EqualTo(1), "it was never started again");
-            Assert.That(_old.Report.Downtime, Is.Null, "nobody knows how long the guest was stopped");
+            Assert.That(_old.Report.Downtime, Is.Null, "it is not known how long the guest was stopped");
             Assert.That(_old.Report.Times!.Save, Is.GreaterThan(0), "what old did itself it knows");
             Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "completed" }));
         });

@@ -47,7 +47,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
     [TestCase(StateFrame.Size)]
     [TestCase(2 * ProtocolLimits.FirstStateBuffer)]
     [Promise(45)]
-    public Task A_head_that_promises_more_than_comes_is_noticed_at_the_end_record(int more) => IsNotTaken(
+    public Task A_head_that_announces_more_than_comes_is_noticed_at_the_end_record(int more) => IsNotTaken(
         async peer =>
         {
             await peer.ConnectMain();

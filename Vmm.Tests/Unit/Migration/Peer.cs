@@ -1,5 +1,5 @@
 // The other half of a handover, driven by hand: it says what a test wants it to say, at the step that a test wants, and
-// then falls silent, closes or lies.
+// then stops answering, closes or lies.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -111,7 +111,7 @@ internal sealed class Peer : IDisposable
         return PlanCodec.ReadList(reader, reader.ReadText);
     }
 
-    /// <summary>Closes the channel and goes on existing.</summary>
+    /// <summary>Closes the channel and continues existing.</summary>
     internal void HangUp() => Run(() =>
     {
         _channel.Dispose();

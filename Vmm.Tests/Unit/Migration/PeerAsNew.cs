@@ -51,7 +51,7 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What it says that is not as in the old process; not told in version 1.</summary>
+    /// <summary>What it says that is not as in the old process; not sent in version 1.</summary>
     internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>

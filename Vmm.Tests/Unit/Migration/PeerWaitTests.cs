@@ -1,4 +1,4 @@
-// A peer that falls silent, but does not go, at one wait after another. Only a person may take his time: while the new
+// A peer that stops answering, but does not go, at one wait after another. Only a person may take his time: while the new
 // process waits for migrate-incoming it says so again and again, and the guest runs.
 
 using Vmm.Core.Machines;
@@ -71,7 +71,7 @@ public sealed class PeerWaitTests : IDisposable
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
     }
 
-    /// <summary>Whoever gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
+    /// <summary>The operator who gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
     [Test]
     public async Task An_old_process_that_ends_while_the_operator_is_awaited_is_reported()
     {
@@ -200,6 +200,6 @@ public sealed class PeerWaitTests : IDisposable
 
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"));
         Assert.That(old.Report.Error, Is.Null);
-        Assert.That(old.Report.Downtime, Is.GreaterThan(0), "the new process told its times");
+        Assert.That(old.Report.Downtime, Is.GreaterThan(0), "the new process reported its times");
     }
 }

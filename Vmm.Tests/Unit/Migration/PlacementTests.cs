@@ -4,7 +4,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>The guest's place on the host goes with it, and what cannot go is told and stops nothing.</summary>
+/// <summary>The guest's place on the host goes with it, and what cannot go is reported and stops nothing.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PlacementTests : IDisposable
@@ -30,7 +30,7 @@ public sealed class PlacementTests : IDisposable
     }
 
     [Test]
-    public async Task What_cannot_be_placed_is_told_in_words_and_the_guest_is_still_taken()
+    public async Task What_cannot_be_placed_is_reported_in_words_and_the_guest_is_still_taken()
     {
         var source = _fixture.Old();
         var next = _fixture.New();
@@ -65,7 +65,7 @@ public sealed class PlacementTests : IDisposable
         old.Do(old.Migrator.Cancel);
         await next.Events.Of("failed");
 
-        // The machine is dropped in the turn that tells of the failure, or the one after it.
+        // The machine is dropped in the turn that reports the failure, or the one after it.
         next.Do(() => { });
         Assert.That(next.Do(Posix.GetMemoryPolicy).Mode, Is.Zero);
     }

@@ -45,7 +45,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void What_the_host_did_not_tell_stays_unknown()
+    public void What_the_host_did_not_say_stays_unknown()
     {
         var plan = Sample with { Host = HostPlacement.Unknown };
         Assert.That(Read(Write(plan)).Host, Is.EqualTo(HostPlacement.Unknown));
@@ -72,7 +72,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void A_preflight_is_told_from_protocol_version_2_on() => Assert.Multiple(() =>
+    public void A_preflight_is_announced_from_protocol_version_2_on() => Assert.Multiple(() =>
     {
         Assert.That(Read(Write(Sample with { IsPreflight = true })).IsPreflight, Is.True);
         Assert.That(Write(Sample with { IsPreflight = true }, protocol: 1), Is.EqualTo(Write(Sample, protocol: 1)));
@@ -170,7 +170,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void A_flag_that_nobody_knows_is_refused()
+    public void An_unknown_flag_is_refused()
     {
         var writer = new StateWriter();
         writer.WriteUInt64(1);

@@ -51,7 +51,7 @@ public sealed class PointOfNoReturnTests : IDisposable
 
     [TestCaseSource(nameof(Failures))]
     [Promise(44)]
-    public async Task Management_cannot_be_told_of_the_guest_in_the_new_process(Exception failure)
+    public async Task An_event_of_the_guest_cannot_be_raised_in_the_new_process(Exception failure)
     {
         var next = _fixture.Host();
         next.Machine.EventRaised += _ => throw failure;
@@ -65,7 +65,7 @@ public sealed class PointOfNoReturnTests : IDisposable
 
     [TestCaseSource(nameof(Failures))]
     [Promise(44)]
-    public async Task Management_cannot_be_told_in_the_old_process_that_the_guest_is_gone(Exception failure)
+    public async Task An_event_of_the_guests_end_cannot_be_raised_in_the_old_process(Exception failure)
     {
         var next = _fixture.New();
         _old.Migrator.StatusChanged += status =>

@@ -7,7 +7,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>A preflight tells whether a live update would succeed, and leaves both processes as they were.</summary>
+/// <summary>A preflight says whether a live update would succeed, and leaves both processes as they were.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PreflightTests : IDisposable
@@ -41,7 +41,7 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task Every_reason_is_told_and_the_refusing_process_waits_on()
+    public async Task Every_reason_is_reported_and_the_refusing_process_waits_on()
     {
         var old = _fixture.Old();
         var next = _fixture.New(_fixture.Configuration with { RamSize = 8 << 20, Acpi = false });
@@ -118,7 +118,7 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task Nobody_there_is_a_reason()
+    public async Task A_missing_peer_is_a_reason()
     {
         var old = _fixture.Old();
 
@@ -128,7 +128,7 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task What_would_refuse_migrate_is_told_all_at_once()
+    public async Task What_would_refuse_migrate_is_reported_all_at_once()
     {
         var old = _fixture.Old(_fixture.Configuration with { AuxRamShare = false });
         old.Set(p => p with { Mode = MigrationMode.Normal });
@@ -159,7 +159,7 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task A_process_that_speaks_version_1_is_told_a_plan_and_its_pause_stays_unknown()
+    public async Task A_process_that_speaks_version_1_gets_a_plan_and_its_pause_stays_unknown()
     {
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture) { Protocol = 1 };

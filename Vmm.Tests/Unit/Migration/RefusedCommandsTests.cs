@@ -53,7 +53,7 @@ public sealed class RefusedCommandsTests : IDisposable
         var old = _fixture.Old(_fixture.Configuration with { AuxRamShare = false });
         const string Reason = "Memory region microvm.ram is not compatible with CPR. share=on is required for memory-backend objects, and aux-ram-share=on is required.";
 
-        Assert.That(old.Report.Blockers, Is.EqualTo(new[] { Reason }), "told before anybody asks for a migration");
+        Assert.That(old.Report.Blockers, Is.EqualTo(new[] { Reason }), "reported before a migration is asked for");
         Assert.That(() => old.Migrate(_fixture.Channels), Refused(Reason));
         AssertUntouched(old);
     }
@@ -68,7 +68,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
-    public void A_cpr_path_where_nobody_listens() =>
+    public void A_cpr_path_where_no_process_listens() =>
         RefusesLoudly(_fixture.Channels, $"Failed to connect to '{_fixture.CprPath}': No such file or directory");
 
     [Test]
@@ -93,7 +93,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
-    public async Task A_main_path_where_nobody_listens_fails_the_migration_and_not_the_command()
+    public async Task A_main_path_without_a_listener_fails_the_migration_and_not_the_command()
     {
         var old = _fixture.Old();
         _fixture.New();
@@ -179,7 +179,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
-    public async Task A_stopped_guest_that_was_shut_down_is_not_handed_over_and_its_back_ends_go_on()
+    public async Task A_stopped_guest_that_was_shut_down_is_not_handed_over_and_its_back_ends_continue()
     {
         var old = _fixture.Old(_fixture.Configuration with { NoShutdown = true });
         old.Machine.RequestShutdown();

@@ -184,7 +184,7 @@ public sealed class SwitchTests : IDisposable
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
 
-        Assert.That(_old.Report.Error, Is.EqualTo("the guest cannot go on: vCPU 0: RIP 0 is nowhere"));
+        Assert.That(_old.Report.Error, Is.EqualTo("the guest cannot continue: vCPU 0: RIP 0 is nowhere"));
         Assert.That(() => _old.State, Is.EqualTo(RunState.InternalError).After(20_000, 5));
     }
 

@@ -1,8 +1,8 @@
 // The clock's interrupt.
 //
 // Three kinds of events raise its interrupt, if enabled: the time was updated, the alarm's time has come, a period is over
-// (CmosEvents). They are noticed when somebody looks, and a timer looks at the next one whose interrupt is wanted; reading
-// status C takes all of them back. The timer counts milliseconds: faster periods are noticed late, several at a time.
+// (CmosEvents). They are collected at each access, and a timer waits for the next one whose interrupt is wanted; reading
+// status C takes all of them back. The timer counts milliseconds: faster periods are collected late, several at a time.
 
 using static Vmm.Core.Devices.Isa.Cmos.CmosRegisters;
 

@@ -125,7 +125,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
 
             if (reader.SectionVersion == 1)
             {
-                // That clock told of no events: those that have been until now are nobody's.
+                // That clock had no events: those that have been until now are dropped.
                 _state.EventsSeenUntil = Now.Ticks;
             }
 
@@ -168,7 +168,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
                 break;
 
             case StatusB:
-                // A clock that is being set does not tell of updates.
+                // A clock that is being set reports no updates.
                 WriteControl(StatusB, (value & SetTime) != 0 ? (byte)(value & ~UpdateFlag) : value);
                 break;
 
@@ -221,7 +221,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
         }
     }
 
-    /// <summary>Goes on from what the registers say; if that is no date, the time stays as it was.</summary>
+    /// <summary>Continues from what the registers say; if that is no date, the time stays as it was.</summary>
     /// <param name="fraction">How far into the second, in units of 100 ns.</param>
     private void StartClock(long fraction)
     {
