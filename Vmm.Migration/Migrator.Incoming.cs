@@ -135,7 +135,7 @@ public sealed partial class Migrator
         _incoming = handover;
         if (plan.IsPreflight)
         {
-            await TryOutAsync(handover, plan);
+            await AnswerPreflightAsync(handover, plan);
             return;
         }
 
@@ -174,7 +174,7 @@ public sealed partial class Migrator
     /// <summary>The guest is here. Does not throw.</summary>
     private void Finish(IncomingHandover handover, BestEffort taken)
     {
-        _afterwards = taken;
+        _finalSteps = taken;
         _times = handover.Times;
         taken.Do("close the sockets that it waited at", EndListening);
         taken.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
@@ -196,7 +196,7 @@ public sealed partial class Migrator
     }
 
     /// <summary>Answers a preflight. When the answer leaves, this process waits for a guest as before.</summary>
-    private async Task TryOutAsync(IncomingHandover handover, Plan plan)
+    private async Task AnswerPreflightAsync(IncomingHandover handover, Plan plan)
     {
         IReadOnlyList<string> reasons;
         try
@@ -208,7 +208,7 @@ public sealed partial class Migrator
             _incoming = null;
         }
 
-        LogTriedOut(_log, handover.PeerName, reasons.Count == 0 ? "it would succeed" : string.Join("; ", reasons));
+        LogPreflight(_log, handover.PeerName, reasons.Count == 0 ? "it would succeed" : string.Join("; ", reasons));
         await handover.AnswerAsync(reasons);
     }
 
@@ -248,7 +248,7 @@ public sealed partial class Migrator
     private static partial void LogNotTaken(ILogger log, string peer, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: a preflight by {Peer}: {Verdict}")]
-    private static partial void LogTriedOut(ILogger log, string peer, string verdict);
+    private static partial void LogPreflight(ILogger log, string peer, string verdict);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: a client cannot be served: {Reason}")]
     private static partial void LogNotServed(ILogger log, string reason);

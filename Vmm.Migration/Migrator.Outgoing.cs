@@ -27,7 +27,7 @@ public sealed partial class Migrator
     private PeerProcess? _peer;
     private HandoverTimes? _times;
     private ulong _transferred;
-    private BestEffort? _afterwards;
+    private BestEffort? _finalSteps;
     private bool _failureReported;
 
     /// <summary>Starts a migration; it continues after this returns.</summary>
@@ -90,7 +90,7 @@ public sealed partial class Migrator
             steps = await handover.RunAsync();
             _times = handover.Times;
             _error = handover.MissingAcknowledgement;
-            _afterwards = steps;
+            _finalSteps = steps;
             steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow());
             steps.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
             LogHandedOver(_log, handover.PeerName, handover.Times);
@@ -141,7 +141,7 @@ public sealed partial class Migrator
     private string? OutgoingError()
     {
         var parts = new List<string>(_error is null ? [] : [_error]);
-        parts.AddRange(_afterwards?.Failures ?? []);
+        parts.AddRange(_finalSteps?.Failures ?? []);
         if (_peer is { HasEnded: true } && Status is MigrationStatus.Completed or MigrationStatus.Failed)
         {
             parts.Add($"{_peer.Name}{(Status == MigrationStatus.Completed ? ", which had the guest," : "")} has ended");

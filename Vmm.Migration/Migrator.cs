@@ -122,7 +122,7 @@ public sealed partial class Migrator : IDisposable
         _setupTime = null;
         _error = null;
         _times = null;
-        _afterwards = null;
+        _finalSteps = null;
         _transferred = 0;
         Enter(MigrationStatus.Setup);
     }

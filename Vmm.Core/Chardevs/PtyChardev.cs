@@ -89,12 +89,12 @@ public sealed class PtyChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override void Abandon()
+    public override void Release()
     {
         lock (Gate)
         {
             _ownsLink = false;
-            base.Abandon();
+            base.Release();
         }
     }
 
@@ -107,7 +107,7 @@ public sealed class PtyChardev : StreamChardev
         }
     }
 
-    private protected override void Tend()
+    private protected override void OnSettled()
     {
         if (_master is null)
         {

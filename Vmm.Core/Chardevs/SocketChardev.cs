@@ -160,13 +160,13 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override void Abandon()
+    public override void Release()
     {
         lock (Gate)
         {
             _exported = false;
-            _listener?.Abandon();
-            base.Abandon();
+            _listener?.Release();
+            base.Release();
         }
     }
 
@@ -180,7 +180,7 @@ public sealed class SocketChardev : StreamChardev
         }
     }
 
-    private protected override void Tend()
+    private protected override void OnSettled()
     {
         if (!IsRunning || _exported || Input is not null)
         {

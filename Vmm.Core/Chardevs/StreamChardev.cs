@@ -79,7 +79,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Abandon() => Close();
+    public override void Release() => Close();
 
     /// <inheritdoc/>
     public override int Write(ReadOnlySpan<byte> bytes)
@@ -146,7 +146,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <summary>Does what else the loop has to do after a change. Gate held, loop thread.</summary>
-    private protected virtual void Tend()
+    private protected virtual void OnSettled()
     {
     }
 
@@ -239,7 +239,7 @@ public abstract class StreamChardev : Chardev
     private void SettleLocked()
     {
         CloseRetired();
-        Tend();
+        OnSettled();
         if (Input == Output)
         {
             Watch(Input, (WantsInput ? FdEvents.In : 0) | (WantsOutput ? FdEvents.Out : 0));

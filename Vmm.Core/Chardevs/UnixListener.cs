@@ -134,7 +134,7 @@ public sealed class UnixListener : IDisposable
     public void Resume() => Accept(true);
 
     /// <summary>Closes the socket and leaves the path, which is the next process's. Any thread.</summary>
-    public void Abandon()
+    public void Release()
     {
         lock (_gate)
         {
@@ -156,7 +156,7 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    /// <summary>Closes the socket, and removes the path if it is ours. After <see cref="Abandon"/> without effect. Any thread.</summary>
+    /// <summary>Closes the socket, and removes the path if it is ours. After <see cref="Release"/> without effect. Any thread.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -168,7 +168,7 @@ public sealed class UnixListener : IDisposable
 
             // First, while the socket is held: then no process replaces it.
             RemoveName();
-            Abandon();
+            Release();
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed class WatchSet : IDisposable
     internal FdWatch Add(EventLoop loop, SafeHandle handle, FdEvents events, Action<FdEvents> callback)
     {
         var watch = new FdWatch(loop, handle, ++_lastKey, events, callback);
-        int error = Twice(EpollChange.Add, watch);
+        int error = ControlWithRetry(EpollChange.Add, watch);
         if (error == Posix.NotPermitted)
         {
             throw new InvalidOperationException("a regular file cannot be watched");
@@ -67,7 +67,7 @@ internal sealed class WatchSet : IDisposable
     {
         if (_watches.ContainsKey(watch.Key) && watch.IsRegistered)
         {
-            Settle(watch, Twice(EpollChange.Modify, watch));
+            Settle(watch, ControlWithRetry(EpollChange.Modify, watch));
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class WatchSet : IDisposable
             if (watch.IsRegistered)
             {
                 // What is not taken out is reported under a key that is unknown from now on, and ends when the descriptor is closed.
-                Twice(EpollChange.Remove, watch);
+                ControlWithRetry(EpollChange.Remove, watch);
             }
         }
     }
@@ -141,7 +141,7 @@ internal sealed class WatchSet : IDisposable
         }
     }
 
-    private int Twice(EpollChange change, FdWatch watch)
+    private int ControlWithRetry(EpollChange change, FdWatch watch)
     {
         int error = Posix.EpollControl(_epoll, change, watch.Handle, watch.Events, watch.Key);
         return error == 0 ? 0 : Posix.EpollControl(_epoll, change, watch.Handle, watch.Events, watch.Key);

@@ -241,7 +241,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         DetachBackEnds();
         foreach (var chardev in Chardevs)
         {
-            chardev.Abandon();
+            chardev.Release();
         }
 
         Dispose();

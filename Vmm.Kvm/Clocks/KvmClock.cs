@@ -21,7 +21,7 @@ namespace Vmm.Kvm.Clocks;
 internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : IStateful
 {
     private const long Tolerance = 1_000;
-    private const long GoodEnough = 250;
+    private const long CloseEnough = 250;
     private const long Implausible = 10_000_000;
     private const int Tries = 32;
 
@@ -114,7 +114,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
             // Best is a fraction of the tolerance; a noisy host gets half the tries for it and then has to be content with the tolerance.
             var reading = Read();
             error = (long)(reading.Guest - target(reading));
-            if (Math.Abs(error) < (i < Tries / 2 ? GoodEnough : Tolerance))
+            if (Math.Abs(error) < (i < Tries / 2 ? CloseEnough : Tolerance))
             {
                 return error;
             }

@@ -83,7 +83,7 @@ internal sealed class IncomingHandover : IDisposable
     internal string? Refusal { get; private set; }
 
     /// <summary>Why a message could not be sent to the old process; null when all were sent.</summary>
-    internal string? Unheard => _peer.Unheard;
+    internal string? SendFailure => _peer.SendFailure;
 
     /// <summary>The account, as far as this side knows it.</summary>
     internal HandoverTimes Times { get; } = new();
@@ -114,7 +114,7 @@ internal sealed class IncomingHandover : IDisposable
     internal async Task<IReadOnlyList<string>> RehearseAsync(Plan plan)
     {
         using var build = new IncomingBuild(_machine, plan, _handedOver, _log);
-        return await TryOutAsync(plan, build);
+        return await RehearseAsync(plan, build);
     }
 
     /// <summary>Reports to the old process what a rehearsal found.</summary>
@@ -161,7 +161,7 @@ internal sealed class IncomingHandover : IDisposable
         Times.Collections = _noGc!.Collections;
         taken.Do("allow garbage collections again", _noGc.Dispose);
         Times.Account(old, received, applied, tookAt, running);
-        await taken.DoAsync("report to the old process", () => SayTakenAsync(received, applied, tookAt, running));
+        await taken.DoAsync("report to the old process", () => SendTakenAsync(received, applied, tookAt, running));
     }
 
     /// <summary>Hands over a connection that was accepted on the main channel's socket.</summary>
@@ -182,7 +182,7 @@ internal sealed class IncomingHandover : IDisposable
     private async Task<Board> BuildAsync(Plan plan)
     {
         _build = new IncomingBuild(_machine, plan, _handedOver, _log);
-        var reasons = await TryOutAsync(plan, _build);
+        var reasons = await RehearseAsync(plan, _build);
         if (reasons.Count > 0)
         {
             await _peer.SendReasonsAsync(MessageType.Refused, reasons);
@@ -197,7 +197,7 @@ internal sealed class IncomingHandover : IDisposable
     {
         try
         {
-            await GetReadyAsync(plan);
+            await AnnounceReadyAsync(plan);
             return await _state.ReceiveAsync(plan.Attempt, Deadline.In(_parameters.CprStateTimeout, PeerName, "did not send its state"));
         }
         catch (Exception e)
@@ -208,7 +208,7 @@ internal sealed class IncomingHandover : IDisposable
     }
 
     /// <summary>Says that this process is ready, and later, with -incoming defer, that it listens.</summary>
-    private async Task GetReadyAsync(Plan plan)
+    private async Task AnnounceReadyAsync(Plan plan)
     {
         await _peer.SendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
@@ -251,7 +251,7 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>Builds the machine, touches its RAM and, by a rehearsal, everything else that the pause will need.</summary>
     /// <returns>Why the guest cannot run here; empty when it can.</returns>
-    private async Task<IReadOnlyList<string>> TryOutAsync(Plan plan, IncomingBuild build)
+    private async Task<IReadOnlyList<string>> RehearseAsync(Plan plan, IncomingBuild build)
     {
         var reasons = build.Run();
         if (reasons.Count > 0)
@@ -297,7 +297,7 @@ internal sealed class IncomingHandover : IDisposable
     }
 
     /// <summary>The guest is ours whether or not the old process hears of it: it will look at the baton.</summary>
-    private async Task SayTakenAsync(ulong received, ulong applied, ulong taken, ulong running)
+    private async Task SendTakenAsync(ulong received, ulong applied, ulong taken, ulong running)
     {
         var body = new StateWriter(64);
         body.WriteUInt64(received);

@@ -25,7 +25,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     internal string Name => _channel.PeerName;
 
     /// <summary>Why a message could not be sent; null when all were sent.</summary>
-    internal string? Unheard { get; private set; }
+    internal string? SendFailure { get; private set; }
 
     /// <exception cref="HandoverException">It is of another user.</exception>
     internal void CheckCredentials() => Credentials.Check(_channel);
@@ -76,7 +76,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     }
 
     /// <summary>Sends how things stand. Whether that arrives changes nothing here: the old process has the channel's end and the baton to go by.</summary>
-    /// <returns>Whether it was sent; if not, <see cref="Unheard"/> says why.</returns>
+    /// <returns>Whether it was sent; if not, <see cref="SendFailure"/> says why.</returns>
     internal async Task<bool> TrySendAsync(MessageType type, StateWriter body, Deadline deadline)
     {
         try
@@ -86,7 +86,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         }
         catch (Exception e) when (e is HandoverException or ObjectDisposedException)
         {
-            Unheard = e.Message;
+            SendFailure = e.Message;
             return false;
         }
     }

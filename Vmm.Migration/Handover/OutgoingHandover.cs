@@ -112,16 +112,16 @@ internal sealed class OutgoingHandover : IDisposable
     internal async Task<BestEffort> RunAsync()
     {
         var pause = await PrepareAndStopAsync();
-        Task<StateReader>? news = null;
+        Task<StateReader>? taken = null;
         try
         {
             Save(pause);
             var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
             await SendAsync(load);
             await OfferAsync(load);
-            news = NewsAsync();
-            await ReportSwitchAsync(pause, news);
-            Account(await load.WaitAsync(_machine.Loop, news));
+            taken = ReceiveTakenAsync();
+            await ReportSwitchAsync(pause, taken);
+            Account(await load.WaitAsync(_machine.Loop, taken));
         }
         catch (Exception failure)
         {
@@ -132,7 +132,7 @@ internal sealed class OutgoingHandover : IDisposable
             }
 
             ThreadScheduling.EndBoost();
-            await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(news, failure));
+            await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(taken, failure));
         }
 
         // The guest is in the new process. Nothing from here on is a failure of the update.
@@ -207,11 +207,11 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>The state is on its way: what is left to do here is not what the guest waits for.</summary>
-    private async Task ReportSwitchAsync(HandoverPause pause, Task news)
+    private async Task ReportSwitchAsync(HandoverPause pause, Task taken)
     {
         ThreadScheduling.EndBoost();
         Times.Collections = _noGc!.Collections;
-        await Task.WhenAny(news, _machine.Loop.Delay(LongestReportDelay));
+        await Task.WhenAny(taken, _machine.Loop.Delay(LongestReportDelay));
         pause.ReportStopped();
         OnStateSent?.Invoke();
     }
@@ -337,7 +337,7 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>What the new process says when it has the guest. It may come late: who has the guest does not hang on it.</summary>
-    private async Task<StateReader> NewsAsync()
+    private async Task<StateReader> ReceiveTakenAsync()
     {
         var taken = await _peer.ExpectAsync(MessageType.Taken, Deadline.Never);
         return _baton.IsHeldByNew
@@ -349,12 +349,12 @@ internal sealed class OutgoingHandover : IDisposable
     /// The baton says that the guest is gone. Nothing hurts the guest any more, so the new process, if it was only slow, gets a while longer to
     /// say so itself: with its times, and with what it took over.
     /// </summary>
-    private async Task AcknowledgeAsync(Task<StateReader>? news, Exception failure)
+    private async Task AcknowledgeAsync(Task<StateReader>? taken, Exception failure)
     {
         try
         {
             var acknowledged = Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "sent no acknowledgement");
-            Account(await acknowledged.WaitAsync(_machine.Loop, news ?? Task.FromException<StateReader>(failure)));
+            Account(await acknowledged.WaitAsync(_machine.Loop, taken ?? Task.FromException<StateReader>(failure)));
         }
         catch (Exception silence)
         {

@@ -23,7 +23,7 @@ internal sealed class HmpInvocation(CommandContext context, bool interactive)
 
     internal bool Has(char flag) => _given.ContainsKey(flag.ToString());
 
-    internal void Give(string parameter, string value) => _given[parameter] = value;
+    internal void Set(string parameter, string value) => _given[parameter] = value;
 
     internal void Line(string text = "") => _output.Append(text).Append("\r\n");
 }

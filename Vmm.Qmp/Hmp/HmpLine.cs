@@ -58,7 +58,7 @@ internal sealed class HmpLine(string text)
             string? given = parameter is null ? null : Text();
             if (given is not null)
             {
-                invocation.Give(parameter!.Name, given);
+                invocation.Set(parameter!.Name, given);
             }
 
             switch (parameter?.Kind)
@@ -85,7 +85,7 @@ internal sealed class HmpLine(string text)
                     return $"{command.Names}: unsupported option -{letter}";
                 }
 
-                invocation.Give(letter.ToString(), "");
+                invocation.Set(letter.ToString(), "");
             }
         }
 

@@ -66,7 +66,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
             }
         }
 
-        HandOut(request);
+        Dispatch(request);
     }
 
     /// <summary>The next request that is due, or null when there will be none.</summary>
@@ -92,7 +92,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
 
         if (next is not null)
         {
-            HandOut(next);
+            Dispatch(next);
         }
     }
 
@@ -120,7 +120,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
         }
     }
 
-    private void HandOut(QmpRequest request)
+    private void Dispatch(QmpRequest request)
     {
         seen(request);
         _due.Writer.TryWrite(request);

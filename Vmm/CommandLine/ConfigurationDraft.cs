@@ -77,7 +77,7 @@ internal sealed class ConfigurationDraft
             AccelOption.Check(_accelerators);
         }
 
-        foreach (var type in DeviceTypes.All.Where(type => type.ShortOption is { IsDefault: true } && !NoDefaults && !Devices.SpeaksOf(type)))
+        foreach (var type in DeviceTypes.All.Where(type => type.ShortOption is { IsDefault: true } && !NoDefaults && !Devices.Mentions(type)))
         {
             Devices.AddShort(type, Chardevs, NoGraphic && !Chardevs.UsesStdio ? "stdio" : "null");
         }

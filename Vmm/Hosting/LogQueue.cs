@@ -21,7 +21,7 @@ internal sealed class LogQueue
     private int _bytes;
     private long _dropped;
     private bool _writing;
-    private bool _nudged;
+    private bool _interrupted;
     private bool _closed;
 
     /// <summary>Adds a line, or counts it where there is no room.</summary>
@@ -42,11 +42,11 @@ internal sealed class LogQueue
     }
 
     /// <summary>Makes a <see cref="Take"/> that waits without an end return, so that it waits again with one.</summary>
-    internal void Nudge()
+    internal void Interrupt()
     {
         lock (_lock)
         {
-            _nudged = true;
+            _interrupted = true;
             Monitor.PulseAll(_lock);
         }
     }
@@ -61,12 +61,12 @@ internal sealed class LogQueue
         {
             _writing = false;
             Monitor.PulseAll(_lock);
-            if (_lines.Count == 0 && _dropped == 0 && !_closed && !_nudged)
+            if (_lines.Count == 0 && _dropped == 0 && !_closed && !_interrupted)
             {
                 Monitor.Wait(_lock, patience);
             }
 
-            _nudged = false;
+            _interrupted = false;
             if (_lines.Count == 0)
             {
                 ReportDropped();

@@ -132,8 +132,8 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
         bool admitted = _limiter.Admits(kind, out bool isFirst);
         if (isFirst)
         {
-            _errorWriter.Nudge();
-            _fileWriter?.Nudge();
+            _errorWriter.Interrupt();
+            _fileWriter?.Interrupt();
         }
 
         return admitted;

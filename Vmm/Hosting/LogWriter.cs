@@ -45,7 +45,7 @@ internal sealed class LogWriter
     internal void Add(byte[] line) => _queue.Add(line);
 
     /// <summary>Has the idle function called soon.</summary>
-    internal void Nudge() => _queue.Nudge();
+    internal void Interrupt() => _queue.Interrupt();
 
     /// <summary>Waits until what was added is written, within a limit.</summary>
     internal bool Flush(TimeSpan limit) => _queue.WaitUntilEmpty(limit);

@@ -2,7 +2,7 @@
 //
 // A listening socket is shared by old and new for a while: it crosses as a descriptor, the new process accepts on it after
 // the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path on which another process
-// listens on; a path that is free, or becomes free, it serves at once, so that its own monitor answers while it waits. A socket that
+// listens; a path that is free, or becomes free, it serves at once, so that its own monitor answers while it waits. A socket that
 // crosses is taken only if its path is this monitor's own: with another path it stays the old process's.
 
 using Microsoft.Extensions.Logging;
@@ -23,7 +23,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// There is no event for a path that has become free, so this looks again: a process that is killed leaves the name in its folder as it was,
     /// and the kernel reports no end of a listening socket to a process that is not connected to it.
     /// </summary>
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly ChardevConfiguration _configuration;
     private readonly MonitorServer _server;
@@ -31,7 +31,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     private readonly ILogger _log;
     private readonly UnixListener? _listener;
     private readonly ListeningSource? _listening;
-    private LoopTimer? _look;
+    private LoopTimer? _retry;
     private SafeFileHandle? _prepared;
     private SafeFileHandle? _preparedToServe;
     private bool _isRefused;
@@ -119,7 +119,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         }
         else if (!_listener.TryOpen())
         {
-            _look = _loop.After(LookAgain, TryAgain);
+            _retry = _loop.After(RetryInterval, TryAgain);
             return;
         }
 
@@ -157,7 +157,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
             return;
         }
 
-        _look?.Dispose();
+        _retry?.Dispose();
         if (_prepared is { } handle && _preparedToServe is { } toServe)
         {
             _prepared = _preparedToServe = null;
@@ -196,7 +196,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
             return;
         }
 
-        _listener.Abandon();
+        _listener.Release();
         if (taken == true)
         {
             _listening!.StopAccepting();
@@ -206,7 +206,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _look?.Dispose();
+        _retry?.Dispose();
         Drop();
         _listener?.Dispose();
     }
@@ -238,7 +238,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
                 LogNotOpened(_log, Label, e.Message);
             }
 
-            _look = _loop.After(LookAgain, TryAgain);
+            _retry = _loop.After(RetryInterval, TryAgain);
         }
     }
 

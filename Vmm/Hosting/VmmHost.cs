@@ -65,7 +65,7 @@ internal sealed partial class VmmHost : IDisposable
             _sink.UseFile(log);
         }
 
-        GoOnAfterDefects();
+        ContinueAfterDefects();
         _endWatch = new EndWatch(endingSignals, LimitOfEnd, Signalled, _logger);
         _endWatch.Start();
         PoolThreads.Start(others: configuration.Machine.Topology.Count + OtherThreads);
@@ -221,7 +221,7 @@ internal sealed partial class VmmHost : IDisposable
     /// <summary>Whatever stops the guest in an update stops it for no longer; so may whatever keeps the process from its end.</summary>
     private TimeSpan LimitOfEnd() => TimeSpan.FromMilliseconds((_migrator?.Parameters ?? new()).CprLoadTimeout);
 
-    private void GoOnAfterDefects()
+    private void ContinueAfterDefects()
     {
         _loop.UnhandledException = _ioLoop.UnhandledException = ReportDefect;
         _loop.HostRefused = _ioLoop.HostRefused = refusal => LogPolled(_logger, refusal.Message);

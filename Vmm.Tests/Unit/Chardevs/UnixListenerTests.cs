@@ -73,7 +73,7 @@ public sealed class UnixListenerTests : IDisposable
         old.Open();
         var crossed = Posix.Duplicate(old.Handle!);
         var shared = Posix.Duplicate(old.Handle!);
-        old.Abandon();
+        old.Release();
         var clients = new BlockingCollection<SafeFileHandle>();
         using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
         listener.Adopt(crossed);
