@@ -3,6 +3,7 @@
 // were before.
 
 using System.Runtime.InteropServices;
+using Vmm.Core.Errors;
 using Vmm.Core.Machines;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Handover;
@@ -67,7 +68,7 @@ public sealed partial class Migrator
         {
             check();
         }
-        catch (Exception e) when (e is MigrationException or HandoverException or ChannelAddressException)
+        catch (VmmException e)
         {
             reasons.Add(e.Message);
         }

@@ -4,6 +4,7 @@
 // exception, is logged as a warning and kept for the operator, and the next one runs.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Errors;
 
 namespace Vmm.Core.Machines;
 
@@ -61,7 +62,7 @@ public sealed partial class BestEffort(ILogger log, string situation)
             LogFailed(log, situation, step, failure.Message);
 
             // What is no refusal of the host is a defect, and to mend it one needs to know where it is.
-            if (failure is not (IOException or UnauthorizedAccessException or OutOfMemoryException))
+            if (failure is not (VmmException or IOException or UnauthorizedAccessException or OutOfMemoryException))
             {
                 LogDefect(log, step, failure);
             }

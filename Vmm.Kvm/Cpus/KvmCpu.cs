@@ -4,6 +4,7 @@
 // commands it is stopped, and then any thread may talk to the vCPU's descriptor.
 
 using System.Runtime.InteropServices;
+using Vmm.Core.Errors;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -108,7 +109,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         {
             _transfer.Apply(_state, withTsc: true);
         }
-        catch (Exception refusal) when (refusal is HypervisorException or StateException)
+        catch (VmmException refusal)
         {
             throw new StateException($"vCPU {Index}: {refusal.Message}", refusal);
         }

@@ -1,7 +1,4 @@
-using Vmm.Core.Hypervisors;
-using Vmm.Core.Machines;
-using Vmm.Migration;
-using Vmm.Migration.Channels;
+using Vmm.Core.Errors;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Commands;
@@ -16,7 +13,7 @@ internal static class Refusals
         {
             await operation();
         }
-        catch (Exception e) when (e is MachineException or MigrationException or ChannelAddressException or HypervisorException or IOException)
+        catch (Exception e) when (e is VmmException or IOException)
         {
             throw QmpException.GenericError(e.Message);
         }

@@ -5,6 +5,7 @@
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Vmm.Core.Errors;
 using Vmm.Core.Machines;
 using Vmm.Qmp.Schema;
 using Vmm.Qmp.Sessions;
@@ -93,7 +94,7 @@ public sealed class HmpExecutor
         {
             await command.Run(invocation);
         }
-        catch (QmpException e)
+        catch (VmmException e)
         {
             invocation.Line($"Error: {e.Message}");
         }

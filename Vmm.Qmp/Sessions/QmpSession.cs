@@ -9,6 +9,7 @@
 using System.Buffers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Errors;
 using Vmm.Core.Loop;
 using Vmm.Qmp.Schema;
 using Vmm.Qmp.Wire;
@@ -122,9 +123,9 @@ internal sealed class QmpSession : ClientSession, IEventSink
         catch (Exception e)
         {
             WithdrawEndRequest(request);
-            if (e is QmpException)
+            if (e is VmmException)
             {
-                throw;
+                throw e as QmpException ?? QmpException.GenericError(e.Message);
             }
 
             _service.Log.CommandFailed(request.Command, e.ToString());
