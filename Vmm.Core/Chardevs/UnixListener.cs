@@ -33,7 +33,7 @@ public sealed class UnixListener : IDisposable
     private SocketName? _name;
     private Action<SafeFileHandle>? _accepted;
     private SafeFileHandle? _socket;
-    private IDisposable? _owedRemoval;
+    private IDisposable? _removal;
     private FdWatch? _watch;
     private FdWatch? _guard;
     private bool _accepting;
@@ -80,7 +80,7 @@ public sealed class UnixListener : IDisposable
     {
         string path = Path ?? throw new InvalidOperationException("a listener without a path cannot be opened");
         _socket = SocketName.TryListen(path, Backlog, out _name);
-        OweRemoval();
+        RegisterRemoval();
         return _socket is not null;
     }
 
@@ -98,7 +98,7 @@ public sealed class UnixListener : IDisposable
         Path ??= Posix.BoundPath(socket);
         _name = _ownsPath ? SocketName.Of(Path!) : null;
         _socket = socket;
-        OweRemoval();
+        RegisterRemoval();
     }
 
     /// <summary>Begins to accept.</summary>
@@ -138,7 +138,7 @@ public sealed class UnixListener : IDisposable
     {
         lock (_gate)
         {
-            _owedRemoval?.Dispose();
+            _removal?.Dispose();
             _accepting = false;
             _closing = true;
             if (_watch is null && _guard is null)
@@ -184,10 +184,10 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    private void OweRemoval()
+    private void RegisterRemoval()
     {
-        _owedRemoval?.Dispose();
-        _owedRemoval = _name is { } name ? ForcedEnd.Owe(name.Remove) : null;
+        _removal?.Dispose();
+        _removal = _name is { } name ? ForcedEnd.Register(name.Remove) : null;
     }
 
     private void Accept(bool accepting)

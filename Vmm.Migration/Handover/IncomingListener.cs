@@ -28,7 +28,7 @@ internal sealed partial class IncomingListener : IDisposable
     private readonly ILogger _log;
     private readonly Action<SafeFileHandle> _accepted;
     private readonly FdWatch _watch;
-    private readonly IDisposable? _owedRemoval;
+    private readonly IDisposable? _removal;
     private bool _closed;
 
     private IncomingListener(EventLoop loop, SafeFileHandle socket, SocketName? name, ILogger log, Action<SafeFileHandle> accepted)
@@ -39,7 +39,7 @@ internal sealed partial class IncomingListener : IDisposable
         _log = log;
         _accepted = accepted;
         _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
-        _owedRemoval = name is null ? null : ForcedEnd.Owe(name.Remove);
+        _removal = name is null ? null : ForcedEnd.Register(name.Remove);
     }
 
     /// <summary>Where it listens, with the port that the kernel chose, if it was left to it.</summary>
@@ -115,7 +115,7 @@ internal sealed partial class IncomingListener : IDisposable
         try
         {
             _name?.Remove();
-            _owedRemoval?.Dispose();
+            _removal?.Dispose();
         }
         catch (IOException e)
         {

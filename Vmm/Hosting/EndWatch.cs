@@ -173,7 +173,7 @@ internal sealed partial class EndWatch : IEndWatch
 
     private void CleanUp()
     {
-        ForcedEnd.Settle();
+        ForcedEnd.RunCleanUps();
         LogForced(_log, (long)Limit.TotalMilliseconds);
     }
 

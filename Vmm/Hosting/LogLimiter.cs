@@ -22,10 +22,10 @@ internal sealed class LogLimiter(TimeProvider time)
 
     private readonly Lock _lock = new();
     private readonly Dictionary<LogKind, Bucket> _buckets = [];
-    private int _owing;
+    private int _withheld;
 
     /// <summary>Whether some count is still to be logged.</summary>
-    internal bool OwesCounts => Volatile.Read(ref _owing) > 0;
+    internal bool HasCounts => Volatile.Read(ref _withheld) > 0;
 
     /// <summary>Whether a message may be logged; counts it otherwise.</summary>
     /// <param name="kind">Its kind.</param>
@@ -51,7 +51,7 @@ internal sealed class LogLimiter(TimeProvider time)
             if (bucket.Suppressed++ == 0)
             {
                 bucket.CountDue = now;
-                isFirst = _owing++ == 0;
+                isFirst = _withheld++ == 0;
             }
 
             return false;
@@ -71,7 +71,7 @@ internal sealed class LogLimiter(TimeProvider time)
     /// <param name="all">Whether also those that are not: at the end there will be no later.</param>
     internal IReadOnlyList<string> TakeCounts(bool all = false)
     {
-        if (!OwesCounts)
+        if (!HasCounts)
         {
             return [];
         }
@@ -85,7 +85,7 @@ internal sealed class LogLimiter(TimeProvider time)
                 counts.Add(string.Create(
                     CultureInfo.InvariantCulture, $"vmm: warning: {bucket.Suppressed} similar messages were suppressed: {bucket.Text}"));
                 bucket.Suppressed = 0;
-                _owing--;
+                _withheld--;
             }
         }
 

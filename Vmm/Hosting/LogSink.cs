@@ -206,7 +206,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
             Write(count);
         }
 
-        return _limiter.OwesCounts ? LogLimiter.Interval : Timeout.InfiniteTimeSpan;
+        return _limiter.HasCounts ? LogLimiter.Interval : Timeout.InfiniteTimeSpan;
     }
 
     private static WaitingFile OpenFile(string path)

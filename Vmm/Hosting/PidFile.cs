@@ -26,7 +26,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
     private SafeFileHandle? _file;
     private WaitingFile? _waiting;
     private SafeFileHandle? _received;
-    private IDisposable? _owedRemoval;
+    private IDisposable? _removal;
 
     /// <inheritdoc/>
     public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
@@ -167,7 +167,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
     {
         Close();
         _file = file;
-        _owedRemoval = ForcedEnd.Owe(() => Remove(file));
+        _removal = ForcedEnd.Register(() => Remove(file));
         byte[] text = Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n");
         try
         {
@@ -197,7 +197,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
 
     private void Close()
     {
-        _owedRemoval?.Dispose();
+        _removal?.Dispose();
         _file?.Dispose();
         _file = null;
     }

@@ -69,7 +69,7 @@ public sealed class CancelTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
 
         _old.Do(_old.Migrator.Cancel);
 
@@ -85,7 +85,7 @@ public sealed class CancelTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
 
         _old.Do(_old.Migrator.Cancel);
@@ -103,7 +103,7 @@ public sealed class CancelTests : IDisposable
             using var peer = new PeerAsNew(_fixture);
             var old = round == 0 ? _old : _fixture.Old();
             old.Migrate(_fixture.Channels);
-            await peer.HearState();
+            await peer.AcceptState();
             var baton = peer.Baton;
             var take = Task.Run(baton.Take);
             old.Do(old.Migrator.Cancel);

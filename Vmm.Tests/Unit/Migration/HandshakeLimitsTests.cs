@@ -18,10 +18,10 @@ public sealed class HandshakeLimitsTests : OldPeerTest
         using (var peer = new PeerAsOld(Fixture, Source))
         {
             await peer.Handshake();
-            await peer.SayDescriptors();
+            await peer.SendDescriptors();
             for (int sent = 1; sent < count; sent++)
             {
-                await peer.SayDescriptors([]);
+                await peer.SendDescriptors([]);
             }
 
             await ExpectAnswer(
@@ -46,7 +46,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
 
             foreach (var part in peer.HandoverDescriptors.Chunk(Posix.MostDescriptors))
             {
-                await peer.SayDescriptors(part);
+                await peer.SendDescriptors(part);
             }
 
             await ExpectAnswer(
@@ -70,12 +70,12 @@ public sealed class HandshakeLimitsTests : OldPeerTest
                 if (clients.Count > ProtocolLimits.ConcurrentHandshakes)
                 {
                     using var first = clients.Dequeue();
-                    var message = await first.Cpr.Hear();
+                    var message = await first.Cpr.Receive();
                     Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
                     Assert.That(
                         Peer.Reasons(message),
                         Is.EqualTo(new[] { $"{Itself} had not sent its plan when others came: {ProtocolLimits.ConcurrentHandshakes} handshakes run at a time" }));
-                    await first.Cpr.HearEnd();
+                    await first.Cpr.ReceiveEnd();
                 }
             }
 
@@ -98,25 +98,25 @@ public sealed class HandshakeLimitsTests : OldPeerTest
         hello.WriteUInt16(1);
         hello.WriteUInt16(peer.Protocol);
         hello.WriteText("later");
-        await peer.Cpr.Say(MessageType.Hello, hello, peer.Baton.File);
-        await peer.Cpr.Hear(MessageType.Hello);
+        await peer.Cpr.Send(MessageType.Hello, hello, peer.Baton.File);
+        await peer.Cpr.Receive(MessageType.Hello);
         await peer.Cpr.Settle(peer.Protocol);
-        await peer.SayDescriptors();
-        await peer.SayPlan();
+        await peer.SendDescriptors();
+        await peer.SendPlan();
 
-        await peer.Cpr.Hear(MessageType.Ready);
+        await peer.Cpr.Receive(MessageType.Ready);
     }
 
     private static async Task ExpectAnswer(PeerAsOld peer, bool isTaken, string otherwise)
     {
         if (isTaken)
         {
-            await peer.SayPlan();
-            await peer.Cpr.Hear(MessageType.Ready);
+            await peer.SendPlan();
+            await peer.Cpr.Receive(MessageType.Ready);
             return;
         }
 
-        var message = await peer.Cpr.Hear();
+        var message = await peer.Cpr.Receive();
         Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
         Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { otherwise }));
     }
@@ -125,8 +125,8 @@ public sealed class HandshakeLimitsTests : OldPeerTest
     {
         var peer = new PeerAsOld(Fixture, Source);
         await peer.Handshake();
-        await peer.SayDescriptors();
-        await peer.Cpr.SayRaw("VMMc"u8.ToArray());
+        await peer.SendDescriptors();
+        await peer.Cpr.SendRaw("VMMc"u8.ToArray());
         return peer;
     }
 }

@@ -52,7 +52,7 @@ public sealed class LeakTests
             using var peer = new PeerAsNew(fixture);
             var old = fixture.Old();
             old.Migrate(fixture.Channels);
-            await peer.HearState();
+            await peer.AcceptState();
             peer.Cpr.HangUp();
             await HandoverFixture.EndOf(old);
         },
@@ -66,12 +66,12 @@ public sealed class LeakTests
                 for (int i = 1; i < ProtocolLimits.MessagesBeforePlan; i++)
                 {
                     int batch = i;
-                    await peer.SayDescriptors(
+                    await peer.SendDescriptors(
                         [.. Enumerable.Range(0, 10).Select(n => new Core.Machines.HandoverDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
                 }
 
-                await peer.SayDescriptors([peer.HandoverDescriptors[0], peer.HandoverDescriptors[0]]);
-                await peer.Cpr.Hear(MessageType.Refused);
+                await peer.SendDescriptors([peer.HandoverDescriptors[0], peer.HandoverDescriptors[0]]);
+                await peer.Cpr.Receive(MessageType.Refused);
             }
         },
     };

@@ -107,7 +107,7 @@ public sealed class PeerProcessTests : IDisposable
         fixture.New();
         using var peer = Peer.To(fixture.CprPath);
         await peer.Greet(newest: 1);
-        await peer.Hear(MessageType.Hello);
+        await peer.Receive(MessageType.Hello);
 
         Assert.That(peer.Received, Has.Count.EqualTo(1));
         Assert.That(Posix.IsProcess(peer.Received[0]), Is.True);

@@ -77,9 +77,9 @@ public sealed class PlacementTests : IDisposable
         using var peer = new PeerAsNew(_fixture);
         peer.Warnings.Add("NUMA policy bind, nodes 1 could not be applied: Invalid argument");
         old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
-        await peer.SayTaken();
+        await peer.SendTaken();
         await HandoverFixture.EndOf(old);
 
         Assert.That(old.Log.Lines, Has.Some.EqualTo(
@@ -92,9 +92,9 @@ public sealed class PlacementTests : IDisposable
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture) { Protocol = 1 };
         old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
-        await peer.SayTaken();
+        await peer.SendTaken();
 
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"));
         Assert.That(peer.Plan.Host, Is.EqualTo(HostPlacement.Unknown));

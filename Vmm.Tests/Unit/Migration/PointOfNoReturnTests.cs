@@ -109,7 +109,7 @@ public sealed class PointOfNoReturnTests : IDisposable
         _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("completed"));

@@ -91,7 +91,7 @@ public sealed class PreflightTests : IDisposable
         peer.Warnings.Add(Problem);
         var asked = PreflightAsync(old);
 
-        await peer.SayReady();
+        await peer.SendReady();
 
         var verdict = await asked;
         Assert.That((verdict.WouldSucceed, verdict.Reasons.Count), Is.EqualTo((true, 0)));
@@ -164,12 +164,12 @@ public sealed class PreflightTests : IDisposable
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture) { Protocol = 1 };
         var preflight = PreflightAsync(old);
-        await peer.SayReady();
+        await peer.SendReady();
 
         var verdict = await preflight;
 
         Assert.That((verdict.WouldSucceed, verdict.ExpectedPause), Is.EqualTo((true, (ulong?)null)));
-        await peer.Cpr.HearEnd();
+        await peer.Cpr.ReceiveEnd();
         Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
         _fixture.AssertRunsIn(old);
     }

@@ -64,7 +64,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
             peer.Plan = peer.Plan with { Attempt = peer.Plan.Attempt ^ 1 };
             await peer.ConnectMain();
             peer.Baton.Offer();
-            await peer.SayMain(peer.Frames());
+            await peer.SendMain(peer.Frames());
         },
         "the main channel carries attempt");
 
@@ -76,8 +76,8 @@ public sealed class SpoiledPlanTests : OldPeerTest
             await peer.Handshake();
             var body = new StateWriter();
             PlanCodec.WriteList(body, (string[])["one", "two"], body.WriteText);
-            await peer.Cpr.Say(MessageType.Descriptors, body, peer.Baton.File);
-            var message = await peer.Cpr.Hear();
+            await peer.Cpr.Send(MessageType.Descriptors, body, peer.Baton.File);
+            var message = await peer.Cpr.Receive();
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} named 2 descriptors and sent 1" }));
         }
 
@@ -91,8 +91,8 @@ public sealed class SpoiledPlanTests : OldPeerTest
         {
             await peer.Handshake();
             var baton = new HandoverDescriptor("baton", peer.Baton.File);
-            await peer.SayDescriptors([baton, baton, baton]);
-            var message = await peer.Cpr.Hear();
+            await peer.SendDescriptors([baton, baton, baton]);
+            var message = await peer.Cpr.Receive();
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} sent descriptor 'baton' twice" }));
         }
 
@@ -107,8 +107,8 @@ public sealed class SpoiledPlanTests : OldPeerTest
             await peer.Handshake();
             var body = new StateWriter();
             body.WriteBytes(new byte[11]);
-            await peer.Cpr.Say(MessageType.Plan, body);
-            var message = await peer.Cpr.Hear();
+            await peer.Cpr.Send(MessageType.Plan, body);
+            var message = await peer.Cpr.Receive();
             Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
         }
 
@@ -125,7 +125,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
         next.AwaitGuest(Fixture.CprPath, null);
         using var peer = new PeerAsOld(Fixture, Source);
         await peer.Handshake();
-        var message = await peer.Cpr.Hear();
+        var message = await peer.Cpr.Receive();
         Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} did not send its plan within 100 ms" }));
     }
 
@@ -149,9 +149,9 @@ public sealed class SpoiledPlanTests : OldPeerTest
         {
             spoil(peer);
             await peer.Handshake();
-            await peer.SayDescriptors();
-            await peer.SayPlan();
-            var message = await peer.Cpr.Hear();
+            await peer.SendDescriptors();
+            await peer.SendPlan();
+            var message = await peer.Cpr.Receive();
             Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
             Assert.That(Peer.Reasons(message), Has.One.Contains(reason));
         },
