@@ -1,4 +1,4 @@
-// The new process's side: where it listens, whom it serves, and what becomes of it when an attempt fails. With -incoming
+// The new process's side: where it listens, which client it serves, and what becomes of it when an attempt fails. With -incoming
 // defer it keeps waiting; otherwise its owner ends it, because no peer would come a second time.
 
 using Microsoft.Extensions.Logging;

@@ -1,4 +1,4 @@
-// The name of a listening unix socket: how it is had, and how it is given up.
+// The name of a listening unix socket: how it is acquired, and how it is given up.
 //
 // Only a socket is ever replaced, and only one that no process holds: the kernel is asked, and what may not be asked is left alone. Between the
 // question and the replacing another process may do the same, so the dead socket is moved aside before it is removed, and is put back if it

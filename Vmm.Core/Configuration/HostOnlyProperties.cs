@@ -1,8 +1,8 @@
 // What two processes may disagree on while a guest goes from one to the other, and what the operator may not have meant.
 //
-// The guest notices none of it then. Where a thing crosses, the new process's word for it counts for nothing: kernel and
+// The guest notices none of it then. Where a thing crosses, the new process's value does not count: kernel and
 // initial RAM disk stay the files that the guest was booted from, an open back end the one that it is. Where it does not
-// cross, the new process's word counts from now on: whether the guest waits for cont, the kernel's command line at the next
+// cross, the new process's value counts from now on: whether the guest waits for cont, the kernel's command line at the next
 // reset, what a reset or a power-off does, what a core dump holds. Either is reported and stops nothing.
 
 using Vmm.Core.Devices.Model;

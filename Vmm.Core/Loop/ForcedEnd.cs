@@ -36,7 +36,7 @@ public static class ForcedEnd
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
                 {
-                    // The name, or the terminal, is not to be had any more; the process ends all the same.
+                    // The name, or the terminal, is not available any more; the process ends all the same.
                     continue;
                 }
             }

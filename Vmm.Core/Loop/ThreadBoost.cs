@@ -33,7 +33,7 @@ internal sealed class ThreadBoost
 
         (_threadId, _policy) = (threadId, Posix.PolicyOf(threadId));
 
-        // What the thread starts meanwhile is none of the pause.
+        // What the thread starts meanwhile does not belong to the pause.
         bool isOrdinary = _policy >= 0 && (_policy & ~ResetOnFork) is not (Fifo or RoundRobin or Deadline);
         if (isOrdinary && Posix.TrySetScheduler(threadId, Fifo | ResetOnFork, 1))
         {

@@ -61,7 +61,7 @@ public sealed partial class BestEffort(ILogger log, string situation)
         {
             LogFailed(log, situation, step, failure.Message);
 
-            // What is no refusal of the host is a defect, and to mend it one needs to know where it is.
+            // What is no refusal of the host is a defect, and to fix it one needs to know where it is.
             if (failure is not (VmmException or IOException or UnauthorizedAccessException or OutOfMemoryException))
             {
                 LogDefect(log, step, failure);

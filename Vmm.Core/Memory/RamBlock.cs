@@ -3,7 +3,7 @@
 // The bytes are reached in two ways. The vCPUs go through the mapping, by the hypervisor. Everything in this process asks the
 // kernel to do the copying instead: pread and pwrite on the file, or process_vm_readv and process_vm_writev on our own
 // addresses where there is no file or where the file is not what the guest sees (copy-on-write, huge pages). A page that
-// cannot be had, because a tmpfs is full, a file was truncated or the hardware lost it, is then an error number; touched
+// is not available, because a tmpfs is full, a file was truncated or the hardware lost it, is then an error number; touched
 // through the mapping, it would be a SIGBUS and the end of the process that owns the guest.
 
 using Microsoft.Win32.SafeHandles;

@@ -41,7 +41,7 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size
     /// <summary>Whether it is a directory in which every user may make names.</summary>
     internal bool IsOpenToAll => (Mode & OthersMayWrite) != 0;
 
-    /// <summary>Whether it is a directory in which names can be changed only by those whom they belong to.</summary>
+    /// <summary>Whether it is a directory in which names can be changed only by their owners.</summary>
     internal bool IsSticky => (Mode & Sticky) != 0;
 
     private uint Kind => Mode & KindMask;

@@ -51,7 +51,7 @@ internal static partial class Posix
         }
     }
 
-    /// <summary>Ends the process at once: no handler, no destructor and no other thread has a say in it.</summary>
+    /// <summary>Ends the process at once: no handler, no destructor and no other thread can delay it.</summary>
     internal static void ExitNow(int status) => _exit(status);
 
     private static void SetAction(int number, nint action)

@@ -4,7 +4,7 @@
 // wanted, opens the second half, in which every thread reads its own vCPU. Not before: one vCPU's last access may still raise an
 // interrupt in another. No thread waits for a round; a counter goes down, and the one that brings it to zero continues with what comes next.
 //
-// A stop that cannot come to its end is withdrawn: because the host refuses a kick, or because a vCPU is held up in a device for
+// A stop that cannot complete is withdrawn: because the host refuses a kick, or because a vCPU is held up in a device for
 // longer than the caller may wait. Those that have not stopped continue and never notice; the others are waited for, which takes them a moment,
 // and are started again. Then the round fails, and the guest runs as if there had been no stop.
 
@@ -242,7 +242,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     }
 
     // A vCPU that runs on is counted out only after the withdrawal is written: until then it keeps the counter from zero, so the last one to stop
-    // finds it. When there is no such vCPU, all have stopped or are about to, and the round comes to its end.
+    // finds it. When there is no such vCPU, all have stopped or are about to, and the round completes.
     private void Withdraw(string reason)
     {
         int goOn = cpus.Count(static cpu => cpu.TryWithdrawStop());

@@ -17,7 +17,7 @@ public sealed record HandoverTimes
     /// <summary>From the back ends' silence until every vCPU was out of the guest, its state captured.</summary>
     public ulong Kick { get; set; }
 
-    /// <summary>From the decision to stop until the back ends were silent.</summary>
+    /// <summary>From the decision to stop until the back ends were quiesced.</summary>
     public ulong Drain { get; set; }
 
     /// <summary>Putting the state into bytes.</summary>

@@ -84,7 +84,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
             end.Do("drop the machine that was built", () => Board?.Release());
             machine.DropPrepared(end);
 
-            // What was had before can be had again.
+            // What was available before is available again.
             end.Do("place the process as it was", () => _before?.Apply());
         }
     }

@@ -59,8 +59,8 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
     }
 
     /// <summary>
-    /// Waits for the main channel. An old process that died, or stopped answering, may have sent everything before: a client that connected is looked at first, because
-    /// a whole state is taken whatever became of its sender.
+    /// Waits for the main channel. An old process that died, or stopped answering, may have sent everything before: a client that connected is looked at first,
+    /// because a whole state is taken whatever became of its sender.
     /// </summary>
     private async Task<LoopSocket> ConnectedAsync(Deadline deadline)
     {

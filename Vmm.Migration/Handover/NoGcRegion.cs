@@ -58,8 +58,8 @@ internal sealed class NoGcRegion : IDisposable
     }
 
     /// <summary>
-    /// Only one can be had at a time: another machine in this process may have it, and shares it. The runtime's own word for that counts: the mode
-    /// that it shows lags behind where more was allocated than there was room for. An update does not fail for want of it.
+    /// There is one at a time: another machine in this process may have it, and shares it. The runtime's answer counts: the mode
+    /// that it shows lags behind where more was allocated than there was room for. An update does not fail without it.
     /// </summary>
     private static bool TryStart()
     {

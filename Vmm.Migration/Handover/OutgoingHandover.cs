@@ -346,8 +346,8 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>
-    /// The baton says that the guest is gone. Nothing hurts the guest any more, so the new process, if it was only slow, gets a while longer to
-    /// say so itself: with its times, and with what it took over.
+    /// The baton says that the guest is gone. It does not depend on this process any more, so the new one, if it was only slow, gets a while longer
+    /// to say so itself: with its times, and with what it took over.
     /// </summary>
     private async Task AcknowledgeAsync(Task<StateReader>? taken, Exception failure)
     {

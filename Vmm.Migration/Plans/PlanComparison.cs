@@ -53,7 +53,8 @@ internal static class PlanComparison
             property => $"{property.Subject}: {property.Property} is absent in the old process and {Quoted(property)} in the new one"));
     }
 
-    private static string Listed(IEnumerable<PropertyValue> properties) => string.Join(", ", properties.Select(property => $"{property.Property} {Quoted(property)}"));
+    private static string Listed(IEnumerable<PropertyValue> properties) =>
+        string.Join(", ", properties.Select(property => $"{property.Property} {Quoted(property)}"));
 
     private static string Quoted(PropertyValue property) => property.Value.Length <= LongestValue
         ? $"'{property.Value}'{Size(property)}"

@@ -40,7 +40,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// <param name="configuration">The chardev that the monitor names.</param>
     /// <param name="server">Runs the monitor.</param>
     /// <param name="loop">The machine loop.</param>
-    /// <param name="log">Where a path that cannot be had later is reported.</param>
+    /// <param name="log">Where a path that cannot be bound later is reported.</param>
     /// <exception cref="MachineException">A monitor cannot sit on such a chardev.</exception>
     internal MonitorEndpoint(ChardevConfiguration configuration, MonitorServer server, EventLoop loop, ILogger log)
     {

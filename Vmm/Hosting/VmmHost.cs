@@ -32,7 +32,7 @@ internal sealed partial class VmmHost : IDisposable
     /// </summary>
     private const int OtherThreads = 3;
 
-    /// <summary>Never given back: it has the runtime start its thread for terminals' signals while there are threads to be had.</summary>
+    /// <summary>Never given back: it has the runtime start its thread for terminals' signals while threads can still be made.</summary>
     private static PosixSignalRegistration? _terminalSignals;
 
     private readonly ProgramConfiguration _configuration;
@@ -244,7 +244,7 @@ internal sealed partial class VmmHost : IDisposable
         });
     }
 
-    /// <summary>Reports a defect, as long as the host gives the memory that it takes: a process that owns a guest does not end for want of a report.</summary>
+    /// <summary>Reports a defect, as long as the host gives the memory that it takes: a process that owns a guest does not end because a report fails.</summary>
     private void ReportDefect(Exception defect)
     {
         try

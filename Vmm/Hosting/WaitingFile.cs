@@ -30,7 +30,7 @@ internal sealed class WaitingFile : IDisposable
         return new WaitingFile(path, file, created);
     }
 
-    /// <summary>Why a file cannot be had, without its name.</summary>
+    /// <summary>Why a file cannot be opened, without its name.</summary>
     internal static string ReasonOf(IOException failure) => failure switch
     {
         PosixException refused => refused.Reason,
