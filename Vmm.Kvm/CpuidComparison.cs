@@ -6,7 +6,7 @@ namespace Vmm.Kvm;
 /// <summary>Says in words how the guest ABI of two VMs differs: what one guest sees of its CPU and another does not.</summary>
 public static class CpuidComparison
 {
-    /// <summary>The differences, one line each, features by name; empty when a guest can tell no difference.</summary>
+    /// <summary>The differences, one line each, features by name; empty when a guest can see no difference.</summary>
     /// <param name="old">The <see cref="IVirtualMachine.GuestAbi"/> of one VM.</param>
     /// <param name="other">Those of the other.</param>
     /// <exception cref="HypervisorException">One of them cannot be read.</exception>

@@ -9,7 +9,7 @@ internal enum Owner
     /// <summary>It has gone over.</summary>
     New,
 
-    /// <summary>Nobody: the process that held the baton died, and the guest with it.</summary>
+    /// <summary>No process: the one that held the baton died, and the guest with it.</summary>
     Nobody,
 }
 
@@ -36,7 +36,7 @@ internal enum Rest
 /// <param name="Owner">Who has the guest.</param>
 /// <param name="Old">What becomes of the old process.</param>
 /// <param name="New">What becomes of the new process.</param>
-/// <param name="Status">The migration's end as old tells it; null when old cannot tell anything.</param>
+/// <param name="Status">The migration's end as old reports it; null when old cannot report.</param>
 /// <param name="Reason">What old's error-desc must match; null when there must be none.</param>
 /// <param name="WhyNot">Why this fault cannot happen at this boundary; null when it can.</param>
 internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, string? Reason, string? WhyNot = null)

@@ -39,7 +39,7 @@ public sealed class ClockTests
         });
     }
 
-    /// <summary>Where the host tells flags with its answer, the clock goes by the TSC, and a thousand hops shall not move it by a millisecond.</summary>
+    /// <summary>Where the host reports flags with its answer, the clock goes by the TSC, and a thousand hops shall not move it by a millisecond.</summary>
     [Test]
     [Promise(24)]
     public async Task The_clock_is_within_a_millisecond_and_never_went_back_after_a_thousand_hops()

@@ -95,7 +95,7 @@ internal static class TinyGuests
         0xf4,                               // hlt
     ];
 
-    /// <summary>Programs the PIC and the PIT for 100 interrupts a second, halts between them; the handler counts and tells.</summary>
+    /// <summary>Programs the PIC and the PIT for 100 interrupts a second, halts between them; the handler counts and reports.</summary>
     internal static byte[] Ticking => WithHandler(
     [
         .. PicAtVector20(mask: 0xfe),
@@ -107,7 +107,7 @@ internal static class TinyGuests
         0xeb, 0xfd,             // jmp to hlt
     ]);
 
-    /// <summary>Keeps interrupts off and tells, until the word at 0x2004 is set; then lets one in, whose handler counts.</summary>
+    /// <summary>Keeps interrupts off and reports, until the word at 0x2004 is set; then lets one in, whose handler counts.</summary>
     internal static byte[] Deaf => WithHandler(
     [
         .. PicAtVector20(mask: 0xef),

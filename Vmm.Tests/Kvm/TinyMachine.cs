@@ -106,7 +106,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
         }
     }
 
-    /// <summary>Waits for what shows in memory: the guest's progress is a word there, and there is nobody who could signal it.</summary>
+    /// <summary>Waits for what shows in memory: the guest's progress is a word there, and no thread could signal it.</summary>
     internal static async Task Until(Func<bool> condition)
     {
         using var deadline = new CancellationTokenSource(Patience);

@@ -31,22 +31,22 @@ internal sealed class GuestStory
         int middle = reset < 0 ? lines.Count : reset;
         int from = Math.Max(0, middle - LinesBefore);
         int to = Math.Min(lines.Count, middle + LinesAfter);
-        var told = new List<string> { reset < 0 ? "not reset, as far as its ticks tell" : Where(lines, reset) };
+        var description = new List<string> { reset < 0 ? "not reset, as far as its ticks tell" : Where(lines, reset) };
         for (int line = from; line <= to; line++)
         {
-            told.AddRange(_steps.Where(step => step.Line == line).Select(step => $"    -- {step.What}"));
+            description.AddRange(_steps.Where(step => step.Line == line).Select(step => $"    -- {step.What}"));
             if (line == reset)
             {
-                told.Add("    -- THE GUEST BEGINS ANEW");
+                description.Add("    -- THE GUEST BEGINS ANEW");
             }
 
             if (line < to)
             {
-                told.Add(lines[line].Text);
+                description.Add(lines[line].Text);
             }
         }
 
-        return string.Join('\n', told);
+        return string.Join('\n', description);
     }
 
     private string Where(IReadOnlyList<ConsoleLine> lines, int reset)

@@ -15,12 +15,12 @@ public sealed class GuestStoryTests
         story.Add(15, "update 1 is over");
         story.Add(28, "update 2 asked for");
 
-        var told = story.Describe([.. Pulse(0, 20), Line("guest: up"), .. Pulse(0, 10)]).Split('\n');
+        var description = story.Describe([.. Pulse(0, 20), Line("guest: up"), .. Pulse(0, 10)]).Split('\n');
 
-        Assert.That(told[0], Is.EqualTo("reset after tick 19, 5 ticks after the step 'update 1 is over'"));
-        Assert.That(told, Is.EqualTo((string[])
+        Assert.That(description[0], Is.EqualTo("reset after tick 19, 5 ticks after the step 'update 1 is over'"));
+        Assert.That(description, Is.EqualTo((string[])
         [
-            told[0],
+            description[0],
             "    -- booted",
             .. Pulse(0, 12).Select(line => line.Text),
             "    -- update 1 asked for",
@@ -40,9 +40,9 @@ public sealed class GuestStoryTests
         story.Add(0, "booted");
         story.Add(100, "update 7 asked for");
 
-        var told = story.Describe(Pulse(0, 100)).Split('\n');
+        var description = story.Describe(Pulse(0, 100)).Split('\n');
 
-        Assert.That(told, Is.EqualTo((string[])
+        Assert.That(description, Is.EqualTo((string[])
         [
             "not reset, as far as its ticks tell", .. Pulse(70, 30).Select(line => line.Text), "    -- update 7 asked for",
         ]));

@@ -41,11 +41,11 @@ public sealed class AfterTheTakeTests : UpdateTest
     {
         var successor = await AwaitGuestAsync(_route);
         MoveSockets();
-        await File.WriteAllTextAsync(InFolder("sockets"), "somebody else's");
+        await File.WriteAllTextAsync(InFolder("sockets"), "another process's");
 
         await UpdateAsync(successor);
 
-        Assert.That(await File.ReadAllTextAsync(InFolder("sockets")), Is.EqualTo("somebody else's"));
+        Assert.That(await File.ReadAllTextAsync(InFolder("sockets")), Is.EqualTo("another process's"));
     }
 
     [Test]

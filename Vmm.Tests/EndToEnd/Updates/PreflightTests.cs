@@ -64,14 +64,14 @@ public sealed class PreflightTests : UpdateTest
     {
         var old = await BootAsync("counter");
 
-        string nobody = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
+        string absent = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
         await AwaitGuestAsync(_route);
         await old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"mode": "cpr-transfer", "cpr-uri": "unix:{{_route.Cpr}}"}""");
-        string somebody = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
+        string present = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
 
-        Assert.That(nobody, Is.EqualTo(
+        Assert.That(absent, Is.EqualTo(
             "would fail:\r\n  migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'\r\n"));
-        Assert.That(somebody, Does.Match(@"^would succeed: prepared in \d+ us, expected pause \d+ us\r\n$"));
+        Assert.That(present, Does.Match(@"^would succeed: prepared in \d+ us, expected pause \d+ us\r\n$"));
     }
 
     [Test]

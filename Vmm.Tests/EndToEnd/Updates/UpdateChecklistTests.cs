@@ -131,9 +131,9 @@ public sealed class UpdateChecklistTests : UpdateTest
         var old = await BootAsync("counter");
         await SetLoadTimeoutAsync(old, 500);
         await AwaitGuestAsync(_route);
-        using var nobody = DeafPeer.Listen(InFolder("nobody.sock"));
-        await new UpdateRoute("row") { Main = "nobody.sock" }.AskAsync(old.Qmp);
-        using var main = await nobody.AcceptAsync();
+        using var sink = DeafPeer.Listen(InFolder("sink.sock"));
+        await new UpdateRoute("row") { Main = "sink.sock" }.AskAsync(old.Qmp);
+        using var main = await sink.AcceptAsync();
 
         await old.Qmp.WaitForEventAsync("STOP");
         await old.ExpectAsync("failed");
@@ -301,11 +301,11 @@ public sealed class UpdateChecklistTests : UpdateTest
         await old.Qmp.ExecuteAsync(
             "migrate-set-capabilities", $$"""{"capabilities": [{"capability": "return-path", "state": {{returnPath}}}]}""");
         await SetLoadTimeoutAsync(old, 500);
-        using (var nobody = DeafPeer.Listen(InFolder("nobody.sock")))
+        using (var sink = DeafPeer.Listen(InFolder("sink.sock")))
         {
             // The state is sent whole and not read.
             await AwaitGuestAsync(_route);
-            await new UpdateRoute("row") { Main = "nobody.sock" }.AskAsync(old.Qmp);
+            await new UpdateRoute("row") { Main = "sink.sock" }.AskAsync(old.Qmp);
             await old.ExpectAsync("failed");
         }
 
@@ -344,10 +344,10 @@ public sealed class UpdateChecklistTests : UpdateTest
         await old.ExpectAsync("cancelled");
 
         // A state that no process reads keeps the old process waiting for the take.
-        using var nobody = DeafPeer.Listen(InFolder("nobody.sock"));
+        using var sink = DeafPeer.Listen(InFolder("sink.sock"));
         var other = new UpdateRoute("unread");
         await AwaitGuestAsync(other);
-        await new UpdateRoute("unread") { Main = "nobody.sock" }.AskAsync(old.Qmp);
+        await new UpdateRoute("unread") { Main = "sink.sock" }.AskAsync(old.Qmp);
         await old.Qmp.WaitForMigrationAsync("device");
         string[] device = await MembersAsync(old);
         await old.ExpectAsync("failed");

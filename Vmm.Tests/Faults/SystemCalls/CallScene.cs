@@ -1,5 +1,5 @@
 // One update of the published program, one of whose processes has a call struck, or gets other descriptors than were sent. The machine
-// has every kind of back end, so that everything that can cross does; both processes are told the same arguments, so that new has
+// has every kind of back end, so that everything that can cross does; both processes get the same arguments, so that new has
 // names to take over. The guest counts aloud.
 
 using System.Net.Sockets;
@@ -54,7 +54,7 @@ internal sealed class CallScene : IAsyncDisposable
     internal string? Refusal { get; private set; }
 
     /// <summary>Boots the guest and starts the process that waits for it.</summary>
-    /// <param name="window">Whose calls are watched, and from when on; nobody's if null.</param>
+    /// <param name="window">Whose calls are watched, and from when on; none if null.</param>
     /// <param name="withRuns">Whether KVM_RUN is watched too.</param>
     /// <param name="spoil">What is sent on in the place of a message; the channels make no detour if null.</param>
     internal static async Task<CallScene> SetAsync(

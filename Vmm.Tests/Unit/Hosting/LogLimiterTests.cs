@@ -19,14 +19,14 @@ public sealed partial class LogLimiterTests
         const int PerSecond = 20;
         var time = new ManualTime();
         var limiter = new LogLimiter(time);
-        int told = 0;
+        int logged = 0;
         var counts = new List<string>();
 
         for (int second = 0; second < 86_400; second++)
         {
             for (int i = 0; i < PerSecond; i++)
             {
-                told += TryLog(limiter, TripleFault) ? 1 : 0;
+                logged += TryLog(limiter, TripleFault) ? 1 : 0;
             }
 
             counts.AddRange(limiter.TakeCounts());
@@ -34,10 +34,10 @@ public sealed partial class LogLimiterTests
         }
 
         counts.AddRange(limiter.TakeCounts(all: true));
-        Assert.That(told, Is.InRange(8640, 8660));
+        Assert.That(logged, Is.InRange(8640, 8660));
         Assert.That(counts, Has.Count.InRange(7000, 8660));
         Assert.That(counts, Has.All.EndsWith("similar messages were suppressed: vCPU 0 shut down"));
-        Assert.That(told + counts.Sum(CountIn), Is.EqualTo(86_400L * PerSecond));
+        Assert.That(logged + counts.Sum(CountIn), Is.EqualTo(86_400L * PerSecond));
     }
 
     [Test]

@@ -145,16 +145,16 @@ public sealed class EventLoopTests : IDisposable
     {
         _loop.Start();
         using var eventFd = Posix.CreateEventFd();
-        var told = new TaskCompletionSource<FdEvents>();
+        var reported = new TaskCompletionSource<FdEvents>();
         int times = 0;
         var watch = await On(() => Task.FromResult(_loop.Watch(eventFd, FdEvents.In, events =>
         {
             times++;
             Posix.Drain(eventFd);
-            told.TrySetResult(events);
+            reported.TrySetResult(events);
         })));
         Posix.Signal(eventFd);
-        Assert.That(await told.Task.WaitAsync(Patience), Is.EqualTo(FdEvents.In));
+        Assert.That(await reported.Task.WaitAsync(Patience), Is.EqualTo(FdEvents.In));
 
         await On(() =>
         {
@@ -178,13 +178,13 @@ public sealed class EventLoopTests : IDisposable
     {
         using var one = Posix.CreateEventFd();
         using var other = Posix.CreateEventFd();
-        int told = 0;
+        int reported = 0;
         var happened = new TaskCompletionSource();
         FdWatch? first = null;
         FdWatch? second = null;
         void Ready(FdEvents events)
         {
-            told++;
+            reported++;
             first!.Dispose();
             second!.Dispose();
             happened.TrySetResult();
@@ -200,7 +200,7 @@ public sealed class EventLoopTests : IDisposable
         _loop.Start();
         await happened.Task.WaitAsync(Patience);
         await Turn();
-        Assert.That(told, Is.EqualTo(1));
+        Assert.That(reported, Is.EqualTo(1));
     }
 
     [Test]
@@ -248,7 +248,7 @@ public sealed class EventLoopTests : IDisposable
     public async Task Posted_work_starves_no_descriptor()
     {
         using var eventFd = Posix.CreateEventFd();
-        var told = new TaskCompletionSource();
+        var reported = new TaskCompletionSource();
         bool over = false;
         void Again()
         {
@@ -262,12 +262,12 @@ public sealed class EventLoopTests : IDisposable
         {
             over = true;
             Posix.Drain(eventFd);
-            told.TrySetResult();
+            reported.TrySetResult();
         }));
         _loop.Post(Again);
         _loop.Start();
         Posix.Signal(eventFd);
-        await told.Task.WaitAsync(Patience);
+        await reported.Task.WaitAsync(Patience);
     }
 
     [Test]

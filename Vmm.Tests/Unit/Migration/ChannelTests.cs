@@ -55,14 +55,14 @@ public sealed class ChannelTests : IDisposable
     {
         using var channel = new MessageChannel(_loop, _far);
         byte[] head = [.. "VMMc"u8, 0, 6, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0];
-        var deadline = Deadline.In(50, "somebody", "said nothing");
+        var deadline = Deadline.In(50, "peer", "said nothing");
 
         var nothing = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], deadline));
         Posix.Send(_near, head, []);
-        var half = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Deadline.In(50, "somebody", "said nothing")));
+        var half = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Deadline.In(50, "peer", "said nothing")));
 
-        Assert.That(nothing.Message, Is.EqualTo("somebody said nothing within 50 ms"));
-        Assert.That(half.Message, Is.EqualTo("somebody did not finish a message within 50 ms"));
+        Assert.That(nothing.Message, Is.EqualTo("peer said nothing within 50 ms"));
+        Assert.That(half.Message, Is.EqualTo("peer did not finish a message within 50 ms"));
     });
 
     [Test]
@@ -146,8 +146,8 @@ public sealed class ChannelTests : IDisposable
         var body = new StateWriter();
         body.Reserve(3 << 20);
         var error = await Caught<HandoverException>(async () =>
-            await near.SendAsync(MessageType.Plan, body, Deadline.In(50, "somebody", "did not read")));
-        Assert.That(error.Message, Is.EqualTo("somebody did not read within 50 ms"));
+            await near.SendAsync(MessageType.Plan, body, Deadline.In(50, "peer", "did not read")));
+        Assert.That(error.Message, Is.EqualTo("peer did not read within 50 ms"));
     });
 
     [Test]

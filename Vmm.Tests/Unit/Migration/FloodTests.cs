@@ -83,8 +83,8 @@ public sealed class FloodTests : IDisposable
         peer.Main.Dispose();
         await HandoverFixture.EndOf(_old);
 
-        string[] told = [.. _old.Log.Lines.Where(line => line.Contains("not as before", StringComparison.Ordinal))];
-        Assert.That(told.Sum(line => line.Length), Is.InRange(1000, ProtocolLimits.LongestTexts + 1000));
-        Assert.That(told.SelectMany(line => line).Any(char.IsControl), Is.False);
+        string[] warnings = [.. _old.Log.Lines.Where(line => line.Contains("not as before", StringComparison.Ordinal))];
+        Assert.That(warnings.Sum(line => line.Length), Is.InRange(1000, ProtocolLimits.LongestTexts + 1000));
+        Assert.That(warnings.SelectMany(line => line).Any(char.IsControl), Is.False);
     }
 }

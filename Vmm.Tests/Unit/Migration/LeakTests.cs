@@ -41,7 +41,7 @@ public sealed class LeakTests
             await HandoverFixture.EndOf(old);
             await next.Events.Of("failed");
         },
-        ["a cpr path where nobody listens"] = fixture =>
+        ["a cpr path without a listener"] = fixture =>
         {
             var old = fixture.Old();
             Assert.That(() => old.Migrate(fixture.Channels), Throws.Exception);
@@ -56,7 +56,7 @@ public sealed class LeakTests
             peer.Cpr.HangUp();
             await HandoverFixture.EndOf(old);
         },
-        ["a peer that sends descriptors that nobody wants"] = async fixture =>
+        ["a peer that sends unwanted descriptors"] = async fixture =>
         {
             var old = fixture.Old();
             var next = fixture.Deferred();

@@ -358,10 +358,10 @@ public sealed class NewProcessFailsTests : IDisposable
     private async Task StaysAfterAStop(Func<PeerAsNew, Task> play, params string[]? reasons)
     {
         await Fails(play, reasons);
-        var told = _old.Events.All;
+        var events = _old.Events.All;
         Assert.Multiple(() =>
         {
-            Assert.That(told, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "failed", "RESUME" })
+            Assert.That(events, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "failed", "RESUME" })
                 .Or.EqualTo(new[] { "setup", "STOP", "failed", "RESUME" }));
             Assert.That(_old.Hypervisor.Count("stop and capture"), Is.EqualTo(1));
         });

@@ -146,9 +146,9 @@ public sealed class PeerWaitTests : IDisposable
             byte[] frames = peer.Frames();
             await peer.SendMain(frames[..(sent is null ? 0 : sent < 0 ? frames.Length + sent.Value : sent.Value)]);
 
-            var told = await peer.Cpr.Receive();
+            var answer = await peer.Cpr.Receive();
 
-            Assert.That((told.Type, Peer.Reasons(told)[0]), Is.EqualTo((MessageType.Failed, $"{Itself} did not send its state within 100 ms")));
+            Assert.That((answer.Type, Peer.Reasons(answer)[0]), Is.EqualTo((MessageType.Failed, $"{Itself} did not send its state within 100 ms")));
         }
 
         await next.Events.Of("failed");

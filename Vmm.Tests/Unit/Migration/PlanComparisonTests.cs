@@ -29,9 +29,9 @@ public sealed class PlanComparisonTests
     [TestCase("67108864", "'67108864' (64 MiB)")]
     [TestCase("17179869184", "'17179869184' (16 GiB)")]
     [TestCase("many", "'many'")]
-    public void A_size_is_reported_as_it_is_typed_too(string value, string told) => Assert.That(
+    public void A_size_is_reported_as_it_is_typed_too(string value, string shown) => Assert.That(
         PlanComparison.Differences([Size with { Value = value }], [Size]),
-        Is.EqualTo(new[] { $"memory: size is {told} in the old process and '4096' (4 KiB) in the new one" }));
+        Is.EqualTo(new[] { $"memory: size is {shown} in the old process and '4096' (4 KiB) in the new one" }));
 
     [Test]
     public void A_value_of_any_length_fits_into_the_answer() => Assert.That(
