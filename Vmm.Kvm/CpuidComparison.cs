@@ -3,17 +3,17 @@ using Vmm.Kvm.Cpuid;
 
 namespace Vmm.Kvm;
 
-/// <summary>Tells in words how the promises of two VMs differ: what one guest sees of its CPU and another does not.</summary>
+/// <summary>Says in words how the guest ABI of two VMs differs: what one guest sees of its CPU and another does not.</summary>
 public static class CpuidComparison
 {
-    /// <summary>The differences, one line each, features by name; empty when a guest can tell no difference.</summary>
-    /// <param name="old">The <see cref="IVirtualMachine.Promises"/> of one VM.</param>
+    /// <summary>The differences, one line each, features by name; empty when a guest can see no difference.</summary>
+    /// <param name="old">The <see cref="IVirtualMachine.GuestAbi"/> of one VM.</param>
     /// <param name="other">Those of the other.</param>
     /// <exception cref="HypervisorException">One of them cannot be read.</exception>
     public static IReadOnlyList<string> Explain(ReadOnlyMemory<byte> old, ReadOnlyMemory<byte> other)
     {
-        var ours = KvmPromises.Parse(old);
-        var theirs = KvmPromises.Parse(other);
+        var ours = KvmGuestAbi.Parse(old);
+        var theirs = KvmGuestAbi.Parse(other);
         var lines = new List<string>();
         if (ours.TscKhz != theirs.TscKhz)
         {

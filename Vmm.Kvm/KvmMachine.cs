@@ -49,10 +49,10 @@ internal sealed class KvmMachine : IVirtualMachine
         try
         {
             CheckCount(options.Topology.Count);
-            var inherited = options.Inherited.IsEmpty ? null : KvmPromises.Parse(options.Inherited);
-            var table = PromisedTable(hypervisor, options, inherited, logger);
+            var inherited = options.InheritedAbi.IsEmpty ? null : KvmGuestAbi.Parse(options.InheritedAbi);
+            var table = GuestTable(hypervisor, options, inherited, logger);
             var capabilities = EnableCapabilities(inherited?.Capabilities);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
             CreateDevices();
             _interrupts = new KvmInterrupts(_file);
             _devices =
@@ -68,18 +68,18 @@ internal sealed class KvmMachine : IVirtualMachine
                 device.RememberPowerOn();
             }
 
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
 
             uint tscKhz = CreateCpus(hypervisor, options, table, inherited, exits, logger);
             _cpus[0].RehearseRun();
             _clock = new KvmClock(_file, tscKhz, logger);
             KernelDevices = [.. _devices, _clock];
-            Promises = new KvmPromises(table, tscKhz, capabilities).ToBytes();
+            GuestAbi = new KvmGuestAbi(table, tscKhz, capabilities).ToBytes();
             _group = new CpuGroup(_cpus);
             foreach (var cpu in _cpus)
             {
                 cpu.StartThread(_group);
-                Courtesy.GiveWay();
+                ThreadScheduling.Yield();
             }
         }
         catch
@@ -96,7 +96,7 @@ internal sealed class KvmMachine : IVirtualMachine
     public IReadOnlyList<IStateful> KernelDevices { get; }
 
     /// <inheritdoc/>
-    public ReadOnlyMemory<byte> Promises { get; }
+    public ReadOnlyMemory<byte> GuestAbi { get; }
 
     /// <inheritdoc/>
     public IInterrupts Interrupts => _interrupts;
@@ -130,7 +130,7 @@ internal sealed class KvmMachine : IVirtualMachine
     /// <inheritdoc/>
     public void ResetKernelDevices()
     {
-        _group.RequireParked("reset the in-kernel devices");
+        _group.RequireStopped("reset the in-kernel devices");
         foreach (var device in _devices)
         {
             device.Reset();
@@ -138,11 +138,11 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <inheritdoc/>
-    public void SetUrgent(bool isUrgent)
+    public void SetBoost(bool isBoosted)
     {
         foreach (var cpu in _cpus)
         {
-            cpu.SetUrgent(isUrgent);
+            cpu.SetBoost(isBoosted);
         }
     }
 
@@ -152,8 +152,8 @@ internal sealed class KvmMachine : IVirtualMachine
         _group.Start();
 
         // Nothing that runs longer than a moment may keep a vCPU from its processor.
-        Courtesy.EndUrgency();
-        LookOn(() => StartedAt != 0);
+        ThreadScheduling.EndBoost();
+        PollBriefly(() => StartedAt != 0);
     }
 
     /// <inheritdoc/>
@@ -182,7 +182,7 @@ internal sealed class KvmMachine : IVirtualMachine
         var round = _group.Stop(captureState);
         if (captureState)
         {
-            LookOn(() => round.IsCompleted);
+            PollBriefly(() => round.IsCompleted);
         }
 
         return round;
@@ -204,7 +204,7 @@ internal sealed class KvmMachine : IVirtualMachine
     public async Task ApplyCpuStatesAsync()
     {
         var round = _group.Apply();
-        LookOn(() => round.IsCompleted);
+        PollBriefly(() => round.IsCompleted);
         await round;
         _clock.Correct();
     }
@@ -218,7 +218,7 @@ internal sealed class KvmMachine : IVirtualMachine
         _clock.Thaw();
         foreach (var cpu in _cpus)
         {
-            cpu.TellOfPause();
+            cpu.NotifyOfPause();
         }
     }
 
@@ -248,7 +248,7 @@ internal sealed class KvmMachine : IVirtualMachine
     /// Gives what a guest's pause depends on the moment that it usually takes, and the processor to whoever wants it. Sleeping and being woken would
     /// cost as much again. With as many vCPUs as processors nobody looks on: each processor is a vCPU's.
     /// </summary>
-    private void LookOn(Func<bool> isDone)
+    private void PollBriefly(Func<bool> isDone)
     {
         const ulong Moment = 250_000; // nanoseconds
         if (_cpus.Count < Environment.ProcessorCount)
@@ -261,7 +261,7 @@ internal sealed class KvmMachine : IVirtualMachine
         }
     }
 
-    private static CpuidTable PromisedTable(KvmHypervisor hypervisor, VirtualMachineOptions options, KvmPromises? inherited, ILogger logger)
+    private static CpuidTable GuestTable(KvmHypervisor hypervisor, VirtualMachineOptions options, KvmGuestAbi? inherited, ILogger logger)
     {
         var supported = hypervisor.SupportedCpuid();
         if (inherited is not null)
@@ -318,7 +318,7 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     private uint CreateCpus(
-        KvmHypervisor hypervisor, VirtualMachineOptions options, CpuidTable table, KvmPromises? inherited, IExitHandler exits, ILogger logger)
+        KvmHypervisor hypervisor, VirtualMachineOptions options, CpuidTable table, KvmGuestAbi? inherited, IExitHandler exits, ILogger logger)
     {
         KvmCpuSetup? setup = null;
         for (int index = 0; index < options.Topology.Count; index++)
@@ -327,14 +327,14 @@ internal sealed class KvmMachine : IVirtualMachine
             try
             {
                 var own = table.Copy();
-                CpuidTopology.Personalise(own, options.Topology, index);
+                CpuidTopology.SetApicId(own, options.Topology, index);
                 own.Install(file);
                 uint tscKhz = TscFrequency.AgreeOn(file, inherited?.TscKhz);
                 SetUpMachineCheck(file);
-                setup ??= Survey(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
-                Courtesy.GiveWay();
+                setup ??= ProbeCpuSetup(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
+                ThreadScheduling.Yield();
                 _cpus.Add(new KvmCpu(index, file, setup, exits));
-                Courtesy.GiveWay();
+                ThreadScheduling.Yield();
             }
             catch
             {
@@ -346,7 +346,7 @@ internal sealed class KvmMachine : IVirtualMachine
         return setup!.TscKhz;
     }
 
-    private KvmCpuSetup Survey(
+    private KvmCpuSetup ProbeCpuSetup(
         KvmHypervisor hypervisor, VirtualMachineOptions options, KvmFile cpu, CpuidTable table, uint tscKhz, bool isFirstBoot, ILogger logger)
     {
         var msrs = MsrList.Of(hypervisor.Device, cpu);

@@ -1,7 +1,9 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Migration;
 
 /// <summary>A migration command is refused. The message is what the client reads.</summary>
-public sealed class MigrationException : Exception
+public sealed class MigrationException : VmmException
 {
     /// <summary>Creates the error.</summary>
     /// <param name="message">What was asked and why it cannot be; QEMU's text where clients know one.</param>

@@ -2,7 +2,7 @@ using Vmm.Migration.Handover;
 
 namespace Vmm.Migration;
 
-/// <summary>What query-migrate tells.</summary>
+/// <summary>What query-migrate reports.</summary>
 public sealed record MigrationReport
 {
     /// <summary>Where the migration stands.</summary>

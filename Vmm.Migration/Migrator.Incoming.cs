@@ -1,5 +1,5 @@
-// The new process's side: where it listens, whom it serves, and what becomes of it when an attempt fails. With -incoming
-// defer it goes on waiting; otherwise its owner ends it, because nobody would come a second time.
+// The new process's side: where it listens, which client it serves, and what becomes of it when an attempt fails. With -incoming
+// defer it keeps waiting; otherwise its owner ends it, because no peer would come a second time.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -13,7 +13,7 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     private readonly TaskCompletionSource _mainOpen = new();
-    private readonly MeetingRoom _room = new();
+    private readonly HandshakeSlots _handshakes = new();
     private IncomingListener? _cprListener;
     private IncomingListener? _mainListener;
     private EarlyConnections? _early;
@@ -76,7 +76,7 @@ public sealed partial class Migrator
 
     private void OnMainConnection(SafeFileHandle connection)
     {
-        // Whom nobody knows must speak first: another client of a TCP port must not keep the old process away.
+        // An unknown client must speak first: another client of a TCP port must not keep the old process away.
         if (Credentials.AreKnown(connection) && _incoming?.TryOfferMain(connection) == true)
         {
             return;
@@ -105,7 +105,7 @@ public sealed partial class Migrator
         {
             handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending, _log)
             {
-                Room = _room,
+                Handshakes = _handshakes,
                 TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
                 WaitForListening = () => _mainOpen.Task,
             };
@@ -119,14 +119,14 @@ public sealed partial class Migrator
         }
 
         handover.OnBuilt = () => LogWarnings(handover.Warnings);
-        handover.OnOwned = () => TellActive(handover);
+        handover.OnOwned = () => ReportActive(handover);
         _ = ServeAsync(handover);
     }
 
     private async Task ServeAsync(IncomingHandover handover)
     {
         using var owned = handover;
-        if (await handover.MeetAsync() is not { } plan)
+        if (await handover.HandshakeAsync() is not { } plan)
         {
             LogStray(_log, handover.PeerName, handover.Refusal ?? "it was refused");
             return;
@@ -135,7 +135,7 @@ public sealed partial class Migrator
         _incoming = handover;
         if (plan.IsPreflight)
         {
-            await TryOutAsync(handover, plan);
+            await AnswerPreflightAsync(handover, plan);
             return;
         }
 
@@ -160,12 +160,12 @@ public sealed partial class Migrator
     {
         if (Status == MigrationStatus.Failed && _mainOpen.Task.IsCompleted)
         {
-            // An earlier attempt failed; this one is told and reported from its beginning.
+            // An earlier attempt failed; this one is reported from its beginning.
             Begin();
         }
         else if (!_mainOpen.Task.IsCompleted)
         {
-            // With -incoming defer nothing is told before migrate-incoming. What fails before that began here all the same.
+            // With -incoming defer nothing is reported before migrate-incoming. What fails before that began here all the same.
             _began = Instant.Now;
             _totalTime = null;
         }
@@ -174,7 +174,7 @@ public sealed partial class Migrator
     /// <summary>The guest is here. Does not throw.</summary>
     private void Finish(IncomingHandover handover, BestEffort taken)
     {
-        _afterwards = taken;
+        _finalSteps = taken;
         _times = handover.Times;
         taken.Do("close the sockets that it waited at", EndListening);
         taken.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
@@ -184,7 +184,7 @@ public sealed partial class Migrator
     private void Fail(IncomingHandover handover, Exception failure)
     {
         var steps = new BestEffort(_log, "the guest was not taken over");
-        steps.Do("report that the channel was used", () => TellActive(handover));
+        steps.Do("report that the channel was used", () => ReportActive(handover));
         _error = failure.Message;
         steps.Do("report that the migration failed", () => Enter(MigrationStatus.Failed));
         LogNotTaken(_log, handover.PeerName, failure.Message);
@@ -196,7 +196,7 @@ public sealed partial class Migrator
     }
 
     /// <summary>Answers a preflight. When the answer leaves, this process waits for a guest as before.</summary>
-    private async Task TryOutAsync(IncomingHandover handover, Plan plan)
+    private async Task AnswerPreflightAsync(IncomingHandover handover, Plan plan)
     {
         IReadOnlyList<string> reasons;
         try
@@ -208,12 +208,12 @@ public sealed partial class Migrator
             _incoming = null;
         }
 
-        LogTriedOut(_log, handover.PeerName, reasons.Count == 0 ? "it would succeed" : string.Join("; ", reasons));
+        LogPreflight(_log, handover.PeerName, reasons.Count == 0 ? "it would succeed" : string.Join("; ", reasons));
         await handover.AnswerAsync(reasons);
     }
 
-    /// <summary>The main channel was in use; told after the hurry.</summary>
-    private void TellActive(IncomingHandover handover)
+    /// <summary>The main channel was in use; reported after the pause.</summary>
+    private void ReportActive(IncomingHandover handover)
     {
         if (handover.IsMainConnected && Status == MigrationStatus.Setup)
         {
@@ -248,7 +248,7 @@ public sealed partial class Migrator
     private static partial void LogNotTaken(ILogger log, string peer, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: a preflight by {Peer}: {Verdict}")]
-    private static partial void LogTriedOut(ILogger log, string peer, string verdict);
+    private static partial void LogPreflight(ILogger log, string peer, string verdict);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: a client cannot be served: {Reason}")]
     private static partial void LogNotServed(ILogger log, string reason);

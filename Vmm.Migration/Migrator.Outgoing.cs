@@ -1,7 +1,7 @@
-// The old process's side: the command migrate, its refusals, and what is told while the handover runs.
+// The old process's side: the command migrate, its refusals, and what is reported while the handover runs.
 //
 // The events keep QEMU's order: setup, STOP, pass 1, active, device, pass 2, completed; a failure before the stop is only
-// "failed", one after it "failed" and RESUME. Nothing is told inside the pause: what happened there is told, with the time
+// "failed", one after it "failed" and RESUME. Nothing is reported inside the pause: what happened there is reported, with the time
 // at which it happened, once the state is on its way.
 
 using System.Diagnostics.CodeAnalysis;
@@ -20,20 +20,20 @@ namespace Vmm.Migration;
 public sealed partial class Migrator
 {
     /// <summary>A peer that dies closes its channels a moment before it has ended; so long its end is waited for after a failure.</summary>
-    private static readonly TimeSpan LastBreath = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PeerExitWait = TimeSpan.FromSeconds(1);
 
     private OutgoingHandover? _outgoing;
     private SafeFileHandle? _mainDescriptor;
     private PeerProcess? _peer;
     private HandoverTimes? _times;
     private ulong _transferred;
-    private BestEffort? _afterwards;
-    private bool _failureTold;
+    private BestEffort? _finalSteps;
+    private bool _failureReported;
 
-    /// <summary>Starts a migration; it goes on after this returns.</summary>
+    /// <summary>Starts a migration; it continues after this returns.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="takeDescriptor">Hands out the descriptor that getfd named; it then belongs to the migration.</param>
-    /// <exception cref="MigrationException">It is refused, or nobody listens for it; the guest is untouched.</exception>
+    /// <exception cref="MigrationException">It is refused, or no process listens for it; the guest is untouched.</exception>
     public void Migrate(MigrationTarget target, Func<string, SafeHandle?>? takeDescriptor = null)
     {
         ArgumentNullException.ThrowIfNull(target);
@@ -52,8 +52,8 @@ public sealed partial class Migrator
                 _machine, Parameters, PathOf(cpr), (loop, cancelled) => OpenMainAsync(loop, target.Main, cancelled), _log)
             {
                 OnReady = LogWarnings,
-                OnStateSent = TellSwitch,
-                OnStaying = TellFailure,
+                OnStateSent = ReportSwitch,
+                OnStaying = ReportFailure,
             };
         }
         catch (HandoverException e)
@@ -66,8 +66,8 @@ public sealed partial class Migrator
         }
 
         _peer = _outgoing.PeerProcess;
-        _failureTold = false;
-        Courtesy.GiveWay();
+        _failureReported = false;
+        ThreadScheduling.Yield();
         _ = RunAsync(_outgoing);
     }
 
@@ -89,8 +89,8 @@ public sealed partial class Migrator
         {
             steps = await handover.RunAsync();
             _times = handover.Times;
-            _error = handover.Afterword;
-            _afterwards = steps;
+            _error = handover.MissingAcknowledgement;
+            _finalSteps = steps;
             steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow());
             steps.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
             LogHandedOver(_log, handover.PeerName, handover.Times);
@@ -98,8 +98,8 @@ public sealed partial class Migrator
         catch (Exception e)
         {
             steps = new BestEffort(_log, "the guest stays in this process");
-            steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow(LastBreath));
-            steps.Do("report that the migration failed", () => TellFailure(e));
+            steps.Do("watch for the end of the new process", () => handover.PeerProcess.Follow(PeerExitWait));
+            steps.Do("report that the migration failed", () => ReportFailure(e));
             LogStayed(_log, handover.PeerName, e.Message);
         }
 
@@ -112,7 +112,7 @@ public sealed partial class Migrator
         steps.Do("close the main channel's descriptor", () => _mainDescriptor?.Dispose());
     }
 
-    private void TellSwitch()
+    private void ReportSwitch()
     {
         _setupTime = Elapsed();
         bool cancelling = Status == MigrationStatus.Cancelling;
@@ -126,11 +126,11 @@ public sealed partial class Migrator
         Pass(2);
     }
 
-    private void TellFailure(Exception failure)
+    private void ReportFailure(Exception failure)
     {
-        if (!_failureTold)
+        if (!_failureReported)
         {
-            _failureTold = true;
+            _failureReported = true;
             bool cancelled = Status == MigrationStatus.Cancelling;
             _error = cancelled ? null : failure.Message;
             Enter(cancelled ? MigrationStatus.Cancelled : MigrationStatus.Failed);
@@ -141,7 +141,7 @@ public sealed partial class Migrator
     private string? OutgoingError()
     {
         var parts = new List<string>(_error is null ? [] : [_error]);
-        parts.AddRange(_afterwards?.Failures ?? []);
+        parts.AddRange(_finalSteps?.Failures ?? []);
         if (_peer is { HasEnded: true } && Status is MigrationStatus.Completed or MigrationStatus.Failed)
         {
             parts.Add($"{_peer.Name}{(Status == MigrationStatus.Completed ? ", which had the guest," : "")} has ended");

@@ -1,8 +1,9 @@
-// A preflight: everything of a live update that comes before the pause, and nothing of the rest. It tells an operator
+// A preflight: everything of a live update that comes before the pause, and nothing of the rest. It shows an operator
 // whether the update would succeed, while success and failure still cost nothing. Both processes are afterwards what they
 // were before.
 
 using System.Runtime.InteropServices;
+using Vmm.Core.Errors;
 using Vmm.Core.Machines;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Handover;
@@ -67,7 +68,7 @@ public sealed partial class Migrator
         {
             check();
         }
-        catch (Exception e) when (e is MigrationException or HandoverException or ChannelAddressException)
+        catch (VmmException e)
         {
             reasons.Add(e.Message);
         }

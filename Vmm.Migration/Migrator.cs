@@ -26,7 +26,7 @@ public sealed partial class Migrator : IDisposable
 
     /// <summary>Creates the migrations of a machine.</summary>
     /// <param name="machine">The machine.</param>
-    /// <param name="log">Where accounts and failures are told.</param>
+    /// <param name="log">Where accounts and failures are reported.</param>
     public Migrator(Machine machine, ILogger log)
     {
         _machine = machine;
@@ -34,10 +34,10 @@ public sealed partial class Migrator : IDisposable
         _metrics = new MigrationMetrics(this);
     }
 
-    /// <summary>Tells each state that the migration enters.</summary>
+    /// <summary>Raised for each state that the migration enters.</summary>
     public event Action<MigrationStatus>? StatusChanged;
 
-    /// <summary>Tells each pass over the state, counted from 1.</summary>
+    /// <summary>Raised for each pass over the state, counted from 1.</summary>
     public event Action<int>? PassBegan;
 
     /// <summary>Where the present or last migration stands.</summary>
@@ -72,7 +72,7 @@ public sealed partial class Migrator : IDisposable
     /// <summary>Switches the events on before any client could: the command line asked for them.</summary>
     public void EnableEvents() => Capabilities = Capabilities with { Events = true };
 
-    /// <summary>What query-migrate tells.</summary>
+    /// <summary>What query-migrate reports.</summary>
     public MigrationReport Report() => new()
     {
         Status = Status,
@@ -122,7 +122,7 @@ public sealed partial class Migrator : IDisposable
         _setupTime = null;
         _error = null;
         _times = null;
-        _afterwards = null;
+        _finalSteps = null;
         _transferred = 0;
         Enter(MigrationStatus.Setup);
     }

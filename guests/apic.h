@@ -69,7 +69,7 @@
         rep stosl
 .endm
 
-/* In real mode: counts in this processor's slot for ever. */
+/* In real mode: counts in this processor's slot indefinitely. */
 .macro count_in_slot
         xorw %ax, %ax
         movw %ax, %ds

@@ -1,5 +1,5 @@
 /*
- * Sets the four debug registers to four instructions, waits, and runs into them when it is told to go on. Each instruction writes
+ * Sets the four debug registers to four instructions, waits, and runs into them when it is asked to continue. Each instruction writes
  * "-" to the debug port; the handler of the breakpoint writes the register's number in its place: "0123" when all hold.
  */
 #include "guest.h"
@@ -38,7 +38,7 @@ watched3:
         debug_out '.'
         stop
 
-        /* The exception comes before the instruction, which is one byte long: go on behind it. */
+        /* The exception comes before the instruction, which is one byte long: continue behind it. */
 hit:    movl %dr6, %eax
         bsfl %eax, %eax                 /* its lowest bits say which */
         addb $'0', %al

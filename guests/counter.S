@@ -1,4 +1,4 @@
-/* Counts at COUNTER for ever, with interrupts off: a vCPU that never leaves the guest by itself. */
+/* Counts at COUNTER indefinitely, with interrupts off: a vCPU that never leaves the guest by itself. */
 #include "guest.h"
 
 start:

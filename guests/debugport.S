@@ -1,5 +1,5 @@
 /*
- * Counts for ever and writes each value to the debug port as a decimal line, "1\n", "2\n" ...: a guest that is nearly
+ * Counts indefinitely and writes each value to the debug port as a decimal line, "1\n", "2\n" ...: a guest that is nearly
  * always in the middle of port I/O. COUNTER holds the last value whose line is complete.
  */
 #include "guest.h"

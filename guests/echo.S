@@ -1,4 +1,4 @@
-/* Sends every byte that comes in on the serial port back, by polling, for ever. COUNTER holds how many. */
+/* Sends every byte that comes in on the serial port back, by polling, indefinitely. COUNTER holds how many. */
 #include "guest.h"
 
 start:

@@ -8,7 +8,7 @@
  */
 
 #define COUNTER     0x200000    /* guest-physical address of a 64-bit little-endian count */
-#define GO          0x200008    /* guest-physical address of a 32-bit word: set from outside, it lets a waiting guest go on */
+#define GO          0x200008    /* guest-physical address of a 32-bit word: set from outside, it lets a waiting guest continue */
 
 #define SERIAL      0x3f8       /* 16550: data register */
 #define SERIAL_IER  0x3f9       /* 16550: interrupt enable */
@@ -37,7 +37,7 @@
         adcl $0, COUNTER + 4
 .endm
 
-/* Waits in a tight loop until GO is set, and counts meanwhile: whoever sees COUNTER move knows that the guest has come here. */
+/* Waits in a tight loop until GO is set, and counts meanwhile: an observer that sees COUNTER move knows that the guest has come here. */
 .macro await_go
 1:      count
         cmpl $0, GO

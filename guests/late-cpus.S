@@ -1,6 +1,6 @@
 /*
- * Three of four processors do not run while the guest waits: 1 was told nothing yet, 2 has had its INIT and waits for a start-up
- * IPI, 3 has counted and was sent back by INIT. Told to go on, the boot processor starts them: 1 by INIT and SIPI, 2 and 3, which
+ * Three of four processors do not run while the guest waits: 1 got no command yet, 2 has had its INIT and waits for a start-up
+ * IPI, 3 has counted and was sent back by INIT. Asked to continue, the boot processor starts them: 1 by INIT and SIPI, 2 and 3, which
  * need no more, by SIPI alone. Then each counts in its own slot, as in smp.S.
  */
 #include "guest.h"

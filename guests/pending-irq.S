@@ -1,6 +1,6 @@
 /*
  * Waits with interrupts off while two of them pend: the serial port's, whose transmitter is empty, in the 8259, and one that the
- * processor has sent to itself, in its APIC. Told to go on it lets them in. Each handler writes its letter to the debug port, "P"
+ * processor has sent to itself, in its APIC. Asked to continue it lets them in. Each handler writes its letter to the debug port, "P"
  * and "A", and when there was time for more, a "." follows. From then on it counts with interrupts on; the port's line stays up.
  */
 #include "guest.h"

@@ -1,7 +1,7 @@
 /*
  * The second of two processors is in its handler of a non-maskable interrupt, and another such interrupt pends until the handler
- * returns, which it does when the guest is told to go on. It stays in real mode, where handlers can return. The boot processor
- * writes to the debug port how many were taken: "1" when both were sent, "1" again when it is told to go on, and after the second
+ * returns, which it does when the guest is asked to continue. It stays in real mode, where handlers can return. The boot processor
+ * writes to the debug port how many were taken: "1" when both were sent, "1" again when it is asked to continue, and after the second
  * one, when there was time for more, "2".
  */
 #include "guest.h"

@@ -19,7 +19,7 @@ start:  flat_segments stack
         out8 CMOS_INDEX, STATUS_B
         out8 CMOS_DATA, 0x42            /* periods interrupt; hours are of 24 */
         out8 CMOS_INDEX, STATUS_C
-        inb $CMOS_DATA, %al             /* what has been is not told */
+        inb $CMOS_DATA, %al             /* what has been is not reported */
 
 sleep:  sti
         hlt

@@ -1,6 +1,6 @@
 /*
  * Has the keyboard controller test itself, waits until the answer is there and takes it: the VMM ends with the status that 0x55,
- * "passed", makes at the debug-exit port. Where nobody answers at the data port it is another one.
+ * "passed", makes at the debug-exit port. Where no device answers at the data port it is another one.
  */
 #include "guest.h"
 

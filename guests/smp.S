@@ -1,5 +1,5 @@
 /*
- * Every processor counts for ever in its own slot, the 32-bit word at SLOTS + 64 * APIC id (up to 64 processors).
+ * Every processor counts indefinitely in its own slot, the 32-bit word at SLOTS + 64 * APIC id (up to 64 processors).
  * The boot processor copies a real-mode trampoline to a page below 1 MiB and wakes all others by INIT and SIPI through its local
  * APIC; they stay in real mode. AP slots count from 1, so a zero is a processor that never came up.
  */

@@ -1,6 +1,6 @@
 /*
  * Sleeps in HLT and is woken 500 times a second by the PIT; at each wake-up it counts and writes the number to the debug
- * port as a decimal line, "1\n", "2\n" ... Whoever has the guest has the next number, and the guest leaves the processor
+ * port as a decimal line, "1\n", "2\n" ... The process that has the guest has the next number, and the guest leaves the processor
  * to others meanwhile. COUNTER holds the last value whose line is complete.
  */
 #ifndef RATE

@@ -5,7 +5,7 @@
  *
  * Both ways everything is a frame: one byte kind, four bytes length (little-endian), payload.
  *   to the agent:    x COMMAND (first) · u PATH (first; waits until
- *                    somebody listens there) · i input bytes, none = end of input · k signal number (1 byte)
+ *                    a process listens there) · i input bytes, none = end of input · k signal number (1 byte)
  *   from the agent:  p pid or 0 (4 bytes): it runs, or is connected · f failure text, and nothing more
  *                    o output, e errors: the host's CLOCK_MONOTONIC and CLOCK_REALTIME in ns when the bytes arrived
  *                    (8 bytes each), then the bytes · c exit status, or 128 + signal (4 bytes), the last frame
@@ -153,7 +153,7 @@ static void connect_unix(const char *path)
         fail(path);
     }
     strcpy(address.sun_path, path);
-    /* Nothing tells when somebody starts to listen, so this asks again until the client gives up. */
+    /* Nothing reports when a process starts to listen, so this asks again until the client gives up. */
     while (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address)) {
         if (fd < 0 || (errno != ENOENT && errno != ECONNREFUSED)) {
             fail(path);
@@ -205,7 +205,7 @@ static void pass_input(void)
     if (taken >= 0) {
         pending_from += taken;
     } else if (errno != EAGAIN && errno != EINTR) {
-        pending_from = pending_to;      /* nobody reads any more */
+        pending_from = pending_to;      /* it is not read any more */
         close_place(INPUT);
     }
 }

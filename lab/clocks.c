@@ -1,6 +1,6 @@
 /*
  * Holds a guest's clocks against its host's through the guest's RAM, which both see: the console would be too slow for it.
- *     clocks show          in the guest: writes its clocks into a page of its RAM, again and again, for ever
+ *     clocks show          in the guest: writes its clocks into a page of its RAM, again and again, indefinitely
  *     clocks read FILE     on the host: finds that page in the RAM file, and prints how far the guest's clocks are ahead
  *         mono LOW HIGH tsc LOW HIGH hz HZ back N
  * Ahead of the host's CLOCK_MONOTONIC_RAW in ns, ahead of the host's TSC in ticks, the TSC's ticks per second, and how often
@@ -146,7 +146,7 @@ static int read_clocks(const char *path)
         last_tsc = now_tsc;
     }
     if (mono[0] == INT64_MIN) {
-        fprintf(stderr, "clocks: the guest's clocks stand still\n");
+        fprintf(stderr, "clocks: the guest's clocks are stopped\n");
         return 1;
     }
     printf("mono %lld %lld tsc %lld %lld hz %.0f back %llu\n", (long long)mono[0], (long long)mono[1], (long long)tsc[0],

@@ -1,7 +1,9 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Core.Boot;
 
 /// <summary>The guest cannot be booted: a file is not what it must be, or the machine has no room for it.</summary>
-public sealed class BootException : Exception
+public sealed class BootException : VmmException
 {
     /// <summary>Creates the error.</summary>
     /// <param name="message">Which file, what was found, what was expected.</param>

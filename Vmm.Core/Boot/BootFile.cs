@@ -1,7 +1,7 @@
 // A kernel or an initial RAM disk, opened once and kept.
 //
 // A reset reads it again, perhaps in another process and long after its name is gone: the descriptor is what counts, and it
-// crosses a handover. All reads name their position, because the file offset is shared with whoever else holds the file.
+// crosses a handover. All reads name their position, because the file offset is shared with every other process that holds the file.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;

@@ -2,7 +2,7 @@ using Vmm.Core.Acpi;
 
 namespace Vmm.Core.Boot;
 
-/// <summary>What a guest is told when it boots.</summary>
+/// <summary>What a guest gets at its boot.</summary>
 public sealed record BootParameters
 {
     /// <summary>The kernel's command line.</summary>

@@ -2,7 +2,7 @@
 //
 // The kernel proper goes where its header prefers; it unpacks itself from there and needs more room than its file has. The
 // initial RAM disk goes as high as possible, out of its way. The CPU enters in long mode at the kernel's start plus 0x200, with
-// the first 4 GiB mapped to themselves and RSI at the zero page, which tells everything: the header as the loader
+// the first 4 GiB mapped to themselves and RSI at the zero page, which holds everything: the header as the loader
 // completed it, the memory map, the RSDP.
 // Source: Documentation/arch/x86/boot.rst and zero-page.rst in the Linux sources.
 

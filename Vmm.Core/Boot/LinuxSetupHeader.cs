@@ -1,4 +1,4 @@
-// The setup header at the start of a bzImage: what the kernel says about itself and what it wants to be told.
+// The setup header at the start of a bzImage: what the kernel says about itself and what it needs to know.
 //
 // The file is a boot sector, some sectors of 16-bit code that a 64-bit entry skips, and then the kernel proper. The header
 // lies at offset 0x1f1 of the file, and at the same offset of the zero page, where the loader copies it and fills in its part.

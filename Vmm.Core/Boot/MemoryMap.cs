@@ -3,7 +3,7 @@ using Vmm.Core.Memory;
 
 namespace Vmm.Core.Boot;
 
-/// <summary>The guest's memory map as both boot protocols tell it: E820 ranges and types.</summary>
+/// <summary>The guest's memory map as both boot protocols give it: E820 ranges and types.</summary>
 internal static class MemoryMap
 {
     /// <summary>Where conventional memory ends and the area of a PC's firmware begins.</summary>

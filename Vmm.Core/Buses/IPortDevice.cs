@@ -14,7 +14,7 @@ public interface IPortDevice
     /// <summary>What is attached to the bus for it: a device whose ports lie apart has a face for each run of them.</summary>
     IEnumerable<IPortDevice> Faces => [this];
 
-    /// <summary>Whether it has been written more than it could pass on: a vCPU that wrote to it does not go on while this lasts. Any thread.</summary>
+    /// <summary>Whether it has been written more than it could pass on: a vCPU that wrote to it does not continue while this lasts. Any thread.</summary>
     bool IsBusy => false;
 
     /// <summary>Reads the byte at <paramref name="offset"/> from the first port.</summary>

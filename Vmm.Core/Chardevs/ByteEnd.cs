@@ -40,7 +40,7 @@ internal sealed class ByteEnd
     internal int Write(ReadOnlySpan<byte> bytes) =>
         _socket ? Posix.SendNow(Handle, bytes) : Posix.WriteNow(Handle, bytes[..Math.Min(bytes.Length, _atOnce)]);
 
-    /// <summary>Watches for <paramref name="events"/>, or not at all if there are none: a hang-up would be reported for ever.</summary>
+    /// <summary>Watches for <paramref name="events"/>, or not at all if there are none: a hang-up would be reported indefinitely.</summary>
     internal void WatchFor(FdEvents events, EventLoop loop, Action<FdEvents> callback)
     {
         if (events == FdEvents.None)

@@ -3,7 +3,7 @@
 // Its life is shaped by the handover. Constructed, it has touched nothing: no file truncated, no path bound. Then either
 // Open makes the thing anew (a first boot), or Adopt takes the descriptors that the previous process had. Start lets
 // bytes flow. Quiesce stops them: when it returns, nothing here touches a descriptor or calls the front end, on any
-// thread, until Resume. If the next process takes the guest, Abandon lets go of everything and removes no name, for the
+// thread, until Resume. If the next process takes the guest, Release closes everything and removes no name, for the
 // names are the next process's now; in every other end of life Dispose closes and cleans up.
 //
 // Output is accepted from vCPU threads without waiting and without allocating. What the descriptor does not take at once
@@ -103,14 +103,14 @@ public abstract class Chardev : IStateful, IDisposable
     public abstract void Resume();
 
     /// <summary>After a handover: closes this process's descriptors and leaves every name in place, for the next process has both.</summary>
-    public abstract void Abandon();
+    public abstract void Release();
 
     /// <summary>Accepts output; any thread, never waits, never allocates.</summary>
     /// <returns>How many bytes were accepted. If fewer than given, <see cref="IChardevFrontEnd.OutputReady"/> follows when there is room.</returns>
     public abstract int Write(ReadOnlySpan<byte> bytes);
 
     /// <summary>
-    /// Completes when what was accepted, or waits in the front end, is delivered, or nobody is there any more to take it: the last thing to
+    /// Completes when what was accepted, or waits in the front end, is delivered, or no reader is there any more: the last thing to
     /// wait for before the program ends. Any thread.
     /// </summary>
     public virtual Task DeliveredAsync() => Task.CompletedTask;

@@ -11,13 +11,13 @@ namespace Vmm.Core.Chardevs;
 /// <param name="loop">The I/O loop.</param>
 /// <param name="path">The file; made if there is none.</param>
 /// <param name="append">Whether opening keeps what the file holds; otherwise it is truncated.</param>
-/// <param name="logger">Where lost output is told.</param>
+/// <param name="logger">Where lost output is reported.</param>
 public sealed class FileChardev(string label, EventLoop loop, string path, bool append, ILogger? logger = null)
     : StreamChardev(label, loop, logger ?? NullLogger.Instance)
 {
     private const int ReadableByAll = 0x1b6; // 0666
 
-    private bool _lossTold;
+    private bool _lossReported;
 
     private string DescriptorName => $"chardev/{Label}/file";
 
@@ -74,9 +74,9 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     /// <summary>A full disk loses output now and may have room later, so the file stays open.</summary>
     private protected override void OutputFailed(PosixException error)
     {
-        if (!_lossTold)
+        if (!_lossReported)
         {
-            _lossTold = true;
+            _lossReported = true;
             ChardevLog.OutputLost(Logger, Label, error.Reason);
         }
 

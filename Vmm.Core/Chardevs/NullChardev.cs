@@ -29,7 +29,7 @@ public sealed class NullChardev(string label, EventLoop loop) : Chardev(label, l
     public override void Resume() => IsRunning = true;
 
     /// <inheritdoc/>
-    public override void Abandon() => IsRunning = false;
+    public override void Release() => IsRunning = false;
 
     /// <inheritdoc/>
     public override int Write(ReadOnlySpan<byte> bytes) => bytes.Length;

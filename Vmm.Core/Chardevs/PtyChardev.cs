@@ -1,8 +1,8 @@
-// A pseudo-terminal made for the guest's console. Whoever opens the slave talks to the guest; while nobody has it open, output
+// A pseudo-terminal made for the guest's console. The process that opens the slave talks to the guest; while none has it open, output
 // is dropped, as with a socket without a client.
 //
-// The kernel says "nobody" as a hang-up on the master, for as long as it lasts and without an event for its end. So the
-// master is watched only while somebody is there, looked at once a second otherwise, and at each output.
+// The kernel shows that none has it open as a hang-up on the master, for as long as it lasts and without an event for its end. So the
+// master is watched only while the slave is open, looked at once a second otherwise, and at each output.
 // The master crosses a handover: the slave keeps its name, and a terminal program on it notices nothing.
 
 using Microsoft.Extensions.Logging;
@@ -16,18 +16,18 @@ namespace Vmm.Core.Chardevs;
 /// <summary>A pseudo-terminal as a chardev.</summary>
 public sealed class PtyChardev : StreamChardev
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly string? _linkPath;
     private ByteEnd? _master;
-    private bool _looking;
+    private bool _isCheckDue;
     private bool _ownsLink;
 
     /// <summary>Creates the chardev.</summary>
     /// <param name="label">Its id.</param>
     /// <param name="loop">The I/O loop.</param>
     /// <param name="linkPath">A symbolic link to make to the slave; null for none.</param>
-    /// <param name="logger">Where failures are told.</param>
+    /// <param name="logger">Where failures are reported.</param>
     public PtyChardev(string label, EventLoop loop, string? linkPath = null, ILogger? logger = null)
         : base(label, loop, logger ?? NullLogger.Instance) => _linkPath = linkPath;
 
@@ -89,12 +89,12 @@ public sealed class PtyChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override void Abandon()
+    public override void Release()
     {
         lock (Gate)
         {
             _ownsLink = false;
-            base.Abandon();
+            base.Release();
         }
     }
 
@@ -107,7 +107,7 @@ public sealed class PtyChardev : StreamChardev
         }
     }
 
-    private protected override void Tend()
+    private protected override void OnSettled()
     {
         if (_master is null)
         {
@@ -121,12 +121,12 @@ public sealed class PtyChardev : StreamChardev
 
         if (Input is null)
         {
-            // Nobody there, and the kernel would say so for ever.
+            // The slave is not open, and the kernel would report that indefinitely.
             _master.WatchFor(FdEvents.None, Loop, static _ => { });
-            if (IsRunning && !_looking)
+            if (IsRunning && !_isCheckDue)
             {
-                _looking = true;
-                Loop.After(LookInterval, Look);
+                _isCheckDue = true;
+                Loop.After(CheckInterval, CheckSlave);
             }
         }
     }
@@ -189,11 +189,11 @@ public sealed class PtyChardev : StreamChardev
         DropQueue();
     }
 
-    private void Look()
+    private void CheckSlave()
     {
         lock (Gate)
         {
-            _looking = false;
+            _isCheckDue = false;
             if (IsRunning)
             {
                 PostSettle();

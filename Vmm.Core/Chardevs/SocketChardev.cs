@@ -1,8 +1,8 @@
 // A unix stream socket. As a server it serves one client at a time: while one is connected the next waits in the backlog, and
-// when it leaves, the next is accepted. As a client it connects once, or again and again if told so.
+// when it leaves, the next is accepted. As a client it connects once, or again and again if configured so.
 //
-// While nobody is connected, output is dropped. Both the listening socket and the connection cross a handover, so a client
-// notices nothing; one that comes while the descriptors are on their way is accepted by whoever has the guest then.
+// While no client is connected, output is dropped. Both the listening socket and the connection cross a handover, so a client
+// notices nothing; one that comes while the descriptors are on their way is accepted by the process that has the guest then.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -25,7 +25,7 @@ public sealed class SocketChardev : StreamChardev
     /// <param name="label">Its id.</param>
     /// <param name="loop">The I/O loop.</param>
     /// <param name="options">Which socket.</param>
-    /// <param name="logger">Where failures are told.</param>
+    /// <param name="logger">Where failures are reported.</param>
     public SocketChardev(string label, EventLoop loop, SocketChardevOptions options, ILogger? logger = null)
         : base(label, loop, logger ?? NullLogger.Instance)
     {
@@ -45,7 +45,7 @@ public sealed class SocketChardev : StreamChardev
     /// <summary>Whether a machine does not start before <see cref="FirstClient"/>.</summary>
     public bool IsWaitedFor => _options is { Server: true, Wait: true };
 
-    /// <summary>Whether somebody is at the other end.</summary>
+    /// <summary>Whether a peer is connected.</summary>
     public bool IsConnected => Input is not null;
 
     /// <inheritdoc/>
@@ -86,7 +86,7 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <summary>
-    /// Takes over listening socket and connection. A descriptor that this process inherited for the purpose comes first: whoever started
+    /// Takes over listening socket and connection. A descriptor that this process inherited for the purpose comes first: the program that started
     /// it meant it so.
     /// </summary>
     public override bool Adopt(Func<string, SafeFileHandle?> take)
@@ -160,13 +160,13 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override void Abandon()
+    public override void Release()
     {
         lock (Gate)
         {
             _exported = false;
-            _listener?.Abandon();
-            base.Abandon();
+            _listener?.Release();
+            base.Release();
         }
     }
 
@@ -180,7 +180,7 @@ public sealed class SocketChardev : StreamChardev
         }
     }
 
-    private protected override void Tend()
+    private protected override void OnSettled()
     {
         if (!IsRunning || _exported || Input is not null)
         {

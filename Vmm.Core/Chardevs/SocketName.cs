@@ -1,9 +1,9 @@
-// The name of a listening unix socket: how it is had, and how it is given up.
+// The name of a listening unix socket: how it is acquired, and how it is given up.
 //
-// Only a socket is ever replaced, and only one that nobody holds: the kernel is asked, and what may not be asked is left alone. Between the
+// Only a socket is ever replaced, and only one that no process holds: the kernel is asked, and what may not be asked is left alone. Between the
 // question and the replacing another process may do the same, so the dead socket is moved aside before it is removed, and is put back if it
 // is not dead after all; binding itself never replaces anything. Processes that replace in one directory do so one after the other. They
-// lock it, but nobody who merely holds the lock can keep them from it.
+// lock it, but a process that merely holds the lock cannot keep them from it.
 //
 // A name is given up by the process that bound it, while the socket is still held, and only if it still is the name of that very socket.
 
@@ -32,10 +32,10 @@ internal sealed class SocketName
     /// <summary>Whether it still is the name of that socket.</summary>
     internal bool IsStillThere => Posix.StatName(_path)?.Identity == _identity;
 
-    /// <summary>The name of a socket that somebody else bound and that is held here now; null if there is no such name any more.</summary>
+    /// <summary>The name of a socket that another process bound and that is held here now; null if there is no such name any more.</summary>
     internal static SocketName? Of(string path) => Posix.StatName(path) is { IsSocket: true } there ? new SocketName(path, there.Identity) : null;
 
-    /// <summary>Listens at a path, where there is nothing or a socket that nobody holds.</summary>
+    /// <summary>Listens at a path, where there is nothing or a socket that no process holds.</summary>
     /// <param name="path">Where.</param>
     /// <param name="backlog">How many clients may wait.</param>
     /// <param name="name">The name that was made.</param>

@@ -1,7 +1,7 @@
 // The process's own standard input and output.
 //
 // They do not cross a handover: the next process was started with its own, on a terminal of its own perhaps, and its
-// console goes on there. What the old process had accepted and not delivered comes out at the new one's.
+// console continues there. What the old process had accepted and not delivered comes out at the new one's.
 //
 // Pipes and terminals are opened a second time for output, because only our own opening may be made non-blocking.
 
@@ -26,7 +26,7 @@ public sealed class StdioChardev : StreamChardev
     /// <param name="label">Its id.</param>
     /// <param name="loop">The I/O loop.</param>
     /// <param name="signal">Whether the terminal's Ctrl-C raises SIGINT here rather than being a byte for the guest.</param>
-    /// <param name="logger">Where lost output is told.</param>
+    /// <param name="logger">Where lost output is reported.</param>
     public StdioChardev(string label, EventLoop loop, bool signal = true, ILogger? logger = null)
         : this(label, loop, new SafeFileHandle(0, ownsHandle: false), new SafeFileHandle(1, ownsHandle: false), signal, logger)
     {

@@ -1,7 +1,7 @@
 // What the back ends with descriptors have in common: moving bytes between descriptors, queue and front end.
 //
-// There is an input and an output end, the same object for a socket or a pseudo-terminal, each null while nobody is there;
-// output to nobody is dropped. All decisions are made under the gate, from any thread; what the loop must do about
+// There is an input and an output end, the same object for a socket or a pseudo-terminal, each null while no peer is there;
+// output without a reader is dropped. All decisions are made under the gate, from any thread; what the loop must do about
 // them (watch, stop watching, close) is done by one method, Settle, which runs on the loop and looks at how things are.
 
 using Microsoft.Extensions.Logging;
@@ -37,7 +37,7 @@ public abstract class StreamChardev : Chardev
 
     private protected ByteEnd? Output { get; set; }
 
-    /// <summary>Whether a descriptor that nobody uses any more stays open, because it was named to the next process.</summary>
+    /// <summary>Whether a descriptor that is not used any more stays open, because it was named to the next process.</summary>
     private protected virtual bool KeepsRetired => false;
 
     private bool WantsInput => IsRunning && Input is not null && FrontEnd is { Room: > 0 };
@@ -79,7 +79,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Abandon() => Close();
+    public override void Release() => Close();
 
     /// <inheritdoc/>
     public override int Write(ReadOnlySpan<byte> bytes)
@@ -140,13 +140,13 @@ public abstract class StreamChardev : Chardev
         }
     }
 
-    /// <summary>Somebody may have come to the other end since we last looked. Gate held, any thread, allocates nothing.</summary>
+    /// <summary>A peer may have come to the other end since we last looked. Gate held, any thread, allocates nothing.</summary>
     private protected virtual void TryConnect()
     {
     }
 
     /// <summary>Does what else the loop has to do after a change. Gate held, loop thread.</summary>
-    private protected virtual void Tend()
+    private protected virtual void OnSettled()
     {
     }
 
@@ -160,7 +160,7 @@ public abstract class StreamChardev : Chardev
         Disconnect();
     }
 
-    /// <summary>The other side is gone for good though there may be bytes of it that nobody has room for. Gate held, loop thread.</summary>
+    /// <summary>The other side is gone for good though there may be bytes of it that there is no room for. Gate held, loop thread.</summary>
     private protected virtual void HungUp()
     {
     }
@@ -199,12 +199,12 @@ public abstract class StreamChardev : Chardev
         }
     }
 
-    /// <summary>Forgets accepted output that nobody will take. Gate held.</summary>
+    /// <summary>Forgets accepted output that will not be read. Gate held.</summary>
     private protected void DropQueue()
     {
         Queue.Clear();
 
-        // Not told here: the front end may be in the middle of the write that failed.
+        // Not reported here: the front end may be in the middle of the write that failed.
         PostSettle();
     }
 
@@ -239,7 +239,7 @@ public abstract class StreamChardev : Chardev
     private void SettleLocked()
     {
         CloseRetired();
-        Tend();
+        OnSettled();
         if (Input == Output)
         {
             Watch(Input, (WantsInput ? FdEvents.In : 0) | (WantsOutput ? FdEvents.Out : 0));
@@ -261,7 +261,7 @@ public abstract class StreamChardev : Chardev
             Flush();
         }
 
-        TellFrontEnd();
+        NotifyFrontEnd();
         if (IsDelivered)
         {
             _delivered?.TrySetResult();
@@ -327,12 +327,12 @@ public abstract class StreamChardev : Chardev
         }
         catch (PosixException)
         {
-            // A reset connection, or a pseudo-terminal that nobody has open any more: the end, said differently.
+            // A reset connection, or a pseudo-terminal whose slave is closed: the end, said differently.
             InputEnded();
         }
     }
 
-    /// <summary>Moves the queue into the descriptor as far as that goes, and tells a front end that waits.</summary>
+    /// <summary>Moves the queue into the descriptor as far as that goes, and notifies a front end that waits.</summary>
     private void Flush()
     {
         while (WantsOutput && TryPush(Queue.Waiting, out int delivered) && delivered > 0)
@@ -340,7 +340,7 @@ public abstract class StreamChardev : Chardev
             Queue.Remove(delivered);
         }
 
-        TellFrontEnd();
+        NotifyFrontEnd();
     }
 
     /// <summary>Offers bytes to the descriptor until it takes no more.</summary>
@@ -370,7 +370,7 @@ public abstract class StreamChardev : Chardev
         }
     }
 
-    private void TellFrontEnd()
+    private void NotifyFrontEnd()
     {
         if (_frontEndWaits && Queue.Free >= EnoughRoom)
         {

@@ -17,7 +17,7 @@ public sealed class TerminalMode : IDisposable
     private readonly TerminalAttributes _former;
     private readonly TerminalAttributes _raw;
     private readonly PosixSignalRegistration _continued;
-    private readonly IDisposable _owedMode;
+    private readonly IDisposable _modeCleanUp;
     private bool _restored;
 
     private TerminalMode(SafeHandle terminal, bool signalKeys)
@@ -27,7 +27,7 @@ public sealed class TerminalMode : IDisposable
         _raw = Posix.Raw(_former, processOutput: true, signalKeys);
         Set(_raw);
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
-        _owedMode = ForcedEnd.Owe(Restore);
+        _modeCleanUp = ForcedEnd.Register(Restore);
 #pragma warning disable CA1416 // Linux only, as the whole program.
         _continued = PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Set(_raw));
 #pragma warning restore CA1416
@@ -46,7 +46,7 @@ public sealed class TerminalMode : IDisposable
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         _continued.Dispose();
         Restore();
-        _owedMode.Dispose();
+        _modeCleanUp.Dispose();
     }
 
     private void OnProcessExit(object? sender, EventArgs e) => Restore();

@@ -33,7 +33,7 @@ public sealed class UnixListener : IDisposable
     private SocketName? _name;
     private Action<SafeFileHandle>? _accepted;
     private SafeFileHandle? _socket;
-    private IDisposable? _owedRemoval;
+    private IDisposable? _removal;
     private FdWatch? _watch;
     private FdWatch? _guard;
     private bool _accepting;
@@ -43,7 +43,7 @@ public sealed class UnixListener : IDisposable
     /// <param name="loop">The loop that accepts and calls back.</param>
     /// <param name="path">The path to bind; null if the socket will be inherited or adopted.</param>
     /// <param name="gate">A lock that is held around the callback, so that <see cref="Pause"/> can wait for it; null makes one.</param>
-    /// <param name="logger">Where a failure to accept is told.</param>
+    /// <param name="logger">Where a failure to accept is reported.</param>
     public UnixListener(EventLoop loop, string? path, Lock? gate = null, ILogger? logger = null)
     {
         _loop = loop;
@@ -60,7 +60,7 @@ public sealed class UnixListener : IDisposable
     /// <summary>The listening socket, to be handed on; it stays the listener's. Null before it is opened or adopted.</summary>
     public SafeFileHandle? Handle => _socket;
 
-    /// <summary>Whether somebody, this process or another, listens on a path. Asking leaves no trace there.</summary>
+    /// <summary>Whether a process, this one or another, listens on a path. Asking leaves no trace there.</summary>
     public static bool IsTaken(string path) => Posix.HasLiveListener(path);
 
     /// <summary>Binds the path. A socket that was left behind is removed first; a live one is left alone.</summary>
@@ -73,14 +73,14 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    /// <summary>Binds the path unless somebody listens there. A socket that was left behind is removed first.</summary>
+    /// <summary>Binds the path unless a process listens there. A socket that was left behind is removed first.</summary>
     /// <returns>Whether the path was free.</returns>
     /// <exception cref="IOException">It cannot be bound.</exception>
     public bool TryOpen()
     {
         string path = Path ?? throw new InvalidOperationException("a listener without a path cannot be opened");
         _socket = SocketName.TryListen(path, Backlog, out _name);
-        OweRemoval();
+        RegisterRemoval();
         return _socket is not null;
     }
 
@@ -98,7 +98,7 @@ public sealed class UnixListener : IDisposable
         Path ??= Posix.BoundPath(socket);
         _name = _ownsPath ? SocketName.Of(Path!) : null;
         _socket = socket;
-        OweRemoval();
+        RegisterRemoval();
     }
 
     /// <summary>Begins to accept.</summary>
@@ -134,11 +134,11 @@ public sealed class UnixListener : IDisposable
     public void Resume() => Accept(true);
 
     /// <summary>Closes the socket and leaves the path, which is the next process's. Any thread.</summary>
-    public void Abandon()
+    public void Release()
     {
         lock (_gate)
         {
-            _owedRemoval?.Dispose();
+            _removal?.Dispose();
             _accepting = false;
             _closing = true;
             if (_watch is null && _guard is null)
@@ -156,7 +156,7 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    /// <summary>Closes the socket, and removes the path if it is ours. After <see cref="Abandon"/> without effect. Any thread.</summary>
+    /// <summary>Closes the socket, and removes the path if it is ours. After <see cref="Release"/> without effect. Any thread.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -166,9 +166,9 @@ public sealed class UnixListener : IDisposable
                 return;
             }
 
-            // First, while the socket is held: then nobody replaces it.
+            // First, while the socket is held: then no process replaces it.
             RemoveName();
-            Abandon();
+            Release();
         }
     }
 
@@ -184,10 +184,10 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    private void OweRemoval()
+    private void RegisterRemoval()
     {
-        _owedRemoval?.Dispose();
-        _owedRemoval = _name is { } name ? ForcedEnd.Owe(name.Remove) : null;
+        _removal?.Dispose();
+        _removal = _name is { } name ? ForcedEnd.Register(name.Remove) : null;
     }
 
     private void Accept(bool accepting)
@@ -289,7 +289,7 @@ public sealed class UnixListener : IDisposable
         }
     }
 
-    /// <summary>Listens anew in the place of a socket that accepts nobody any more. Gate held, loop thread, nothing watched.</summary>
+    /// <summary>Listens anew in the place of a socket that accepts no client any more. Gate held, loop thread, nothing watched.</summary>
     private void Renew()
     {
         if (!_ownsPath)

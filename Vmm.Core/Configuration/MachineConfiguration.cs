@@ -3,7 +3,7 @@
 // The record is the border between saying and building. The command line (or a library user) fills it in, the machine is
 // built from it, and it never changes. Back ends stand apart from the devices that use them and are named by id, as QEMU has
 // it: a serial port names its chardev, the machine names its memory backend. The ids in one configuration are consistent
-// (they exist, they are unique, nothing is used twice); whoever builds the record by hand answers for that.
+// (they exist, they are unique, nothing is used twice); code that builds the record by hand answers for that.
 
 using Vmm.Core.Devices.Model;
 
@@ -73,7 +73,7 @@ public sealed record MachineConfiguration
     /// <exception cref="DeviceException">They do not go together.</exception>
     public IReadOnlyList<DeviceConfiguration> CompleteDevices => [.. Devices.GroupBy(device => device.Type).SelectMany(same => same.Key.Complete([.. same]))];
 
-    /// <summary>The guest's name as query-name tells it; empty without -name.</summary>
+    /// <summary>The guest's name as query-name reports it; empty without -name.</summary>
     public string Name { get; init; } = "";
 
     /// <summary>Whether threads bear telling names (debug-threads=on).</summary>

@@ -1,7 +1,9 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Core.Hypervisors;
 
 /// <summary>The hypervisor refused something.</summary>
-public sealed class HypervisorException : Exception
+public sealed class HypervisorException : VmmException
 {
     /// <summary>Creates the error.</summary>
     /// <param name="message">What was asked, what the host answered, and what to do about it.</param>

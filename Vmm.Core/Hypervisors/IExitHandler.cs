@@ -26,10 +26,10 @@ public interface IExitHandler
     /// <summary>A write of 1 to 8 bytes to an address without memory.</summary>
     void MmioWrite(ulong address, ReadOnlySpan<byte> data);
 
-    /// <summary>The vCPU shut down (triple fault). It is parked until the machine resets.</summary>
+    /// <summary>The vCPU shut down (triple fault). It is stopped until the machine resets.</summary>
     void CpuShutdown(int cpu);
 
-    /// <summary>The vCPU cannot go on: KVM refused to run it, or left for a reason without a meaning here. It is parked.</summary>
+    /// <summary>The vCPU cannot go on: KVM refused to run it, or left for a reason without a meaning here. It is stopped.</summary>
     /// <param name="cpu">The vCPU's index.</param>
     /// <param name="reason">What happened, with the registers.</param>
     void CpuFailed(int cpu, string reason);

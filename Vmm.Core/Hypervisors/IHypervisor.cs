@@ -6,7 +6,7 @@ public interface IHypervisor : IDisposable
     /// <summary>Its name as users spell it, such as "kvm".</summary>
     string Name { get; }
 
-    /// <summary>Creates a VM with its interrupt controllers, PIT and vCPUs, everything parked.</summary>
+    /// <summary>Creates a VM with its interrupt controllers, PIT and vCPUs, everything stopped.</summary>
     /// <param name="options">What it shall be.</param>
     /// <param name="exits">Who answers the guest's accesses.</param>
     /// <exception cref="HypervisorException">The host refused; the message names what and why.</exception>

@@ -2,7 +2,7 @@
 // and the state of what lives in the kernel.
 //
 // Stopping is a group affair. Every vCPU is kicked before any is waited for; each finishes the access it is in the middle
-// of and parks. Only when all have parked does any capture its state, because one vCPU's last access may still raise an
+// of and stops. Only when all have stopped does any capture its state, because one vCPU's last access may still raise an
 // interrupt in another. Capture runs on the vCPUs' own threads, in parallel.
 
 using Vmm.Core.State;
@@ -19,10 +19,10 @@ public interface IVirtualMachine : IDisposable
     IReadOnlyList<IStateful> KernelDevices { get; }
 
     /// <summary>
-    /// What the guest was promised at its first boot and every later process must grant verbatim: CPUID table, enabled
-    /// capabilities, TSC frequency. Opaque; handed to the next process's <see cref="VirtualMachineOptions.Inherited"/>.
+    /// The guest ABI, set at the first boot and granted verbatim by every later process: CPUID table, enabled
+    /// capabilities, TSC frequency. Opaque; handed to the next process's <see cref="VirtualMachineOptions.InheritedAbi"/>.
     /// </summary>
-    ReadOnlyMemory<byte> Promises { get; }
+    ReadOnlyMemory<byte> GuestAbi { get; }
 
     /// <summary>Gives the guest memory.</summary>
     /// <param name="slot">Which; slots do not overlap.</param>
@@ -41,8 +41,8 @@ public interface IVirtualMachine : IDisposable
     /// The guest is about to stand still until it runs elsewhere, or has just come: the vCPUs' threads go before what else the host does, as far as
     /// this process may have it so, each until it next goes into the guest.
     /// </summary>
-    /// <param name="isUrgent">False ends that now; the vCPUs are stopped.</param>
-    void SetUrgent(bool isUrgent);
+    /// <param name="isBoosted">False ends that now; the vCPUs are stopped.</param>
+    void SetBoost(bool isBoosted);
 
     /// <summary>Lets every vCPU run.</summary>
     void StartCpus();
@@ -51,7 +51,7 @@ public interface IVirtualMachine : IDisposable
     ulong StartedAt { get; }
 
     /// <summary>
-    /// Stops every vCPU and completes when all are parked (at once if they are). The continuation may run on a vCPU's thread unless the
+    /// Stops every vCPU and completes when all are stopped (at once if they are). The continuation may run on a vCPU's thread unless the
     /// caller's SynchronizationContext takes it elsewhere.
     /// </summary>
     /// <param name="captureState">Whether each vCPU also captures its state for <see cref="IStateful.Save"/>.</param>
@@ -60,7 +60,7 @@ public interface IVirtualMachine : IDisposable
     Task StopCpusAsync(bool captureState);
 
     /// <summary>
-    /// Gives up a stop that is under way: every vCPU runs on, and the stop fails. Without effect when all have parked, or none was told to. Any
+    /// Gives up a stop that is under way: every vCPU runs on, and the stop fails. Without effect when all have stopped, or none was told to. Any
     /// thread.
     /// </summary>
     /// <param name="reason">Why, in the words of the stop's error.</param>

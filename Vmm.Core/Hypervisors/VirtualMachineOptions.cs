@@ -11,8 +11,8 @@ public sealed record VirtualMachineOptions
     /// <summary>The CPU model.</summary>
     public required CpuModel Cpu { get; init; }
 
-    /// <summary>The <see cref="IVirtualMachine.Promises"/> of the process that first booted the guest; empty on a first boot.</summary>
-    public ReadOnlyMemory<byte> Inherited { get; init; }
+    /// <summary>The <see cref="IVirtualMachine.GuestAbi"/> of the process that first booted the guest; empty on a first boot.</summary>
+    public ReadOnlyMemory<byte> InheritedAbi { get; init; }
 
     /// <summary>Whether vCPU threads are named "CPU n/KVM" (QEMU's debug-threads=on).</summary>
     public bool NameThreads { get; init; } = true;

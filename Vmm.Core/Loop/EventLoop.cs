@@ -44,7 +44,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     /// <summary>What becomes of an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
     public Action<Exception>? UnhandledException { get; set; }
 
-    /// <summary>Called when the host refuses to watch a descriptor, or to wait; the loop goes on without and tries again. Once until it is granted.</summary>
+    /// <summary>Called when the host refuses to watch a descriptor, or to wait; the loop continues without and tries again. Once until it is granted.</summary>
     public Action<Exception>? HostRefused { get; set; }
 
     /// <summary>Whether the caller is on the loop's thread.</summary>
@@ -92,7 +92,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         }
         catch
         {
-            // The host gives no more threads: the loop does not run, and there is nobody to wait for.
+            // The host gives no more threads: the loop does not run, and there is no thread to wait for.
             _thread = null;
             throw;
         }
@@ -224,7 +224,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
 
     internal void Remove(FdWatch watch) => _watches.Remove(watch);
 
-    // A timer that was cancelled does not wait for its time: whoever sets and cancels long ones all the time would fill the memory.
+    // A timer that was cancelled does not wait for its time: code that sets and cancels long ones all the time would fill the memory.
     internal void Remove(LoopTimer timer) => _timers.Remove(timer, out _, out _);
 
     private void RunPosted()
@@ -233,7 +233,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out var work); left--)
         {
             Guarded(static w => w.Callback(w.State), work);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
         }
     }
 
@@ -248,7 +248,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     {
         if (_mayBlock)
         {
-            Courtesy.BeginTurn();
+            ThreadScheduling.BeginSlice();
         }
     }
 
@@ -262,7 +262,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     private void Ready(FdWatch watch, FdEvents events)
     {
         Guarded(static w => w.watch.Callback(w.events), (watch, events));
-        Courtesy.GiveWay();
+        ThreadScheduling.Yield();
     }
 
     private void RunTimers()
@@ -271,11 +271,11 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         {
             _timers.Dequeue();
             Guarded(static c => c(), timer.Callback);
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
         }
     }
 
-    /// <summary>Ends the loop's wait. Who posts is never told that it could not be done: the next who posts tries again.</summary>
+    /// <summary>Ends the loop's wait. The poster never learns that it could not be done: the next post tries again.</summary>
     private void Wake()
     {
         for (int attempt = 0; attempt < WakeAttempts; attempt++)

@@ -1,7 +1,7 @@
 // The descriptors of a loop, and how it finds out which of them are ready: by epoll, where the host grants that.
 //
 // The host may refuse a registration: the user's watches are used up (fs.epoll.max_user_watches, ENOSPC), or the kernel has no
-// memory (ENOMEM). Nobody who watches a descriptor can do anything about it, and a descriptor that is never looked at again would
+// memory (ENOMEM). Code that watches a descriptor can do nothing about it, and a descriptor that is never looked at again would
 // be a monitor or an update that is lost. So a refusal is dealt with here: the descriptor is polled, and registered as soon as the
 // host lets it. The callback is the same; it comes later by at most one interval.
 //
@@ -22,7 +22,7 @@ internal sealed class WatchSet : IDisposable
     private const int EventsAtOnce = 32;
     private const int PollMilliseconds = 20;
 
-    /// <summary>Nanoseconds of rest after a wait that failed, or that brought only what nobody asked for.</summary>
+    /// <summary>Nanoseconds of rest after a wait that failed, or that brought only what was not asked for.</summary>
     private const uint Rest = 10_000_000;
 
     private readonly SafeFileHandle _epoll = Posix.CreateEpoll();
@@ -50,7 +50,7 @@ internal sealed class WatchSet : IDisposable
     internal FdWatch Add(EventLoop loop, SafeHandle handle, FdEvents events, Action<FdEvents> callback)
     {
         var watch = new FdWatch(loop, handle, ++_lastKey, events, callback);
-        int error = Twice(EpollChange.Add, watch);
+        int error = ControlWithRetry(EpollChange.Add, watch);
         if (error == Posix.NotPermitted)
         {
             throw new InvalidOperationException("a regular file cannot be watched");
@@ -67,7 +67,7 @@ internal sealed class WatchSet : IDisposable
     {
         if (_watches.ContainsKey(watch.Key) && watch.IsRegistered)
         {
-            Settle(watch, Twice(EpollChange.Modify, watch));
+            Settle(watch, ControlWithRetry(EpollChange.Modify, watch));
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class WatchSet : IDisposable
             if (watch.IsRegistered)
             {
                 // What is not taken out is reported under a key that is unknown from now on, and ends when the descriptor is closed.
-                Twice(EpollChange.Remove, watch);
+                ControlWithRetry(EpollChange.Remove, watch);
             }
         }
     }
@@ -141,7 +141,7 @@ internal sealed class WatchSet : IDisposable
         }
     }
 
-    private int Twice(EpollChange change, FdWatch watch)
+    private int ControlWithRetry(EpollChange change, FdWatch watch)
     {
         int error = Posix.EpollControl(_epoll, change, watch.Handle, watch.Events, watch.Key);
         return error == 0 ? 0 : Posix.EpollControl(_epoll, change, watch.Handle, watch.Events, watch.Key);
@@ -175,7 +175,7 @@ internal sealed class WatchSet : IDisposable
     {
         foreach (var watch in _refused.ToArray())
         {
-            // One that a callback has removed, or whose owner has closed the descriptor, is nobody's any more.
+            // One that a callback has removed, or whose owner has closed the descriptor, has no owner any more.
             if (!_watches.ContainsKey(watch.Key) || watch.Handle.IsClosed)
             {
                 _refused.Remove(watch);

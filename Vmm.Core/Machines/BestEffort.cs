@@ -4,6 +4,7 @@
 // exception, is logged as a warning and kept for the operator, and the next one runs.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Errors;
 
 namespace Vmm.Core.Machines;
 
@@ -60,8 +61,8 @@ public sealed partial class BestEffort(ILogger log, string situation)
         {
             LogFailed(log, situation, step, failure.Message);
 
-            // What is no refusal of the host is a defect, and whoever mends it needs to know where it is.
-            if (failure is not (IOException or UnauthorizedAccessException or OutOfMemoryException))
+            // What is no refusal of the host is a defect, and to fix it one needs to know where it is.
+            if (failure is not (VmmException or IOException or UnauthorizedAccessException or OutOfMemoryException))
             {
                 LogDefect(log, step, failure);
             }

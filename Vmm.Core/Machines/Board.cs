@@ -52,11 +52,11 @@ public sealed partial class Board : IExitHandler, IDisposable
         {
             foreach (var slot in memory.Slots)
             {
-                Courtesy.GiveWay();
+                ThreadScheduling.Yield();
                 Vm.AddMemory(slot);
             }
 
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
 
             _context = new BoardContext(setup, Vm, memory);
             _devices = new DeviceTree();
@@ -112,12 +112,12 @@ public sealed partial class Board : IExitHandler, IDisposable
     ];
 
     /// <summary>Descriptors that go with the guest.</summary>
-    public IEnumerable<CarriedDescriptor> Carried =>
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
     [
-        .. Ram.Where(block => block.File is not null).Select(block => new CarriedDescriptor($"ram/{block.Name}", block.File!)),
-        new CarriedDescriptor(KernelDescriptor, _boot.Kernel.Handle),
-        .. _boot.Initrd is { } initrd ? [new CarriedDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<CarriedDescriptor>(),
-        .. Chardevs.SelectMany(chardev => chardev.Export()).Select(d => new CarriedDescriptor(d.Name, d.Handle)),
+        .. Ram.Where(block => block.File is not null).Select(block => new HandoverDescriptor($"ram/{block.Name}", block.File!)),
+        new HandoverDescriptor(KernelDescriptor, _boot.Kernel.Handle),
+        .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
+        .. Chardevs.SelectMany(chardev => chardev.Export()).Select(d => new HandoverDescriptor(d.Name, d.Handle)),
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -154,7 +154,7 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
     /// <returns>Those of them that took longer than 100 us.</returns>
-    public IReadOnlyList<SlowQuiesce> QuietBackEnds()
+    public IReadOnlyList<SlowQuiesce> QuiesceBackEnds()
     {
         var account = new QuiesceAccount();
         foreach (var chardev in Chardevs)
@@ -174,12 +174,12 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiet.</summary>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
-    public void AdoptBackEnds(DescriptorBag bag)
+    public void AdoptBackEnds(HandedOverDescriptors handedOver)
     {
-        ArgumentNullException.ThrowIfNull(bag);
+        ArgumentNullException.ThrowIfNull(handedOver);
         foreach (var chardev in Chardevs)
         {
-            if (!chardev.Adopt(bag.Claim))
+            if (!chardev.Adopt(handedOver.Claim))
             {
                 _notAdopted.Add(chardev);
             }
@@ -190,7 +190,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// Lets every back end and timer go on, each by itself: the guest runs, and one that cannot go on keeps no other from it. A back end that did
     /// not cross is opened now that the guest is here.
     /// </summary>
-    public void WakeBackEnds(BestEffort steps)
+    public void ResumeBackEnds(BestEffort steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
         foreach (var chardev in _notAdopted)
@@ -259,10 +259,10 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Lets go of a guest that lives on in another process: closes everything, unlinks and unlocks nothing.</summary>
     public void Release()
     {
-        ParkBackEnds();
+        DetachBackEnds();
         foreach (var chardev in Chardevs)
         {
-            chardev.Abandon();
+            chardev.Release();
         }
 
         Dispose();
@@ -275,7 +275,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         {
             _released = true;
 
-            ParkBackEnds();
+            DetachBackEnds();
             Vm.Dispose();
             _context.Dispose();
             foreach (var chardev in Chardevs)
@@ -317,9 +317,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void CpuFailed(int cpu, string reason) => _machine.ReportFailure($"vCPU {cpu}: {reason}");
 
     /// <summary>Parts back ends and devices: one that still moved bytes would drive an interrupt line or wake a vCPU of a VM that is gone.</summary>
-    private void ParkBackEnds()
+    private void DetachBackEnds()
     {
-        QuietBackEnds();
+        QuiesceBackEnds();
         foreach (var chardev in Chardevs)
         {
             chardev.Detach();

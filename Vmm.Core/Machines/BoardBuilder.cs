@@ -37,19 +37,19 @@ internal static class BoardBuilder
         BoardSetup setup,
         Machine machine,
         IHypervisor hypervisor,
-        ReadOnlyMemory<byte> promises,
+        ReadOnlyMemory<byte> guestAbi,
         Func<string, ReceivedRam> claimRam,
-        DescriptorBag bag)
+        HandedOverDescriptors handedOver)
     {
         var configuration = setup.Configuration;
-        var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, bag);
+        var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, handedOver);
         RamBlock? ram = null;
         try
         {
             var backend = MemoryBackend.OfMachine(configuration);
             var received = claimRam(backend.Id);
             ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);
-            return new Board(setup, machine, hypervisor, Options(setup, promises), new GuestMemory(ram), boot);
+            return new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot);
         }
         catch
         {
@@ -59,20 +59,20 @@ internal static class BoardBuilder
         }
     }
 
-    private static VirtualMachineOptions Options(BoardSetup setup, ReadOnlyMemory<byte> promises) => new()
+    private static VirtualMachineOptions Options(BoardSetup setup, ReadOnlyMemory<byte> guestAbi) => new()
     {
         Topology = setup.Configuration.Topology,
         Cpu = setup.Configuration.Cpu,
-        Inherited = promises,
+        InheritedAbi = guestAbi,
         NameThreads = true,
     };
 
-    private static BootLoader AdoptBootFiles(string? kernelPath, string? initrdPath, DescriptorBag bag)
+    private static BootLoader AdoptBootFiles(string? kernelPath, string? initrdPath, HandedOverDescriptors handedOver)
     {
-        var kernel = AdoptBootFile(Board.KernelDescriptor, kernelPath, bag) ?? throw new MachineException("no descriptor came for the kernel");
+        var kernel = AdoptBootFile(Board.KernelDescriptor, kernelPath, handedOver) ?? throw new MachineException("no descriptor came for the kernel");
         try
         {
-            return new BootLoader(kernel, AdoptBootFile(Board.InitrdDescriptor, initrdPath, bag));
+            return new BootLoader(kernel, AdoptBootFile(Board.InitrdDescriptor, initrdPath, handedOver));
         }
         catch
         {
@@ -81,6 +81,6 @@ internal static class BoardBuilder
         }
     }
 
-    private static BootFile? AdoptBootFile(string name, string? path, DescriptorBag bag) =>
-        bag.Claim(name) is { } file ? BootFile.Adopt(path ?? name, file, Posix.Stat(file).Size) : null;
+    private static BootFile? AdoptBootFile(string name, string? path, HandedOverDescriptors handedOver) =>
+        handedOver.Claim(name) is { } file ? BootFile.Adopt(path ?? name, file, Posix.Stat(file).Size) : null;
 }

@@ -11,7 +11,7 @@ public static class ChardevFactory
     /// <summary>Makes one back end.</summary>
     /// <param name="configuration">What it shall be.</param>
     /// <param name="loop">The loop that serves it.</param>
-    /// <param name="log">Where it tells of lost bytes and clients.</param>
+    /// <param name="log">Where lost bytes and clients are reported.</param>
     public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log) => configuration switch
     {
         NullChardevConfiguration => new NullChardev(configuration.Id, loop),

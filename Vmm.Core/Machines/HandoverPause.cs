@@ -5,7 +5,7 @@ public sealed class HandoverPause
 {
     private readonly Machine _machine;
     private readonly IDisposable _pass;
-    private bool _told;
+    private bool _stopReported;
     private bool _over;
 
     internal HandoverPause(Machine machine, Board board, RunState before, IDisposable pass)
@@ -26,8 +26,8 @@ public sealed class HandoverPause
     /// <summary>When stopping was decided; an <see cref="Instant"/>.</summary>
     public ulong Begin { get; }
 
-    /// <summary>When the back ends were quiet.</summary>
-    public ulong Quiet { get; internal set; }
+    /// <summary>When the back ends were quiesced.</summary>
+    public ulong Quiesced { get; internal set; }
 
     /// <summary>The devices and back ends that took longest to be so.</summary>
     public IReadOnlyList<SlowQuiesce> Drains { get; internal set; } = [];
@@ -37,18 +37,18 @@ public sealed class HandoverPause
 
     internal DateTimeOffset StoppedAt { get; set; }
 
-    /// <summary>Tells that the guest stopped, if it ran and nobody was told. Kept for after the hurry.</summary>
-    public void TellStopped()
+    /// <summary>Reports that the guest stopped, if it ran and that was not reported yet. Kept for the end of the pause.</summary>
+    public void ReportStopped()
     {
-        if (!_told && Before == RunState.Running)
+        if (!_stopReported && Before == RunState.Running)
         {
-            _told = true;
-            _machine.TellStopped(StoppedAt);
+            _stopReported = true;
+            _machine.RaiseStopped(StoppedAt);
         }
     }
 
     /// <summary>
-    /// The guest stays and goes on as before, at once and before anything is reported. <see cref="Report"/> must follow; until then no other
+    /// The guest stays and continues as before, at once and before anything is reported. <see cref="Report"/> must follow; until then no other
     /// operation of the machine begins.
     /// </summary>
     public void Resume()
@@ -61,25 +61,25 @@ public sealed class HandoverPause
     }
 
     /// <summary>After <see cref="Resume"/>: reports, in the order of events, that the guest was stopped, why it stays, and that it runs.</summary>
-    /// <param name="tellFailure">Called between the news that the guest stopped and the news that it runs.</param>
-    public void Report(Action? tellFailure)
+    /// <param name="reportFailure">Called between the news that the guest stopped and the news that it runs.</param>
+    public void Report(Action? reportFailure)
     {
-        _machine.ReportResumed(this, tellFailure);
+        _machine.ReportResumed(this, reportFailure);
         _pass.Dispose();
     }
 
     /// <summary>The guest is gone.</summary>
     /// <param name="steps">Reports what fails: that cannot bring the guest back.</param>
-    /// <param name="departure">Tells where to, and what has become of it since, in a sentence for whoever asks for it later.</param>
-    /// <param name="wasTaken">Of a carried descriptor's name: whether the new process took it over; null where that is not known.</param>
-    public void Finish(BestEffort steps, Func<string> departure, Func<string, bool?> wasTaken)
+    /// <param name="outcome">Says to which process, and what has become of that since, in a sentence for an operator who asks for the guest later.</param>
+    /// <param name="wasTaken">Of a descriptor's name: whether the new process took it over; null where that is not known.</param>
+    public void Finish(BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
     {
         ArgumentNullException.ThrowIfNull(steps);
         if (!_over)
         {
             _over = true;
-            steps.Do("report that it was stopped", TellStopped);
-            _machine.FinishHandover(this, steps, departure, wasTaken);
+            steps.Do("report that it was stopped", ReportStopped);
+            _machine.FinishHandover(this, steps, outcome, wasTaken);
             _pass.Dispose();
         }
     }

@@ -8,21 +8,22 @@ namespace Vmm.Core.Machines;
 
 public sealed partial class Machine
 {
-    private readonly List<IDescriptorCarrier> _carriers = [];
+    private readonly List<IDescriptorOwner> _descriptorOwners = [];
 
-    /// <summary>What the other process must agree on before it builds anything.</summary>
-    public IEnumerable<ConfigurationFact> Facts => ConfigurationFacts.Of(Configuration);
+    /// <summary>The properties that the other process must agree on before it builds anything.</summary>
+    public IEnumerable<PropertyValue> GuestVisible => GuestVisibleProperties.Of(Configuration);
 
-    /// <summary>What the other process may see otherwise, and then its operator is told.</summary>
-    public IEnumerable<ConfigurationFact> UnseenFacts => Vmm.Core.Configuration.UnseenFacts.Of(Configuration);
+    /// <summary>The properties that the other process may have otherwise; then its operator gets a warning.</summary>
+    public IEnumerable<PropertyValue> HostOnly => HostOnlyProperties.Of(Configuration);
 
     /// <summary>Descriptors that go with the guest.</summary>
-    public IEnumerable<CarriedDescriptor> Carried => (Board?.Carried ?? []).Concat(_carriers.SelectMany(c => c.Carried));
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
+        (Board?.HandoverDescriptors ?? []).Concat(_descriptorOwners.SelectMany(owner => owner.HandoverDescriptors));
 
     /// <summary>Adds something of the process, not of the board, whose descriptors go with the guest: a monitor's socket, the log.</summary>
-    public void Carry(IDescriptorCarrier carrier) => _carriers.Add(carrier);
+    public void AddDescriptorOwner(IDescriptorOwner owner) => _descriptorOwners.Add(owner);
 
-    /// <summary>Stops the guest for the switch. Its time goes on, and so does that of whoever waits at the gate.</summary>
+    /// <summary>Stops the guest for the switch. Its time continues, and so do operations that wait at the gate.</summary>
     /// <param name="quiesced">Called when queues and back ends are quiesced, before the vCPUs are stopped.</param>
     /// <exception cref="MachineException">There is no guest that could leave.</exception>
     public async Task<HandoverPause> PauseForHandoverAsync(Action? quiesced = null)
@@ -36,14 +37,14 @@ public sealed partial class Machine
         }
 
         // Before the pause begins: the guest still runs, and what it costs is not part of it.
-        board.Vm.SetUrgent(before == RunState.Running);
+        board.Vm.SetBoost(before == RunState.Running);
         var pause = new HandoverPause(this, board, before, pass);
         try
         {
             State = RunState.FinishMigrate;
             board.GlobalState.State = before;
-            pause.Drains = board.QuietBackEnds();
-            pause.Quiet = Instant.Now;
+            pause.Drains = board.QuiesceBackEnds();
+            pause.Quiesced = Instant.Now;
             quiesced?.Invoke();
             await StopCpusAsync(board, captureState: true);
             await ServeLastRequestAsync(board, before);
@@ -55,15 +56,15 @@ public sealed partial class Machine
         {
             if (State == RunState.InternalError)
             {
-                // Its reset failed: there is nothing to go on with.
+                // Its reset failed: there is nothing to resume.
                 var steps = new BestEffort(_setup.Log, "the guest's reset failed");
-                steps.Do("lower its vCPU threads' priority", () => board.Vm.SetUrgent(false));
-                board.WakeBackEnds(steps);
+                steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
+                board.ResumeBackEnds(steps);
                 pass.Dispose();
             }
             else
             {
-                // Whatever could not be stopped goes on as before.
+                // What could not be stopped resumes as before.
                 pause.Resume();
                 pause.Report(null);
             }
@@ -80,7 +81,7 @@ public sealed partial class Machine
     {
         if (Volatile.Read(ref _failure) is { } failure)
         {
-            throw new MachineException($"the guest cannot go on: {failure}");
+            throw new MachineException($"the guest cannot continue: {failure}");
         }
 
         bool off = Volatile.Read(ref _shutdownRequested) != 0;
@@ -101,12 +102,12 @@ public sealed partial class Machine
 
     /// <summary>Builds the hardware around a guest that is still elsewhere.</summary>
     /// <param name="revision">The revision of its board.</param>
-    /// <param name="promises">What the hypervisor promised the guest at its first boot.</param>
+    /// <param name="guestAbi">The guest ABI, as the hypervisor set it at the first boot.</param>
     /// <param name="claimRam">Gives the file of a RAM block by its name.</param>
-    /// <param name="bag">The other descriptors that came.</param>
+    /// <param name="handedOver">The other descriptors that came.</param>
     /// <exception cref="MachineException">It cannot be built; the message says why.</exception>
-    public Board BuildIncoming(int revision, ReadOnlyMemory<byte> promises, Func<string, ReceivedRam> claimRam, DescriptorBag bag) =>
-        BoardBuilder.BuildIncoming(_setup.OfRevision(revision), this, _hypervisor, promises, claimRam, bag);
+    public Board BuildIncoming(int revision, ReadOnlyMemory<byte> guestAbi, Func<string, ReceivedRam> claimRam, HandedOverDescriptors handedOver) =>
+        BoardBuilder.BuildIncoming(_setup.OfRevision(revision), this, _hypervisor, guestAbi, claimRam, handedOver);
 
     /// <summary>
     /// Touches the RAM of a guest that is still elsewhere. The back ends' loop has nothing to serve before the guest is here; a thread more,
@@ -126,16 +127,16 @@ public sealed partial class Machine
     /// Before the pause: everything of the process takes what came for it, checks it, and opens what it will need besides. Ends in
     /// <see cref="Own"/> or <see cref="DropPrepared"/>.
     /// </summary>
-    /// <returns>Every reason why the guest cannot go on here; empty when it can.</returns>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag) => [.. _carriers.SelectMany(carrier => carrier.Prepare(bag))];
+    /// <returns>Every reason why the guest cannot continue here; empty when it can.</returns>
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver) => [.. _descriptorOwners.SelectMany(owner => owner.Prepare(handedOver))];
 
     /// <summary>The guest stays in the old process: closes what <see cref="Prepare"/> took.</summary>
     public void DropPrepared(BestEffort steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
-        foreach (var carrier in _carriers)
+        foreach (var owner in _descriptorOwners)
         {
-            steps.Do("close a descriptor of the old process", carrier.Drop);
+            steps.Do("close a descriptor of the old process", owner.Drop);
         }
     }
 
@@ -156,23 +157,23 @@ public sealed partial class Machine
             RunState.Running => AutoStart ? RunState.Running : RunState.Paused,
             var other => other,
         };
-        LetGo(board, steps);
+        ReleaseCpus(board, steps);
         if (released is not null)
         {
             steps.Do("take the times of the switch", released);
         }
 
-        Courtesy.GiveWay();
-        board.WakeBackEnds(steps);
-        foreach (var carrier in _carriers)
+        ThreadScheduling.Yield();
+        board.ResumeBackEnds(steps);
+        foreach (var owner in _descriptorOwners)
         {
-            steps.Do("use a descriptor of the old process", carrier.Adopt);
-            Courtesy.GiveWay();
+            steps.Do("use a descriptor of the old process", owner.Adopt);
+            ThreadScheduling.Yield();
         }
 
         if (State == RunState.Running)
         {
-            steps.Do("report that the guest runs", () => Tell(new MachineResumed(_time.GetUtcNow())));
+            steps.Do("report that the guest runs", () => Raise(new MachineResumed(_time.GetUtcNow())));
         }
         else if (board.GlobalState.State == RunState.Running)
         {
@@ -184,34 +185,34 @@ public sealed partial class Machine
     {
         var steps = new BestEffort(_setup.Log, "the guest stays in this process");
         State = pause.Before;
-        LetGo(pause.Board, steps);
-        pause.Board.WakeBackEnds(steps);
+        ReleaseCpus(pause.Board, steps);
+        pause.Board.ResumeBackEnds(steps);
     }
 
-    internal void ReportResumed(HandoverPause pause, Action? tellFailure)
+    internal void ReportResumed(HandoverPause pause, Action? reportFailure)
     {
         var steps = new BestEffort(_setup.Log, "the guest stays in this process");
-        steps.Do("report that it was stopped", pause.TellStopped);
-        if (tellFailure is not null)
+        steps.Do("report that it was stopped", pause.ReportStopped);
+        if (reportFailure is not null)
         {
-            steps.Do("report why", tellFailure);
+            steps.Do("report why", reportFailure);
         }
 
         if (pause.Before == RunState.Running)
         {
-            steps.Do("report that it runs", () => Tell(new MachineResumed(_time.GetUtcNow())));
+            steps.Do("report that it runs", () => Raise(new MachineResumed(_time.GetUtcNow())));
         }
     }
 
-    internal void FinishHandover(HandoverPause pause, BestEffort steps, Func<string> departure, Func<string, bool?> wasTaken)
+    internal void FinishHandover(HandoverPause pause, BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
     {
         State = RunState.Postmigrate;
-        _departure = departure;
+        _handoverOutcome = outcome;
         _guestLeft = true;
         Board = null;
-        foreach (var carrier in _carriers)
+        foreach (var owner in _descriptorOwners)
         {
-            steps.Do("close a descriptor that the new process has", () => carrier.Release(wasTaken));
+            steps.Do("close a descriptor that the new process has", () => owner.Release(wasTaken));
         }
 
         // Unmapping RAM and closing the VM takes its time, and nothing waits for it. The back ends' loop has nothing else to do now; a thread
@@ -222,11 +223,11 @@ public sealed partial class Machine
     }
 
     /// <summary>Releases the vCPUs of a guest that runs. One that cannot be released is paused, and can be continued.</summary>
-    private void LetGo(Board board, BestEffort steps)
+    private void ReleaseCpus(Board board, BestEffort steps)
     {
         if (State != RunState.Running)
         {
-            steps.Do("lower its vCPU threads' priority", () => board.Vm.SetUrgent(false));
+            steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
         }
         else if (!steps.Do("let its vCPUs run", board.Vm.StartCpus))
         {
@@ -234,5 +235,5 @@ public sealed partial class Machine
         }
     }
 
-    internal void TellStopped(DateTimeOffset at) => Tell(new MachineStopped(at));
+    internal void RaiseStopped(DateTimeOffset at) => Raise(new MachineStopped(at));
 }

@@ -35,11 +35,11 @@ public sealed partial class Machine
     /// <summary>Ends the process, as the guest asked, whatever -no-shutdown says. Any thread.</summary>
     public void RequestExit(int status) => Loop.Post(() =>
     {
-        Tell(new MachineShutdown(_time.GetUtcNow(), ShutdownCause.GuestShutdown));
+        Raise(new MachineShutdown(_time.GetUtcNow(), ShutdownCause.GuestShutdown));
         ExitRequested?.Invoke(status & 0xff);
     });
 
-    /// <summary>Notes that a vCPU cannot go on. Any thread.</summary>
+    /// <summary>Notes that a vCPU cannot continue. Any thread.</summary>
     /// <param name="reason">What happened, with the registers.</param>
     internal void ReportFailure(string reason)
     {
@@ -75,7 +75,7 @@ public sealed partial class Machine
         if (Volatile.Read(ref _failure) is { } failure)
         {
             await HaltAsync(RunState.InternalError);
-            TellFailure(failure);
+            SetFailure(failure);
             Volatile.Write(ref _failure, null);
         }
 
@@ -108,7 +108,7 @@ public sealed partial class Machine
         }
         catch (MachineException)
         {
-            // It is halted, and its failure is kept for whoever asks.
+            // It is halted, and its failure is kept for query-status and the log.
             return;
         }
 
@@ -120,14 +120,14 @@ public sealed partial class Machine
 
     private async Task ShutDownAsync(ShutdownCause cause)
     {
-        var told = new MachineShutdown(_time.GetUtcNow(), cause);
+        var shutdown = new MachineShutdown(_time.GetUtcNow(), cause);
         if (Configuration.NoShutdown)
         {
-            await HaltAsync(RunState.Shutdown, told);
+            await HaltAsync(RunState.Shutdown, shutdown);
         }
         else
         {
-            Tell(told);
+            Raise(shutdown);
             ExitRequested?.Invoke(0);
         }
     }

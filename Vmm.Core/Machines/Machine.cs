@@ -4,7 +4,7 @@
 // passes the gate, so such operations never interleave; queries look at the state and pass no gate.
 //
 // The state says what the guest does. It changes when the vCPUs have done what was asked of them, not before; an operation that the host
-// refuses half-way takes back what it has done, and the guest runs or stands still as it did. The one that cannot go back is a reset that
+// refuses half-way takes back what it has done, and the guest runs or is stopped as before. The one that cannot go back is a reset that
 // has begun: a machine that is half reset is in internal-error, out of which the next reset leads.
 //
 // The hardware itself is the board. A machine that waits for a guest has none yet, and one whose guest went to another
@@ -29,7 +29,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     private readonly TimeProvider _time;
     private readonly BoardSetup _setup;
     private bool _guestLeft;
-    private Func<string>? _departure;
+    private Func<string>? _handoverOutcome;
 
     /// <summary>Creates a machine without hardware.</summary>
     /// <param name="configuration">What it shall be.</param>
@@ -37,7 +37,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <param name="loop">The machine loop.</param>
     /// <param name="ioLoop">The loop that back ends are served on; stays the caller's.</param>
     /// <param name="time">The wall clock.</param>
-    /// <param name="log">Where devices and back ends tell what went wrong.</param>
+    /// <param name="log">Where devices and back ends report what went wrong.</param>
     public Machine(
         MachineConfiguration configuration, IHypervisor hypervisor, EventLoop loop, EventLoop ioLoop, TimeProvider time, ILogger log)
     {
@@ -49,8 +49,8 @@ public sealed partial class Machine : IPowerControl, IDisposable
         AutoStart = !configuration.StartPaused;
     }
 
-    /// <summary>Tells what happens, in order.</summary>
-    public event Action<MachineEvent>? Happened;
+    /// <summary>Raised for each event of the machine, in order.</summary>
+    public event Action<MachineEvent>? EventRaised;
 
     /// <summary>Called when the process shall end, with its exit status. May come from a vCPU's thread.</summary>
     public event Action<int>? ExitRequested;
@@ -76,10 +76,10 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <summary>While waiting for a guest: whether it shall run when it is here. stop and cont change it.</summary>
     public bool AutoStart { get; private set; }
 
-    /// <summary>Why the guest cannot be run here any more, once it has left: where it went.</summary>
-    public string? Departure => _departure?.Invoke();
+    /// <summary>Why the guest cannot be run here any more, once it was handed over: to which process, and whether that still runs.</summary>
+    public string? HandoverOutcome => _handoverOutcome?.Invoke();
 
-    /// <summary>Why the hypervisor could not go on, in run state internal-error.</summary>
+    /// <summary>Why the hypervisor could not continue, in run state internal-error.</summary>
     public string? Failure { get; private set; }
 
     /// <summary>How long vCPUs may take to stop: one that is held up in a device must not hold up the machine's operator.</summary>
@@ -127,7 +127,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
 
     /// <summary>Lets the guest run; without effect when it does.</summary>
     /// <exception cref="MachineException">There is no guest that could.</exception>
-    /// <exception cref="HypervisorException">The host refused, and it stands still as before.</exception>
+    /// <exception cref="HypervisorException">The host refused, and it is stopped as before.</exception>
     public async Task ContinueAsync()
     {
         RefuseToContinue();
@@ -178,18 +178,18 @@ public sealed partial class Machine : IPowerControl, IDisposable
     {
         var board = Board ?? throw NoGuest();
         board.PressPowerButton();
-        Tell(new MachinePowerButton(_time.GetUtcNow()));
+        Raise(new MachinePowerButton(_time.GetUtcNow()));
     }
 
-    /// <summary>Ends the process: tells it, and asks for the exit.</summary>
+    /// <summary>Ends the process: raises the event, and asks for the exit.</summary>
     /// <param name="cause">Who asked.</param>
     public void Quit(ShutdownCause cause)
     {
-        Tell(new MachineShutdown(_time.GetUtcNow(), cause));
+        Raise(new MachineShutdown(_time.GetUtcNow(), cause));
         ExitRequested?.Invoke(0);
     }
 
-    /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
+    /// <summary>Completes when the guest's output so far has reached its reader.</summary>
     public Task DeliveredAsync() => Board?.DeliveredAsync() ?? Task.CompletedTask;
 
     /// <summary>Takes the hardware down.</summary>
@@ -203,7 +203,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     {
         if (_guestLeft)
         {
-            throw new MachineException(Departure ?? "the guest has left this process");
+            throw new MachineException(HandoverOutcome ?? "the guest has left this process");
         }
 
         if (State == RunState.FinishMigrate)
@@ -217,9 +217,9 @@ public sealed partial class Machine : IPowerControl, IDisposable
         }
     }
 
-    private MachineException NoGuest() => new(Departure ?? "there is no guest in this process yet");
+    private MachineException NoGuest() => new(HandoverOutcome ?? "there is no guest in this process yet");
 
-    /// <summary>Starts a machine when the clients are there that it was told to wait for; until then it is as one that starts paused.</summary>
+    /// <summary>Starts a machine when the clients are there that it was configured to wait for; until then it is as one that starts paused.</summary>
     private async Task RunWithAsync(Task clients)
     {
         await clients;
@@ -236,7 +236,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
         board.ThawTime();
         board.Vm.StartCpus();
         State = RunState.Running;
-        Tell(new MachineResumed(_time.GetUtcNow()));
+        Raise(new MachineResumed(_time.GetUtcNow()));
     }
 
     /// <summary>Stops every vCPU, or none: one that does not stop in time is held up, and then all run on.</summary>
@@ -249,9 +249,9 @@ public sealed partial class Machine : IPowerControl, IDisposable
         await stop;
     }
 
-    /// <summary>Stops a guest for an operator or for good; its time stands still. One that stands still already is only called otherwise.</summary>
+    /// <summary>Stops a guest for an operator or for good; its time is stopped. One that is stopped already only changes its run state.</summary>
     /// <param name="into">The state that it is in then.</param>
-    /// <param name="first">What is told before the news that it stopped.</param>
+    /// <param name="first">The event raised before that of the stop.</param>
     /// <exception cref="HypervisorException">It runs on.</exception>
     private async Task HaltAsync(RunState into, MachineEvent? first = null)
     {
@@ -278,12 +278,12 @@ public sealed partial class Machine : IPowerControl, IDisposable
         State = into;
         if (first is not null)
         {
-            Tell(first);
+            Raise(first);
         }
 
         if (ran)
         {
-            Tell(new MachineStopped(_time.GetUtcNow()));
+            Raise(new MachineStopped(_time.GetUtcNow()));
         }
     }
 
@@ -300,11 +300,11 @@ public sealed partial class Machine : IPowerControl, IDisposable
             string failure = $"the reset failed: {e.Message}";
             bool ran = State == RunState.Running;
             State = RunState.InternalError;
-            TellFailure(failure);
+            SetFailure(failure);
             FreezeHalted(board);
             if (ran)
             {
-                Tell(new MachineStopped(_time.GetUtcNow()));
+                Raise(new MachineStopped(_time.GetUtcNow()));
             }
 
             throw new MachineException(failure, e);
@@ -314,10 +314,10 @@ public sealed partial class Machine : IPowerControl, IDisposable
         Volatile.Write(ref _failure, null);
         Volatile.Write(ref _resetRequested, 0);
         Failure = null;
-        Tell(new MachineReset(_time.GetUtcNow(), cause));
+        Raise(new MachineReset(_time.GetUtcNow(), cause));
     }
 
-    private void TellFailure(string reason)
+    private void SetFailure(string reason)
     {
         Failure = reason;
         LogFailed(_setup.Log, reason.Replace("\n", "; ", StringComparison.Ordinal));
@@ -336,7 +336,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
         }
     }
 
-    private void Tell(MachineEvent happened) => Happened?.Invoke(happened);
+    private void Raise(MachineEvent raised) => EventRaised?.Invoke(raised);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the guest has stopped and needs a reset: {Reason}")]
     private static partial void LogFailed(ILogger log, string reason);

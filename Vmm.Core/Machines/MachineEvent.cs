@@ -1,6 +1,6 @@
 namespace Vmm.Core.Machines;
 
-/// <summary>Something that happened to the machine and that management is told.</summary>
+/// <summary>Something that happened to the machine and is reported to management.</summary>
 /// <param name="At">When it happened.</param>
 public abstract record MachineEvent(DateTimeOffset At);
 

@@ -1,7 +1,9 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Core.Machines;
 
 /// <summary>The machine cannot do what was asked. The message is what a management client reads.</summary>
-public sealed class MachineException : Exception
+public sealed class MachineException : VmmException
 {
     /// <summary>Creates the error.</summary>
     /// <param name="message">What was asked and why it cannot be.</param>

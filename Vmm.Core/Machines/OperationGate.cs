@@ -25,7 +25,7 @@ public sealed class OperationGate
 
     private void Leave()
     {
-        // The next in line takes over while the gate stays busy, so nobody slips in between.
+        // The next in line takes over while the gate stays busy, so no other slips in between.
         if (_waiting.TryDequeue(out var next))
         {
             next.SetResult();

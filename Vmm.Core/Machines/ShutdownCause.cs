@@ -33,7 +33,7 @@ public enum ShutdownCause
     /// <summary>The guest reported a panic.</summary>
     GuestPanic,
 
-    /// <summary>A part of the machine is reset; the guest is not told.</summary>
+    /// <summary>A part of the machine is reset; the guest is not notified.</summary>
     SubsystemReset,
 
     /// <summary>A snapshot is being loaded.</summary>

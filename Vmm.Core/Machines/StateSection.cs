@@ -20,14 +20,14 @@ public sealed record StateSection(int Instance, IStateful Item)
     public (string Name, int Instance)? ReleasedAs { get; init; }
 
     /// <summary>Its layout, to be compared before a handover.</summary>
-    public ConfigurationFact LayoutFact => Fact(Name, Instance);
+    public PropertyValue LayoutProperty => PropertyOf(Name, Instance);
 
     /// <summary>The same under the name of released versions; null if that is today's.</summary>
-    public ConfigurationFact? ReleasedLayoutFact => ReleasedAs is var (name, instance) ? Fact(name, instance) : null;
+    public PropertyValue? ReleasedLayoutProperty => ReleasedAs is var (name, instance) ? PropertyOf(name, instance) : null;
 
     /// <summary>Whether this name and instance in a stream mean it.</summary>
     public bool IsNamed(string name, uint instance) => (name == Name && instance == (uint)Instance)
         || (ReleasedAs is var (released, number) && name == released && instance == (uint)number);
 
-    private ConfigurationFact Fact(string name, int instance) => new($"state of {name} {instance}", "layout", Item.Layout.Identity());
+    private PropertyValue PropertyOf(string name, int instance) => new($"state of {name} {instance}", "layout", Item.Layout.Identity());
 }

@@ -1,6 +1,6 @@
 // The guest's physical memory.
 //
-// RAM begins at address 0. What does not fit below 3 GiB goes on at 4 GiB; the gigabyte between belongs to devices (IOAPIC
+// RAM begins at address 0. What does not fit below 3 GiB continues at 4 GiB; the gigabyte between belongs to devices (IOAPIC
 // at 0xfec00000, local APICs at 0xfee00000, virtio-mmio). The split is at 3 GiB whatever the size, as QEMU's microvm has it.
 // The host memory behind is one run: the address 4 GiB is the byte after the address 3 GiB - 1.
 //
@@ -18,7 +18,7 @@ public sealed class GuestMemory : IDisposable
     /// <summary>Where RAM stops below 4 GiB.</summary>
     public const ulong HoleStart = 3UL << 30;
 
-    /// <summary>Where it goes on.</summary>
+    /// <summary>Where it continues.</summary>
     public const ulong HoleEnd = 4UL << 30;
 
     /// <summary>Lays out a block as RAM. The block belongs to the memory from here on.</summary>

@@ -1,3 +1,4 @@
+using Vmm.Core.Errors;
 using Vmm.Core.Native;
 
 namespace Vmm.Core.Memory;
@@ -6,7 +7,7 @@ namespace Vmm.Core.Memory;
 /// An access to guest memory failed: the range is not RAM, or the host cannot provide the page (a full tmpfs, a poisoned page).
 /// The guest or a device on its behalf is at fault or in trouble, never this process.
 /// </summary>
-public sealed class GuestMemoryException : Exception
+public sealed class GuestMemoryException : VmmException
 {
     internal GuestMemoryException(string access, ulong address, ulong length, string reason, Exception? cause = null)
         : base($"{access} of {length} bytes at guest-physical address 0x{address:x}: {reason}", cause)

@@ -1,7 +1,9 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Core.Memory;
 
 /// <summary>A memory backend could not be made, or one that another process handed over is not what it promised.</summary>
-public sealed class MemoryBackendException : Exception
+public sealed class MemoryBackendException : VmmException
 {
     /// <summary>Creates the error.</summary>
     /// <param name="message">Which backend, what was found, what was expected.</param>

@@ -3,7 +3,7 @@
 // The bytes are reached in two ways. The vCPUs go through the mapping, by the hypervisor. Everything in this process asks the
 // kernel to do the copying instead: pread and pwrite on the file, or process_vm_readv and process_vm_writev on our own
 // addresses where there is no file or where the file is not what the guest sees (copy-on-write, huge pages). A page that
-// cannot be had, because a tmpfs is full, a file was truncated or the hardware lost it, is then an error number; touched
+// is not available, because a tmpfs is full, a file was truncated or the hardware lost it, is then an error number; touched
 // through the mapping, it would be a SIGBUS and the end of the process that owns the guest.
 
 using Microsoft.Win32.SafeHandles;
@@ -19,11 +19,11 @@ public sealed class RamBlock : IDisposable
     /// <summary>The most that is populated between two looks at the clock: about a third of a millisecond's work.</summary>
     private const ulong PrefaultStep = 2UL << 20;
 
-    /// <summary>How far is looked after a range that is there in part: where RAM is scattered, a long look sees little.</summary>
-    private const ulong ShortLook = 64UL << 10;
+    /// <summary>How far is looked after a range that is there in part: where RAM is scattered, a long probe sees little.</summary>
+    private const ulong ShortProbe = 64UL << 10;
 
     /// <summary>How far is looked at once where nothing was found yet.</summary>
-    private const ulong LongLook = 16UL << 20;
+    private const ulong LongProbe = 16UL << 20;
 
     /// <summary>How long a file's search for data takes at most through pages that are allocated and were never written; it was seen to take half.</summary>
     private static readonly TimeSpan SearchPerGigabyte = TimeSpan.FromMilliseconds(12);
@@ -156,7 +156,7 @@ public sealed class RamBlock : IDisposable
     /// </summary>
     /// <param name="budget">How long it may take; on a busy host it ends earlier, by as long as its longest part took.</param>
     /// <returns>Bytes entered.</returns>
-    /// <exception cref="PosixException">The file does not tell where its data is.</exception>
+    /// <exception cref="PosixException">The host does not say where the file's data is.</exception>
     public ulong PrefaultExtents(TimeSpan budget)
     {
         if (!_fileIsTheMemory)
@@ -169,7 +169,7 @@ public sealed class RamBlock : IDisposable
         // pages are looked at, no more of them than the next step. So it is for where data ends, which no file is asked.
         var time = new WorkBudget(budget, TimeProvider.System);
         ulong allocated = Posix.Stat(File!).Allocated;
-        (ulong done, ulong seen, ulong look) = (0, 0, ShortLook);
+        (ulong done, ulong seen, ulong probe) = (0, 0, ShortProbe);
         for (ulong position = 0; position < Size && time.AllowsAnother();)
         {
             ulong neverWritten = allocated - Math.Min(allocated, seen);
@@ -179,14 +179,14 @@ public sealed class RamBlock : IDisposable
                 break;
             }
 
-            ulong length = Math.Min(look, Size - data);
+            ulong length = Math.Min(probe, Size - data);
             var (start, run) = Posix.FirstResident(HostAddress + (nint)data, length);
             ulong step = Math.Min(run, PrefaultStep);
             done += step > 0 && Posix.TryAdvise(HostAddress + (nint)(data + start), step, MemoryAdvice.PopulateRead) ? step : 0;
             seen += step;
-            look = run == length ? Math.Min(look * 2, PrefaultStep) : run == 0 ? Math.Min(look * 2, LongLook) : ShortLook;
+            probe = run == length ? Math.Min(probe * 2, PrefaultStep) : run == 0 ? Math.Min(probe * 2, LongProbe) : ShortProbe;
             position = data + start + step;
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
         }
 
         return done;

@@ -7,7 +7,7 @@ namespace Vmm.Core.Memory;
 /// <param name="Device">The device it lives on, major number in the upper half.</param>
 /// <param name="Inode">Its inode number there.</param>
 /// <param name="Size">Its size in bytes.</param>
-/// <param name="Seals">Its seals as F_GET_SEALS tells them; -1 for a file that knows none.</param>
+/// <param name="Seals">Its seals as F_GET_SEALS reports them; -1 for a file that knows none.</param>
 public readonly record struct RamFileIdentity(ulong Device, ulong Inode, ulong Size, int Seals)
 {
     /// <summary>The identity of an open file.</summary>

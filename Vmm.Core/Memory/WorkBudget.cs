@@ -1,9 +1,9 @@
-// A time that parts of work share. How long the next part takes nobody knows, on a busy host many times its work; but what a part has
+// A time that parts of work share. How long the next part takes is not known, on a busy host many times its work; but what a part has
 // taken already, another may take again. So none begins that would leave the budget if it took as long as the longest before it.
 
 namespace Vmm.Core.Memory;
 
-/// <summary>Tells before each part of some work whether there is time for it.</summary>
+/// <summary>Says before each part of some work whether there is time for it.</summary>
 /// <param name="total">How long all parts may take, from now on.</param>
 /// <param name="clock">What time is measured by.</param>
 internal sealed class WorkBudget(TimeSpan total, TimeProvider clock)

@@ -19,6 +19,6 @@ public enum FdEvents
     /// <summary>The other side is gone; always reported.</summary>
     HangUp = 0x010,
 
-    /// <summary>Nothing more will come: the other side has shut down its sending, or somebody this socket's receiving.</summary>
+    /// <summary>Nothing more will come: the other side has shut down its sending, or another process this socket's receiving.</summary>
     ReadEnd = 0x2000,
 }

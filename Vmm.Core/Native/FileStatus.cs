@@ -38,10 +38,10 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size
     /// <summary>Whether bytes written to it go to a reader: a pipe or FIFO, a terminal or another character device.</summary>
     internal bool IsStream => Kind is Fifo or CharacterDevice;
 
-    /// <summary>Whether it is a directory in which everybody may make names.</summary>
+    /// <summary>Whether it is a directory in which every user may make names.</summary>
     internal bool IsOpenToAll => (Mode & OthersMayWrite) != 0;
 
-    /// <summary>Whether it is a directory in which names can be changed only by those whom they belong to.</summary>
+    /// <summary>Whether it is a directory in which names can be changed only by their owners.</summary>
     internal bool IsSticky => (Mode & Sticky) != 0;
 
     private uint Kind => Mode & KindMask;

@@ -1,6 +1,6 @@
 namespace Vmm.Core.Native;
 
-/// <summary>What madvise(2) can be told; the values of linux/mman.h.</summary>
+/// <summary>The advice that madvise(2) takes; the values of linux/mman.h.</summary>
 internal enum MemoryAdvice
 {
     /// <summary>Use transparent huge pages.</summary>

@@ -39,11 +39,11 @@ internal static partial class Posix
         return Read(signals, info) == SignalInfoSize ? BinaryPrimitives.ReadInt32LittleEndian(info) : 0;
     }
 
-    /// <summary>Gives a signal its default action, also when whoever started this process had it ignored.</summary>
+    /// <summary>Gives a signal its default action, also when the program that started this process had it ignored.</summary>
     internal static void RestoreSignal(int number) => SetAction(number, 0);
 
     /// <summary>Writes to standard error, once, without allocating anything; what does not go is lost.</summary>
-    internal static unsafe void WriteLastWords(ReadOnlySpan<byte> line)
+    internal static unsafe void WriteErrorOnce(ReadOnlySpan<byte> line)
     {
         fixed (byte* text = line)
         {
@@ -51,7 +51,7 @@ internal static partial class Posix
         }
     }
 
-    /// <summary>Ends the process at once: no handler, no destructor and no other thread has a say in it.</summary>
+    /// <summary>Ends the process at once: no handler, no destructor and no other thread can delay it.</summary>
     internal static void ExitNow(int status) => _exit(status);
 
     private static void SetAction(int number, nint action)

@@ -25,7 +25,7 @@ internal static partial class Posix
         int count;
         using (var fd = new Borrowed(epoll))
         {
-            // A process that was stopped and goes on is interrupted too. Whatever came meanwhile is told before a timer that fell due meanwhile.
+            // A process that was stopped and continues is interrupted too. What came meanwhile is reported before a timer that fell due meanwhile.
             count = epoll_wait(fd, events, Math.Min(Most, keys.Length), timeoutMilliseconds);
             while (count < 0 && errno == EINTR)
             {

@@ -9,7 +9,7 @@ internal static partial class Posix
 {
     private const int SymlinkNoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
 
-    /// <summary>Opens for reading. A fifo without a writer does not block; whoever needs a regular file asks <see cref="Stat"/>.</summary>
+    /// <summary>Opens for reading. A fifo without a writer does not block; a caller that needs a regular file asks <see cref="Stat"/>.</summary>
     internal static SafeFileHandle OpenToRead(string path) => OpenPath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
     /// <summary>Opens an existing file for reading and writing.</summary>

@@ -1,4 +1,4 @@
-// TCP sockets. They carry no descriptors and nobody's credentials; otherwise they are the stream sockets that unix ones are.
+// TCP sockets. They carry neither descriptors nor credentials; otherwise they are the stream sockets that unix ones are.
 
 using System.Net;
 using System.Net.Sockets;
@@ -22,7 +22,7 @@ internal static partial class Posix
         return handle;
     }
 
-    /// <summary>Begins to connect; the socket is writable when that is over, and <see cref="ErrorOf"/> tells how it went.</summary>
+    /// <summary>Begins to connect; the socket is writable when that is over, and <see cref="ErrorOf"/> says how it went.</summary>
     internal static unsafe void BeginConnect(SafeHandle handle, IPEndPoint target)
     {
         var address = target.Serialize();
@@ -69,7 +69,7 @@ internal static partial class Posix
         Tmds.Linux.socklen_t length = AddressSpace;
         using var fd = new Borrowed(handle);
 
-        // The buffer has room for any address; the kernel writes no more than the length that it is told.
+        // The buffer has room for any address; the kernel writes no more than the length that it is given.
         fixed (byte* p = address.Buffer.Span)
         {
             Check(getsockname(fd, (Tmds.Linux.sockaddr*)p, &length), "getsockname");

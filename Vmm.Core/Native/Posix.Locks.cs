@@ -28,7 +28,7 @@ internal static partial class Posix
 
     /// <summary>
     /// Keeps other processes that ask too from changing the names of a path's directory, for as long as the result is open. Null if the
-    /// directory cannot be read, or is locked: nobody is waited for.
+    /// directory cannot be read, or is locked: there is no waiting.
     /// </summary>
     internal static SafeFileHandle? TryLockDirectoryOf(string path)
     {

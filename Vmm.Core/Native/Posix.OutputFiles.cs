@@ -1,9 +1,9 @@
 // Opening files to write at names that an operator gave and that others may have got at before.
 //
 // Never waits: a FIFO without a reader is an error, a terminal without a carrier is opened. Never empties what it opens; the caller does, when
-// it knows what it has. In a directory where everybody may make names (/tmp), what is found is written to only if it belongs to this user, to
+// it knows what it has. In a directory where every user may make names (/tmp), what is found is written to only if it belongs to this user, to
 // root or to the directory's owner, as the kernel does with fs.protected_regular. A symbolic link is followed only if it is this user's
-// or root's and nobody else can put another in its place. A link in a directory that is the operator's own is his wish and is followed.
+// or root's and no other user can put another in its place. A link in a directory that is the operator's own is his wish and is followed.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -114,7 +114,7 @@ internal static partial class Posix
             var found = Stat(file);
             if (place.IsOpenToAll && !IsOwn(found) && found.Owner != place.Owner)
             {
-                throw new UntrustedFileException(path, $"it belongs to user {found.Owner}, in a directory where everybody may make files");
+                throw new UntrustedFileException(path, $"it belongs to user {found.Owner}, in a directory where every user may make files");
             }
         }
         catch
@@ -133,7 +133,7 @@ internal static partial class Posix
 
         if (place is { IsOpenToAll: true, IsSticky: false })
         {
-            throw new UntrustedFileException(path, "it is a symbolic link in a directory where everybody may replace it, and such are not followed");
+            throw new UntrustedFileException(path, "it is a symbolic link in a directory where every user may replace it, and such are not followed");
         }
     }
 

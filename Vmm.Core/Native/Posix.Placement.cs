@@ -39,7 +39,7 @@ internal static partial class Posix
     {
         const int Call = 238; // set_mempolicy
 
-        // The kernel reads whole words, and one bit less than it is told.
+        // The kernel reads whole words, and one bit less than it is given.
         var words = new byte[LargestNodeSet];
         nodes.CopyTo(words);
         fixed (byte* p = words)

@@ -17,7 +17,7 @@ internal static partial class Posix
 
     /// <summary>
     /// A descriptor that stands for the process at the other end of a unix socket, wherever its pid namespace is; null where the kernel does not
-    /// tell (before Linux 6.5), or the process has ended.
+    /// say (before Linux 6.5), or the process has ended.
     /// </summary>
     /// <exception cref="PosixException">This process may open no more descriptors.</exception>
     internal static SafeFileHandle? TryOpenPeer(SafeHandle socket) => TryGetOption(socket, PeerPidFd, out int descriptor)
@@ -25,7 +25,7 @@ internal static partial class Posix
         : errno is var error && (error == EMFILE || error == ENFILE || error == ENOMEM) ? throw new PosixException("SO_PEERPIDFD", error)
         : null;
 
-    /// <summary>Whether a descriptor, which anybody may have sent, stands for a process. No other file's link has such a name: those of paths begin with a slash.</summary>
+    /// <summary>Whether a descriptor, which any peer may have sent, stands for a process. No other file's link has such a name: those of paths begin with a slash.</summary>
     internal static bool IsProcess(SafeHandle handle)
     {
         using var fd = new Borrowed(handle);
@@ -36,7 +36,7 @@ internal static partial class Posix
     /// <summary>Whether the process behind a pidfd has ended.</summary>
     internal static bool HasEnded(SafeHandle process) => (PollNow(process, FdEvents.In) & FdEvents.In) != 0;
 
-    /// <summary>A number that nobody can guess. The runtime's own source loads OpenSSL for it, which a host need not have.</summary>
+    /// <summary>A number that cannot be guessed. The runtime's own source loads OpenSSL for it, which a host need not have.</summary>
     internal static ulong RandomNumber()
     {
         ulong number;

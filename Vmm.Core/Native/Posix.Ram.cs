@@ -107,7 +107,7 @@ internal static partial class Posix
     }
 
     /// <summary>
-    /// Copies from an address of this process. The kernel does it, so a page that cannot be had is an error (EFAULT) and never a signal.
+    /// Copies from an address of this process. The kernel does it, so a page that is not available is an error (EFAULT) and never a signal.
     /// </summary>
     internal static unsafe void CopyFrom(nint address, Span<byte> buffer)
     {

@@ -47,13 +47,13 @@ internal static partial class Posix
     internal static unsafe void SetScheduler(int threadId, int policy, int priority) =>
         Check(sched_setscheduler(threadId, policy, &priority), $"sched_setscheduler of thread {threadId}, policy {policy}, priority {priority}");
 
-    /// <summary>A thread's scheduling policy; negative where the host does not tell.</summary>
+    /// <summary>A thread's scheduling policy; negative where the host does not say.</summary>
     internal static int PolicyOf(int threadId) => sched_getscheduler(threadId);
 
     /// <summary>Sets a thread's scheduling policy and real-time priority, if this process may. Allocates nothing.</summary>
     internal static unsafe bool TrySetScheduler(int threadId, int policy, int priority) => sched_setscheduler(threadId, policy, &priority) == 0;
 
-    /// <summary>Puts the calling thread to sleep. A signal may end that early: nobody waits for the time to pass.</summary>
+    /// <summary>Puts the calling thread to sleep. A signal may end that early: no caller depends on the time having passed.</summary>
     internal static unsafe void Sleep(uint nanoseconds)
     {
         var time = stackalloc long[] { 0, nanoseconds };

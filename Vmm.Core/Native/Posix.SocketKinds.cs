@@ -1,4 +1,4 @@
-// What kind of socket a descriptor of somebody else's making is. The questions change nothing about it.
+// What kind of socket a descriptor that another process made is. The questions change nothing about it.
 
 using System.Runtime.InteropServices;
 using Tmds.Linux;
@@ -20,7 +20,7 @@ internal static partial class Posix
         socklen_t length = AddressSpace;
         using var fd = new Borrowed(handle);
 
-        // The kernel writes no more than the length that it is told.
+        // The kernel writes no more than the length that it is given.
         return getpeername(fd, (sockaddr*)address, &length) == 0;
     }
 }

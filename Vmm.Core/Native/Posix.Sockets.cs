@@ -101,7 +101,7 @@ internal static partial class Posix
     }
 
     /// <summary>
-    /// Takes away the name of a socket that nobody holds any more, and nothing else: the name is moved aside first, and what was moved then
+    /// Takes away the name of a socket that no process holds any more, and nothing else: the name is moved aside first, and what was moved then
     /// turns out to be what it was taken for, or is put back.
     /// </summary>
     /// <returns>False if something else, or nothing, has the name now.</returns>
@@ -136,8 +136,8 @@ internal static partial class Posix
     }
 
     /// <summary>
-    /// Whether a listening socket was shut down, by this or another process that has it: it accepts nobody any more. Accepting does not say
-    /// so: a socket that does not wait finds nobody, while it is always reported as ready.
+    /// Whether a listening socket was shut down, by this or another process that has it: it accepts no client any more. Accepting does not say
+    /// so: a socket that does not wait finds no client, while it is always reported as ready.
     /// </summary>
     internal static bool IsShutDown(SafeHandle listener) => (PollNow(listener, FdEvents.ReadEnd) & (FdEvents.ReadEnd | FdEvents.HangUp)) != 0;
 

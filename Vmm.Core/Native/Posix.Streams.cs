@@ -8,7 +8,7 @@ namespace Vmm.Core.Native;
 internal static partial class Posix
 {
     /// <summary>
-    /// Opens a pipe or terminal once more for output, non-blocking, so that whoever shares the first opening does not see its mode
+    /// Opens a pipe or terminal once more for output, non-blocking, so that a process that shares the first opening does not see its mode
     /// change; null where that is not allowed.
     /// </summary>
     internal static SafeFileHandle? ReopenForOutput(SafeHandle handle)
@@ -42,7 +42,7 @@ internal static partial class Posix
         return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
     }
 
-    /// <summary>Waits without an end until a descriptor is ready; for threads that nobody waits for.</summary>
+    /// <summary>Waits without an end until a descriptor is ready; for threads that are not waited for.</summary>
     /// <returns>Which of <paramref name="events"/> are ready, plus errors and hang-up.</returns>
     internal static unsafe FdEvents WaitFor(SafeHandle handle, FdEvents events)
     {
@@ -81,7 +81,7 @@ internal static partial class Posix
 
             if ((ready & FdEvents.HangUp) != 0)
             {
-                // The master of a pseudo-terminal would take it and show it to whoever opens the slave next.
+                // The master of a pseudo-terminal would take it and show it to the process that opens the slave next.
                 throw new PosixException("write", EIO);
             }
 

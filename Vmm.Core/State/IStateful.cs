@@ -3,7 +3,7 @@
 // Loading happens in two steps, because a stream is hostile until all of it has been seen. Load fills the plain
 // state record and checks it; nothing else in the process changes, so a bad record costs nothing. Apply comes after
 // every record of the stream has loaded, and pushes the record to where it acts: into the hypervisor, onto an
-// interrupt line, into a back end. Save runs while every vCPU is stopped and every I/O loop is quiet.
+// interrupt line, into a back end. Save runs while every vCPU is stopped and every back end is quiesced.
 
 namespace Vmm.Core.State;
 

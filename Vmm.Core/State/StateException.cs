@@ -1,7 +1,9 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Core.State;
 
 /// <summary>A device state that cannot be read: truncated, of an unknown version, or with a value the device cannot hold.</summary>
-public sealed class StateException : Exception
+public sealed class StateException : VmmException
 {
     /// <summary>Creates the error.</summary>
     /// <param name="message">What was expected and what was found.</param>

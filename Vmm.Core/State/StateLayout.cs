@@ -55,7 +55,7 @@ public abstract class StateLayout
     /// <summary>Sixteen hexadecimal digits that are equal exactly when two layouts are.</summary>
     public string Fingerprint() => Fingerprint(Describe());
 
-    /// <summary>Version and fingerprint, as two processes tell each other before a handover.</summary>
+    /// <summary>Version and fingerprint, as two processes exchange them before a handover.</summary>
     public string Identity() => Identity(Version, Describe());
 
     /// <summary>Whether state of the layout with this identity can be read: of this one, or of one that it grew from.</summary>

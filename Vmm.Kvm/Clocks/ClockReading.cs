@@ -2,7 +2,7 @@ namespace Vmm.Kvm.Clocks;
 
 /// <summary>The guest's clock and the host's at one instant.</summary>
 /// <param name="Guest">kvmclock in nanoseconds.</param>
-/// <param name="Tsc">The host's TSC; 0 where KVM does not tell.</param>
+/// <param name="Tsc">The host's TSC; 0 where KVM does not say.</param>
 /// <param name="Raw">The host's raw boot time in nanoseconds.</param>
 internal readonly record struct ClockReading(ulong Guest, ulong Tsc, ulong Raw)
 {

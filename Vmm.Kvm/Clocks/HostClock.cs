@@ -1,6 +1,6 @@
 // The clocks of the host that KVM's clock runs by.
 //
-// Where the host's TSC is stable, kvmclock runs by the TSC, and KVM_GET_CLOCK tells the pair. Elsewhere it runs by boot time at the raw
+// Where the host's TSC is stable, kvmclock runs by the TSC, and KVM_GET_CLOCK gives the pair. Elsewhere it runs by boot time at the raw
 // rate: CLOCK_MONOTONIC_RAW plus the time spent in suspend. CLOCK_BOOTTIME itself would not do: it is steered by NTP, kvmclock is not,
 // and over days they part by seconds.
 

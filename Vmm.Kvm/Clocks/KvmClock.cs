@@ -21,7 +21,7 @@ namespace Vmm.Kvm.Clocks;
 internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : IStateful
 {
     private const long Tolerance = 1_000;
-    private const long GoodEnough = 250;
+    private const long CloseEnough = 250;
     private const long Implausible = 10_000_000;
     private const int Tries = 32;
 
@@ -77,7 +77,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
         long apart = (long)(anchor.At(now, _scale) - last.At(now, _scale));
         if (Math.Abs(apart) > Implausible)
         {
-            // Not drift: the host's clocks do not fit the anchor. The guest's time goes on from what it last saw.
+            // Not drift: the host's clocks do not fit the anchor. The guest's time continues from what it last saw.
             KvmLog.ClockAnchorDropped(logger, apart);
             _anchor = _state.Anchor = anchor = last;
         }
@@ -89,7 +89,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
     /// <summary>Remembers where the clock stands.</summary>
     internal void Freeze() => _frozenAt ??= Read().Guest;
 
-    /// <summary>Lets the clock go on from there.</summary>
+    /// <summary>Lets the clock continue from there.</summary>
     internal void Thaw()
     {
         if (_frozenAt is not { } standing)
@@ -97,7 +97,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
             return;
         }
 
-        // What can be refused comes first: a clock that could not be set stands still for the next try.
+        // What can be refused comes first: a clock that could not be set stays stopped for the next try.
         Set(standing);
         _anchor = Read();
         _frozenAt = null;
@@ -114,7 +114,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
             // Best is a fraction of the tolerance; a noisy host gets half the tries for it and then has to be content with the tolerance.
             var reading = Read();
             error = (long)(reading.Guest - target(reading));
-            if (Math.Abs(error) < (i < Tries / 2 ? GoodEnough : Tolerance))
+            if (Math.Abs(error) < (i < Tries / 2 ? CloseEnough : Tolerance))
             {
                 return error;
             }

@@ -2,7 +2,7 @@ using Vmm.Core.State;
 
 namespace Vmm.Kvm.Clocks;
 
-/// <summary>What of the guest's paravirtual clock travels: its anchor, the last reading, and whether it stands still.</summary>
+/// <summary>What of the guest's paravirtual clock travels: its anchor, the last reading, and whether it is stopped.</summary>
 internal sealed class KvmClockState
 {
     internal static readonly StateLayout<KvmClockState> Layout = new("kvmclock", version: 1)
@@ -23,7 +23,7 @@ internal sealed class KvmClockState
     private ulong _tsc;
     private ulong _raw;
 
-    /// <summary>Whether the clock stands still.</summary>
+    /// <summary>Whether the clock is stopped.</summary>
     internal bool Frozen;
 
     /// <summary>A reading that everything later is computed from.</summary>

@@ -88,7 +88,7 @@ internal static class CpuidFeatures
         return found;
     }
 
-    /// <summary>The names of the bits that are set; a bit without a name is told by its place.</summary>
+    /// <summary>The names of the bits that are set; a bit without a name is given by its position.</summary>
     internal static IEnumerable<string> NamesOf(CpuidWord word, uint bits)
     {
         var names = Names.GetValueOrDefault(word, []);

@@ -1,4 +1,4 @@
-// How CPUID tells a guest which vCPUs share a core and a package. KVM reports the host's numbers, which are wrong for a guest, so
+// How CPUID shows a guest which vCPUs share a core and a package. KVM reports the host's numbers, which are wrong for a guest, so
 // every leaf that holds one is written anew: 1, 4, 0xB, 0x80000008, 0x8000001D, 0x8000001E. (0x1F and 0x80000026 would
 // repeat 0xB and are left out.)
 //
@@ -51,8 +51,8 @@ internal static class CpuidTopology
         table[new(AmdSizes, 0, Ecx)] = (uint)(inPackage - 1) | ((uint)PackageShift(topology) << 12);
     }
 
-    /// <summary>Writes what tells one vCPU from the others.</summary>
-    internal static void Personalise(CpuidTable table, CpuTopology topology, int apicId)
+    /// <summary>Writes what distinguishes one vCPU from the others.</summary>
+    internal static void SetApicId(CpuidTable table, CpuTopology topology, int apicId)
     {
         var ebx = new CpuidWord(1, 0, Ebx);
         table[ebx] = (table[ebx] & 0x00ffffff) | ((uint)apicId << 24);

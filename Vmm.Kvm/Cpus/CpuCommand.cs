@@ -1,9 +1,9 @@
 namespace Vmm.Kvm.Cpus;
 
-/// <summary>What a parked vCPU's thread is told to do next.</summary>
+/// <summary>What a stopped vCPU's thread is asked to do next.</summary>
 internal enum CpuCommand
 {
-    /// <summary>Nothing: stay parked.</summary>
+    /// <summary>Nothing: stay stopped.</summary>
     None,
 
     /// <summary>Run the guest until stopped.</summary>

@@ -1,12 +1,12 @@
 // The vCPUs of a machine, stopped and started together.
 //
-// Every stop is one round: all vCPUs are kicked before any is waited for; the last one to park ends the round or, when state is
+// Every stop is one round: all vCPUs are kicked before any is waited for; the last one to stop ends the round or, when state is
 // wanted, opens the second half, in which every thread reads its own vCPU. Not before: one vCPU's last access may still raise an
-// interrupt in another. No thread waits for a round; a counter goes down, and who brings it to zero goes on with what comes next.
+// interrupt in another. No thread waits for a round; a counter goes down, and the one that brings it to zero continues with what comes next.
 //
-// A stop that cannot come to its end is withdrawn: because the host refuses a kick, or because a vCPU is held up in a device for
-// longer than the caller may wait. Those that have not parked go on and never notice; the others are waited for, which takes them a moment,
-// and are started again. Then the round fails, and the guest runs as if nobody had asked.
+// A stop that cannot complete is withdrawn: because the host refuses a kick, or because a vCPU is held up in a device for
+// longer than the caller may wait. Those that have not stopped continue and never notice; the others are waited for, which takes them a moment,
+// and are started again. Then the round fails, and the guest runs as if there had been no stop.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.Hypervisors;
@@ -18,19 +18,19 @@ namespace Vmm.Kvm.Cpus;
 internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
 {
     private readonly Lock _gate = new();
-    private volatile Phase _phase = Phase.Parked;
+    private volatile Phase _phase = Phase.Stopped;
     private bool _captures;
     private int _remaining;
     private Exception? _failure;
     private HypervisorException? _withdrawal;
 
     // Complete, for none is under way. The first completion of a task in a process has the runtime make some objects; made here, they are not
-    // allocated on the thread of the first vCPU to park.
+    // allocated on the thread of the first vCPU to stop.
     private TaskCompletionSource _round = Completed();
 
     private enum Phase
     {
-        Parked,
+        Stopped,
         Running,
         Stopping,
         Withdrawing,
@@ -48,7 +48,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
                 return;
             }
 
-            Expect(Phase.Parked, "start the vCPUs");
+            Expect(Phase.Stopped, "start the vCPUs");
             _phase = Phase.Running;
             PostAll(CpuCommand.Run);
         }
@@ -64,9 +64,9 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         {
             switch (_phase)
             {
-                case Phase.Parked when !capture:
+                case Phase.Stopped when !capture:
                     return Task.CompletedTask;
-                case Phase.Parked:
+                case Phase.Stopped:
                     return Begin(CpuCommand.Capture);
                 case Phase.Stopping when _captures || !capture:
                 case Phase.Withdrawing:
@@ -81,7 +81,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     }
 
     /// <summary>
-    /// Gives up a stop that is under way, unless all have parked by now: those that have run again, and the stop's task fails. Any thread.
+    /// Gives up a stop that is under way, unless all have stopped by now: those that have run again, and the stop's task fails. Any thread.
     /// </summary>
     /// <param name="reason">Why, in the words of the error.</param>
     internal void WithdrawStop(string reason)
@@ -95,21 +95,21 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
     }
 
-    /// <summary>Waits until all are parked; no round begins after that.</summary>
+    /// <summary>Waits until all are stopped; no round begins after that.</summary>
     /// <returns>False when one does not stop in that time. Then it may still use whatever the machine has.</returns>
     internal bool TryStopForGood(TimeSpan limit)
     {
         Task round;
         lock (_gate)
         {
-            round = _phase is Phase.Running or Phase.Parked ? Stop(capture: false) : _round.Task;
+            round = _phase is Phase.Running or Phase.Stopped ? Stop(capture: false) : _round.Task;
         }
 
         // How a round ended no longer matters; its state is thrown away.
         ((IAsyncResult)round).AsyncWaitHandle.WaitOne(limit);
         lock (_gate)
         {
-            if (_phase != Phase.Parked)
+            if (_phase != Phase.Stopped)
             {
                 return false;
             }
@@ -120,7 +120,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     }
 
     /// <summary>
-    /// Has every parked vCPU push its loaded state into KVM: the first on the caller's thread, which has nothing better to do and need not be
+    /// Has every stopped vCPU push its loaded state into KVM: the first on the caller's thread, which has nothing better to do and need not be
     /// woken, the others on their own.
     /// </summary>
     internal Task Apply()
@@ -128,7 +128,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Task round;
         lock (_gate)
         {
-            Expect(Phase.Parked, "load state into the vCPUs");
+            Expect(Phase.Stopped, "load state into the vCPUs");
             round = Begin(Phase.Working);
             for (int i = 1; i < cpus.Count; i++)
             {
@@ -140,17 +140,17 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         return round;
     }
 
-    /// <summary>Throws unless all are parked.</summary>
-    internal void RequireParked(string what)
+    /// <summary>Throws unless all are stopped.</summary>
+    internal void RequireStopped(string what)
     {
         lock (_gate)
         {
-            Expect(Phase.Parked, what);
+            Expect(Phase.Stopped, what);
         }
     }
 
     /// <summary>Said by a vCPU's thread when its loop has ended.</summary>
-    internal void Parked()
+    internal void CpuStopped()
     {
         if (Interlocked.Decrement(ref _remaining) != 0)
         {
@@ -195,10 +195,10 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
 
     private static string Name(Phase phase) => phase switch
     {
-        Phase.Parked => "parked",
+        Phase.Stopped => "stopped",
         Phase.Running => "running",
         Phase.Stopping => "stopping without capturing their state",
-        Phase.Withdrawing => "going on after a stop that was given up",
+        Phase.Withdrawing => "resuming after a withdrawn stop",
         Phase.Working => "reading or loading state",
         _ => "gone",
     };
@@ -241,8 +241,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         return round;
     }
 
-    // A vCPU that runs on is counted out only after the withdrawal is written: until then it keeps the counter from zero, so the last one to park
-    // finds it. When there is no such vCPU, all have parked or are about to, and the round comes to its end.
+    // A vCPU that runs on is counted out only after the withdrawal is written: until then it keeps the counter from zero, so the last one to stop
+    // finds it. When there is no such vCPU, all have stopped or are about to, and the round completes.
     private void Withdraw(string reason)
     {
         int goOn = cpus.Count(static cpu => cpu.TryWithdrawStop());
@@ -259,12 +259,12 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
     }
 
-    /// <summary>Starts those again that have parked in a round that was withdrawn. Without the lock, as below.</summary>
+    /// <summary>Starts those again that have stopped in a round that was withdrawn. Without the lock, as below.</summary>
     private void RunOn()
     {
         foreach (var cpu in cpus)
         {
-            if (cpu.IsParked)
+            if (cpu.IsStopped)
             {
                 cpu.Post(CpuCommand.Run);
             }
@@ -277,13 +277,13 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         round.SetException(withdrawal);
     }
 
-    // On a vCPU's thread, hence without the lock, whose waits allocate: while a round is under way nobody but its last thread
+    // On a vCPU's thread, hence without the lock, whose waits allocate: while a round is under way no thread but its last
     // changes these, and the phase, written last, is what lets the next round begin.
     private void Complete()
     {
         var round = _round;
         var failure = _failure;
-        _phase = Phase.Parked;
+        _phase = Phase.Stopped;
         if (failure is null)
         {
             round.SetResult();

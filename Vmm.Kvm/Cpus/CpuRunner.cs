@@ -4,10 +4,10 @@
 // the three reaches it: in the guest, the signal; on its way in, immediate_exit; and once KVM_RUN has said EINTR, the request.
 // EINTR is said only after a port or MMIO access that was begun has been completed with the data it was given, so a vCPU that
 // has seen EINTR and the request is between two instructions (or two rounds of a REP) and can be read or moved.
-// EINTR without a request is a stray signal, EAGAIN a vCPU that has just been started by another: both go on.
+// EINTR without a request is a stray signal, EAGAIN a vCPU that has just been started by another: both continue.
 //
-// A request can be withdrawn as long as the vCPU has not parked. One compare-and-swap decides between the two, so the group knows
-// of every vCPU whether it has parked or goes on; the worst that a withdrawn request leaves behind is one more EINTR.
+// A request can be withdrawn as long as the vCPU has not stopped. One compare-and-swap decides between the two, so the group knows
+// of every vCPU whether it has stopped or continues; the worst that a withdrawn request leaves behind is one more EINTR.
 //
 // Waiting. A device that cannot pass on what was written to its port is busy, and the vCPU that wrote waits before it enters the
 // guest again: at a bell, which a stop rings as well. A stop finds the write done and the vCPU still waiting; both are state.
@@ -35,7 +35,7 @@ internal sealed class CpuRunner(
     // The values of the stop word; zero is what the loop waits at.
     private const int Running = 0;
     private const int Requested = 1;
-    private const int Parked = 2;
+    private const int Stopped = 2;
 
     private const string OutOfMemory = "out of memory: the host gives this process no more";
 
@@ -54,8 +54,8 @@ internal sealed class CpuRunner(
         _bell.Dispose();
     }
 
-    /// <summary>Whether the loop has ended and has not been told to run again.</summary>
-    internal bool IsParked => _stop.Value == Parked;
+    /// <summary>Whether the loop has ended and has not been asked to run again.</summary>
+    internal bool IsStopped => _stop.Value == Stopped;
 
     /// <summary>Asks the loop to end; the thread is <paramref name="threadId"/>. May be called from any thread.</summary>
     /// <returns>0, or the error number of a kick that was refused: then a vCPU in the guest ends its loop at its next exit.</returns>
@@ -98,7 +98,7 @@ internal sealed class CpuRunner(
         page.ImmediateExit = false;
     }
 
-    /// <summary>Runs until a stop is requested, and not withdrawn before the vCPU has parked.</summary>
+    /// <summary>Runs until a stop is requested, and not withdrawn before the vCPU has stopped.</summary>
     internal void Run()
     {
         do
@@ -121,7 +121,7 @@ internal sealed class CpuRunner(
                 _stop.WaitWhileZero();
             }
         }
-        while (!_stop.TryReplace(Requested, Parked));
+        while (!_stop.TryReplace(Requested, Stopped));
     }
 
     private void RunGuest()
@@ -267,7 +267,7 @@ internal sealed class CpuRunner(
         $"the host could not provide the page of RAM at guest address 0x{access.Address:x}, where the guest "
         + $"{(access.IsWrite != 0 ? "writes" : "reads")} {access.Length} bytes; is what holds the guest's memory full, or its file cut short?";
 
-    // Which memory it was, KVM says since Linux 6.8; before, the registers tell what the guest was about to do.
+    // Which memory it was, KVM says since Linux 6.8; before, the registers say what the guest was about to do.
     private static string ExplainRefusal(in KvmRun run) => run.ExitReason == KvmExit.MemoryFault
         ? $"guest address 0x{run.MemoryFault.Address:x}, {run.MemoryFault.Size} bytes"
         : $"exit reason {(uint)run.ExitReason}";

@@ -1,5 +1,5 @@
 // A word to wait at. The kernel compares and sleeps in one step, so a value that is set before the wake is never missed;
-// a signal ends a wait as well, which is harmless, because whoever waits looks at the word again.
+// a signal ends a wait as well, which is harmless, because the waiter looks at the word again.
 // A futex costs one system call each way and allocates nothing; a ManualResetEventSlim takes a managed lock on top.
 
 using System.Runtime.InteropServices;

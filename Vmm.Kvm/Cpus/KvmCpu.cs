@@ -1,9 +1,10 @@
 // A vCPU: its descriptor in KVM, the thread that runs it, and its state.
 //
-// The thread waits at a mailbox of one word and does what it is told: run the guest, read the state, load one, end. Between
-// commands it is parked, and then any thread may talk to the vCPU's descriptor.
+// The thread waits at a mailbox of one word and does what it is asked to: run the guest, read the state, load one, end. Between
+// commands it is stopped, and then any thread may talk to the vCPU's descriptor.
 
 using System.Runtime.InteropServices;
+using Vmm.Core.Errors;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -30,11 +31,11 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private readonly ManualResetEventSlim _started = new();
     private readonly Action _capture;
     private readonly Action _apply;
-    private readonly ThreadUrgency _urgency = new();
+    private readonly ThreadBoost _boost = new();
     private CpuThread? _thread;
     private CpuGroup? _group;
     private bool _holdsState;
-    private bool _tellOfPause;
+    private bool _isPauseNoticeDue;
     private ulong _enteredAt;
     private int _unblockError;
 
@@ -108,20 +109,20 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         {
             _transfer.Apply(_state, withTsc: true);
         }
-        catch (Exception refusal) when (refusal is HypervisorException or StateException)
+        catch (VmmException refusal)
         {
             throw new StateException($"vCPU {Index}: {refusal.Message}", refusal);
         }
 
         _runner.IsDown = _state.IsDown;
         _runner.Wait = (_state.WaitPort, _state.WaitSize);
-        _tellOfPause = true;
+        _isPauseNoticeDue = true;
     }
 
     /// <inheritdoc/>
     public void Reset(CpuEntry? entry)
     {
-        _group?.RequireParked("reset a vCPU");
+        _group?.RequireStopped("reset a vCPU");
         _holdsState = false;
         _state.CopyFrom(_atPowerOn);
         if (entry is not null)
@@ -145,7 +146,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _runner.IsDown = false;
     }
 
-    /// <summary>Ends the thread, then lets go of what KVM and the host gave.</summary>
+    /// <summary>Ends the thread, then releases what KVM and the host gave.</summary>
     public void Dispose()
     {
         if (_thread is not null)
@@ -159,7 +160,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     }
 
     /// <summary>
-    /// Has KVM make what it makes when a VM first runs, while a refusal is still an error and not a guest that stands still: its thread that
+    /// Has KVM make what it makes when a VM first runs, while a refusal is still an error and not a guest that does not run: its thread that
     /// recovers huge pages counts to this process's limits. Nothing of the guest runs. Before the threads are started.
     /// </summary>
     /// <exception cref="HypervisorException">KVM refuses.</exception>
@@ -175,7 +176,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
     }
 
-    /// <summary>Starts the thread, parked, and waits until its id is known.</summary>
+    /// <summary>Starts the thread, stopped, and waits until its id is known.</summary>
     internal void StartThread(CpuGroup group)
     {
         _group = group;
@@ -195,7 +196,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
     }
 
-    /// <summary>Tells the parked thread what to do.</summary>
+    /// <summary>Gives the stopped thread its next command.</summary>
     internal void Post(CpuCommand command)
     {
         if (command == CpuCommand.Run)
@@ -208,39 +209,39 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _mailbox.Post((int)command);
     }
 
-    /// <summary>When it went into the guest after it was told to run; 0 while it has not.</summary>
+    /// <summary>When it went into the guest after it was asked to run; 0 while it has not.</summary>
     internal ulong EnteredAt => Volatile.Read(ref _enteredAt);
 
-    /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is told to.</summary>
+    /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is asked to.</summary>
     internal void ApplyHere() => _group!.Worked(Try(_apply));
 
     /// <summary>Raises the thread, until it next goes into the guest; or lowers it again.</summary>
-    internal void SetUrgent(bool isUrgent)
+    internal void SetBoost(bool isBoosted)
     {
-        if (isUrgent)
+        if (isBoosted)
         {
-            _urgency.Raise(ThreadId);
+            _boost.Raise(ThreadId);
         }
         else
         {
-            _urgency.Lower();
+            _boost.Lower();
         }
     }
 
     /// <summary>Calls the vCPU out of the guest; answers 0, or the error number with which the host refused to.</summary>
     internal int RequestStop() => _runner.RequestStop(ThreadId);
 
-    /// <summary>Lets the vCPU run on that was called and has not parked; false when it has.</summary>
+    /// <summary>Lets the vCPU run on that was called and has not stopped; false when it has.</summary>
     internal bool TryWithdrawStop() => _runner.TryWithdrawStop();
 
-    /// <summary>Whether the vCPU's thread has left the guest and has not been told to run again.</summary>
-    internal bool IsParked => _runner.IsParked;
+    /// <summary>Whether the vCPU's thread has left the guest and has not been asked to run again.</summary>
+    internal bool IsStopped => _runner.IsStopped;
 
     /// <summary>Has the vCPU look again whether the port is still busy that it waits at, if it does.</summary>
     internal void Wake() => _runner.Wake();
 
-    /// <summary>At the next run the guest is told that it was paused, so that its watchdogs forgive the gap.</summary>
-    internal void TellOfPause() => _tellOfPause = true;
+    /// <summary>At the next run the guest is notified that it was paused (KVM_KVMCLOCK_CTRL), so that its watchdogs do not count the gap.</summary>
+    internal void NotifyOfPause() => _isPauseNoticeDue = true;
 
     private void DisposeOwn()
     {
@@ -260,13 +261,13 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
             switch ((CpuCommand)_mailbox.Exchange(0))
             {
                 case CpuCommand.Run:
-                    ForgiveGap();
+                    NotifyGuestOfPause();
 
                     // A guest that runs is one of many again. Its thread says so itself: no other is sure to get a processor.
-                    _urgency.Lower();
+                    _boost.Lower();
                     Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();
-                    _group!.Parked();
+                    _group!.CpuStopped();
                     break;
                 case CpuCommand.Capture:
                     _group!.Worked(Try(_capture));
@@ -276,7 +277,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     break;
                 case CpuCommand.Exit:
                     // The thread stays, for another vCPU or for none.
-                    _urgency.Lower();
+                    _boost.Lower();
                     return;
                 default:
                     _mailbox.WaitWhileZero();
@@ -293,8 +294,9 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _holdsState = true;
     }
 
-    // EINVAL says that the guest has not set up its clock, so there is nobody to tell. Any other refusal leaves it for the next time.
-    private void ForgiveGap() => _tellOfPause = _tellOfPause && _file.TryCall(KvmRequest.KvmclockCtrl, 0) is not (>= 0 or -NativeMethods.EInval);
+    // EINVAL says that the guest has not set up its clock, so there is nothing to notify. Any other refusal leaves it for the next time.
+    private void NotifyGuestOfPause() =>
+        _isPauseNoticeDue = _isPauseNoticeDue && _file.TryCall(KvmRequest.KvmclockCtrl, 0) is not (>= 0 or -NativeMethods.EInval);
 
     private static Exception? Try(Action action)
     {

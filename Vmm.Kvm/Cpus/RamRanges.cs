@@ -8,7 +8,7 @@ internal sealed class RamRanges
     /// <summary>Adds a run of RAM.</summary>
     internal void Add(ulong start, ulong size) => Volatile.Write(ref _ranges, [.. _ranges, (start, start + size)]);
 
-    /// <summary>Whether RAM begins at or before an address and goes on behind it. Allocates nothing.</summary>
+    /// <summary>Whether RAM begins at or before an address and continues behind it. Allocates nothing.</summary>
     internal bool Contains(ulong address)
     {
         foreach (var (start, end) in Volatile.Read(ref _ranges))

@@ -32,7 +32,7 @@ internal sealed unsafe class RunPage : IDisposable
         set => Volatile.Write(ref Run.ImmediateExit, value ? (byte)1 : (byte)0);
     }
 
-    /// <summary>A part of the pages; the kernel tells where a port access's data are, and it is checked all the same.</summary>
+    /// <summary>A part of the pages; the kernel says where a port access's data are, and it is checked all the same.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal Span<byte> Data(ulong offset, ulong length)
     {

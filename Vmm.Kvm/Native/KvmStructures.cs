@@ -1,5 +1,5 @@
 // KVM's structures in the kernel's layout (linux/kvm.h and asm/kvm.h of x86-64). Those that only travel are kept as
-// bytes in the state records; the ones here have fields that somebody reads or writes.
+// bytes in the state records; the ones here have fields that are read or written.
 
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;

@@ -154,7 +154,7 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
             CultureInfo.InvariantCulture, $"the guest ticks: {last.Count} (largest gap since the line before: {last.Gap / 1e6:0.0} ms)"));
     }
 
-    /// <summary>Where the time went, phase by phase, as query-migrate tells it.</summary>
+    /// <summary>Where the time went, phase by phase, as query-migrate reports it.</summary>
     private static string Split(JsonElement account) => string.Join(
         ", ", account.GetProperty("cpr").EnumerateObject().Select(phase => $"{phase.Name} {phase.Value.GetRawText()}"));
 

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Vmm.Lab.Demo;
 
-/// <summary>Tells on standard output what goes on, each line with the seconds since the start.</summary>
+/// <summary>Prints what the demo does, each line with the seconds since the start.</summary>
 internal sealed class Narrator
 {
     private readonly Stopwatch _clock = Stopwatch.StartNew();

@@ -1,4 +1,4 @@
-// How far a guest's clocks are ahead of its host's, as lab/clocks.c tells: bounds, not a guess, because the two are never read at
+// How far a guest's clocks are ahead of its host's, as lab/clocks.c reports: bounds, not a guess, because the two are never read at
 // one instant.
 
 using System.Globalization;

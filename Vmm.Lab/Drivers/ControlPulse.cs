@@ -32,7 +32,7 @@ public sealed class ControlPulse(IReadOnlyList<Tick> ticks)
 
     /// <summary>How late the soonest of others' lines may be, for so late were the control guest's meanwhile, against the soonest of all.</summary>
     /// <param name="others">The others, in order.</param>
-    /// <param name="distance">From the instant that a tick tells to its arrival; nanoseconds.</param>
+    /// <param name="distance">From the instant that a tick shows to its arrival; nanoseconds.</param>
     internal long Lateness(IReadOnlyList<Tick> others, Func<Tick, long> distance)
     {
         var meanwhile = ticks.Where(

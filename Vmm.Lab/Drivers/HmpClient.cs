@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Vmm.Lab.Drivers;
 
-/// <summary>A human monitor session, as somebody at a terminal has one: a line in, text up to the next prompt out.</summary>
+/// <summary>A human monitor session, as a user at a terminal has one: a line in, text up to the next prompt out.</summary>
 public sealed class HmpClient
 {
     private readonly Stream _input;

@@ -31,7 +31,7 @@ internal sealed class Journal<T>(string what)
         }
     }
 
-    /// <summary>Nothing more will come; <paramref name="reason"/> goes into the error of whoever waits.</summary>
+    /// <summary>Nothing more will come; <paramref name="reason"/> goes into the error of the waiter.</summary>
     internal void End(string reason)
     {
         lock (_lock)

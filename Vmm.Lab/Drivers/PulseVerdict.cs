@@ -6,7 +6,7 @@
 // are compared, each by its smallest distance.
 //
 // A host may be so busy that even that line is late, and a guest silent for seconds. Where a control guest ran beside, one that
-// nothing was done to, its lines tell how late the host makes them: as late as they were, these may have been. What is later is
+// nothing was done to, its lines show how late the host makes them: as late as they were, these may have been. What is later is
 // the guest's own, as after an interrupt that was lost.
 
 using System.Globalization;

@@ -1,5 +1,5 @@
 // A QMP client as a management tool has one: JSON values over a stream, replies matched to requests by id, everything
-// with an "event" member kept until somebody waits for it. What matches neither, say the answer to bytes that were
+// with an "event" member kept until it is waited for. What matches neither, say the answer to bytes that were
 // sent raw, is kept for ReceiveAsync.
 
 using System.Buffers;
@@ -53,7 +53,7 @@ public sealed class QmpClient : IAsyncDisposable
     /// <summary>What the server greeted with: the value of <c>QMP</c>.</summary>
     public JsonElement Greeting { get; private set; }
 
-    /// <summary>The events that nobody has waited for yet, oldest first.</summary>
+    /// <summary>The events that were not waited for yet, oldest first.</summary>
     public IReadOnlyList<QmpEvent> Events => _events.Entries;
 
     /// <summary>All events so far, oldest first.</summary>

@@ -8,7 +8,7 @@ namespace Vmm.Lab.Drivers;
 /// </summary>
 public sealed class VmmProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ErrorOutputWait = TimeSpan.FromSeconds(2);
 
     private readonly IHost _host;
     private readonly IHostProcess _process;
@@ -89,7 +89,7 @@ public sealed class VmmProcess : IAsyncDisposable
             catch (IOException)
             {
                 // A connection that closes may be how an exit shows first; then the exit says more.
-                if (await Task.WhenAny(Exited, Task.Delay(LastWords, cancellation)) != Exited)
+                if (await Task.WhenAny(Exited, Task.Delay(ErrorOutputWait, cancellation)) != Exited)
                 {
                     throw;
                 }
@@ -105,7 +105,7 @@ public sealed class VmmProcess : IAsyncDisposable
     private async Task<int> ExitAsync()
     {
         int status = await _process.Exited;
-        await Task.WhenAny(_errors.Closed, Task.Delay(LastWords));
+        await Task.WhenAny(_errors.Closed, Task.Delay(ErrorOutputWait));
         return status;
     }
 }

@@ -13,7 +13,7 @@ public static partial class HostSelector
     public static int ProcessorsForGuests => CanRunLinuxGuestsHere ? Environment.ProcessorCount : LabHost.ProcessorsForGuests;
 
     /// <summary>This machine if it can run Linux guests, the freshly booted lab otherwise.</summary>
-    /// <param name="progress">Told in a line each what takes time.</param>
+    /// <param name="progress">Gets a line for each thing that takes time.</param>
     /// <param name="cancellation">Gives up the boot.</param>
     public static async Task<IHost> SelectAsync(Action<string> progress, CancellationToken cancellation = default)
     {

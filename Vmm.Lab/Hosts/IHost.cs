@@ -31,7 +31,7 @@ public interface IHost : IAsyncDisposable
     /// </summary>
     Task<IHostProcess> StartAsync(string command, CancellationToken cancellation = default);
 
-    /// <summary>Connects to a unix socket on that host; waits until somebody listens there.</summary>
+    /// <summary>Connects to a unix socket on that host; waits until a process listens there.</summary>
     Task<HostStream> ConnectAsync(string unixPath, CancellationToken cancellation = default);
 }
 
@@ -44,10 +44,10 @@ public interface IHostProcess : IAsyncDisposable
     /// <summary>Its standard input.</summary>
     Stream Input { get; }
 
-    /// <summary>Its standard output. Somebody must read it, or the command may block.</summary>
+    /// <summary>Its standard output. It must be read, or the command may block.</summary>
     HostStream Output { get; }
 
-    /// <summary>Its standard error. Somebody must read it, or the command may block.</summary>
+    /// <summary>Its standard error. It must be read, or the command may block.</summary>
     HostStream Errors { get; }
 
     /// <summary>Its exit status, or 128 + the signal that ended it.</summary>

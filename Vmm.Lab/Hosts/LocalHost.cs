@@ -43,7 +43,7 @@ public sealed class LocalHost : IHost
             }
             catch (SocketException notYet) when (IsNotYet(notYet))
             {
-                // Nothing tells when somebody starts to listen, so this asks again until the caller gives up.
+                // Nothing says when a process starts to listen, so this asks again until the caller gives up.
                 socket.Dispose();
                 await Task.Delay(ConnectRetry, cancellation);
             }

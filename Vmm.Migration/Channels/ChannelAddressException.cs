@@ -1,25 +1,15 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Migration.Channels;
 
 /// <summary>A text that names no channel address; the message is the one that QMP clients see.</summary>
-public sealed class ChannelAddressException : FormatException
+public sealed class ChannelAddressException : VmmException
 {
-    /// <summary>With no message of its own.</summary>
-    public ChannelAddressException()
-    {
-    }
-
-    /// <summary>With what was wrong.</summary>
+    /// <summary>Creates the error.</summary>
     /// <param name="message">What was wrong, as a QMP error description.</param>
-    public ChannelAddressException(string message)
-        : base(message)
-    {
-    }
-
-    /// <summary>With what was wrong and why.</summary>
-    /// <param name="message">What was wrong, as a QMP error description.</param>
-    /// <param name="innerException">The cause.</param>
-    public ChannelAddressException(string message, Exception innerException)
-        : base(message, innerException)
+    /// <param name="cause">The error underneath, if any.</param>
+    public ChannelAddressException(string message, Exception? cause = null)
+        : base(message, cause)
     {
     }
 }

@@ -9,7 +9,7 @@ namespace Vmm.Migration.Channels;
 internal static class Connecting
 {
     /// <summary>Connects to a unix socket.</summary>
-    /// <exception cref="PosixException">Nobody listens there.</exception>
+    /// <exception cref="PosixException">No process listens there.</exception>
     internal static SafeFileHandle ToUnix(string path)
     {
         var socket = Posix.CreateUnixSocket();
@@ -35,7 +35,7 @@ internal static class Connecting
     /// <param name="address">Where to.</param>
     /// <param name="deadline">How long.</param>
     /// <param name="cancelled">Ends the waiting with an <see cref="ObjectDisposedException"/>.</param>
-    /// <exception cref="PosixException">Nobody listens there.</exception>
+    /// <exception cref="PosixException">No process listens there.</exception>
     internal static async ValueTask<LoopSocket> ToInetAsync(EventLoop loop, InetAddress address, Deadline deadline, CancellationToken cancelled)
     {
         PosixException? failure = null;

@@ -22,7 +22,7 @@ internal sealed class Deadline
         _late = late ?? new LateReads();
     }
 
-    /// <summary>Waits for ever.</summary>
+    /// <summary>Waits indefinitely.</summary>
     internal static Deadline Never { get; } = new(NoInstant, 0, string.Empty, string.Empty);
 
     /// <summary>A deadline that a migration parameter sets.</summary>
@@ -61,7 +61,7 @@ internal sealed class Deadline
             TimeSpan.FromMilliseconds(Math.Max(0, _due - Environment.TickCount64)),
             () => onMissed(Missed()));
 
-    /// <summary>Waits for something that goes on though it is late. Loop thread only.</summary>
+    /// <summary>Waits for something that continues though it is late. Loop thread only.</summary>
     /// <exception cref="HandoverException">The instant has passed.</exception>
     internal async Task<T> WaitAsync<T>(EventLoop loop, Task<T> awaited)
     {

@@ -1,7 +1,9 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Migration.Channels;
 
-/// <summary>A live update cannot go on. The message is what the operator reads in error-desc; whatever a peer's part in it, it is one line and not too long.</summary>
-public class HandoverException : Exception
+/// <summary>A live update cannot continue. The message is what the operator reads in error-desc; whatever a peer's part in it, it is one line and not too long.</summary>
+public class HandoverException : VmmException
 {
     /// <summary>Creates the error.</summary>
     /// <param name="message">What was expected, what happened, and which peer it was.</param>

@@ -35,7 +35,7 @@ internal sealed class LoopSocket : IDisposable
     /// <summary>Who is at the other end.</summary>
     internal (int ProcessId, uint UserId) Peer => Posix.PeerOf(_handle);
 
-    /// <summary>A descriptor that stands for the process at the other end; null where the kernel does not tell.</summary>
+    /// <summary>A descriptor that stands for the process at the other end; null where the kernel does not say.</summary>
     internal SafeFileHandle? OpenPeer() => Posix.TryOpenPeer(_handle);
 
     /// <summary>Waits until a connection that was begun is there.</summary>
@@ -99,7 +99,7 @@ internal sealed class LoopSocket : IDisposable
         }
     }
 
-    /// <summary>Closes the socket; whoever waits on it gets an <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Closes the socket; a waiter gets an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
         if (_closed)
@@ -141,11 +141,11 @@ internal sealed class LoopSocket : IDisposable
 
     private void OnReady(FdEvents events)
     {
-        // Error and hang-up wake both directions: the next system call tells what it is.
+        // Error and hang-up wake both directions: the next system call says what it is.
         bool broken = (events & (FdEvents.Error | FdEvents.HangUp)) != 0;
         if (broken && _readable is null && _writable is null)
         {
-            // Nobody is waiting and the condition stays: look away until somebody does.
+            // No one is waiting and the condition stays: stop watching until one waits.
             _hungUp = true;
             _watch.Dispose();
             return;

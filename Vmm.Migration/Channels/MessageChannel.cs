@@ -50,7 +50,7 @@ internal sealed class MessageChannel : IDisposable
     /// <summary>The peer in an error text.</summary>
     internal string PeerName => PeerProcessId > 0 ? $"process {PeerProcessId}" : "a process in another pid namespace";
 
-    /// <summary>A descriptor that stands for that process; null where the kernel does not tell.</summary>
+    /// <summary>A descriptor that stands for that process; null where the kernel does not say.</summary>
     internal SafeFileHandle? OpenPeer() => _socket.OpenPeer();
 
     /// <summary>Both have greeted: from now on messages are those of this protocol version.</summary>
@@ -138,7 +138,7 @@ internal sealed class MessageChannel : IDisposable
     /// <summary>Waits on the channel's loop.</summary>
     internal Task PauseAsync(TimeSpan time) => _loop.Delay(time);
 
-    /// <summary>Closes the channel; whoever waits on it gets an error.</summary>
+    /// <summary>Closes the channel; a waiter gets an error.</summary>
     public void Dispose() => _socket.Dispose();
 
     private void Verify(ReadOnlySpan<byte> frame)

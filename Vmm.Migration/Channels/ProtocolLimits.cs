@@ -1,4 +1,4 @@
-// How much a peer or a client may make this process hold, read and wait for. Nobody at the other end of a socket is trusted: he may
+// How much a peer or a client may make this process hold, read and wait for. The other end of a socket is not trusted: it may
 // send valid messages without end, announce what never comes, or say as little as one byte at a time. So every loop over
 // his input is bounded four times: in messages, in bytes, in descriptors and in time. The first three bounds are here, each generous by a
 // factor for what an honest peer sends; the time is a migration parameter. docs/protocol.md, "Limits", lists them.
@@ -14,7 +14,7 @@ internal static class ProtocolLimits
     /// <summary>The longest body of a Descriptors message: 253 names.</summary>
     internal const int LargestDescriptors = 256 * 1024;
 
-    /// <summary>The longest plan: facts, layouts and promises of the largest machine are a few hundred KiB.</summary>
+    /// <summary>The longest plan: properties, layouts and guest ABI of the largest machine are a few hundred KiB.</summary>
     internal const int LargestPlan = 4 * 1024 * 1024;
 
     /// <summary>The longest body of an answer that has texts in it: Refused, Ready, Failed, Taken.</summary>
@@ -36,7 +36,7 @@ internal static class ProtocolLimits
     internal const int DescriptorsOfClient = 1024;
 
     /// <summary>The most clients of a waiting process whose plan is not yet here; of more the one that came first is turned away.</summary>
-    internal const int ClientsInMeeting = 8;
+    internal const int ConcurrentHandshakes = 8;
 
     /// <summary>The most silent connections to the main channel's socket that are kept; of more the one that came first is closed.</summary>
     internal const int EarlyConnections = 8;
@@ -56,7 +56,7 @@ internal static class ProtocolLimits
     /// <summary>The most messages that are read in search of the reason why a peer hung up.</summary>
     internal const int MessagesForCause = 16;
 
-    /// <summary>A message is sent in one go: whoever has its header has the rest soon, however long the header may take. Milliseconds.</summary>
+    /// <summary>A message is sent in one go: with its header received, the rest is there soon, however long the header may take. Milliseconds.</summary>
     internal const uint MessageTime = 5_000;
 
     /// <summary>The most characters that are kept of one text of a peer (a reason, a warning, a name in an error text).</summary>
@@ -74,8 +74,8 @@ internal static class ProtocolLimits
     /// <summary>The most bytes of a text in a message.</summary>
     internal const int LongestWireText = 64 * 1024;
 
-    /// <summary>The most bytes of a plan's promises of CPU features.</summary>
-    internal const int LargestPromises = 2 * 1024 * 1024;
+    /// <summary>The most bytes of a plan's guest ABI.</summary>
+    internal const int LargestGuestAbi = 2 * 1024 * 1024;
 
     /// <summary>The most bytes of a set of processors.</summary>
     internal const int LargestMask = 1024;

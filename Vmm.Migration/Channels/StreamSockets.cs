@@ -1,5 +1,5 @@
 // A channel that management made comes as a descriptor, and a descriptor may be anything. What it is is asked when it is handed over, because the first
-// byte is sent on it only when the guest stands still.
+// byte is sent on it only when the guest is stopped.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.Native;
@@ -19,7 +19,7 @@ internal static class StreamSockets
 
     /// <summary>Why clients cannot be accepted from a descriptor, as the end of a sentence about it; null if they can.</summary>
     /// <param name="handle">The descriptor.</param>
-    /// <param name="unixOnly">Whether it must be a unix socket, which carries descriptors and tells who the peer is.</param>
+    /// <param name="unixOnly">Whether it must be a unix socket, which carries descriptors and says who the peer is.</param>
     internal static string? WhyNotListening(SafeHandle handle, bool unixOnly) =>
         WhyNotStream(handle)
         ?? (unixOnly && !Posix.IsUnixSocket(handle) ? "it is no unix socket"

@@ -43,7 +43,7 @@ internal sealed class Baton : IDisposable
     /// <summary>The file to hand to the new process.</summary>
     internal SafeFileHandle File => _word.File;
 
-    /// <summary>Whether the new process owns the guest, now and for ever.</summary>
+    /// <summary>Whether the new process owns the guest, from now on, for good.</summary>
     internal bool IsHeldByNew => _word.Value == Word(Holder.HeldByNew);
 
     /// <summary>Makes the baton of a new attempt, held by this, the old, process.</summary>
@@ -66,7 +66,7 @@ internal sealed class Baton : IDisposable
     internal static Baton Open(SafeFileHandle file, ulong attempt) => new(SharedWord.Open(file), attempt & AttemptMask);
 
     /// <summary>Old: lets new take the guest from now on.</summary>
-    /// <returns>False when the word was not ours to offer: somebody has tampered with it.</returns>
+    /// <returns>False when the word was not ours to offer: another process has tampered with it.</returns>
     internal bool Offer() => Move(Holder.HeldByOld, Holder.Offered);
 
     /// <summary>New: takes the guest. True exactly once, and then the guest is this process's.</summary>

@@ -3,7 +3,7 @@
 // In the variant for the fault tests a process that has an observer says which step it has just done and goes no further
 // until the observer answers. So whatever a test does to the process from outside (kill it, stop it, close its sockets) it
 // does at exactly that place. The observer is a unix socket that the environment names; a byte there is a step, the byte
-// that comes back is leave to go on. An observer that has gone away holds nobody up.
+// that comes back is permission to continue. An observer that has gone away holds up nothing.
 
 using System.Diagnostics;
 using System.Net.Sockets;

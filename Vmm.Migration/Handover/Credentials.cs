@@ -14,7 +14,7 @@ internal static class Credentials
     internal static bool AreKnown(SafeFileHandle connection) => Posix.IsUnixSocket(connection);
 
     /// <summary>
-    /// Whether whoever made a connection to the main channel may take part. Somebody unknown may: a state bears the attempt's number, which
+    /// Whether the process that connected to the main channel may take part. An unknown one may: a state bears the attempt's number, which
     /// only the two processes know, so another's is refused.
     /// </summary>
     internal static bool Permit(SafeFileHandle connection) => !AreKnown(connection) || Permit(Posix.PeerOf(connection).UserId);

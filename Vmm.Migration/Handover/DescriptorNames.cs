@@ -1,6 +1,6 @@
 namespace Vmm.Migration.Handover;
 
-/// <summary>Names of descriptors that the handover itself sends; carriers name their own.</summary>
+/// <summary>Names of descriptors that the handover itself sends; their owners name the others.</summary>
 internal static class DescriptorNames
 {
     /// <summary>The baton's memfd.</summary>

@@ -1,10 +1,10 @@
 // Connections to the main channel's socket that were there before the machine was built.
 //
 // A main channel that management hands to the old process as a descriptor was connected by management, at a time of its own:
-// neither the instant nor the peer's process id tells that it is the one. What tells is that an honest peer is silent until
-// this process listens for the state. So an early connection waits here unread. If it speaks, or ends, while nobody expects
+// neither the instant nor the peer's process id shows that it is the one. What shows it is that an honest peer is silent until
+// this process listens for the state. So an early connection waits here unread. If it speaks, or ends, while no attempt expects
 // a state, it is closed; if it speaks when one is expected, it is the main channel. A TCP connection waits here at any time,
-// for nobody knows who made it.
+// for it is not known who made it.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
@@ -15,7 +15,7 @@ namespace Vmm.Migration.Handover;
 
 /// <summary>Silent connections in waiting. Loop thread only.</summary>
 /// <param name="loop">The machine loop.</param>
-/// <param name="offer">Offers a connection that speaks to whoever expects a state; true when it was taken.</param>
+/// <param name="offer">Offers a connection that speaks to the attempt that expects a state; true when it was taken.</param>
 internal sealed class EarlyConnections(EventLoop loop, Func<SafeFileHandle, bool> offer) : IDisposable
 {
     private readonly List<(SafeFileHandle Connection, FdWatch Watch)> _waiting = [];
@@ -31,7 +31,7 @@ internal sealed class EarlyConnections(EventLoop loop, Func<SafeFileHandle, bool
         _waiting.Add((connection, loop.Watch(connection, FdEvents.In, _ => Spoke(connection))));
     }
 
-    /// <summary>Offers whoever has spoken by now, though the loop has not told of it yet.</summary>
+    /// <summary>Offers each connection that has spoken by now, though the loop has not reported it yet.</summary>
     internal void OfferSpeaking()
     {
         foreach (var (connection, _) in _waiting.ToArray())

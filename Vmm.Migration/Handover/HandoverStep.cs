@@ -78,7 +78,7 @@ internal enum HandoverStep
     /// <summary>New: the guest runs, its queues and back ends with it.</summary>
     NewRunning,
 
-    /// <summary>New: old was told.</summary>
+    /// <summary>New: old was notified.</summary>
     NewTakenSent,
 
     /// <summary>Old: knows that the guest is gone.</summary>

@@ -17,7 +17,7 @@ public sealed record HandoverTimes
     /// <summary>From the back ends' silence until every vCPU was out of the guest, its state captured.</summary>
     public ulong Kick { get; set; }
 
-    /// <summary>From the decision to stop until the back ends were silent.</summary>
+    /// <summary>From the decision to stop until the back ends were quiesced.</summary>
     public ulong Drain { get; set; }
 
     /// <summary>Of that, each device or back end that took longer than 100 us; the old process knows them.</summary>
@@ -71,8 +71,8 @@ public sealed record HandoverTimes
     /// <summary>Fills in what the old process knows by itself.</summary>
     internal void Account(PauseInstants old)
     {
-        Drain = Between(old.Begin, old.Quiet);
-        Kick = Between(old.Quiet, old.Stopped);
+        Drain = Between(old.Begin, old.Quiesced);
+        Kick = Between(old.Quiesced, old.Stopped);
         Save = Between(old.Stopped, old.Saved);
     }
 

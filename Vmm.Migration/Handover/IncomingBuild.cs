@@ -1,10 +1,10 @@
 // The second part of an incoming handover: everything that takes time, done while the guest runs on in the old process.
-// The plan is held against this process; if the facts agree the machine is built from the descriptors that came with it,
-// and what only a built machine can tell (its layouts) is compared as well. Process and threads are placed on the host as
+// The plan is held against this process; if the properties agree the machine is built from the descriptors that came with it,
+// and what only a built machine shows (its layouts) is compared as well. Process and threads are placed on the host as
 // old's were.
 //
-// Whatever goes wrong here is a reason for a refusal, and every reason is told at once. Not so the placement, and what no
-// guest sees: a guest that runs on other processors is right and may be slow, and the operator is told; a refusal would be
+// Whatever goes wrong here is a reason for a refusal, and every reason is reported at once. Not so the placement, and what no
+// guest sees: a guest that runs on other processors is right and may be slow, and the operator gets a warning; a refusal would be
 // more than he wants.
 
 using Microsoft.Extensions.Logging;
@@ -17,7 +17,7 @@ using Vmm.Migration.Plans;
 namespace Vmm.Migration.Handover;
 
 /// <summary>The machine that waits for its state, and the baton that came with its plan. Machine loop only.</summary>
-internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag bag, ILogger log) : IDisposable
+internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescriptors handedOver, ILogger log) : IDisposable
 {
     private Baton? _baton;
     private HostPlacement? _before;
@@ -33,7 +33,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     /// <returns>Every reason why the guest cannot run here; empty when it can.</returns>
     internal IReadOnlyList<string> Run()
     {
-        var reasons = new List<string>(PlanComparison.Differences(plan.Facts, machine.Facts));
+        var reasons = new List<string>(PlanComparison.Differences(plan.GuestVisible, machine.GuestVisible));
         if (reasons.Count > 0)
         {
             return reasons;
@@ -42,19 +42,19 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
         Boundary.Passed(HandoverStep.NewPlanAccepted);
         try
         {
-            _baton = Baton.Open(bag.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
+            _baton = Baton.Open(handedOver.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
             _before = HostPlacement.OfThisProcess();
-            Warnings.AddRange(plan.Unseen is null ? [] : PlanComparison.Differences(plan.Unseen, machine.UnseenFacts));
+            Warnings.AddRange(plan.HostOnly is null ? [] : PlanComparison.Differences(plan.HostOnly, machine.HostOnly));
             Warnings.AddRange(plan.Host.Apply());
-            Courtesy.GiveWay();
-            Board = machine.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.Promises, ClaimRam, bag);
-            Courtesy.GiveWay();
-            Board.AdoptBackEnds(bag);
+            ThreadScheduling.Yield();
+            Board = machine.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.GuestAbi, ClaimRam, handedOver);
+            ThreadScheduling.Yield();
+            Board.AdoptBackEnds(handedOver);
             Boundary.Passed(HandoverStep.NewBackEndsAdopted);
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
-            Courtesy.GiveWay();
-            reasons.AddRange(machine.Prepare(bag));
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
+            reasons.AddRange(machine.Prepare(handedOver));
+            ThreadScheduling.Yield();
             Place(Board);
         }
         catch (Exception e)
@@ -86,7 +86,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
             end.Do("drop the machine that was built", () => Board?.Release());
             machine.DropPrepared(end);
 
-            // What was had before can be had again.
+            // What was available before is available again.
             end.Do("place the process as it was", () => _before?.Apply());
         }
     }
@@ -95,7 +95,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, DescriptorBag ba
     {
         var planned = plan.Ram.FirstOrDefault(r => r.Name == block)
             ?? throw new HandoverException($"the old process has no RAM block '{block}'");
-        var file = bag.Claim(DescriptorNames.Ram(block))
+        var file = handedOver.Claim(DescriptorNames.Ram(block))
             ?? throw new HandoverException($"no descriptor came for RAM block '{block}'");
         return new ReceivedRam(file, planned.Identity);
     }

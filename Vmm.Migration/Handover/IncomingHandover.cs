@@ -1,9 +1,9 @@
-// The new process's half of a handover: a guest in waiting. MeetAsync and RunAsync are the whole protocol, one line a
-// step; docs/handover.md names the same steps. The parts have files of their own: Meeting, IncomingBuild, IncomingState.
+// The new process's half of a handover: a guest in waiting. HandshakeAsync and RunAsync are the whole protocol, one line a
+// step; docs/handover.md names the same steps. The parts have files of their own: Handshake, IncomingBuild, IncomingState.
 //
 // Everything that takes time happens while the guest still runs in the old process: comparing the plan, building the
 // machine from the descriptors that came with it, touching RAM. What is left for the pause is to read the state, load
-// it, take the baton and let go of the vCPUs.
+// it, take the baton and release the vCPUs.
 //
 // Until the take this process owns nothing and touches nothing that is not its own. With a complete and verified state it
 // takes, whatever the old process or the channels are doing; with less it never does. Losing the race for the baton
@@ -35,17 +35,17 @@ internal sealed class IncomingHandover : IDisposable
     private readonly MigrationParameters _parameters;
     private readonly OldPeer _peer;
     private readonly IncomingState _state;
-    private readonly DescriptorBag _bag = new();
+    private readonly HandedOverDescriptors _handedOver = new();
     private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
     private ulong _rehearsed;
-    private CalmMemory? _calm;
+    private NoGcRegion? _noGc;
 
     /// <summary>Begins with a client that was accepted on the cpr channel.</summary>
     /// <param name="machine">The machine that waits.</param>
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
     /// <param name="connection">The client, which now belongs to the handover.</param>
-    /// <param name="acceptPending">Offers at once whoever has connected to the main channel's socket.</param>
+    /// <param name="acceptPending">Offers at once each client that has connected to the main channel's socket.</param>
     /// <param name="log">Where it is reported what could not be done once the guest is here.</param>
     internal IncomingHandover(
         Machine machine, MigrationParameters parameters, SafeFileHandle connection, Action acceptPending, ILogger log)
@@ -58,22 +58,22 @@ internal sealed class IncomingHandover : IDisposable
         Boundary.Passed(HandoverStep.NewAccepted);
     }
 
-    /// <summary>Where the client is met, among others.</summary>
-    internal required MeetingRoom Room { get; init; }
+    /// <summary>The handshakes of this client and others.</summary>
+    internal required HandshakeSlots Handshakes { get; init; }
 
-    /// <summary>Asked when the plan is here: whether this client may go on, or another was first.</summary>
+    /// <summary>Asked when the plan is here: whether this client may continue, or another was first.</summary>
     internal required Func<bool> TryClaim { get; init; }
 
     /// <summary>Asked when the machine is built: completes when the main channel is open.</summary>
     internal required Func<Task> WaitForListening { get; init; }
 
-    /// <summary>Called when the guest runs here, before the rest of the process is told.</summary>
+    /// <summary>Called when the guest runs here, before the rest of the process is notified.</summary>
     internal Action? OnOwned { get; set; }
 
     /// <summary>What is not as in the old process although the guest can run here.</summary>
     internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
-    /// <summary>Called when the machine is built and placed, before old is told that it is ready.</summary>
+    /// <summary>Called when the machine is built and placed, before the old process gets the message that this one is ready.</summary>
     internal Action? OnBuilt { get; set; }
 
     /// <summary>Whether the old process has opened the main channel.</summary>
@@ -82,8 +82,8 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Why the client was turned away.</summary>
     internal string? Refusal { get; private set; }
 
-    /// <summary>Why the old process could not be told something; null when it was told everything.</summary>
-    internal string? Unheard => _peer.Unheard;
+    /// <summary>Why a message could not be sent to the old process; null when all were sent.</summary>
+    internal string? SendFailure => _peer.SendFailure;
 
     /// <summary>The account, as far as this side knows it.</summary>
     internal HandoverTimes Times { get; } = new();
@@ -93,18 +93,18 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>Greets the client and receives its plan.</summary>
     /// <returns>Null when the client was none that counts: its fate is no failure of the update.</returns>
-    internal async Task<Plan?> MeetAsync()
+    internal async Task<Plan?> HandshakeAsync()
     {
         try
         {
-            var plan = await Room.MeetAsync(new Meeting(_peer, _parameters, _bag).RunAsync, PeerName);
+            var plan = await Handshakes.RunAsync(new Handshake(_peer, _parameters, _handedOver).RunAsync, PeerName);
             return TryClaim() ? plan : throw new HandoverException("another process is handing its guest over already");
         }
         catch (Exception e)
         {
             // Whatever a client provokes costs it the connection, and the update nothing.
             Refusal = e.Message;
-            await _peer.TellAsync(MessageType.Refused, [e.Message]);
+            await _peer.SendReasonsAsync(MessageType.Refused, [e.Message]);
             return null;
         }
     }
@@ -113,14 +113,14 @@ internal sealed class IncomingHandover : IDisposable
     /// <returns>Why a handover would fail; empty when it would not.</returns>
     internal async Task<IReadOnlyList<string>> RehearseAsync(Plan plan)
     {
-        using var build = new IncomingBuild(_machine, plan, _bag, _log);
-        return await TryOutAsync(plan, build);
+        using var build = new IncomingBuild(_machine, plan, _handedOver, _log);
+        return await RehearseAsync(plan, build);
     }
 
-    /// <summary>Tells the old process what a rehearsal found.</summary>
+    /// <summary>Reports to the old process what a rehearsal found.</summary>
     internal Task AnswerAsync(IReadOnlyList<string> reasons) => reasons.Count > 0
-        ? _peer.TellAsync(MessageType.Refused, reasons)
-        : _peer.TryTellAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
+        ? _peer.SendReasonsAsync(MessageType.Refused, reasons)
+        : _peer.TrySendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
 
     /// <summary>Builds the machine, waits for the state, takes the guest. Once it is taken nothing is an error of this method any more.</summary>
     /// <returns>What could not be done after the guest was taken; further steps that depend on the take are made there.</returns>
@@ -154,15 +154,15 @@ internal sealed class IncomingHandover : IDisposable
         _machine.Own(board, taken, released: () =>
         {
             running = board.Vm.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
-            Courtesy.EndUrgency();
+            ThreadScheduling.EndBoost();
             OnOwned?.Invoke();
             Boundary.Passed(HandoverStep.NewReleased);
         });
         Boundary.Passed(HandoverStep.NewRunning);
-        Times.Collections = _calm!.Collections;
-        taken.Do("allow garbage collections again", _calm.Dispose);
+        Times.Collections = _noGc!.Collections;
+        taken.Do("allow garbage collections again", _noGc.Dispose);
         Times.Account(old, received, applied, tookAt, running);
-        await taken.DoAsync("report to the old process", () => SayTakenAsync(received, applied, tookAt, running));
+        await taken.DoAsync("report to the old process", () => SendTakenAsync(received, applied, tookAt, running));
     }
 
     /// <summary>Hands over a connection that was accepted on the main channel's socket.</summary>
@@ -171,59 +171,59 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Closes everything that is not part of a running guest. Does not throw.</summary>
     public void Dispose()
     {
-        Courtesy.EndUrgency();
+        ThreadScheduling.EndBoost();
         var end = new BestEffort(_log, "the handover is over");
-        end.Do("allow garbage collections again", () => _calm?.Dispose());
+        end.Do("allow garbage collections again", () => _noGc?.Dispose());
         end.Do("close the cpr channel", _peer.Dispose);
         end.Do("close the main channel", _state.Dispose);
-        end.Do("close what nobody claimed", _bag.Dispose);
+        end.Do("close the descriptors that were not claimed", _handedOver.Dispose);
         end.Do("drop the machine that was built", () => _build?.Dispose());
     }
 
     private async Task<Board> BuildAsync(Plan plan)
     {
-        _build = new IncomingBuild(_machine, plan, _bag, _log);
-        var reasons = await TryOutAsync(plan, _build);
+        _build = new IncomingBuild(_machine, plan, _handedOver, _log);
+        var reasons = await RehearseAsync(plan, _build);
         if (reasons.Count > 0)
         {
-            await _peer.TellAsync(MessageType.Refused, reasons);
+            await _peer.SendReasonsAsync(MessageType.Refused, reasons);
             throw new HandoverException($"the plan of {PeerName} cannot be met: {string.Join("; ", reasons)}");
         }
 
         return _build.Board!;
     }
 
-    /// <summary>Waits for the state. What ends the wait is told: an old process that has stopped its guest lets it go on at once, and knows why.</summary>
+    /// <summary>Waits for the state. What ends the wait is reported: an old process that has stopped its guest resumes it at once, and knows why.</summary>
     private async Task<ReadOnlyMemory<byte>> ReceiveAsync(Plan plan)
     {
         try
         {
-            await GetReadyAsync(plan);
+            await AnnounceReadyAsync(plan);
             return await _state.ReceiveAsync(plan.Attempt, Deadline.In(_parameters.CprStateTimeout, PeerName, "did not send its state"));
         }
         catch (Exception e)
         {
-            await _peer.TellAsync(MessageType.Failed, [e.Message]);
+            await _peer.SendReasonsAsync(MessageType.Failed, [e.Message]);
             throw e as HandoverException ?? new HandoverException(e.Message, e);
         }
     }
 
     /// <summary>Says that this process is ready, and later, with -incoming defer, that it listens.</summary>
-    private async Task GetReadyAsync(Plan plan)
+    private async Task AnnounceReadyAsync(Plan plan)
     {
         await _peer.SendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
         await WaitForOperatorAsync(plan.SignOfLifeWithin);
-        _calm = CalmMemory.Begin();
-        Courtesy.GiveWay();
-        Courtesy.BeginUrgency();
-        _build!.Board!.Vm.SetUrgent(true);
+        _noGc = NoGcRegion.Begin();
+        ThreadScheduling.Yield();
+        ThreadScheduling.BeginBoost();
+        _build!.Board!.Vm.SetBoost(true);
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
     }
 
     /// <summary>
-    /// Waits for migrate-incoming, where that is what this process was told to wait for. Nobody knows how long that takes, so old is told
-    /// all the while that this process lives; and if old goes meanwhile, whoever gives the command later reads that there is nothing to wait for.
+    /// Waits for migrate-incoming, where this process is to wait for that. How long that takes is not known, so old gets signs of life
+    /// all the while; and if old ends meanwhile, the operator who gives the command later reads that there is nothing to wait for.
     /// </summary>
     private async Task WaitForOperatorAsync(uint signOfLifeWithin)
     {
@@ -252,7 +252,7 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>Builds the machine, touches its RAM and, by a rehearsal, everything else that the pause will need.</summary>
     /// <returns>Why the guest cannot run here; empty when it can.</returns>
-    private async Task<IReadOnlyList<string>> TryOutAsync(Plan plan, IncomingBuild build)
+    private async Task<IReadOnlyList<string>> RehearseAsync(Plan plan, IncomingBuild build)
     {
         var reasons = build.Run();
         if (reasons.Count > 0)
@@ -292,21 +292,21 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (Exception e)
         {
-            await _peer.TellAsync(MessageType.Failed, [e.Message]);
+            await _peer.SendReasonsAsync(MessageType.Failed, [e.Message]);
             throw new HandoverException($"load of migration failed: {e.Message}", e);
         }
     }
 
     /// <summary>The guest is ours whether or not the old process hears of it: it will look at the baton.</summary>
-    private async Task SayTakenAsync(ulong received, ulong applied, ulong taken, ulong running)
+    private async Task SendTakenAsync(ulong received, ulong applied, ulong taken, ulong running)
     {
         var body = new StateWriter(64);
         body.WriteUInt64(received);
         body.WriteUInt64(applied);
         body.WriteUInt64(taken);
         body.WriteUInt64(running);
-        PlanCodec.WriteList(body, _bag.Names, body.WriteText);
-        if (await _peer.TryTellAsync(MessageType.Taken, body, Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "did not take the news")))
+        PlanCodec.WriteList(body, _handedOver.Names, body.WriteText);
+        if (await _peer.TrySendAsync(MessageType.Taken, body, Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "did not take the news")))
         {
             Boundary.Passed(HandoverStep.NewTakenSent);
         }

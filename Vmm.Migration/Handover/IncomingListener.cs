@@ -1,7 +1,7 @@
 // Where a waiting process hears from the old one: the cpr socket, and the main channel's socket.
 //
-// The cpr socket serves whoever connects, because a stray client must not end the update: each gets a greeting and a
-// deadline, and the first that delivers a whole plan is the one; the others are told that the process is taken. A path
+// The cpr socket serves every client that connects, because a stray client must not end the update: each gets a greeting and a
+// deadline, and the first that delivers a whole plan is the one; the others are refused because the process is taken. A path
 // that was bound here is unlinked when it is no longer needed, if it still is this socket's; an inherited socket is only closed.
 
 using System.Globalization;
@@ -28,7 +28,7 @@ internal sealed partial class IncomingListener : IDisposable
     private readonly ILogger _log;
     private readonly Action<SafeFileHandle> _accepted;
     private readonly FdWatch _watch;
-    private readonly IDisposable? _owedRemoval;
+    private readonly IDisposable? _removal;
     private bool _closed;
 
     private IncomingListener(EventLoop loop, SafeFileHandle socket, SocketName? name, ILogger log, Action<SafeFileHandle> accepted)
@@ -39,7 +39,7 @@ internal sealed partial class IncomingListener : IDisposable
         _log = log;
         _accepted = accepted;
         _watch = loop.Watch(socket, FdEvents.In, _ => AcceptPending());
-        _owedRemoval = name is null ? null : ForcedEnd.Owe(name.Remove);
+        _removal = name is null ? null : ForcedEnd.Register(name.Remove);
     }
 
     /// <summary>Where it listens, with the port that the kernel chose, if it was left to it.</summary>
@@ -48,7 +48,7 @@ internal sealed partial class IncomingListener : IDisposable
     /// <summary>Listens at an address.</summary>
     /// <param name="loop">The machine loop.</param>
     /// <param name="address">A unix path, a TCP address, or the number of an inherited listening socket.</param>
-    /// <param name="log">Where a path that cannot be unlinked is told.</param>
+    /// <param name="log">Where a path that cannot be unlinked is reported.</param>
     /// <param name="accepted">Called with each connection, which then belongs to the callee.</param>
     /// <param name="unixOnly">Whether an inherited socket must be a unix one.</param>
     /// <exception cref="HandoverException">The address cannot be listened on.</exception>
@@ -70,7 +70,7 @@ internal sealed partial class IncomingListener : IDisposable
         }
     }
 
-    /// <summary>Accepts whoever is waiting; of very many the rest in the loop's next turn.</summary>
+    /// <summary>Accepts the clients that wait; of very many the rest in the loop's next turn.</summary>
     internal void AcceptPending()
     {
         try
@@ -82,20 +82,20 @@ internal sealed partial class IncomingListener : IDisposable
 
             if (!_closed && Posix.IsShutDown(_socket))
             {
-                // By another process that has it: nobody will come, and it would be reported again and again.
+                // By another process that has it: no client will come, and it would be reported again and again.
                 _watch.Dispose();
                 LogShutDown(_log, Address);
             }
         }
         catch (PosixException)
         {
-            // Out of descriptors or memory: whoever waits stays in the backlog and is asked for again in a while.
+            // Out of descriptors or memory: a client that waits stays in the backlog and is accepted in a while.
             _watch.Events = FdEvents.None;
             _loop.After(RetryAfter, WatchAgain);
         }
     }
 
-    /// <summary>Ends listening; a path that was bound here is unlinked, and one that cannot be is told and left.</summary>
+    /// <summary>Ends listening; a path that was bound here is unlinked, and one that cannot be is reported and left.</summary>
     public void Dispose()
     {
         if (_closed)
@@ -109,13 +109,13 @@ internal sealed partial class IncomingListener : IDisposable
         _socket.Dispose();
     }
 
-    /// <summary>While the socket is held: then nobody replaces it.</summary>
+    /// <summary>While the socket is held: then no process replaces it.</summary>
     private void RemoveName()
     {
         try
         {
             _name?.Remove();
-            _owedRemoval?.Dispose();
+            _removal?.Dispose();
         }
         catch (IOException e)
         {
@@ -161,7 +161,7 @@ internal sealed partial class IncomingListener : IDisposable
         }
         catch (PosixException)
         {
-            // A host without IPv6, say; if no other place will do either, that one's error is told.
+            // A host without IPv6, say; if no other place will do either, that one's error is reported.
             return null;
         }
     }
@@ -218,6 +218,6 @@ internal sealed partial class IncomingListener : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: a socket's name is left behind: {Reason}")]
     private static partial void LogNotRemoved(ILogger log, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "live update: nobody can connect to {Address} any more: another process shut the socket down")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "live update: no client can connect to {Address} any more: another process shut the socket down")]
     private static partial void LogShutDown(ILogger log, ChannelAddress address);
 }

@@ -1,4 +1,4 @@
-// The third part of an incoming handover: the main channel, and the state that comes on it. Nobody trusts the sender or
+// The third part of an incoming handover: the main channel, and the state that comes on it. Neither is the sender trusted nor
 // the channel: the state counts only when its end record is here and the checksum agrees.
 
 using Microsoft.Win32.SafeHandles;
@@ -12,7 +12,7 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
 {
     private readonly TaskCompletionSource<LoopSocket> _main = new();
 
-    /// <summary>Asked to offer at once whoever has connected to the main channel's socket.</summary>
+    /// <summary>Asked to offer at once each client that has connected to the main channel's socket.</summary>
     internal required Action AcceptPending { get; init; }
 
     /// <summary>Whether the old process has opened the main channel.</summary>
@@ -33,7 +33,7 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
 
     /// <summary>Waits for the state and verifies it.</summary>
     /// <param name="attempt">The attempt whose state it must be.</param>
-    /// <param name="deadline">By when it must be here; an old process that was told that this one listens goes on at once.</param>
+    /// <param name="deadline">By when it must be here; an old process that knows that this one listens continues at once.</param>
     /// <exception cref="HandoverException">It is not whole; the guest is the old process's.</exception>
     internal async Task<ReadOnlyMemory<byte>> ReceiveAsync(ulong attempt, Deadline deadline)
     {
@@ -59,8 +59,8 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
     }
 
     /// <summary>
-    /// Waits for the main channel. An old process that died, or fell silent, may have sent everything before: whoever connected is looked at first, because
-    /// a whole state is taken whatever became of its sender.
+    /// Waits for the main channel. An old process that died, or stopped answering, may have sent everything before: a client that connected is looked at first,
+    /// because a whole state is taken whatever became of its sender.
     /// </summary>
     private async Task<LoopSocket> ConnectedAsync(Deadline deadline)
     {
@@ -80,7 +80,7 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
         }
     }
 
-    /// <summary>The state and its end record. If the end record comes before the promised length is there, nothing more will, and nobody waits for it.</summary>
+    /// <summary>The state and its end record. If the end record comes before the promised length is there, nothing more will, and it is not waited for.</summary>
     private async Task<Memory<byte>> ReceiveRestAsync(LoopSocket main, int length, ulong attempt, Deadline deadline)
     {
         int size = length + StateFrame.Size;

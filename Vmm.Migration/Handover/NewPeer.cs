@@ -40,13 +40,13 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
     internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => channel.SendAsync(type, body, deadline);
 
     /// <summary>Sends descriptors under their names, in as many messages as it takes.</summary>
-    internal async Task SendDescriptorsAsync(List<CarriedDescriptor> carried, Deadline deadline)
+    internal async Task SendDescriptorsAsync(List<HandoverDescriptor> descriptors, Deadline deadline)
     {
-        foreach (var part in carried.Chunk(Posix.MostDescriptors))
+        foreach (var part in descriptors.Chunk(Posix.MostDescriptors))
         {
             var body = new StateWriter(4096);
             PlanCodec.WriteList(body, part, c => body.WriteText(c.Name));
-            await channel.SendAsync(MessageType.Descriptors, body, Array.ConvertAll<CarriedDescriptor, SafeHandle>(part, c => c.Handle), deadline);
+            await channel.SendAsync(MessageType.Descriptors, body, Array.ConvertAll<HandoverDescriptor, SafeHandle>(part, c => c.Handle), deadline);
         }
     }
 
@@ -59,9 +59,9 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         var type = MessageType.Waiting;
         while (type == MessageType.Waiting)
         {
-            bool tells = _protocol >= PlanCodec.HasSignsOfLife;
-            var deadline = tells ? Deadline.In(signOfLifeWithin, Name, "was ready and gave no sign of life") : Deadline.Never;
-            type = (await ExpectAsync(MessageType.Listening, deadline, tells ? MessageType.Waiting : MessageType.Listening)).Type;
+            bool hasSignsOfLife = _protocol >= PlanCodec.HasSignsOfLife;
+            var deadline = hasSignsOfLife ? Deadline.In(signOfLifeWithin, Name, "was ready and gave no sign of life") : Deadline.Never;
+            type = (await ExpectAsync(MessageType.Listening, deadline, hasSignsOfLife ? MessageType.Waiting : MessageType.Listening)).Type;
 
             if (type == MessageType.Waiting)
             {

@@ -1,5 +1,5 @@
 // The old process, as the one that waits speaks with it on the cpr channel. It is not trusted: descriptors that it sends
-// are kept here until somebody files them under a name, and are closed with the channel otherwise.
+// are kept here until they are filed under a name, and are closed with the channel otherwise.
 //
 // Once the plan is accepted old has nothing more to say until the guest is gone, or not. So one receive stays pending from
 // then on, and each wait ends when that does: it is how the end of the old process is noticed.
@@ -24,8 +24,8 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     /// <summary>The peer, for texts.</summary>
     internal string Name => _channel.PeerName;
 
-    /// <summary>Why it could not be told something; null when it was told everything.</summary>
-    internal string? Unheard { get; private set; }
+    /// <summary>Why a message could not be sent; null when all were sent.</summary>
+    internal string? SendFailure { get; private set; }
 
     /// <exception cref="HandoverException">It is of another user.</exception>
     internal void CheckCredentials() => Credentials.Check(_channel);
@@ -54,19 +54,19 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         return handles;
     }
 
-    /// <summary>Closes the descriptors that came and were not taken yet: nobody asked for them.</summary>
+    /// <summary>Closes the descriptors that came and were not taken yet: they were not asked for.</summary>
     internal void DropReceived()
     {
         _received.ForEach(d => d.Dispose());
         _received.Clear();
     }
 
-    /// <summary>Tells it something without which the handover cannot go on.</summary>
+    /// <summary>Sends a message without which the handover cannot continue.</summary>
     /// <exception cref="HandoverException">It did not take the message.</exception>
     internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => _channel.SendAsync(type, body, deadline);
 
     /// <summary>
-    /// Greets it, with a descriptor of this process, by which it can tell the end of this process also where the kernel does not tell it and no
+    /// Greets it, with a descriptor of this process, by which it learns of the end of this process also where the kernel does not report that and no
     /// number of this process means anything in its pid namespace. A program that does not know of it closes it.
     /// </summary>
     internal async ValueTask GreetAsync(Deadline deadline)
@@ -75,9 +75,9 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), self is null ? [] : [self], deadline);
     }
 
-    /// <summary>Tells it how things stand. Whether it hears that changes nothing here: it has the channel's end and the baton to go by.</summary>
-    /// <returns>Whether it was told; if not, <see cref="Unheard"/> says why.</returns>
-    internal async Task<bool> TryTellAsync(MessageType type, StateWriter body, Deadline deadline)
+    /// <summary>Sends how things stand. Whether that arrives changes nothing here: the old process has the channel's end and the baton to go by.</summary>
+    /// <returns>Whether it was sent; if not, <see cref="SendFailure"/> says why.</returns>
+    internal async Task<bool> TrySendAsync(MessageType type, StateWriter body, Deadline deadline)
     {
         try
         {
@@ -86,17 +86,17 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         }
         catch (Exception e) when (e is HandoverException or ObjectDisposedException)
         {
-            Unheard = e.Message;
+            SendFailure = e.Message;
             return false;
         }
     }
 
-    /// <summary>Tells it why this process will not, or could not, take the guest.</summary>
-    internal Task TellAsync(MessageType type, IReadOnlyCollection<string> reasons)
+    /// <summary>Sends the reasons why this process will not, or could not, take the guest.</summary>
+    internal Task SendReasonsAsync(MessageType type, IReadOnlyCollection<string> reasons)
     {
         var body = new StateWriter(1024);
         PlanCodec.WriteList(body, PeerText.Of(reasons), body.WriteText);
-        return TryTellAsync(type, body, Soon("did not take an answer"));
+        return TrySendAsync(type, body, Soon("did not take an answer"));
     }
 
     /// <summary>Waits for something that only comes while the old process lives; its end is noticed on the cpr channel.</summary>
@@ -135,7 +135,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         }
     }
 
-    /// <summary>Hangs up, and closes the descriptors that nobody took.</summary>
+    /// <summary>Hangs up, and closes the descriptors that were not taken.</summary>
     public void Dispose()
     {
         _channel.Dispose();

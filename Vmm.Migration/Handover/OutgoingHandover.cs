@@ -27,8 +27,8 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>What a rehearsal cannot know: how long running vCPUs take to leave the guest, and the state to cross. Microseconds.</summary>
     private const ulong KickAllowance = 150;
 
-    /// <summary>What is told of the pause (events, and their JSON) waits for its end, or this long if it does not end.</summary>
-    private static readonly TimeSpan Hurry = TimeSpan.FromMilliseconds(5);
+    /// <summary>What is reported of the pause (events, and their JSON) waits for its end, or this long if it does not end.</summary>
+    private static readonly TimeSpan LongestReportDelay = TimeSpan.FromMilliseconds(5);
 
     private readonly Machine _machine;
     private readonly ILogger _log;
@@ -40,7 +40,7 @@ internal sealed class OutgoingHandover : IDisposable
     private readonly Baton _baton;
     private readonly OutgoingState _state;
     private HashSet<string>? _notTaken;
-    private CalmMemory? _calm;
+    private NoGcRegion? _noGc;
 
     /// <summary>Opens the cpr channel.</summary>
     /// <param name="machine">The machine whose guest goes.</param>
@@ -48,7 +48,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <param name="cprPath">Where the new process listens.</param>
     /// <param name="openMain">Opens the main channel when it is time.</param>
     /// <param name="log">Where it is reported what could not be done once the guest is gone.</param>
-    /// <exception cref="HandoverException">Nobody listens there.</exception>
+    /// <exception cref="HandoverException">No process listens there.</exception>
     internal OutgoingHandover(
         Machine machine,
         MigrationParameters parameters,
@@ -83,14 +83,14 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The account, filled in as the steps are done.</summary>
     internal HandoverTimes Times { get; } = new();
 
-    /// <summary>How long the guest will be stopped, as the rehearsal says, in microseconds; null until the new process is ready, or where it does not tell.</summary>
+    /// <summary>How long the guest will be stopped, as the rehearsal says, in microseconds; null until the new process is ready, or where it does not say.</summary>
     internal ulong? ExpectedPause { get; private set; }
 
     /// <summary>Bytes sent on the main channel.</summary>
     internal ulong Transferred => _state.Transferred;
 
     /// <summary>Whether the guest is gone although the new process did not live to say so; why, if so.</summary>
-    internal string? Afterword { get; private set; }
+    internal string? MissingAcknowledgement { get; private set; }
 
     /// <summary>The peer, for texts.</summary>
     internal string PeerName => _peer.Name;
@@ -101,10 +101,10 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The peer; it outlives the handover and belongs to the caller.</summary>
     internal PeerProcess PeerProcess { get; }
 
-    /// <summary>Called when it was told that the guest stopped, after all of its state was sent.</summary>
+    /// <summary>Called when the stop of the guest was reported, after all of its state was sent.</summary>
     internal Action? OnStateSent { get; init; }
 
-    /// <summary>Called when the guest stays after it was stopped and runs again, between the news of its stop and of its going on.</summary>
+    /// <summary>Called when the guest stays after it was stopped and runs again, between the events of its stop and of its resumption.</summary>
     internal Action<HandoverException>? OnStaying { get; init; }
 
     /// <summary>Runs the handover. Completes when the guest is in the new process; whatever fails from there on is a step of what is returned.</summary>
@@ -112,7 +112,7 @@ internal sealed class OutgoingHandover : IDisposable
     internal async Task<BestEffort> RunAsync()
     {
         var pause = await PrepareAndStopAsync();
-        Task<StateReader>? news = null;
+        Task<StateReader>? taken = null;
         try
         {
             Times.Drains = pause.Drains;
@@ -120,9 +120,9 @@ internal sealed class OutgoingHandover : IDisposable
             var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
             await SendAsync(load);
             await OfferAsync(load);
-            news = NewsAsync();
-            await ReportSwitchAsync(pause, news);
-            Account(await load.WaitAsync(_machine.Loop, news));
+            taken = ReceiveTakenAsync();
+            await ReportSwitchAsync(pause, taken);
+            Account(await load.WaitAsync(_machine.Loop, taken));
         }
         catch (Exception failure)
         {
@@ -132,12 +132,12 @@ internal sealed class OutgoingHandover : IDisposable
                 throw await StayAsync(pause, failure);
             }
 
-            Courtesy.EndUrgency();
-            await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(news, failure));
+            ThreadScheduling.EndBoost();
+            await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(taken, failure));
         }
 
         // The guest is in the new process. Nothing from here on is a failure of the update.
-        pause.Finish(_gone, Whereabouts, WasTaken);
+        pause.Finish(_gone, Outcome, WasTaken);
         Boundary.Passed(HandoverStep.OldCompleted);
         return _gone;
     }
@@ -161,7 +161,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         finally
         {
-            WakeBackEnds();
+            ResumeBackEnds();
         }
     }
 
@@ -176,7 +176,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _calm?.Dispose();
+        _noGc?.Dispose();
         _peer.Dispose();
         _state.Dispose();
         _baton.Dispose();
@@ -190,37 +190,37 @@ internal sealed class OutgoingHandover : IDisposable
         {
             await PrepareAsync();
             await ConnectMainAsync();
-            _calm = CalmMemory.Begin();
+            _noGc = NoGcRegion.Begin();
 
-            // The guest gets its processor before it stands still.
-            Courtesy.GiveWayNow();
-            Courtesy.BeginUrgency();
+            // The guest gets its processor before it is stopped.
+            ThreadScheduling.YieldNow();
+            ThreadScheduling.BeginBoost();
             return await StopAsync();
         }
         catch (Exception e)
         {
-            Courtesy.EndUrgency();
+            ThreadScheduling.EndBoost();
 
             // Back ends that were listed for the new process take clients again.
-            WakeBackEnds();
+            ResumeBackEnds();
             throw AsHandoverException(await _peer.CauseAsync(e));
         }
     }
 
     /// <summary>The state is on its way: what is left to do here is not what the guest waits for.</summary>
-    private async Task ReportSwitchAsync(HandoverPause pause, Task news)
+    private async Task ReportSwitchAsync(HandoverPause pause, Task taken)
     {
-        Courtesy.EndUrgency();
-        Times.Collections = _calm!.Collections;
-        await Task.WhenAny(news, _machine.Loop.Delay(Hurry));
-        pause.TellStopped();
+        ThreadScheduling.EndBoost();
+        Times.Collections = _noGc!.Collections;
+        await Task.WhenAny(taken, _machine.Loop.Delay(LongestReportDelay));
+        pause.ReportStopped();
         OnStateSent?.Invoke();
     }
 
-    /// <summary>The guest runs here again. Why it stays is looked for now, and reported between the news of its stop and of its going on.</summary>
+    /// <summary>The guest runs here again. Why it stays is looked for now, and reported between the events of its stop and of its resumption.</summary>
     private async Task<HandoverException> StayAsync(HandoverPause pause, Exception failure)
     {
-        Courtesy.EndUrgency();
+        ThreadScheduling.EndBoost();
         var reason = AsHandoverException(failure);
         try
         {
@@ -234,9 +234,9 @@ internal sealed class OutgoingHandover : IDisposable
         return reason;
     }
 
-    private void WakeBackEnds() => _machine.Board?.WakeBackEnds(new BestEffort(_log, "the guest stays in this process"));
+    private void ResumeBackEnds() => _machine.Board?.ResumeBackEnds(new BestEffort(_log, "the guest stays in this process"));
 
-    /// <summary>The guest runs: greet, tell the plan, wait until the new process has built the machine and listens.</summary>
+    /// <summary>The guest runs: greet, send the plan, wait until the new process has built the machine and listens.</summary>
     private async Task PrepareAsync()
     {
         ulong begin = HandoverTimes.Now;
@@ -248,7 +248,7 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldPeerReady);
     }
 
-    /// <summary>Greets, tells the plan, and waits until the new process has built the machine.</summary>
+    /// <summary>Greets, sends the plan, and waits until the new process has built the machine.</summary>
     private async Task<ReadyReport> MakeReadyAsync(bool isPreflight)
     {
         ushort protocol = await _peer.GreetAsync(_parameters.CprConnectTimeout);
@@ -256,7 +256,7 @@ internal sealed class OutgoingHandover : IDisposable
 
         var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
         var ready = Deadline.In(_parameters.CprReadyTimeout, _peer.Name, "was not ready");
-        await TellPlanAsync(board, isPreflight, protocol, ready);
+        await SendPlanAsync(board, isPreflight, protocol, ready);
         Boundary.Passed(HandoverStep.OldPlanSent);
 
         var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
@@ -266,14 +266,14 @@ internal sealed class OutgoingHandover : IDisposable
         return report;
     }
 
-    private async Task TellPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
+    private async Task SendPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
-        Courtesy.GiveWay();
-        await _peer.SendDescriptorsAsync([.. _machine.Carried, new CarriedDescriptor(DescriptorNames.Baton, _baton.File)], ready);
+        ThreadScheduling.Yield();
+        await _peer.SendDescriptorsAsync([.. _machine.HandoverDescriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);
-        Courtesy.GiveWay();
+        ThreadScheduling.Yield();
         await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 
@@ -338,7 +338,7 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>What the new process says when it has the guest. It may come late: who has the guest does not hang on it.</summary>
-    private async Task<StateReader> NewsAsync()
+    private async Task<StateReader> ReceiveTakenAsync()
     {
         var taken = await _peer.ExpectAsync(MessageType.Taken, Deadline.Never);
         return _baton.IsHeldByNew
@@ -347,20 +347,20 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>
-    /// The baton says that the guest is gone. Nothing hurts the guest any more, so the new process, if it was only slow, gets a while longer to
-    /// say so itself: with its times, and with what it took over.
+    /// The baton says that the guest is gone. It does not depend on this process any more, so the new one, if it was only slow, gets a while longer
+    /// to say so itself: with its times, and with what it took over.
     /// </summary>
-    private async Task AcknowledgeAsync(Task<StateReader>? news, Exception failure)
+    private async Task AcknowledgeAsync(Task<StateReader>? taken, Exception failure)
     {
         try
         {
             var acknowledged = Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "sent no acknowledgement");
-            Account(await acknowledged.WaitAsync(_machine.Loop, news ?? Task.FromException<StateReader>(failure)));
+            Account(await acknowledged.WaitAsync(_machine.Loop, taken ?? Task.FromException<StateReader>(failure)));
         }
         catch (Exception silence)
         {
             Times.Account(_state.Instants);
-            Afterword = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(silence).Message}";
+            MissingAcknowledgement = $"the guest is in {_peer.Name}, which did not say so: {AsHandoverException(silence).Message}";
         }
     }
 
@@ -377,7 +377,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>Whether the new process took a descriptor over; null where it did not live to say, or was not heard.</summary>
     private bool? WasTaken(string name) => _notTaken is { } left ? !left.Contains(name) : null;
 
-    private string Whereabouts() =>
+    private string Outcome() =>
         $"the guest was handed over to {PeerName}{(PeerProcess.HasEnded ? ", which has ended since" : "; it runs there")}";
 
     private HandoverException AsHandoverException(Exception failure) => _cancel.IsCancellationRequested

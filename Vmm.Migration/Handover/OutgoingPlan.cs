@@ -9,12 +9,12 @@ internal static class OutgoingPlan
     internal static Plan Of(Machine machine, Board board, ulong attempt, uint prefaultBudget, uint signOfLifeWithin, bool isPreflight) => new()
     {
         Attempt = attempt,
-        Facts = [.. machine.Facts],
-        Unseen = [.. machine.UnseenFacts],
-        Layouts = [.. board.Sections.Select(section => section.LayoutFact)],
+        GuestVisible = [.. machine.GuestVisible],
+        HostOnly = [.. machine.HostOnly],
+        Layouts = [.. board.Sections.Select(section => section.LayoutProperty)],
         Ram = [.. board.Ram.Select(block => new PlannedRam(block.Name, block.Size, block.Identity!.Value))],
         BoardRevision = (uint)board.Revision,
-        Promises = board.Vm.Promises,
+        GuestAbi = board.Vm.GuestAbi,
         Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],
         Host = HostPlacement.OfThisProcess(),
         PrefaultBudget = prefaultBudget,

@@ -21,7 +21,7 @@ internal sealed class OutgoingState(ulong attempt, string peerName) : IDisposabl
     /// <summary>Bytes sent.</summary>
     internal ulong Transferred { get; private set; }
 
-    /// <summary>When the guest was decided to stop, was quiet, had stopped, had been saved.</summary>
+    /// <summary>When the stop was decided, when the back ends were quiesced, the guest stopped, its state saved.</summary>
     internal PauseInstants Instants { get; private set; }
 
     /// <summary>Gives it the main channel, which now belongs to it.</summary>

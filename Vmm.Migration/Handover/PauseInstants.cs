@@ -8,15 +8,15 @@ namespace Vmm.Migration.Handover;
 
 /// <summary>When the old process did what; nanoseconds of CLOCK_MONOTONIC.</summary>
 /// <param name="Begin">It decided to stop the guest.</param>
-/// <param name="Quiet">The back ends were quiet.</param>
+/// <param name="Quiesced">The back ends were quiesced.</param>
 /// <param name="Stopped">Every vCPU was out of the guest.</param>
 /// <param name="Saved">The state was in bytes.</param>
-internal readonly record struct PauseInstants(ulong Begin, ulong Quiet, ulong Stopped, ulong Saved)
+internal readonly record struct PauseInstants(ulong Begin, ulong Quiesced, ulong Stopped, ulong Saved)
 {
     /// <summary>Bytes behind the state.</summary>
     internal const int Size = 32;
 
-    internal static PauseInstants Of(HandoverPause pause) => new(pause.Begin, pause.Quiet, pause.Stopped, Instant.Now);
+    internal static PauseInstants Of(HandoverPause pause) => new(pause.Begin, pause.Quiesced, pause.Stopped, Instant.Now);
 
     internal static PauseInstants Read(ReadOnlyMemory<byte> bytes)
     {
@@ -27,7 +27,7 @@ internal readonly record struct PauseInstants(ulong Begin, ulong Quiet, ulong St
     internal void Write(StateWriter writer)
     {
         writer.WriteUInt64(Begin);
-        writer.WriteUInt64(Quiet);
+        writer.WriteUInt64(Quiesced);
         writer.WriteUInt64(Stopped);
         writer.WriteUInt64(Saved);
     }

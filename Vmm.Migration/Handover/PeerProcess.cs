@@ -1,8 +1,8 @@
 // The process at the other end of a handover, for as long as its end matters: a channel that closes says that the peer is
 // gone, but not whether it died, and it closes before the process has quite ended. So the end is watched for on the loop,
-// and whoever asks afterwards hears of it.
+// and a later query reports it.
 //
-// Which process it is the kernel tells by a descriptor (Linux 6.5), or by a number, which means nothing if the peer is in a pid
+// Which process it is the kernel says by a descriptor (Linux 6.5), or by a number, which means nothing if the peer is in a pid
 // namespace that this process does not see. Then the peer's own word must do: a descriptor of itself, that comes with its greeting. A
 // peer that lies is believed, and all that it changes is what is said of its end.
 
@@ -25,7 +25,7 @@ internal sealed class PeerProcess : IDisposable
     /// <summary>Creates the account of a process.</summary>
     /// <param name="loop">The loop that watches for its end.</param>
     /// <param name="name">The process, for texts.</param>
-    /// <param name="handle">What stands for it and belongs here; null if nobody knows yet.</param>
+    /// <param name="handle">What stands for it and belongs here; null if it is not known yet.</param>
     internal PeerProcess(EventLoop loop, string name, SafeFileHandle? handle)
     {
         _loop = loop;
@@ -44,7 +44,7 @@ internal sealed class PeerProcess : IDisposable
     internal static PeerProcess Of(EventLoop loop, MessageChannel channel) => new(
         loop, channel.PeerName, channel.OpenPeer() ?? (channel.PeerProcessId > 0 ? Posix.OpenProcess(channel.PeerProcessId) : null));
 
-    /// <summary>Takes what the peer sent of itself, if nobody better told which process it is.</summary>
+    /// <summary>Takes what the peer sent of itself, if the kernel did not say which process it is.</summary>
     /// <param name="descriptors">What came with its greeting; what is taken is taken out of the list.</param>
     internal void Identify(List<SafeFileHandle> descriptors)
     {

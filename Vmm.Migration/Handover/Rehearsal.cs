@@ -25,7 +25,7 @@ internal static class Rehearsal
         var state = new StateWriter(256 * 1024);
         for (int round = 0; round < Rounds; round++)
         {
-            Courtesy.GiveWay();
+            ThreadScheduling.Yield();
             ulong begin = HandoverTimes.Now;
             await board.Vm.StopCpusAsync(captureState: true);
             state.Clear();

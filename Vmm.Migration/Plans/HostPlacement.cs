@@ -1,16 +1,16 @@
 // Where the host lets a process have its memory, as far as an operator sets it from outside: numactl's policy, with which
 // the process was started, prctl's ban on transparent huge pages, prlimit's bound for locked memory. A successor that was
-// started plainly can only know them by being told.
+// started plainly can only know them from the plan.
 //
 // What needs no telling: a policy that was bound to a RAM file lives with the file, and so crosses with it; advice on huge
-// pages and core dumps follows from the command line, and the plan's facts compare it; vmm locks no memory itself; thread
-// names follow from their number, and nobody outside can change them. Control groups are the operator's.
+// pages and core dumps follows from the command line, and the plan compares it; vmm locks no memory itself; thread
+// names follow from their number, and no other process can change them. Control groups are the operator's.
 
 using Vmm.Core.Native;
 
 namespace Vmm.Migration.Plans;
 
-/// <summary>A process's memory placement; null where the host does not tell.</summary>
+/// <summary>A process's memory placement; null where the host does not say.</summary>
 /// <param name="Policy">The NUMA policy of the machine loop's thread; vCPU threads inherit it.</param>
 /// <param name="HugePagesDisabled">Whether transparent huge pages are banned: 0, or 1 with the kernel's flags.</param>
 /// <param name="LockLimit">How many bytes the process may lock; the largest value is no limit.</param>
@@ -21,7 +21,7 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
 
     /// <summary>Reads this process's placement. A sandbox may forbid a part of it; that is no reason to fail.</summary>
     internal static HostPlacement OfThisProcess() => new(
-        Told(NumaPolicy.OfThisThread), Told<int?>(() => Posix.GetHugePagesDisabled()), Told<ulong?>(() => Posix.GetLockLimit().Soft));
+        OrDefault(NumaPolicy.OfThisThread), OrDefault<int?>(() => Posix.GetHugePagesDisabled()), OrDefault<ulong?>(() => Posix.GetLockLimit().Soft));
 
     /// <summary>Places this process likewise, as far as it may. Before RAM is mapped and the vCPU threads are made; on the machine loop.</summary>
     /// <returns>What could not be applied and why, for the operator.</returns>
@@ -47,10 +47,10 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
                 () => Posix.SetLockLimit(limit, Math.Max(limit, Posix.GetLockLimit().Hard)));
         }
 
-        return problems.Told;
+        return problems.Sentences;
     }
 
-    private static T? Told<T>(Func<T> read)
+    private static T? OrDefault<T>(Func<T> read)
     {
         try
         {

@@ -1,6 +1,6 @@
 // The old process's layouts against the new one's. Two programs of one release have the same; a later one may have grown.
 // Growth goes one way: what the old process sends the new one can read if its layout is the old one's or grew from it. The
-// other way round it might go well, as long as the old one has nothing to say in what it grew, but nobody knows that before
+// other way round it might go well, as long as the old one has nothing to say in what it grew, but that is not known before
 // the guest is stopped. So an update back to a program with smaller layouts is refused.
 
 using Vmm.Core.Configuration;
@@ -12,25 +12,25 @@ namespace Vmm.Migration.Plans;
 internal static class LayoutComparison
 {
     /// <summary>Every reason why the old process's state cannot be read here, each as a sentence for the operator.</summary>
-    internal static IReadOnlyList<string> Differences(IReadOnlyList<ConfigurationFact> old, IEnumerable<StateSection> own)
+    internal static IReadOnlyList<string> Differences(IReadOnlyList<PropertyValue> old, IEnumerable<StateSection> own)
     {
-        var told = new Dictionary<string, ConfigurationFact>(StringComparer.Ordinal);
-        foreach (var fact in old)
+        var theirLayouts = new Dictionary<string, PropertyValue>(StringComparer.Ordinal);
+        foreach (var property in old)
         {
-            told[fact.Subject] = fact;
+            theirLayouts[property.Subject] = property;
         }
 
-        return PlanComparison.Differences(old, own.SelectMany<StateSection, ConfigurationFact>(section =>
+        return PlanComparison.Differences(old, own.SelectMany<StateSection, PropertyValue>(section =>
         {
-            var fact = section.LayoutFact;
-            if (!told.ContainsKey(fact.Subject) && section.ReleasedLayoutFact is { } released && told.ContainsKey(released.Subject))
+            var property = section.LayoutProperty;
+            if (!theirLayouts.ContainsKey(property.Subject) && section.ReleasedLayoutProperty is { } released && theirLayouts.ContainsKey(released.Subject))
             {
-                fact = released;
+                property = released;
             }
 
-            return told.TryGetValue(fact.Subject, out var theirs)
-                ? [section.Item.Layout.Reads(theirs.Value) ? theirs : fact]
-                : section.Item.Layout.MayBeAbsent ? [] : [fact];
+            return theirLayouts.TryGetValue(property.Subject, out var theirs)
+                ? [section.Item.Layout.Reads(theirs.Value) ? theirs : property]
+                : section.Item.Layout.MayBeAbsent ? [] : [property];
         }));
     }
 }

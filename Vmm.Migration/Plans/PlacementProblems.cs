@@ -5,10 +5,10 @@ namespace Vmm.Migration.Plans;
 /// <summary>Gathers what the host would not let a process have. Each part is tried, whatever became of the others.</summary>
 internal sealed class PlacementProblems
 {
-    private readonly List<string> _told = [];
+    private readonly List<string> _sentences = [];
 
     /// <summary>The problems so far, each a sentence for the operator.</summary>
-    internal IReadOnlyList<string> Told => _told;
+    internal IReadOnlyList<string> Sentences => _sentences;
 
     /// <summary>Applies a part.</summary>
     /// <param name="what">The part, in the operator's words.</param>
@@ -21,7 +21,7 @@ internal sealed class PlacementProblems
         }
         catch (PosixException e)
         {
-            _told.Add($"{what} could not be applied: {e.Reason}");
+            _sentences.Add($"{what} could not be applied: {e.Reason}");
         }
     }
 }

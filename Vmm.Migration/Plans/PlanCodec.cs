@@ -25,8 +25,8 @@ internal static class PlanCodec
     /// <summary>The first protocol version whose new process gives signs of life while it waits for its operator, as often as the plan says.</summary>
     internal const ushort HasSignsOfLife = 3;
 
-    /// <summary>The first protocol version whose plan has the facts that no guest sees.</summary>
-    private const ushort HasUnseen = 4;
+    /// <summary>The first protocol version whose plan has the host-only properties.</summary>
+    private const ushort HasHostOnly = 4;
 
     /// <summary>The first protocol version whose plan has the revision of the guest's board.</summary>
     private const ushort HasBoardRevision = 5;
@@ -41,8 +41,8 @@ internal static class PlanCodec
             writer.WriteUInt32(plan.IsPreflight ? Preflight : 0);
         }
 
-        WriteFacts(writer, plan.Facts);
-        WriteFacts(writer, plan.Layouts);
+        WriteProperties(writer, plan.GuestVisible);
+        WriteProperties(writer, plan.Layouts);
         WriteList(writer, plan.Ram, ram =>
         {
             writer.WriteText(ram.Name);
@@ -52,7 +52,7 @@ internal static class PlanCodec
             writer.WriteUInt64(ram.Identity.Size);
             writer.WriteUInt32((uint)ram.Identity.Seals);
         });
-        WriteBlob(writer, plan.Promises.Span);
+        WriteBlob(writer, plan.GuestAbi.Span);
         WriteList(writer, plan.Placement, placement =>
         {
             WriteBlob(writer, placement.Affinity.Span);
@@ -69,9 +69,9 @@ internal static class PlanCodec
             writer.WriteUInt32(plan.SignOfLifeWithin);
         }
 
-        if (protocol >= HasUnseen)
+        if (protocol >= HasHostOnly)
         {
-            WriteFacts(writer, plan.Unseen ?? []);
+            WriteProperties(writer, plan.HostOnly ?? []);
         }
 
         if (protocol >= HasBoardRevision)
@@ -92,18 +92,18 @@ internal static class PlanCodec
             throw new StateException($"the plan has flags 0x{flags:x}, of which 0x{flags & ~Preflight:x} are unknown here");
         }
 
-        var facts = ReadFacts(reader);
-        var layouts = ReadFacts(reader);
+        var guestVisible = ReadProperties(reader);
+        var layouts = ReadProperties(reader);
         var ram = ReadList(reader, () => new PlannedRam(
             reader.ReadText(),
             reader.ReadUInt64(),
             new RamFileIdentity(reader.ReadUInt64(), reader.ReadUInt64(), reader.ReadUInt64(), (int)reader.ReadUInt32())));
-        var promises = ReadBlob(reader, ProtocolLimits.LargestPromises);
+        var guestAbi = ReadBlob(reader, ProtocolLimits.LargestGuestAbi);
         var placement = ReadList(reader, () => new ThreadPlacement(
             ReadBlob(reader, ProtocolLimits.LargestMask), (int)reader.ReadUInt32(), (int)reader.ReadUInt32()));
         var host = protocol >= HasHost ? ReadHost(reader) : HostPlacement.Unknown;
         uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
-        var unseen = protocol >= HasUnseen ? ReadFacts(reader) : null;
+        var hostOnly = protocol >= HasHostOnly ? ReadProperties(reader) : null;
         uint boardRevision = protocol >= HasBoardRevision ? reader.ReadUInt32() : MachineType.FirstRevision;
         if (reader.Remaining > 0)
         {
@@ -115,14 +115,14 @@ internal static class PlanCodec
             Attempt = attempt,
             PrefaultBudget = prefaultBudget,
             IsPreflight = (flags & Preflight) != 0,
-            Facts = facts,
+            GuestVisible = guestVisible,
             Layouts = layouts,
             Ram = ram,
             BoardRevision = boardRevision,
-            Promises = promises,
+            GuestAbi = guestAbi,
             Placement = placement,
             Host = host,
-            Unseen = unseen,
+            HostOnly = hostOnly,
             SignOfLifeWithin = signOfLifeWithin,
         };
     }
@@ -161,7 +161,7 @@ internal static class PlanCodec
         return items;
     }
 
-    /// <summary>Each part is a list of one, or of none where the host did not tell.</summary>
+    /// <summary>Each part is a list of one, or of none where the host did not say.</summary>
     private static void WriteHost(StateWriter writer, HostPlacement host)
     {
         WriteList<NumaPolicy>(writer, host.Policy is null ? [] : [host.Policy], p =>
@@ -184,15 +184,15 @@ internal static class PlanCodec
             lockLimit.Count > 0 ? lockLimit[0] : null);
     }
 
-    private static void WriteFacts(StateWriter writer, IReadOnlyList<ConfigurationFact> facts) => WriteList(writer, facts, fact =>
+    private static void WriteProperties(StateWriter writer, IReadOnlyList<PropertyValue> properties) => WriteList(writer, properties, property =>
     {
-        writer.WriteText(fact.Subject);
-        writer.WriteText(fact.Property);
-        writer.WriteText(fact.Value);
+        writer.WriteText(property.Subject);
+        writer.WriteText(property.Property);
+        writer.WriteText(property.Value);
     });
 
-    private static List<ConfigurationFact> ReadFacts(StateReader reader) =>
-        ReadList(reader, () => new ConfigurationFact(reader.ReadText(), reader.ReadText(), reader.ReadText()));
+    private static List<PropertyValue> ReadProperties(StateReader reader) =>
+        ReadList(reader, () => new PropertyValue(reader.ReadText(), reader.ReadText(), reader.ReadText()));
 
     private static void WriteBlob(StateWriter writer, ReadOnlySpan<byte> bytes)
     {

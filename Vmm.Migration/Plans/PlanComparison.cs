@@ -4,7 +4,7 @@ using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Plans;
 
-/// <summary>Holds the old process's facts against the new one's.</summary>
+/// <summary>Holds the old process's properties against the new one's.</summary>
 internal static class PlanComparison
 {
     private const int LongestValue = 256;
@@ -12,10 +12,10 @@ internal static class PlanComparison
     private static readonly (ulong Bytes, string Name)[] Units = [(1UL << 30, "GiB"), (1UL << 20, "MiB"), (1UL << 10, "KiB")];
 
     /// <summary>Every difference, each as a sentence for the operator, as far as they are not too many; empty when the two agree.</summary>
-    internal static IReadOnlyList<string> Differences(IEnumerable<ConfigurationFact> old, IEnumerable<ConfigurationFact> own)
+    internal static IReadOnlyList<string> Differences(IEnumerable<PropertyValue> old, IEnumerable<PropertyValue> own)
     {
-        var theirs = old.GroupBy(fact => fact.Subject, StringComparer.Ordinal).ToList();
-        var ours = own.GroupBy(fact => fact.Subject, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToList(), StringComparer.Ordinal);
+        var theirs = old.GroupBy(property => property.Subject, StringComparer.Ordinal).ToList();
+        var ours = own.GroupBy(property => property.Subject, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToList(), StringComparer.Ordinal);
         var differences = new List<string>();
         foreach (var subject in theirs)
         {
@@ -34,36 +34,37 @@ internal static class PlanComparison
         return PeerText.Of(differences);
     }
 
-    private static void AddDifferences(List<string> differences, IEnumerable<ConfigurationFact> old, List<ConfigurationFact> own)
+    private static void AddDifferences(List<string> differences, IEnumerable<PropertyValue> old, List<PropertyValue> own)
     {
-        var ours = own.ToDictionary(fact => fact.Property, StringComparer.Ordinal);
+        var ours = own.ToDictionary(property => property.Property, StringComparer.Ordinal);
         foreach (var theirs in old)
         {
-            if (!ours.Remove(theirs.Property, out var fact))
+            if (!ours.Remove(theirs.Property, out var property))
             {
                 differences.Add($"{theirs.Subject}: {theirs.Property} is {Quoted(theirs)} in the old process and absent in the new one");
             }
-            else if (fact.Value != theirs.Value)
+            else if (property.Value != theirs.Value)
             {
-                differences.Add($"{theirs.Subject}: {theirs.Property} is {Quoted(theirs)} in the old process and {Quoted(fact)} in the new one");
+                differences.Add($"{theirs.Subject}: {theirs.Property} is {Quoted(theirs)} in the old process and {Quoted(property)} in the new one");
             }
         }
 
         differences.AddRange(ours.Values.Select(
-            fact => $"{fact.Subject}: {fact.Property} is absent in the old process and {Quoted(fact)} in the new one"));
+            property => $"{property.Subject}: {property.Property} is absent in the old process and {Quoted(property)} in the new one"));
     }
 
-    private static string Listed(IEnumerable<ConfigurationFact> facts) => string.Join(", ", facts.Select(fact => $"{fact.Property} {Quoted(fact)}"));
+    private static string Listed(IEnumerable<PropertyValue> properties) =>
+        string.Join(", ", properties.Select(property => $"{property.Property} {Quoted(property)}"));
 
-    private static string Quoted(ConfigurationFact fact) => fact.Value.Length <= LongestValue
-        ? $"'{fact.Value}'{Size(fact)}"
-        : $"'{fact.Value[..LongestValue]}' and {fact.Value.Length - LongestValue} characters more";
+    private static string Quoted(PropertyValue property) => property.Value.Length <= LongestValue
+        ? $"'{property.Value}'{Size(property)}"
+        : $"'{property.Value[..LongestValue]}' and {property.Value.Length - LongestValue} characters more";
 
     /// <summary>A number of bytes as one types it, where it is one and round.</summary>
-    private static string Size(ConfigurationFact fact)
+    private static string Size(PropertyValue property)
     {
-        if (!fact.Property.EndsWith("size", StringComparison.Ordinal)
-            || !ulong.TryParse(fact.Value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong bytes)
+        if (!property.Property.EndsWith("size", StringComparison.Ordinal)
+            || !ulong.TryParse(property.Value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong bytes)
             || bytes == 0)
         {
             return string.Empty;

@@ -1,5 +1,5 @@
 // Where the host runs a vCPU's thread: the processors it may use and its scheduling policy. Management sets these from
-// outside by thread id, so a successor can only know them by being told.
+// outside by thread id, so a successor can only know them from the plan.
 
 using Vmm.Core.Native;
 
@@ -39,7 +39,7 @@ internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy
                 Posix.SetScheduler(threadId, Policy, Priority);
             }
         });
-        return problems.Told;
+        return problems.Sentences;
     }
 
     private string PolicyName => (Policy & ~ResetOnFork) switch

@@ -18,13 +18,13 @@ public sealed record MigrationParameters
     /// <summary>Milliseconds for the new process to build the machine.</summary>
     public uint CprReadyTimeout { get; init; } = 30_000;
 
-    /// <summary>Milliseconds for the old process to stop the guest and send its state, once it was told that the new one listens.</summary>
+    /// <summary>Milliseconds for the old process to stop the guest and send its state, once it knows that the new one listens.</summary>
     public uint CprStateTimeout { get; init; } = 10_000;
 
     /// <summary>Milliseconds for the new process to receive, load and take the guest, which is stopped meanwhile.</summary>
     public uint CprLoadTimeout { get; init; } = 2_000;
 
-    /// <summary>Milliseconds for the news that the guest was taken to be told, and to be heard; the guest runs in the new process meanwhile.</summary>
+    /// <summary>Milliseconds for the acknowledgement that the guest was taken to be sent, and to arrive; the guest runs in the new process meanwhile.</summary>
     public uint CprAcknowledgeTimeout { get; init; } = 2_000;
 
     /// <summary>Milliseconds that the new process may spend on touching the guest's RAM ahead, while the guest runs.</summary>

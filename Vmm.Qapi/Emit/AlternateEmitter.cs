@@ -41,7 +41,7 @@ internal static class AlternateEmitter
 
     private static void Read(CodeWriter w, AlternateType type)
     {
-        w.Doc("Reads one; the JSON type tells the branch.");
+        w.Doc("Reads one; the JSON type selects the branch.");
         w.Doc("JSON.", "param", " name=\"reader\"");
         w.Doc("The value's full name for errors; empty for the outermost.", "param", " name=\"path\"");
         w.Doc("No branch is of that JSON type.", "exception", " cref=\"QmpException\"");

@@ -1,6 +1,6 @@
-// The answer to query-qmp-schema: one flat array that tells clients what this program understands.
+// The answer to query-qmp-schema: one flat array that shows clients what this program understands.
 //
-// Commands and events keep their names. Types are numbered, so that nobody depends on what they are called:
+// Commands and events keep their names. Types are numbered, so that no client depends on what they are called:
 // clients walk from a command to its types. Builtin types keep theirs (all integers are "int"), a list of "7"
 // is "[7]", and "0" is the object without members. Only what a command or event leads to is listed.
 

@@ -2,7 +2,7 @@ using Vmm.Qapi.Syntax;
 
 namespace Vmm.Qapi.Model;
 
-/// <summary>What must hold for alternates: the JSON type of a value tells its branch.</summary>
+/// <summary>What must hold for alternates: the JSON type of a value selects its branch.</summary>
 internal static class AlternateRules
 {
     internal static bool Check(AlternateType alternate, SchemaPragma pragma)
@@ -21,7 +21,7 @@ internal static class AlternateRules
             };
             if (seen.TryGetValue(wire, out var other))
             {
-                throw Error(branch, $"cannot be told from '{other.Name}': both are of JSON type {wire}");
+                throw Error(branch, $"cannot be distinguished from '{other.Name}': both are of JSON type {wire}");
             }
             seen.Add(wire, branch);
         }

@@ -29,7 +29,7 @@ public enum SchemaErrorKind
     /// <summary>A union's discriminator or branches are wrong.</summary>
     Union = 8,
 
-    /// <summary>An alternate's branches cannot be told apart.</summary>
+    /// <summary>An alternate's branches cannot be distinguished.</summary>
     Alternate = 9,
 
     /// <summary>Documentation is missing, misplaced, or documents what is not there.</summary>

@@ -8,7 +8,7 @@ using Vmm.Qmp.Schema;
 namespace Vmm.Qmp.Commands;
 
 /// <summary>The commands of machine.json.</summary>
-/// <param name="machine">The machine they tell of.</param>
+/// <param name="machine">The machine that they report.</param>
 public sealed class MachineCommands(Machine machine) : IMachineCommands
 {
     private const int MostCpus = 255;

@@ -6,7 +6,7 @@ namespace Vmm.Qmp.Commands;
 /// <summary>What happens to the machine, as QMP events.</summary>
 public static class MachineEvents
 {
-    /// <summary>The event that tells of <paramref name="happened"/>.</summary>
+    /// <summary>The event that reports <paramref name="happened"/>.</summary>
     public static QapiEvent ToQapi(MachineEvent happened) => happened switch
     {
         MachineStopped => new StopEvent(),
@@ -14,7 +14,7 @@ public static class MachineEvents
         MachinePowerButton => new PowerdownEvent(),
         MachineReset reset => new ResetEvent { Guest = IsGuests(reset.Cause), Reason = reset.Cause.ToQapi() },
         MachineShutdown shutdown => new ShutdownEvent { Guest = IsGuests(shutdown.Cause), Reason = shutdown.Cause.ToQapi() },
-        _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "no event tells of this"),
+        _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "there is no event for this"),
     };
 
     private static bool IsGuests(Core.Machines.ShutdownCause cause) =>

@@ -19,7 +19,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     public ValueTask<MigrationInfo> QueryMigrate(CommandContext context) => ValueTask.FromResult(Info(migrator.Report()));
 
     /// <inheritdoc/>
-    public ValueTask MigrateSetCapabilities(CommandContext context, IReadOnlyList<MigrationCapabilityStatus> capabilities) => Refusals.Told(() =>
+    public ValueTask MigrateSetCapabilities(CommandContext context, IReadOnlyList<MigrationCapabilityStatus> capabilities) => Refusals.ToQmpErrors(() =>
     {
         var changed = migrator.Capabilities;
         foreach (var change in capabilities)
@@ -44,7 +44,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
         ]);
 
     /// <inheritdoc/>
-    public ValueTask MigrateSetParameters(CommandContext context, MigrateSetParameters arguments) => Refusals.Told(() =>
+    public ValueTask MigrateSetParameters(CommandContext context, MigrateSetParameters arguments) => Refusals.ToQmpErrors(() =>
     {
         var now = migrator.Parameters;
         migrator.SetParameters(now with
@@ -86,7 +86,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
 
     /// <inheritdoc/>
     public ValueTask Migrate(
-        CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels, bool? detach, bool? resume) => Refusals.Told(() =>
+        CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels, bool? detach, bool? resume) => Refusals.ToQmpErrors(() =>
     {
         if (resume == true)
         {
@@ -118,7 +118,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     }
 
     /// <inheritdoc/>
-    public ValueTask MigrateIncoming(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels) => Refusals.Told(() =>
+    public ValueTask MigrateIncoming(CommandContext context, string? uri, IReadOnlyList<MigrationChannel>? channels) => Refusals.ToQmpErrors(() =>
     {
         if (uri is null && channels is not (null or [] or [{ ChannelType: MigrationChannelType.Main }]))
         {
@@ -129,7 +129,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     });
 
     /// <inheritdoc/>
-    public ValueTask MigrateCancel(CommandContext context) => Refusals.Told(migrator.Cancel);
+    public ValueTask MigrateCancel(CommandContext context) => Refusals.ToQmpErrors(migrator.Cancel);
 
     private static MigrationTarget Target(string? uri, IReadOnlyList<MigrationChannel>? channels)
     {

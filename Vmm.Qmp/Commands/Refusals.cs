@@ -1,7 +1,4 @@
-using Vmm.Core.Hypervisors;
-using Vmm.Core.Machines;
-using Vmm.Migration;
-using Vmm.Migration.Channels;
+using Vmm.Core.Errors;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Commands;
@@ -10,20 +7,20 @@ namespace Vmm.Qmp.Commands;
 internal static class Refusals
 {
     /// <summary>Runs an operation; a refusal becomes a GenericError with the same text.</summary>
-    internal static async Task Told(Func<Task> operation)
+    internal static async Task ToQmpErrors(Func<Task> operation)
     {
         try
         {
             await operation();
         }
-        catch (Exception e) when (e is MachineException or MigrationException or ChannelAddressException or HypervisorException or IOException)
+        catch (Exception e) when (e is VmmException or IOException)
         {
             throw QmpException.GenericError(e.Message);
         }
     }
 
     /// <summary>Runs an operation that is over when it returns.</summary>
-    internal static ValueTask Told(Action operation) => new(Told(() =>
+    internal static ValueTask ToQmpErrors(Action operation) => new(ToQmpErrors(() =>
     {
         operation();
         return Task.CompletedTask;

@@ -18,17 +18,17 @@ public sealed class RunStateCommands(Machine machine) : IRunStateCommands
     });
 
     /// <inheritdoc/>
-    public async ValueTask Stop(CommandContext context) => await Refusals.Told(machine.StopAsync);
+    public async ValueTask Stop(CommandContext context) => await Refusals.ToQmpErrors(machine.StopAsync);
 
     /// <inheritdoc/>
-    public async ValueTask Cont(CommandContext context) => await Refusals.Told(machine.ContinueAsync);
+    public async ValueTask Cont(CommandContext context) => await Refusals.ToQmpErrors(machine.ContinueAsync);
 
     /// <inheritdoc/>
     public async ValueTask SystemReset(CommandContext context) =>
-        await Refusals.Told(() => machine.ResetAsync(CoreCause.HostQmpSystemReset));
+        await Refusals.ToQmpErrors(() => machine.ResetAsync(CoreCause.HostQmpSystemReset));
 
     /// <inheritdoc/>
-    public async ValueTask SystemPowerdown(CommandContext context) => await Refusals.Told(() =>
+    public async ValueTask SystemPowerdown(CommandContext context) => await Refusals.ToQmpErrors(() =>
     {
         machine.PressPowerButton();
         return Task.CompletedTask;

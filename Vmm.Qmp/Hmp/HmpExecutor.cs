@@ -5,6 +5,7 @@
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Vmm.Core.Errors;
 using Vmm.Core.Machines;
 using Vmm.Qmp.Schema;
 using Vmm.Qmp.Sessions;
@@ -22,7 +23,7 @@ public sealed class HmpExecutor
     /// <param name="handlers">Who does the work.</param>
     /// <param name="migrationSettled">Completes when no migration is running: what <c>migrate</c> without <c>-d</c> waits for.</param>
     /// <param name="regions">Lists what answers at addresses and ports.</param>
-    /// <param name="log">Where a defect is told that a line met.</param>
+    /// <param name="log">Where a defect that a line ran into is reported.</param>
     public HmpExecutor(CommandHandlers handlers, Func<Task> migrationSettled, Func<IEnumerable<AddressRegion>> regions, ILogger? log = null)
     {
         ArgumentNullException.ThrowIfNull(handlers);
@@ -74,9 +75,9 @@ public sealed class HmpExecutor
         {
             invocation.Line($"unknown command: '{path}'");
         }
-        else if (line.Read(command, invocation) is { } mistake)
+        else if (line.Read(command, invocation) is { } error)
         {
-            invocation.Line(mistake);
+            invocation.Line(error);
             invocation.Line($"Try \"help {path}\" for more information");
         }
         else
@@ -93,7 +94,7 @@ public sealed class HmpExecutor
         {
             await command.Run(invocation);
         }
-        catch (QmpException e)
+        catch (VmmException e)
         {
             invocation.Line($"Error: {e.Message}");
         }

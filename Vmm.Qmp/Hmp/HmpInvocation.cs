@@ -5,7 +5,7 @@ namespace Vmm.Qmp.Hmp;
 
 /// <summary>One run of a command: what was given, who asked, and where the text goes.</summary>
 /// <param name="context">The session that asked.</param>
-/// <param name="interactive">Whether somebody sits at a prompt, which a command may keep waiting.</param>
+/// <param name="interactive">Whether a user sits at a prompt, which a command may keep waiting.</param>
 internal sealed class HmpInvocation(CommandContext context, bool interactive)
 {
     private readonly Dictionary<string, string> _given = [];
@@ -23,7 +23,7 @@ internal sealed class HmpInvocation(CommandContext context, bool interactive)
 
     internal bool Has(char flag) => _given.ContainsKey(flag.ToString());
 
-    internal void Give(string parameter, string value) => _given[parameter] = value;
+    internal void Set(string parameter, string value) => _given[parameter] = value;
 
     internal void Line(string text = "") => _output.Append(text).Append("\r\n");
 }

@@ -50,15 +50,15 @@ internal sealed class HmpLine(string text)
     {
         foreach (var parameter in command.Parameters.Where(parameter => parameter.Kind != HmpParameterKind.Flag).Prepend(null))
         {
-            if (ReadFlags(command, invocation) is { } mistake)
+            if (ReadFlags(command, invocation) is { } error)
             {
-                return mistake;
+                return error;
             }
 
             string? given = parameter is null ? null : Text();
             if (given is not null)
             {
-                invocation.Give(parameter!.Name, given);
+                invocation.Set(parameter!.Name, given);
             }
 
             switch (parameter?.Kind)
@@ -85,7 +85,7 @@ internal sealed class HmpLine(string text)
                     return $"{command.Names}: unsupported option -{letter}";
                 }
 
-                invocation.Give(letter.ToString(), "");
+                invocation.Set(letter.ToString(), "");
             }
         }
 

@@ -99,7 +99,7 @@ internal sealed class HmpSession : ClientSession
     }
 
     /// <inheritdoc/>
-    protected override void PutAway()
+    protected override void OnClosed()
     {
         while (_lines.TryDequeue(out string? line))
         {

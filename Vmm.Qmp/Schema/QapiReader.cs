@@ -40,7 +40,7 @@ internal static class QapiReader
         return true;
     }
 
-    /// <summary>From a member's name: a bookmark on the value, while the reader goes on to the value's end.</summary>
+    /// <summary>From a member's name: a bookmark on the value, while the reader continues to the value's end.</summary>
     internal static Utf8JsonReader TakeValue(scoped ref Utf8JsonReader reader)
     {
         reader.Read();

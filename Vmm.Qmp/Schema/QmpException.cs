@@ -1,9 +1,11 @@
+using Vmm.Core.Errors;
+
 namespace Vmm.Qmp.Schema;
 
 /// <summary>A command's failure as the client sees it: the <c>class</c> and <c>desc</c> of a QMP error reply.</summary>
 /// <param name="errorClass">One of the schema's error classes, as spelled on the wire.</param>
 /// <param name="description">What went wrong, in one sentence without a full stop; clients match on some of these texts.</param>
-public sealed class QmpException(string errorClass, string description) : Exception(description)
+public sealed class QmpException(string errorClass, string description) : VmmException(description)
 {
     /// <summary>The error class, as spelled on the wire: <c>GenericError</c>, <c>CommandNotFound</c> ...</summary>
     public string ErrorClass { get; } = errorClass;

@@ -25,7 +25,7 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
     /// <param name="connection">The client, which now belongs to the session.</param>
     /// <param name="machine">The machine loop, where commands run.</param>
     /// <param name="io">The loop that moves its bytes.</param>
-    /// <param name="log">Where trouble with the client is told.</param>
+    /// <param name="log">Where trouble with the client is reported.</param>
     protected ClientSession(Connection connection, EventLoop machine, EventLoop io, ILogger log)
     {
         Connection = connection;
@@ -36,7 +36,7 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
         connection.Outbound = Outbound;
     }
 
-    /// <summary>Completes when the client is gone and its things are put away.</summary>
+    /// <summary>Completes when the client is gone and what it had is closed.</summary>
     internal Task Completion => _completion.Task;
 
     /// <summary>The client.</summary>
@@ -99,7 +99,7 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
         try
         {
             Connection.Dispose();
-            PutAway();
+            OnClosed();
             _machine.Post(Named.Dispose);
         }
         finally
@@ -124,11 +124,11 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
         }
     }
 
-    /// <summary>Goes on with what had to wait: input that there was no room for, requests behind one that is done.</summary>
+    /// <summary>Continues with what had to wait: input that there was no room for, requests behind one that is done.</summary>
     protected abstract void Continue();
 
-    /// <summary>Puts away what only this kind of session has. Called once, at its end.</summary>
-    protected abstract void PutAway();
+    /// <summary>Closes what only this kind of session has. Called once, at its end.</summary>
+    protected abstract void OnClosed();
 
     private void TakeTurn()
     {

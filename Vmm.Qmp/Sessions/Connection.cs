@@ -81,7 +81,7 @@ public sealed class Connection : IDisposable
         }
         else if (!wanted)
         {
-            // A pipe whose other end is gone would be reported for ever.
+            // A pipe whose other end is gone would be reported indefinitely.
             _inputWatch?.Dispose();
             _inputWatch = null;
         }

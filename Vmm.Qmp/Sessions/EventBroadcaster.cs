@@ -12,7 +12,7 @@ namespace Vmm.Qmp.Sessions;
 
 /// <summary>Sends events to all QMP sessions.</summary>
 /// <param name="machine">The machine loop.</param>
-/// <param name="clock">Tells when an event happens.</param>
+/// <param name="clock">Gives the time of an event.</param>
 public sealed class EventBroadcaster(EventLoop machine, TimeProvider clock)
 {
     private ImmutableList<IEventSink> _sinks = [];

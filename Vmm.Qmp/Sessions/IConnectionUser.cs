@@ -9,7 +9,7 @@ internal interface IConnectionUser
     void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors);
 
     /// <summary>No more bytes will come.</summary>
-    /// <param name="gone">Whether the client is gone altogether, so that nobody reads replies either.</param>
+    /// <param name="gone">Whether the client is gone altogether, so that replies are not read either.</param>
     void Ended(bool gone);
 
     /// <summary>What came could not be dealt with, for a reason that is no fault of the client's.</summary>

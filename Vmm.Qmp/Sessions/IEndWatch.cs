@@ -1,7 +1,7 @@
 namespace Vmm.Qmp.Sessions;
 
 /// <summary>
-/// Is told that a client asks for the end of the process before the machine loop, where the request is carried out, has got to it: that loop
+/// Notified that a client asks for the end of the process before the machine loop, where the request is carried out, has got to it: that loop
 /// may be what is stuck. Any thread.
 /// </summary>
 public interface IEndWatch

@@ -8,9 +8,9 @@ namespace Vmm.Qmp.Sessions;
 //
 // One client is served at a time; the next waits in the kernel's backlog and is accepted the moment the former leaves. In
 // a live update the old and the new process hold the same listening socket: the new one is given it (Adopt) and starts,
-// the old one stops. The one loses nothing by the other: a client in the backlog goes to whoever accepts.
+// the old one stops. The one loses nothing by the other: a client in the backlog goes to the process that accepts.
 //
-// Once StopAccepting has returned, on whatever thread, no client is accepted: the machine loop calls it before it tells anybody that the
+// Once StopAccepting has returned, on whatever thread, no client is accepted: the machine loop calls it before it reports to any client that the
 // guest has left, so who connects after that news reaches the process that has the guest.
 
 /// <summary>Clients of a listening socket. I/O loop only, except where noted.</summary>
@@ -123,7 +123,7 @@ public sealed class ListeningSource : IConnectionSource
             }
             else if (Posix.IsShutDown(_listener!))
             {
-                // By another process that has it: nobody will come, and it would be reported again and again. Another may be adopted.
+                // By another process that has it: no client will come, and it would be reported again and again. Another may be adopted.
                 StopWatching();
             }
         }

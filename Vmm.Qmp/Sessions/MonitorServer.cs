@@ -13,7 +13,7 @@ public sealed class MonitorServer : IDisposable
     private readonly List<Monitor> _monitors = [];
 
     /// <summary>Starts the loop; monitors are added to it.</summary>
-    /// <param name="log">Where a failure on the loop is told: it costs a client its session at worst, never the guest its process.</param>
+    /// <param name="log">Where a failure on the loop is reported: it costs a client its session at worst, never the guest its process.</param>
     public MonitorServer(ILogger log)
     {
         _io.UnhandledException = defect => log.MonitorLoopFailed(defect.ToString());

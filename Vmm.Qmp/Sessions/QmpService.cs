@@ -8,13 +8,13 @@ namespace Vmm.Qmp.Sessions;
 /// <param name="machine">The machine loop, where commands run.</param>
 /// <param name="commands">The commands by name.</param>
 /// <param name="events">The events.</param>
-/// <param name="log">Where trouble with a client is told.</param>
+/// <param name="log">Where trouble with a client is reported.</param>
 public sealed class QmpService(EventLoop machine, IReadOnlyDictionary<string, QmpCommand> commands, EventBroadcaster events, ILogger log)
 {
     /// <summary>What the greeting says.</summary>
     public QmpVersion Version { get; init; } = QmpVersion.Current;
 
-    /// <summary>Is told of a request for the end.</summary>
+    /// <summary>Notified of a request for the end.</summary>
     public IEndWatch? EndWatch { get; init; }
 
     internal EventLoop Machine => machine;

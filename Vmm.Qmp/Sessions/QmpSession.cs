@@ -4,11 +4,12 @@
 // requests as they become due and runs each on the machine loop; the machine loop decides the order of what goes out, by
 // taking a place in the outbound queue for every event when it happens and for every reply when its command ends.
 //
-// A client that is gone loses what it had: requests that wait, half a request, descriptors. A command that is running goes on.
+// A client that is gone loses what it had: requests that wait, half a request, descriptors. A command that is running continues.
 
 using System.Buffers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Errors;
 using Vmm.Core.Loop;
 using Vmm.Qmp.Schema;
 using Vmm.Qmp.Wire;
@@ -37,7 +38,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         _service = service;
         Pretty = pretty;
         _formatter = new QmpMessageFormatter(pretty);
-        _requests = new RequestQueue(TellOfEnd, TakeEndBack);
+        _requests = new RequestQueue(NoteEndRequest, WithdrawEndRequest);
         _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, Outbound, PostTurn), service.Machine, ExecuteAsync);
     }
 
@@ -82,7 +83,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
     protected override void Continue() => Read(_unread);
 
     /// <inheritdoc/>
-    protected override void PutAway()
+    protected override void OnClosed()
     {
         _service.Events.Remove(this);
         _requests.Close();
@@ -121,10 +122,10 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
         catch (Exception e)
         {
-            TakeEndBack(request);
-            if (e is QmpException)
+            WithdrawEndRequest(request);
+            if (e is VmmException)
             {
-                throw;
+                throw e as QmpException ?? QmpException.GenericError(e.Message);
             }
 
             _service.Log.CommandFailed(request.Command, e.ToString());
@@ -138,16 +139,16 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
     }
 
-    private void TellOfEnd(QmpRequest request)
+    private void NoteEndRequest(QmpRequest request)
     {
-        if (request is { Command: End, Mistake: null, AsksForEnd: false } && _negotiated)
+        if (request is { Command: End, RequestError: null, AsksForEnd: false } && _negotiated)
         {
             request.AsksForEnd = true;
             _service.EndWatch?.Asked();
         }
     }
 
-    private void TakeEndBack(QmpRequest request)
+    private void WithdrawEndRequest(QmpRequest request)
     {
         if (request.AsksForEnd)
         {
@@ -158,9 +159,9 @@ internal sealed class QmpSession : ClientSession, IEventSink
 
     private QmpCommand Find(QmpRequest request)
     {
-        if (request.Mistake is { } mistake)
+        if (request.RequestError is { } error)
         {
-            throw mistake;
+            throw error;
         }
 
         if (!_negotiated && request.Command != Negotiation)

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Vmm.Qmp.Sessions;
 
-/// <summary>What sessions tell the log.</summary>
+/// <summary>What sessions log.</summary>
 internal static partial class SessionLog
 {
     [LoggerMessage(Level = LogLevel.Warning, Message = "a monitor client left more than {Limit} bytes unread and was disconnected")]

@@ -1,7 +1,7 @@
 // Holds tokens against JSON's grammar, one at a time, and writes what it accepts as strict JSON.
 //
 // No recursion: a stack of open containers says what may come next, so a value may be deep and may arrive byte by byte.
-// The first token that does not fit is refused with QEMU's text; whoever feeds the tokens then skips the rest of the value.
+// The first token that does not fit is refused with QEMU's text; the caller then skips the rest of the value.
 
 using System.Buffers;
 using System.Text;
@@ -111,9 +111,9 @@ internal sealed class JsonGrammar
                 return "key is not a string in object";
         }
 
-        if (JsonText.Rewrite(text, _output) is { } mistake)
+        if (JsonText.Rewrite(text, _output) is { } error)
         {
-            return mistake;
+            return error;
         }
 
         container.Wanted = Wanted.Colon;

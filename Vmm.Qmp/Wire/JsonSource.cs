@@ -3,7 +3,7 @@
 // Every offending value costs the client one error, then its rest is skipped: brackets are counted (a closing one closes
 // the nearest of its kind, or all where it has none) until the value's end. A control character, 0xFE or 0xFF that fits nowhere, a line's end inside
 // a string among them, is the client's way to force a fresh start. After such a start, and after an error outside of all
-// brackets, everything up to the next opening bracket or line is part of the same mistake. Nothing is kept while skipping.
+// brackets, everything up to the next opening bracket or line is part of the same error. Nothing is kept while skipping.
 //
 // Limits, as QEMU's: 64 MiB of text, 2 Mi tokens, 1024 levels of nesting.
 
@@ -75,7 +75,7 @@ internal sealed class JsonSource
         var kind = _lexer.Read(ref input, out var text);
         if (_size + (kind == JsonTokenKind.None ? _lexer.KeptLength : text.Length) > MostBytes)
         {
-            return Condemn("JSON token size limit exceeded");
+            return Reject("JSON token size limit exceeded");
         }
 
         if (kind == JsonTokenKind.None)
@@ -85,24 +85,24 @@ internal sealed class JsonSource
 
         if (kind == JsonTokenKind.Stray)
         {
-            return CondemnStray(ref input, text);
+            return RejectStray(ref input, text);
         }
 
         _size += text.Length;
         if (++_tokens > MostTokens)
         {
             _brackets.Apply(text[0]);
-            return Condemn("JSON token count limit exceeded");
+            return Reject("JSON token count limit exceeded");
         }
 
         if (!_brackets.Apply(kind == JsonTokenKind.String ? default : text[0]))
         {
-            return Condemn("JSON nesting depth limit exceeded");
+            return Reject("JSON nesting depth limit exceeded");
         }
 
-        if (_grammar.Accept(kind, text) is { } mistake)
+        if (_grammar.Accept(kind, text) is { } error)
         {
-            return Condemn($"JSON parse error, {mistake}", discard: kind != JsonTokenKind.Keyword && kind != JsonTokenKind.String);
+            return Reject($"JSON parse error, {error}", discard: kind != JsonTokenKind.Keyword && kind != JsonTokenKind.String);
         }
 
         if (_grammar.Depth > 0)
@@ -114,7 +114,7 @@ internal sealed class JsonSource
         return new JsonItem(_grammar.TakeValue(), null, 0);
     }
 
-    private JsonItem CondemnStray(ref ReadOnlySpan<byte> input, scoped ReadOnlySpan<byte> text)
+    private JsonItem RejectStray(ref ReadOnlySpan<byte> input, scoped ReadOnlySpan<byte> text)
     {
         string fault = $"JSON parse error, stray '{Quote(text)}'";
         byte stray = input[0];
@@ -123,7 +123,7 @@ internal sealed class JsonSource
             _brackets.Clear();
         }
 
-        var item = Condemn(fault);
+        var item = Reject(fault);
         if (_mode == Mode.Discarding && stray is not ((byte)'{' or (byte)'[' or (byte)'\n'))
         {
             input = input[1..];
@@ -133,7 +133,7 @@ internal sealed class JsonSource
     }
 
     /// <summary>Gives the value up; what is left of it is skipped.</summary>
-    private JsonItem Condemn(string fault, bool discard = true)
+    private JsonItem Reject(string fault, bool discard = true)
     {
         _skippedQuote = _lexer.OpenQuote;
         _skippedEscape = false;

@@ -17,7 +17,7 @@ internal static class JsonText
 
     /// <summary>Rewrites one string.</summary>
     /// <param name="token">The string with its quotes, as <see cref="JsonLexer"/> found it.</param>
-    /// <param name="output">Receives the strict form; holds a part of it after a mistake.</param>
+    /// <param name="output">Receives the strict form; holds a part of it after an error.</param>
     /// <returns>Null, or what is wrong with the string.</returns>
     internal static string? Rewrite(ReadOnlySpan<byte> token, IBufferWriter<byte> output)
     {
@@ -37,9 +37,9 @@ internal static class JsonText
             Rune rune;
             if (rest[0] == '\\')
             {
-                if (Unescape(rest, out rune, out used) is { } mistake)
+                if (Unescape(rest, out rune, out used) is { } error)
                 {
-                    return mistake;
+                    return error;
                 }
             }
             else if (Rune.DecodeFromUtf8(rest, out rune, out used) != OperationStatus.Done)

@@ -19,6 +19,6 @@ internal enum JsonTokenKind
     String,
     Number,
 
-    /// <summary>Lower-case letters: true, false, null, or a mistake.</summary>
+    /// <summary>Lower-case letters: true, false, null, or an error.</summary>
     Keyword,
 }

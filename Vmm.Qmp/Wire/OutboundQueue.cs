@@ -4,7 +4,7 @@
 // of a reply is ready only later, on another thread; it is filled into the place it has, and what stands behind waits for
 // it. So no event overtakes a reply, and no reply an event.
 //
-// A client that does not read is not waited for: when more than the limit is queued, the owner is told to let it go. One
+// A client that does not read is not waited for: when more than the limit is queued, the owner is asked to disconnect it. One
 // message may be larger than the limit.
 
 namespace Vmm.Qmp.Wire;

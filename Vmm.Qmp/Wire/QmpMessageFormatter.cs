@@ -26,7 +26,7 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
     /// <summary>Reads a value or fault of the stream as a request.</summary>
     internal QmpRequest Read(in JsonItem item)
     {
-        var request = item.Fault is null ? ReadEnvelope(item.Json) : Mistaken(item.Fault);
+        var request = item.Fault is null ? ReadEnvelope(item.Json) : WithError(item.Fault);
         request.End = item.End;
         return request;
     }
@@ -70,10 +70,10 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
         return _unanswered[number] = new QmpRequest(number);
     }
 
-    private QmpRequest Mistaken(string description, QmpRequest? request = null)
+    private QmpRequest WithError(string description, QmpRequest? request = null)
     {
         request ??= Create();
-        request.Mistake = QmpException.GenericError(description);
+        request.RequestError = QmpException.GenericError(description);
         return request;
     }
 
@@ -83,11 +83,11 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            return Mistaken("QMP input must be a JSON object");
+            return WithError("QMP input must be a JSON object");
         }
 
         var request = Create();
-        string? mistake = null;
+        string? error = null;
         bool named = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -105,13 +105,13 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
                 case "execute" or "exec-oob" when member == "execute" || OobEnabled:
                     if (type != JsonTokenType.String)
                     {
-                        mistake ??= $"QMP input member '{member}' must be a string";
+                        error ??= $"QMP input member '{member}' must be a string";
                         break;
                     }
 
                     if (named)
                     {
-                        mistake ??= "QMP input member 'exec-oob' is unexpected";
+                        error ??= "QMP input member 'exec-oob' is unexpected";
                     }
 
                     named = true;
@@ -120,19 +120,19 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
                     break;
                 case "arguments":
                     request.CommandArguments = value;
-                    mistake ??= type == JsonTokenType.StartObject ? null : "QMP input member 'arguments' must be an object";
+                    error ??= type == JsonTokenType.StartObject ? null : "QMP input member 'arguments' must be an object";
                     break;
                 default:
-                    mistake ??= $"QMP input member '{Shortened(member)}' is unexpected";
+                    error ??= $"QMP input member '{Shortened(member)}' is unexpected";
                     break;
             }
         }
 
-        mistake ??= named ? null : "QMP input lacks member 'execute'";
-        if (mistake is not null)
+        error ??= named ? null : "QMP input lacks member 'execute'";
+        if (error is not null)
         {
             request.IsOob = false;
-            Mistaken(mistake, request);
+            WithError(error, request);
         }
 
         return request;

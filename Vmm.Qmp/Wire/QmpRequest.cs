@@ -4,14 +4,14 @@ using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Wire;
 
-/// <summary>One thing that a client said and that is to be answered in its turn: a command, or a mistake that is answered with its error.</summary>
+/// <summary>One thing that a client said and that is to be answered in its turn: a command, or a request error, which is the answer.</summary>
 internal sealed class QmpRequest : JsonRpcRequest
 {
     /// <summary>What every request is to StreamJsonRpc: a call of this one method with the request itself as argument.</summary>
     internal const string MethodName = "execute";
 
     /// <summary>Creates a request.</summary>
-    /// <param name="number">Tells requests of a session apart; the client's id need not.</param>
+    /// <param name="number">Distinguishes the requests of a session; the client's id need not.</param>
     internal QmpRequest(long number)
     {
         Method = MethodName;
@@ -22,7 +22,7 @@ internal sealed class QmpRequest : JsonRpcRequest
     /// <summary>The client's id as strict JSON in ASCII; empty when it gave none.</summary>
     internal ReadOnlyMemory<byte> ClientId { get; set; }
 
-    /// <summary>The command's name; empty for a mistake.</summary>
+    /// <summary>The command's name; empty for a request error.</summary>
     internal string Command { get; set; } = "";
 
     /// <summary>The arguments object as strict JSON, empty when absent.</summary>
@@ -32,9 +32,9 @@ internal sealed class QmpRequest : JsonRpcRequest
     internal bool IsOob { get; set; }
 
     /// <summary>The error that answers it, when it never reaches a command.</summary>
-    internal QmpException? Mistake { get; set; }
+    internal QmpException? RequestError { get; set; }
 
-    /// <summary>Whether the process was told that this request asks for its end.</summary>
+    /// <summary>Whether the process was notified that this request asks for its end.</summary>
     internal bool AsksForEnd { get; set; }
 
     /// <summary>Bytes of the session's input up to the request's end.</summary>

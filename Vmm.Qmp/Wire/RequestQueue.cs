@@ -66,7 +66,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
             }
         }
 
-        HandOut(request);
+        Dispatch(request);
     }
 
     /// <summary>The next request that is due, or null when there will be none.</summary>
@@ -92,7 +92,7 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
 
         if (next is not null)
         {
-            HandOut(next);
+            Dispatch(next);
         }
     }
 
@@ -113,14 +113,14 @@ internal sealed class RequestQueue(Action<QmpRequest> seen, Action<QmpRequest> d
             dropped(request);
         }
 
-        // Due, and not taken yet: whoever takes it, it is taken once.
+        // Due, and not taken yet: it is taken once, by either thread.
         while (_due.Reader.TryRead(out var untaken))
         {
             dropped(untaken);
         }
     }
 
-    private void HandOut(QmpRequest request)
+    private void Dispatch(QmpRequest request)
     {
         seen(request);
         _due.Writer.TryWrite(request);

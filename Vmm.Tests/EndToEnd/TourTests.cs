@@ -36,7 +36,7 @@ public sealed partial class TourTests : EndToEndTest
         {
             Assert.That(all, Does.Not.Contain("\"error\""));
             Assert.That(Regex.Count(all, "\"status\":\"postmigrate\""), Is.EqualTo(1));
-            Assert.That(Regex.Count(all, "\"pause\":"), Is.EqualTo(2), "both tell the account of the first update");
+            Assert.That(Regex.Count(all, "\"pause\":"), Is.EqualTo(2), "both report the account of the first update");
             Assert.That(Regex.Count(all, "\"event\":\"SHUTDOWN\""), Is.EqualTo(3));
             Assert.That(errors.Lines, Is.Empty);
             Assert.That(Directory.GetFiles(Folder), Is.Empty, "nothing is left");

@@ -3,7 +3,7 @@ using Vmm.Migration.Handover;
 namespace Vmm.Tests.Faults;
 
 /// <summary>
-/// The cpr channel is shut in both directions. Old, which reads of the outcome there, looks at the baton at once; new is let go on only
+/// The cpr channel is shut in both directions. Old, which reads of the outcome there, looks at the baton at once; new may continue only
 /// after old has decided.
 /// </summary>
 internal sealed class CloseCprChannel() : Fault("closed cpr channel")

@@ -8,7 +8,7 @@ namespace Vmm.Tests.Faults;
 
 /// <summary>The descriptors that go with the plan are not what was sent.</summary>
 /// <param name="name">What is wrong with them.</param>
-/// <param name="whatComes">What comes in their place; told are the names and the descriptors.</param>
+/// <param name="whatComes">What comes in their place; it gets the names and the descriptors.</param>
 /// <param name="outcome">What must come of it.</param>
 internal sealed class DescriptorFault(
     string name, Func<IReadOnlyList<string>, IReadOnlyList<SafeFileHandle>, IReadOnlyList<SafeFileHandle>> whatComes, Outcome outcome) : Fault(name)

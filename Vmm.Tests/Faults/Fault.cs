@@ -42,8 +42,8 @@ internal abstract class Fault(string name)
     internal abstract Outcome At(HandoverStep step);
 
     /// <summary>
-    /// Strikes, while both processes stand still as far as they can: all steps up to this one are done, and whoever has done it, or a later
-    /// one, is held there. Lets both go on where that is part of the fault; afterwards nobody is held any more.
+    /// Strikes, while both processes are held as far as they can be: all steps up to this one are done, and the process that has done it, or a later
+    /// one, is held there. Lets both continue where that is part of the fault; afterwards no process is held any more.
     /// </summary>
     internal abstract Task StrikeAsync(Scene scene, HandoverStep step);
 

@@ -23,7 +23,7 @@ public sealed class FaultProgram
     /// <summary>Whether the full product was asked for (./test faults), not the part of it that CI runs.</summary>
     internal static bool IsFullProduct { get; } = Environment.GetEnvironmentVariable("VMM_FAULTS_ALL") is { Length: > 0 };
 
-    /// <summary>Writes docs/faults.md when everything that it tells has come true.</summary>
+    /// <summary>Writes docs/faults.md when everything that it says has come true.</summary>
     [OneTimeTearDown]
     public void WritePage() => FaultsPage.WriteIfComplete();
 

@@ -17,9 +17,9 @@ public sealed class FaultTests
     {
         var (step, fault) = FaultMatrix.Find(boundary, name);
 
-        var departures = await JudgeAsync(step, fault, paused: false);
+        var deviations = await JudgeAsync(step, fault, paused: false);
 
-        Assert.That(departures, Is.Empty);
+        Assert.That(deviations, Is.Empty);
         FaultsPage.Note(step, fault);
     }
 
@@ -28,14 +28,14 @@ public sealed class FaultTests
     {
         var (step, fault) = FaultMatrix.Find(boundary, name);
 
-        var departures = await JudgeAsync(step, fault, paused: true);
+        var deviations = await JudgeAsync(step, fault, paused: true);
 
-        Assert.That(departures, Is.Empty);
+        Assert.That(deviations, Is.Empty);
     }
 
-    /// <summary>What the page tells is what is expected here; ./test faults writes it when all of it has come true.</summary>
+    /// <summary>What the page says is what is expected here; ./test faults writes it when all of it has come true.</summary>
     [Test]
-    public void The_page_tells_every_outcome()
+    public void The_page_reports_every_outcome()
     {
         if (FaultProgram.IsFullProduct)
         {

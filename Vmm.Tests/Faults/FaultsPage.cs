@@ -56,7 +56,7 @@ internal static class FaultsPage
             other. `./test faults` tries every one and writes this page; `./test` tries every boundary with the first four faults, and every
             other fault at one boundary.
 
-            The program is the published one plus one compile constant, by which it waits at each boundary for the test's leave to go on.
+            The program is the published one plus one compile constant, by which it waits at each boundary for the test's permission to continue.
             The test strikes from outside: it kills, stops, shuts a socket that it borrows from the process, sits in the middle of a channel, takes
             away what the process could open or map, or has the kernel refuse a request of it.
 

@@ -6,10 +6,10 @@ namespace Vmm.Tests.Faults;
 /// </summary>
 internal static class GuestCount
 {
-    /// <summary>The first departure from 1 … N; null when there is none.</summary>
+    /// <summary>The first deviation from 1 … N; null when there is none.</summary>
     /// <param name="text">What all processes wrote, in the order in which they had the guest.</param>
     /// <param name="mayRestart">Whether the guest may have been reset, once, and then begins anew.</param>
-    internal static string? Departure(string text, bool mayRestart = false)
+    internal static string? Deviation(string text, bool mayRestart = false)
     {
         string[] lines = text.Split('\n');
         int count = 0;

@@ -26,10 +26,10 @@ public sealed class LateSleeperTests
             Assert.Ignore("the program that is broken on purpose is built and tried by ./test faults only");
         }
 
-        var departures = await JudgeAsync(HandoverStep.OldConnected, FaultProgram.WithoutBaton);
+        var deviations = await JudgeAsync(HandoverStep.OldConnected, FaultProgram.WithoutBaton);
 
-        TestContext.Out.WriteLine(string.Join('\n', departures));
-        Assert.That(departures, Is.Not.Empty);
+        TestContext.Out.WriteLine(string.Join('\n', deviations));
+        Assert.That(deviations, Is.Not.Empty);
     }
 
     private static IEnumerable<string> Steps() => FaultProgram.IsFullProduct
@@ -65,6 +65,6 @@ public sealed class LateSleeperTests
         await Task.WhenAny(sleeper.Process.Exited, Task.Delay(Settling));
         scene.Hold(sleeper.ConsoleLength == 0, "the sleeper runs the guest");
         scene.Hold(!sleeper.Lives && await sleeper.Process.Exited == 1, "the sleeper does not exit with 1");
-        return scene.Departures;
+        return scene.Deviations;
     }
 }

@@ -19,7 +19,7 @@ internal enum Spoiling
     /// <summary>The one that follows it comes first.</summary>
     Reordered,
 
-    /// <summary>It announces more than anybody would send.</summary>
+    /// <summary>It announces more than any honest peer would send.</summary>
     Oversized,
 
     /// <summary>One bit is another.</summary>

@@ -9,7 +9,7 @@ internal enum Owner
     /// <summary>It has gone over.</summary>
     New,
 
-    /// <summary>Nobody: the process that held the baton died, and the guest with it.</summary>
+    /// <summary>No process: the one that held the baton died, and the guest with it.</summary>
     Nobody,
 }
 
@@ -20,9 +20,9 @@ internal enum Rest
     Owns,
 
     /// <summary>It lives and says how the migration ended.</summary>
-    Tells,
+    Reports,
 
-    /// <summary>It goes on waiting for a guest.</summary>
+    /// <summary>It keeps waiting for a guest.</summary>
     Waits,
 
     /// <summary>It exits with status 1 and a reason.</summary>
@@ -36,7 +36,7 @@ internal enum Rest
 /// <param name="Owner">Who has the guest.</param>
 /// <param name="Old">What becomes of the old process.</param>
 /// <param name="New">What becomes of the new process.</param>
-/// <param name="Status">The migration's end as old tells it; null when old cannot tell anything.</param>
+/// <param name="Status">The migration's end as old reports it; null when old cannot report.</param>
 /// <param name="Reason">What old's error-desc must match; null when there must be none.</param>
 /// <param name="WhyNot">Why this fault cannot happen at this boundary; null when it can.</param>
 internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, string? Reason, string? WhyNot = null)
@@ -48,7 +48,7 @@ internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, 
     internal static Outcome CalledOff(Rest successor) => new(Owner.Old, Rest.Owns, successor, "cancelled", null);
 
     /// <summary>The guest is in new. If the news of it was lost, old knows from the baton and says what is missing.</summary>
-    internal static Outcome Goes(string? reason = null) => new(Owner.New, Rest.Tells, Rest.Owns, "completed", reason);
+    internal static Outcome Goes(string? reason = null) => new(Owner.New, Rest.Reports, Rest.Owns, "completed", reason);
 
     /// <summary>The guest is in new; old is dead.</summary>
     internal static Outcome GoesAlone() => new(Owner.New, Rest.Killed, Rest.Owns, null, null);
@@ -57,7 +57,7 @@ internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, 
     internal static Outcome LostWithOld(Rest successor) => new(Owner.Nobody, Rest.Killed, successor, null, null);
 
     /// <summary>New died and the guest was its; old knows.</summary>
-    internal static Outcome LostWithNew(string? reason) => new(Owner.Nobody, Rest.Tells, Rest.Killed, "completed", reason);
+    internal static Outcome LostWithNew(string? reason) => new(Owner.Nobody, Rest.Reports, Rest.Killed, "completed", reason);
 
     /// <summary>There is nothing that this fault could strike here.</summary>
     internal static Outcome CannotHappen(string why) => new(Owner.Old, Rest.Owns, Rest.Waits, null, null, why);
@@ -66,18 +66,18 @@ internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, 
     public override string ToString() => (Owner, Status, New) switch
     {
         _ when WhyNot is not null => $"cannot happen: {WhyNot}",
-        (Owner.Nobody, null, _) => $"lost with old, which held the baton; new {Told(New)} and does nothing",
+        (Owner.Nobody, null, _) => $"lost with old, which held the baton; new {Text(New)} and does nothing",
         (Owner.Nobody, _, _) => "lost with new, which held the baton; old says so and does nothing",
-        (Owner.Old, "cancelled", _) => $"old; cancelled; new {Told(New)}",
-        (Owner.Old, _, _) => $"old, which says why; new {Told(New)}",
+        (Owner.Old, "cancelled", _) => $"old; cancelled; new {Text(New)}",
+        (Owner.Old, _, _) => $"old, which says why; new {Text(New)}",
         (_, null, _) => "new; old is dead",
         _ when Reason is not null => "new; old says that the news was lost",
         _ => "new",
     };
 
-    private static string Told(Rest rest) => rest switch
+    private static string Text(Rest rest) => rest switch
     {
-        Rest.Waits => "goes on waiting",
+        Rest.Waits => "keeps waiting",
         Rest.Exits => "exits with the reason",
         Rest.Killed => "is dead",
         _ => throw new ArgumentOutOfRangeException(nameof(rest), rest, "no fate of a process without the guest"),

@@ -119,7 +119,7 @@ internal sealed partial class Party : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until no migration is under way any more, without taking the event that says so from whoever waits for it.</summary>
+    /// <summary>Waits until no migration is under way any more, without taking the event that says so from the code that waits for it.</summary>
     internal async Task SettledAsync()
     {
         using var deadline = new CancellationTokenSource(Patience.Answer);
@@ -130,7 +130,7 @@ internal sealed partial class Party : IAsyncDisposable
     }
 
     /// <summary>Shortens its waits in a handover, each to this many milliseconds.</summary>
-    internal Task HurryAsync(int milliseconds) => Qmp.ExecuteAsync(
+    internal Task SetTimeoutsAsync(int milliseconds) => Qmp.ExecuteAsync(
         "migrate-set-parameters",
         $$"""
         {"cpr-connect-timeout": {{milliseconds}}, "cpr-plan-timeout": {{milliseconds}}, "cpr-ready-timeout": {{milliseconds}},

@@ -7,7 +7,7 @@ internal static partial class Permissions
 {
     private const uint Everybody = 0x1ff;
 
-    /// <summary>Everybody: one of the processes may be another user's.</summary>
+    /// <summary>Every user: one of the processes may be another user's.</summary>
     internal static void OpenToAll(string path)
     {
         if (ChangeMode(path, Everybody) != 0)

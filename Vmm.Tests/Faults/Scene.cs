@@ -1,4 +1,4 @@
-// An update on a stage: an old process whose guest counts aloud, a new one that waits, and a hand that lets them go on step
+// An update on a stage: an old process whose guest counts aloud, a new one that waits, and a hand that lets them continue step
 // by step, in the order of the boundaries. So when a fault strikes after a step, everything up to that step has happened and
 // nothing that depends on a later one.
 
@@ -20,7 +20,7 @@ internal sealed class Scene : IAsyncDisposable
     private readonly List<Party> _parties = [];
     private readonly IReadOnlyList<string> _program;
     private readonly List<IDisposable> _wires = [];
-    private readonly List<string> _departures = [];
+    private readonly List<string> _deviations = [];
     private UpdateRoute? _detour;
     private Task _asked = Task.CompletedTask;
 
@@ -52,7 +52,7 @@ internal sealed class Scene : IAsyncDisposable
     internal bool IsPaused { get; private set; }
 
     /// <summary>What was already seen to be otherwise than it should.</summary>
-    internal IReadOnlyList<string> Departures => _departures;
+    internal IReadOnlyList<string> Deviations => _deviations;
 
     /// <summary>Every process that was started, in order.</summary>
     internal IReadOnlyList<Party> Parties => _parties;
@@ -78,9 +78,9 @@ internal sealed class Scene : IAsyncDisposable
                 scene.IsPaused = true;
             }
 
-            await scene.Old.HurryAsync(fault.OldPatience);
+            await scene.Old.SetTimeoutsAsync(fault.OldPatience);
             scene.New = await scene.StartAsync(fault.NewStartedBy, [.. scene.Route.Listening(), .. fault.NewOptions]);
-            await scene.New.HurryAsync(fault.NewPatience);
+            await scene.New.SetTimeoutsAsync(fault.NewPatience);
             fault.Interpose(scene);
             return scene;
         }
@@ -104,11 +104,11 @@ internal sealed class Scene : IAsyncDisposable
     {
         if (!isSo)
         {
-            _departures.Add(otherwise);
+            _deviations.Add(otherwise);
         }
     }
 
-    /// <summary>Tells old to hand the guest over, and lets both go on until a step is done.</summary>
+    /// <summary>Asks old to hand the guest over, and lets both run until a step is done.</summary>
     /// <exception cref="StepNotReachedException">The two were slower than their time-outs.</exception>
     internal async Task ReachAsync(HandoverStep step)
     {
@@ -116,7 +116,7 @@ internal sealed class Scene : IAsyncDisposable
         await GoOnToAsync(step);
     }
 
-    /// <summary>Lets both go on, step by step, from where they are held.</summary>
+    /// <summary>Lets both continue, step by step, from where they are held.</summary>
     /// <exception cref="StepNotReachedException">The two were slower than their time-outs.</exception>
     internal async Task GoOnToAsync(HandoverStep step)
     {
@@ -148,7 +148,7 @@ internal sealed class Scene : IAsyncDisposable
         _ => Task.CompletedTask,
     };
 
-    /// <summary>Lets every process go on; none is held again.</summary>
+    /// <summary>Lets every process continue; none is held again.</summary>
     internal void ReleaseAll() => _parties.ForEach(p => p.Steps.ReleaseAll());
 
     /// <summary>Waits for the answer to the command that began the update. A process that was killed owes none.</summary>
@@ -183,7 +183,7 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>Starts one more process that waits, which from now on is the new one; old is who has the guest.</summary>
     internal async Task AwaitGuestAsync(Party owner)
     {
-        await owner.HurryAsync(10_000);
+        await owner.SetTimeoutsAsync(10_000);
         Route = new UpdateRoute($"{_parties.Count}");
         _detour = null;
         Old = owner;

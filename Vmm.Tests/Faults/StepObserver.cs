@@ -1,6 +1,6 @@
-// Watches one process pass the boundaries of a handover, and lets it go on. See Vmm.Migration/Handover/Boundary.cs: the
+// Watches one process pass the boundaries of a handover, and lets it continue. See Vmm.Migration/Handover/Boundary.cs: the
 // process sends a byte that names the step and waits for one byte. Whatever was held when the observer lets everything
-// pass goes on too, and so does every later step.
+// pass continues too, and so does every later step.
 
 using System.Net.Sockets;
 using Vmm.Lab.Drivers;
@@ -40,7 +40,7 @@ internal sealed class StepObserver : IAsyncDisposable
     internal Task WaitForAsync(HandoverStep step) =>
         _passed.FindAsync(_from, s => s == step, $"step {step}", Patience.Answer, CancellationToken.None);
 
-    /// <summary>Lets a process that is held after a step go on.</summary>
+    /// <summary>Lets a process that is held after a step continue.</summary>
     internal void Release(HandoverStep step)
     {
         lock (_lock)

@@ -4,7 +4,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.Faults;
 
-/// <summary>Somebody else connects to the cpr socket in the middle of the update, and talks garbage.</summary>
+/// <summary>Another client connects to the cpr socket in the middle of the update, and talks garbage.</summary>
 internal sealed class StrangeClient() : Fault("a second client, with garbage, on the cpr socket")
 {
     /// <inheritdoc/>

@@ -1,5 +1,5 @@
 // What became of the guest and of both processes, seen from outside, held against what must have come of the fault. Every
-// departure is one line, so that a broken program shows all that is wrong with it.
+// deviation is one line, so that a broken program shows all that is wrong with it.
 // The guest writes 1, 2, 3 … and each process keeps what was written while it ran it (GuestCount).
 
 using System.Text.RegularExpressions;
@@ -22,7 +22,7 @@ internal sealed class Verdict
     private readonly string _digest;
     private readonly IReadOnlyList<string> _descriptors;
     private readonly IReadOnlyList<string> _threads;
-    private readonly List<string> _departures = [];
+    private readonly List<string> _deviations = [];
 
     /// <summary>Begins before the fault: the old process, at rest with its guest, is what the survivor is compared with.</summary>
     internal Verdict(Scene scene, Fault fault)
@@ -38,11 +38,11 @@ internal sealed class Verdict
     }
 
     /// <summary>Waits until all is over and looks.</summary>
-    /// <returns>Every departure from what was expected; empty when there is none.</returns>
+    /// <returns>Every deviation from what was expected; empty when there is none.</returns>
     internal async Task<IReadOnlyList<string>> JudgeAsync()
     {
         await EndsAsync();
-        _departures.AddRange(_scene.Departures);
+        _deviations.AddRange(_scene.Deviations);
         var owner = _expected.Owner switch
         {
             Owner.Old => _old,
@@ -55,14 +55,14 @@ internal sealed class Verdict
         }
 
         await WatchAsync(owner);
-        if (owner is not null && _departures.Count == 0)
+        if (owner is not null && _deviations.Count == 0)
         {
             await LeavesNothingAsync(owner);
             await RetryAsync(owner);
         }
 
         Counts();
-        return _departures;
+        return _deviations;
     }
 
     private string Running => _scene.IsPaused ? "paused" : "running";
@@ -74,7 +74,7 @@ internal sealed class Verdict
         {
             if (_expected.Old != Rest.Killed)
             {
-                await OldTellsAsync();
+                await OldReportsAsync();
             }
 
             switch (_expected.New)
@@ -97,11 +97,11 @@ internal sealed class Verdict
         }
         catch (Exception e) when (e is IOException or TimeoutException)
         {
-            _departures.Add(e.Message);
+            _deviations.Add(e.Message);
         }
     }
 
-    private async Task OldTellsAsync()
+    private async Task OldReportsAsync()
     {
         await _scene.AnswerAsync();
         string status = await _old.Qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
@@ -173,16 +173,16 @@ internal sealed class Verdict
         }
         catch (Exception e) when (e is IOException or TimeoutException or QmpException)
         {
-            _departures.Add($"the retry: {e.Message}");
+            _deviations.Add($"the retry: {e.Message}");
         }
     }
 
     /// <summary>All processes' files one after the other read 1 … N.</summary>
     private void Counts()
     {
-        if (GuestCount.Departure(string.Concat(_scene.Parties.Select(p => p.Console)), _fault.MayRestart) is { } departure)
+        if (GuestCount.Deviation(string.Concat(_scene.Parties.Select(p => p.Console)), _fault.MayRestart) is { } deviation)
         {
-            _departures.Add(departure);
+            _deviations.Add(deviation);
         }
     }
 
@@ -240,7 +240,7 @@ internal sealed class Verdict
     {
         if (!isSo)
         {
-            _departures.Add(otherwise);
+            _deviations.Add(otherwise);
         }
     }
 }

@@ -3,7 +3,7 @@ using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Faults;
 
-/// <summary>The peer speaks versions of the protocol that nobody knows: 7 to 9.</summary>
+/// <summary>The peer speaks versions of the protocol that are not known: 7 to 9.</summary>
 internal sealed class VersionFault() : Fault("unknown protocol version")
 {
     private const int HeaderSize = 16;

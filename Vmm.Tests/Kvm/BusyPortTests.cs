@@ -19,7 +19,7 @@ public sealed class BusyPortTests : IDisposable
     }
 
     [Test]
-    public async Task It_goes_on_when_the_port_has_room_again()
+    public async Task It_continues_when_the_port_has_room_again()
     {
         using var machine = Machine();
         await WaitingAsync(machine, at: 1);
@@ -48,7 +48,7 @@ public sealed class BusyPortTests : IDisposable
     }
 
     [Test]
-    public async Task It_parks_when_it_is_told_to_stop_and_waits_on_when_it_is_started_again()
+    public async Task It_stops_when_it_is_asked_to_and_waits_on_when_it_is_started_again()
     {
         using var machine = Machine();
         await WaitingAsync(machine, at: 1);
@@ -123,7 +123,7 @@ public sealed class BusyPortTests : IDisposable
     public async Task Other_vCPUs_run_on()
     {
         using var machine = Machine(cpus: 2);
-        machine.Load(TinyGuests.Telling);
+        machine.Load(TinyGuests.Reporting);
         machine.OnIsBusy = port => port == 0x10;
         machine.Vm.Cpus[1].Reset(new() { Mode = Core.Hypervisors.CpuEntryMode.Real, InstructionPointer = TinyMachine.CodeAddress + 0x100, StackPointer = 0xe000 });
         byte[] counting = [0x66, 0xff, 0x06, 0x00, 0x21, 0xeb, 0xf9]; // inc dword [0x2100]; jmp
@@ -150,7 +150,7 @@ public sealed class BusyPortTests : IDisposable
         var machine = new TinyMachine(cpus, _memory) { OnIsBusy = Ask };
         if (cpus == 1)
         {
-            machine.Load(TinyGuests.Telling).Start();
+            machine.Load(TinyGuests.Reporting).Start();
         }
 
         return machine;

@@ -13,8 +13,8 @@ public sealed class ClockTests
     public async Task The_clock_is_right_to_a_microsecond_after_ten_hops_and_keeps_its_first_anchor()
     {
         using var memory = new TinyMemory();
-        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
-        uint khz = Vmm.Kvm.KvmPromises.Parse(machine.Vm.Promises).TscKhz;
+        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);
+        uint khz = Vmm.Kvm.KvmGuestAbi.Parse(machine.Vm.GuestAbi).TscKhz;
         machine.Start();
         await machine.WritesAsync(1);
         await machine.StopAsync();
@@ -39,7 +39,7 @@ public sealed class ClockTests
         });
     }
 
-    /// <summary>Where the host tells flags with its answer, the clock goes by the TSC, and a thousand hops shall not move it by a millisecond.</summary>
+    /// <summary>Where the host reports flags with its answer, the clock goes by the TSC, and a thousand hops shall not move it by a millisecond.</summary>
     [Test]
     [Promise(24)]
     public async Task The_clock_is_within_a_millisecond_and_never_went_back_after_a_thousand_hops()
@@ -47,8 +47,8 @@ public sealed class ClockTests
         const int Hops = 1_000;
         const long Millisecond = 1_000_000;
         using var memory = new TinyMemory();
-        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
-        uint khz = Vmm.Kvm.KvmPromises.Parse(machine.Vm.Promises).TscKhz;
+        var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);
+        uint khz = Vmm.Kvm.KvmGuestAbi.Parse(machine.Vm.GuestAbi).TscKhz;
         machine.Start();
         await machine.WritesAsync(1);
         await machine.StopAsync();
@@ -86,10 +86,10 @@ public sealed class ClockTests
 
     [Test]
     [Promise(24)]
-    public async Task A_frozen_clock_goes_on_from_where_it_stood_even_in_the_new_machine()
+    public async Task A_frozen_clock_resumes_from_where_it_stopped_even_in_the_new_machine()
     {
         using var memory = new TinyMemory();
-        using var machine = new TinyMachine(memory: memory).Load(TinyGuests.Telling);
+        using var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);
         machine.Start();
         await machine.WritesAsync(1);
         await machine.StopAsync();

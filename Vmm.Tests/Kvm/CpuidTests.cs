@@ -64,7 +64,7 @@ public sealed class CpuidTests
     }
 
     [Test]
-    public void The_small_model_promises_nothing_that_kvm_lacks_and_no_vector_state()
+    public void The_small_model_offers_nothing_that_kvm_lacks_and_no_vector_state()
     {
         var table = CpuidModel.Build(new CpuModel("qemu64", []), _supported, out _);
 
@@ -78,12 +78,12 @@ public sealed class CpuidTests
     }
 
     [Test]
-    public void Topology_leaves_tell_the_vcpus_apart()
+    public void Topology_leaves_distinguish_the_vcpus()
     {
         var topology = new CpuTopology(8, 1, 4, 2);
         var table = CpuidModel.Build(Host, _supported, out _);
         CpuidTopology.Shape(table, topology);
-        CpuidTopology.Personalise(table, topology, 5);
+        CpuidTopology.SetApicId(table, topology, 5);
 
         Assert.Multiple(() =>
         {
@@ -97,36 +97,36 @@ public sealed class CpuidTests
 
     [Test]
     [Promise(25)]
-    public void Inherited_promises_are_kept_to_the_byte()
+    public void An_inherited_guest_ABI_is_kept_to_the_byte()
     {
         using var first = new TinyMachine(2, model: new CpuModel("host", [new("cx16", false)]));
-        using var second = new TinyMachine(2, inherited: first.Vm.Promises);
+        using var second = new TinyMachine(2, inherited: first.Vm.GuestAbi);
 
-        Assert.That(second.Vm.Promises.ToArray(), Is.EqualTo(first.Vm.Promises.ToArray()));
+        Assert.That(second.Vm.GuestAbi.ToArray(), Is.EqualTo(first.Vm.GuestAbi.ToArray()));
     }
 
     [Test]
     [Promise(25)]
-    public void Promises_that_this_host_cannot_keep_are_refused_by_feature_name()
+    public void A_guest_ABI_that_this_host_cannot_provide_is_refused_by_feature_name()
     {
         using var machine = new TinyMachine();
-        var promises = KvmPromises.Parse(machine.Vm.Promises);
-        promises.Table.SetBit(CpuidFeatures.Basic1Edx, 30, true);
+        var abi = KvmGuestAbi.Parse(machine.Vm.GuestAbi);
+        abi.Table.SetBit(CpuidFeatures.Basic1Edx, 30, true);
 
         Assert.That(
-            () => new TinyMachine(inherited: promises.ToBytes()),
+            () => new TinyMachine(inherited: abi.ToBytes()),
             Throws.TypeOf<HypervisorException>().With.Message.Contains("ia64"));
     }
 
     [Test]
-    public void Promises_that_are_none_are_refused()
+    public void A_malformed_guest_ABI_is_refused()
     {
         using var machine = new TinyMachine();
-        byte[] bytes = machine.Vm.Promises.ToArray();
+        byte[] bytes = machine.Vm.GuestAbi.ToArray();
 
         foreach (int length in new[] { 1, 4, 11, 40, bytes.Length - 1 })
         {
-            Assert.That(() => KvmPromises.Parse(bytes.AsMemory(0, length)), Throws.TypeOf<HypervisorException>(), $"{length} bytes");
+            Assert.That(() => KvmGuestAbi.Parse(bytes.AsMemory(0, length)), Throws.TypeOf<HypervisorException>(), $"{length} bytes");
         }
     }
 
@@ -134,8 +134,8 @@ public sealed class CpuidTests
     public void A_tsc_of_another_frequency_is_refused_where_it_cannot_be_scaled()
     {
         using var machine = new TinyMachine();
-        var promises = KvmPromises.Parse(machine.Vm.Promises);
-        byte[] other = (promises with { TscKhz = promises.TscKhz / 2 }).ToBytes();
+        var abi = KvmGuestAbi.Parse(machine.Vm.GuestAbi);
+        byte[] other = (abi with { TscKhz = abi.TscKhz / 2 }).ToBytes();
 
         try
         {
@@ -144,20 +144,20 @@ public sealed class CpuidTests
         }
         catch (HypervisorException refusal)
         {
-            Assert.That(refusal.Message, Does.Contain($"{promises.TscKhz / 2} kHz"));
+            Assert.That(refusal.Message, Does.Contain($"{abi.TscKhz / 2} kHz"));
         }
     }
 
     [Test]
-    public void Differences_are_told_in_feature_names()
+    public void Differences_are_reported_in_feature_names()
     {
         using var all = new TinyMachine();
         using var less = new TinyMachine(model: new CpuModel("host", [new("cx16", false)]));
 
         Assert.Multiple(() =>
         {
-            Assert.That(CpuidComparison.Explain(all.Vm.Promises, less.Vm.Promises), Is.EqualTo(new[] { "cx16: only in the first" }));
-            Assert.That(CpuidComparison.Explain(all.Vm.Promises, all.Vm.Promises), Is.Empty);
+            Assert.That(CpuidComparison.Explain(all.Vm.GuestAbi, less.Vm.GuestAbi), Is.EqualTo(new[] { "cx16: only in the first" }));
+            Assert.That(CpuidComparison.Explain(all.Vm.GuestAbi, all.Vm.GuestAbi), Is.Empty);
         });
     }
 }

@@ -9,7 +9,7 @@ namespace Vmm.Tests.Kvm;
 public sealed class HypervisorTests
 {
     [Test]
-    public void A_host_without_the_device_is_told_what_to_look_for() =>
+    public void A_host_without_the_device_gets_an_error_that_says_what_to_look_for() =>
         Assert.That(
             () => new KvmHypervisor(NullLogger.Instance, "/dev/no-such-device"),
             Throws.TypeOf<HypervisorException>().With.Message.Contains("'/dev/no-such-device'").And.Message.Contains("kvm_intel"));
@@ -19,7 +19,7 @@ public sealed class HypervisorTests
     {
         TinyMachine.RequireKvm();
         using var memory = new TinyMemory();
-        using var machine = new TinyMachine(64, memory).Load(TinyGuests.Telling);
+        using var machine = new TinyMachine(64, memory).Load(TinyGuests.Reporting);
         machine.Start();
         await machine.WritesAsync(3);
         using var successor = await machine.HandOverAsync();
@@ -39,7 +39,7 @@ public sealed class HypervisorTests
         int threads = CpuThreads();
         for (int i = 0; i < 5; i++)
         {
-            using var machine = new TinyMachine(3).Load(TinyGuests.Telling);
+            using var machine = new TinyMachine(3).Load(TinyGuests.Reporting);
             machine.Start();
             await machine.WritesAsync(1);
             Assert.That(KvmDescriptors(), Is.EqualTo(descriptors + 5), "the device, a VM and three vCPUs");

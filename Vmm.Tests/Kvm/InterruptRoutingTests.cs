@@ -19,7 +19,7 @@ public sealed class InterruptRoutingTests
     [TestCase(9, 9)]
     [TestCase(15, 15)]
     [TestCase(23, 23)]
-    public void An_interrupt_raises_the_pin_that_the_MADT_tells(int interrupt, int pin)
+    public void An_interrupt_raises_the_pin_that_the_MADT_names(int interrupt, int pin)
     {
         using var machine = new TinyMachine();
         uint before = Raised(machine);

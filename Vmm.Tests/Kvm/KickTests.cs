@@ -13,7 +13,7 @@ public sealed class KickTests
     [Promise(36)]
     public async Task No_stop_is_lost_in_twenty_thousand_at_random_instants()
     {
-        using var machine = new TinyMachine { Records = false }.Load(TinyGuests.Telling);
+        using var machine = new TinyMachine { Records = false }.Load(TinyGuests.Reporting);
         var random = new Random(1);
         for (int i = 0; i < 20_000; i++)
         {
@@ -50,7 +50,7 @@ public sealed class KickTests
 
     [Test]
     [Promise(36)]
-    public async Task Nor_does_a_stop_that_nobody_awaits_allocate_on_the_vcpus_thread()
+    public async Task Nor_does_a_stop_that_is_not_awaited_allocate_on_the_vcpus_thread()
     {
         using var machine = new TinyMachine { Records = false };
         var random = new Random(1);
@@ -76,7 +76,7 @@ public sealed class KickTests
     public async Task A_stop_that_is_withdrawn_leaves_every_vcpu_running()
     {
         using var held = new ManualResetEventSlim();
-        using var machine = new TinyMachine { Records = false }.Load(TinyGuests.Telling);
+        using var machine = new TinyMachine { Records = false }.Load(TinyGuests.Reporting);
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         machine.OnPortWrite = (_, _, _) =>
         {
@@ -101,7 +101,7 @@ public sealed class KickTests
     [Promise(46)]
     public async Task Stops_withdrawn_at_random_instants_leave_all_vcpus_running_or_all_parked()
     {
-        using var machine = new TinyMachine(cpus: 2) { Records = false }.Load(TinyGuests.Telling);
+        using var machine = new TinyMachine(cpus: 2) { Records = false }.Load(TinyGuests.Reporting);
         var random = new Random(1);
         machine.Start();
         int withdrawn = 0;
@@ -150,7 +150,7 @@ public sealed class KickTests
     }
 
     [Test]
-    public void A_kick_of_a_thread_that_has_ended_is_told_as_such()
+    public void A_kick_of_a_thread_that_has_ended_is_reported_as_such()
     {
         const int NoSuchThread = 3; // ESRCH
         int id = 0;
@@ -195,7 +195,7 @@ public sealed class KickTests
                 done.SetResult();
             }
         };
-        machine.Load(TinyGuests.Telling).Start();
+        machine.Load(TinyGuests.Reporting).Start();
         await warm.Task.WaitAsync(TimeSpan.FromSeconds(30));
         act();
         Volatile.Write(ref finish, true);

@@ -1,4 +1,4 @@
-// A host that refuses kicks. A seccomp filter holds for the thread that installed it and for nobody else: whatever such a thread does,
+// A host that refuses kicks. A seccomp filter holds for the thread that installed it and for no other: whatever such a thread does,
 // its tgkill of the kick's signal fails with EPERM. The runtime's own signals pass. Source: the kernel's userspace-api/seccomp_filter.
 
 using System.ComponentModel;

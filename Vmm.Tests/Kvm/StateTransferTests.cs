@@ -1,4 +1,4 @@
-// What a handover rests on: state read from one VM and given to another over the same memory goes on as if nothing had been.
+// What a handover rests on: state read from one VM and given to another over the same memory continues as if nothing had been.
 
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
@@ -63,7 +63,7 @@ public sealed class StateTransferTests
     [Test]
     [Promise(21)]
     public async Task A_guest_in_the_middle_of_a_port_write_writes_each_value_once() =>
-        await InTheMiddle(TinyGuests.Telling.ToArray(), (machine, stop) => machine.OnPortWrite = (_, _, value) =>
+        await InTheMiddle(TinyGuests.Reporting.ToArray(), (machine, stop) => machine.OnPortWrite = (_, _, value) =>
         {
             if (value % 100 == 0)
             {
@@ -73,7 +73,7 @@ public sealed class StateTransferTests
 
     [Test]
     [Promise(21)]
-    public async Task A_guest_in_the_middle_of_a_string_write_goes_on_with_the_next_byte()
+    public async Task A_guest_in_the_middle_of_a_string_write_continues_with_the_next_byte()
     {
         var bytes = new List<uint>();
         var machine = new TinyMachine(memory: _memory);
@@ -167,7 +167,7 @@ public sealed class StateTransferTests
 
     [TestCase(2)]
     [TestCase(4)]
-    public async Task Every_vcpu_goes_on_where_it_was(int cpus)
+    public async Task Every_vcpu_continues_where_it_was(int cpus)
     {
         var machine = new TinyMachine(cpus, _memory).Load(TinyGuests.Comparing);
         for (int i = 1; i < cpus; i++)
@@ -222,7 +222,7 @@ public sealed class StateTransferTests
     {
         using var machine = new TinyMachine(memory: _memory);
         machine.OnPortWrite = (_, _, _) => throw new InvalidOperationException("broken");
-        machine.Load(TinyGuests.Telling).Start();
+        machine.Load(TinyGuests.Reporting).Start();
         await machine.Failure.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
         using var successor = await machine.HandOverAsync();
@@ -230,7 +230,7 @@ public sealed class StateTransferTests
         successor.Start();
         await successor.StopAsync();
         Assert.That(successor.Writes, Is.Zero);
-        successor.Load(TinyGuests.Telling).Start();
+        successor.Load(TinyGuests.Reporting).Start();
         await successor.WritesAsync(1);
     }
 

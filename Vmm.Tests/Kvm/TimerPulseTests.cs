@@ -1,5 +1,5 @@
 // KVM's timer raises its line and lowers it again, and state can be read between the two. It happens once in some thousand
-// handovers of a guest that ticks 500 times a second, and such a guest then slept for ever.
+// handovers of a guest that ticks 500 times a second, and such a guest then slept indefinitely.
 
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
@@ -32,7 +32,7 @@ public sealed class TimerPulseTests
         byte[] state = machine.Save();
         state[OffsetOf(machine, "kvm-i8259") + PicLevels] |= PicTimer;
 
-        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.Promises);
+        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.GuestAbi);
         await successor.LoadStateAsync(state);
         successor.Start();
 
@@ -47,7 +47,7 @@ public sealed class TimerPulseTests
         int levels = OffsetOf(machine, "kvm-ioapic") + IoApicLevels;
         state[levels] |= IoApicTimer;
 
-        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.Promises);
+        using var successor = new TinyMachine(memory: _memory, inherited: machine.Vm.GuestAbi);
         await successor.LoadStateAsync(state);
 
         Assert.That(successor.Save()[levels] & IoApicTimer, Is.Zero);

@@ -5,7 +5,7 @@ namespace Vmm.Tests.Kvm;
 /// <summary>Real-mode code, by hand. All run at 0x1000 with flat segments of base 0.</summary>
 internal static class TinyGuests
 {
-    /// <summary>Counts at 0x2000 for ever and never leaves the guest.</summary>
+    /// <summary>Counts at 0x2000 indefinitely and never leaves the guest.</summary>
     internal static ReadOnlySpan<byte> Counting =>
     [
         0x66, 0xff, 0x06, 0x00, 0x20, // inc dword [0x2000]
@@ -13,7 +13,7 @@ internal static class TinyGuests
     ];
 
     /// <summary>Counts at 0x2000 and writes each count to port 0x10.</summary>
-    internal static ReadOnlySpan<byte> Telling =>
+    internal static ReadOnlySpan<byte> Reporting =>
     [
         0x66, 0xff, 0x06, 0x00, 0x20, // inc dword [0x2000]
         0x66, 0xa1, 0x00, 0x20,       // mov eax, [0x2000]
@@ -95,7 +95,7 @@ internal static class TinyGuests
         0xf4,                               // hlt
     ];
 
-    /// <summary>Programs the PIC and the PIT for 100 interrupts a second, halts between them; the handler counts and tells.</summary>
+    /// <summary>Programs the PIC and the PIT for 100 interrupts a second, halts between them; the handler counts and reports.</summary>
     internal static byte[] Ticking => WithHandler(
     [
         .. PicAtVector20(mask: 0xfe),
@@ -107,7 +107,7 @@ internal static class TinyGuests
         0xeb, 0xfd,             // jmp to hlt
     ]);
 
-    /// <summary>Keeps interrupts off and tells, until the word at 0x2004 is set; then lets one in, whose handler counts.</summary>
+    /// <summary>Keeps interrupts off and reports, until the word at 0x2004 is set; then lets one in, whose handler counts.</summary>
     internal static byte[] Deaf => WithHandler(
     [
         .. PicAtVector20(mask: 0xef),

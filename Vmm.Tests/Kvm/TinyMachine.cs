@@ -35,7 +35,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
             {
                 Topology = new CpuTopology(cpus, 1, cpus, 1),
                 Cpu = model ?? CpuModel.Default,
-                Inherited = inherited,
+                InheritedAbi = inherited,
             },
             this);
         Vm.AddMemory(new MemorySlot(0, 0, TinyMemory.Size, Memory.Address));
@@ -106,7 +106,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
         }
     }
 
-    /// <summary>Waits for what shows in memory: the guest's progress is a word there, and there is nobody who could signal it.</summary>
+    /// <summary>Waits for what shows in memory: the guest's progress is a word there, and no thread could signal it.</summary>
     internal static async Task Until(Func<bool> condition)
     {
         using var deadline = new CancellationTokenSource(Patience);
@@ -160,7 +160,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
     internal async Task<TinyMachine> HandOverAsync()
     {
         await StopAsync(capture: true);
-        var successor = new TinyMachine(Vm.Cpus.Count, Memory, Vm.Promises)
+        var successor = new TinyMachine(Vm.Cpus.Count, Memory, Vm.GuestAbi)
         {
             OnPortRead = OnPortRead,
             OnPortWrite = OnPortWrite,

@@ -72,7 +72,7 @@ internal static class TwoCpus
         0xcf,                         // iret
     ];
 
-    /// <summary>Hands a machine over whose second vCPU was held when the first one sent, and was let go only when both had to stop.</summary>
+    /// <summary>Hands a machine over whose second vCPU was held when the first one sent, and was released only when both had to stop.</summary>
     internal static async Task<TinyMachine> HandOverWhileHeldAsync(TinyMachine machine, byte[] sending)
     {
         var memory = machine.Memory;

@@ -8,9 +8,9 @@ public sealed class VirtualCpuTests
     public void RequireKvm() => TinyMachine.RequireKvm();
 
     [Test]
-    public async Task A_stopped_guest_stands_still_and_goes_on_counting_when_started()
+    public async Task A_stopped_guest_does_not_count_and_continues_counting_when_started()
     {
-        using var machine = new TinyMachine().Load(TinyGuests.Telling);
+        using var machine = new TinyMachine().Load(TinyGuests.Reporting);
         machine.Start();
         await machine.WritesAsync(3);
         await machine.StopAsync();
@@ -128,7 +128,7 @@ public sealed class VirtualCpuTests
 
         machine.Vm.ResetKernelDevices();
         machine.Memory.Bytes[TinyMachine.Counter] = 0;
-        machine.Load(TinyGuests.Telling);
+        machine.Load(TinyGuests.Reporting);
         byte[] reset = machine.Vm.KernelDevices.Take(4).SelectMany(Saved).ToArray();
         machine.Written.Clear();
         machine.Start();
@@ -153,7 +153,7 @@ public sealed class VirtualCpuTests
         var ended = await Task.WhenAny(machine.Shutdown.Task, machine.Failure.Task).WaitAsync(TimeSpan.FromSeconds(30));
         await machine.StopAsync();
 
-        machine.Load(TinyGuests.Telling).Start();
+        machine.Load(TinyGuests.Reporting).Start();
         await machine.WritesAsync(2);
 
         Assert.That(ended, Is.SameAs(machine.Shutdown.Task), () => machine.Failure.Task.Result);
@@ -165,7 +165,7 @@ public sealed class VirtualCpuTests
     {
         using var machine = new TinyMachine();
         machine.OnPortWrite = (_, _, value) => throw new InvalidOperationException($"broken at {value}");
-        machine.Load(TinyGuests.Telling).Start();
+        machine.Load(TinyGuests.Reporting).Start();
         string reason = await machine.Failure.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await machine.StopAsync();
 
@@ -197,7 +197,7 @@ public sealed class VirtualCpuTests
                 machine.Shutdown.SetResult(0);
             }
         };
-        machine.Load(TinyGuests.Telling).Start();
+        machine.Load(TinyGuests.Reporting).Start();
         await machine.Shutdown.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await Task.WhenAll(stops).WaitAsync(TimeSpan.FromSeconds(30));
 

@@ -12,7 +12,7 @@ namespace Vmm.Tests.Lab;
 /// <summary>The one guest of the host that nothing is done to.</summary>
 internal sealed class ControlGuest : IAsyncDisposable
 {
-    /// <summary>No host is so slow: one whose control guest is silent for as long stands still.</summary>
+    /// <summary>No host is so slow: one whose control guest is silent for as long is stopped.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
 
     private readonly LinuxGuest _guest;
@@ -73,7 +73,7 @@ internal sealed class ControlGuest : IAsyncDisposable
             }
             catch (TimeoutException silence)
             {
-                Assert.Ignore($"the host stands still, which says nothing about vmm: the control guest, which was never updated, is silent: {silence.Message}");
+                Assert.Ignore($"the host is stuck, which says nothing about vmm: the control guest, which was never updated, is silent: {silence.Message}");
             }
         }
     }

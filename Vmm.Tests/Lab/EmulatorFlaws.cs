@@ -1,20 +1,20 @@
 // What the lab's emulated processors sometimes do to the host under test, and what that says about vmm: nothing.
 //
 // KVM patches its own code while it runs, and an emulated processor that executes the patched place at that instant may hang on
-// one instruction for ever. The host's kernel then reports a soft lockup of that processor. A test that fails on such a host is
-// told as skipped, with the kernel's own words; on a host whose kernel reports nothing it fails.
+// one instruction indefinitely. The host's kernel then reports a soft lockup of that processor. A test that fails on such a host is
+// reported as skipped, with the kernel's own words; on a host whose kernel reports nothing it fails.
 
 using Vmm.Lab.Hosts;
 
 namespace Vmm.Tests.Lab;
 
-/// <summary>Tells failures of the emulator from failures of what is tested.</summary>
+/// <summary>Distinguishes failures of the emulator from failures of what is tested.</summary>
 internal static class EmulatorFlaws
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs a test; if it fails and the lab's own kernel has locked up, the test is skipped and says so.</summary>
-    internal static async Task ToldApartAsync(Func<Task> test)
+    internal static async Task SkippingEmulatorFlawsAsync(Func<Task> test)
     {
         try
         {

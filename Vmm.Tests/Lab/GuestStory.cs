@@ -1,5 +1,5 @@
-// What was done to a guest, laid beside what its console said, so that somebody who finds it lost can see between which two steps
-// that was. A step is told with the number of console lines that had come by then; a guest that was reset shows in its ticks,
+// What was done to a guest, laid beside what its console said, so that a reader who finds it lost can see between which two steps
+// that was. A step is recorded with the number of console lines that had come by then; a guest that was reset shows in its ticks,
 // which begin again.
 
 using System.Globalization;
@@ -18,35 +18,35 @@ internal sealed class GuestStory
     /// <summary>Remembers a step, taken when the console had said so many lines.</summary>
     internal void Add(int line, string what) => _steps.Add((line, what));
 
-    /// <summary>Forgets all steps: the guest begins anew because it was told to.</summary>
+    /// <summary>Forgets all steps: the guest begins anew because it was asked to.</summary>
     internal void Clear() => _steps.Clear();
 
     /// <summary>
     /// The last lines before the guest was reset and the first of its new life, with the steps between them; without a reset, the last
     /// lines of all.
     /// </summary>
-    internal string Tell(IReadOnlyList<ConsoleLine> lines)
+    internal string Describe(IReadOnlyList<ConsoleLine> lines)
     {
         int reset = IndexOfReset(lines);
         int middle = reset < 0 ? lines.Count : reset;
         int from = Math.Max(0, middle - LinesBefore);
         int to = Math.Min(lines.Count, middle + LinesAfter);
-        var told = new List<string> { reset < 0 ? "not reset, as far as its ticks tell" : Where(lines, reset) };
+        var description = new List<string> { reset < 0 ? "not reset, as far as its ticks tell" : Where(lines, reset) };
         for (int line = from; line <= to; line++)
         {
-            told.AddRange(_steps.Where(step => step.Line == line).Select(step => $"    -- {step.What}"));
+            description.AddRange(_steps.Where(step => step.Line == line).Select(step => $"    -- {step.What}"));
             if (line == reset)
             {
-                told.Add("    -- THE GUEST BEGINS ANEW");
+                description.Add("    -- THE GUEST BEGINS ANEW");
             }
 
             if (line < to)
             {
-                told.Add(lines[line].Text);
+                description.Add(lines[line].Text);
             }
         }
 
-        return string.Join('\n', told);
+        return string.Join('\n', description);
     }
 
     private string Where(IReadOnlyList<ConsoleLine> lines, int reset)

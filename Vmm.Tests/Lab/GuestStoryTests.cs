@@ -7,7 +7,7 @@ namespace Vmm.Tests.Lab;
 public sealed class GuestStoryTests
 {
     [Test]
-    public void A_reset_is_told_with_the_steps_before_and_after_it()
+    public void A_reset_is_described_with_the_steps_before_and_after_it()
     {
         var story = new GuestStory();
         story.Add(0, "booted");
@@ -15,12 +15,12 @@ public sealed class GuestStoryTests
         story.Add(15, "update 1 is over");
         story.Add(28, "update 2 asked for");
 
-        var told = story.Tell([.. Pulse(0, 20), Line("guest: up"), .. Pulse(0, 10)]).Split('\n');
+        var description = story.Describe([.. Pulse(0, 20), Line("guest: up"), .. Pulse(0, 10)]).Split('\n');
 
-        Assert.That(told[0], Is.EqualTo("reset after tick 19, 5 ticks after the step 'update 1 is over'"));
-        Assert.That(told, Is.EqualTo((string[])
+        Assert.That(description[0], Is.EqualTo("reset after tick 19, 5 ticks after the step 'update 1 is over'"));
+        Assert.That(description, Is.EqualTo((string[])
         [
-            told[0],
+            description[0],
             "    -- booted",
             .. Pulse(0, 12).Select(line => line.Text),
             "    -- update 1 asked for",
@@ -34,15 +34,15 @@ public sealed class GuestStoryTests
     }
 
     [Test]
-    public void A_guest_that_fell_silent_is_told_by_its_last_lines_and_steps()
+    public void A_guest_that_went_silent_is_described_by_its_last_lines_and_steps()
     {
         var story = new GuestStory();
         story.Add(0, "booted");
         story.Add(100, "update 7 asked for");
 
-        var told = story.Tell(Pulse(0, 100)).Split('\n');
+        var description = story.Describe(Pulse(0, 100)).Split('\n');
 
-        Assert.That(told, Is.EqualTo((string[])
+        Assert.That(description, Is.EqualTo((string[])
         [
             "not reset, as far as its ticks tell", .. Pulse(70, 30).Select(line => line.Text), "    -- update 7 asked for",
         ]));
@@ -56,7 +56,7 @@ public sealed class GuestStoryTests
         story.Clear();
         story.Add(20, "rebooted");
 
-        Assert.That(story.Tell([.. Pulse(0, 20), .. Pulse(0, 10)]), Does.StartWith("not reset"));
+        Assert.That(story.Describe([.. Pulse(0, 20), .. Pulse(0, 10)]), Does.StartWith("not reset"));
     }
 
     private static ConsoleLine[] Pulse(int from, int count) =>

@@ -53,7 +53,7 @@ public sealed class InterruptedDemoTests
             $"TMPDIR={Shell.Quote(_folder)} DOTNET_EnableDiagnostics=0 exec env --default-signal=INT,TERM,HUP dotnet {Shell.Quote(program)} demo");
     }
 
-    /// <summary>Waits until the demo has started a machine. Nothing tells of a new process in time, so this looks again and again.</summary>
+    /// <summary>Waits until the demo has started a machine. Nothing reports a new process in time, so this looks again and again.</summary>
     private static async Task<int> MachineOfAsync(IHostProcess demo)
     {
         using var deadline = new CancellationTokenSource(Patience.Boot);
@@ -67,7 +67,7 @@ public sealed class InterruptedDemoTests
                 }
             }
 
-            Assert.That(demo.Exited.IsCompleted, Is.False, "the demo goes on until it is told to end");
+            Assert.That(demo.Exited.IsCompleted, Is.False, "the demo runs until it is asked to end");
             await Task.Delay(Poll);
         }
 
@@ -109,7 +109,7 @@ public sealed class InterruptedDemoTests
 
     private static string? NameOf(int process) => Field(process, "Name:");
 
-    /// <summary>A process that has ended and whose status nobody has asked for yet is dead too.</summary>
+    /// <summary>A process that has ended and whose status was not asked for yet is dead too.</summary>
     private static bool IsAlive(int process) => Field(process, "State:") is { } state && !state.StartsWith('Z');
 
     private static string? Field(int process, string name)

@@ -76,9 +76,9 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>What all processes so far said on stderr.</summary>
     internal string Errors => string.Concat(_processes.Select(process => $"[{process.Pid}]\n{process.Errors}"));
 
-    /// <summary>For somebody who finds it lost: what was done to it, what its console said meanwhile, and what all processes said.</summary>
+    /// <summary>For a reader who finds it lost: what was done to it, what its console said meanwhile, and what all processes said.</summary>
     internal string Account =>
-        $"{_vcpus} vCPUs, {_hops.Count} updates since it came up; {_story.Tell(Console.Lines)}\nwhat the processes said:\n{Errors}";
+        $"{_vcpus} vCPUs, {_hops.Count} updates since it came up; {_story.Describe(Console.Lines)}\nwhat the processes said:\n{Errors}";
 
     /// <summary>Boots a guest from copies of the kernel and initrd, and waits until its init runs.</summary>
     /// <param name="host">Where.</param>
@@ -98,7 +98,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);
             guest._up = (await guest.GiveTimeAsync("the boot", patience, (limit, end) => guest.Console.WaitForLineAsync(IsUp, limit, end))).Number;
-            guest.Tell("booted");
+            guest.Note("booted");
             return guest;
         }
         catch
@@ -160,7 +160,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         var successor = await StartAsync(route.Listening(form));
         var monitor = await successor.OpenMonitorAsync();
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: paused (inmigrate)\n"));
-        Tell($"{update}: the new process {successor.Pid} waits");
+        Note($"{update}: the new process {successor.Pid} waits");
         await TickAsync(ticksBetween);
         await asked.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
         await asked.ExecuteAsync("migrate-set-parameters", $"{{{string.Join(", ", WaitsOfOld.Select(wait => $"\"{wait}\": {WaitMilliseconds}"))}}}");
@@ -170,13 +170,13 @@ internal sealed class LinuxGuest : IAsyncDisposable
         }
 
         var before = Console.LastTick;
-        Tell($"{update}: asked for");
+        Note($"{update}: asked for");
         await route.AskAsync(asked, form);
         var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
         var account = await asked.ExecuteAsync("query-migrate");
         Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
         Assert.That(await StatusAsync(asked), Is.EqualTo("postmigrate"));
-        Tell($"{update}: completed");
+        Note($"{update}: completed");
 
         // What comes first may have been written before the switch.
         await TickAsync(TicksInFlight);
@@ -186,10 +186,10 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Qmp = await OpenQmpAsync(successor);
         Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
 
-        Tell($"{update}: the old process {old.Pid} is told to quit");
+        Note($"{update}: the old process {old.Pid} is asked to quit");
         await asked.ExecuteAsync("quit");
         Assert.That(await old.Exited.WaitAsync(Patience.Answer), Is.Zero, old.Errors);
-        Tell($"{update}: the old process is gone");
+        Note($"{update}: the old process is gone");
         await asked.DisposeAsync();
     }
 
@@ -206,7 +206,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         await TestContext.Out.WriteLineAsync($"rebooted in {clock.Elapsed.TotalSeconds:0.0} s");
         _hops.Clear();
         _story.Clear();
-        Tell("rebooted");
+        Note("rebooted");
     }
 
     /// <summary>Waits for an event that the guest brings about.</summary>
@@ -242,7 +242,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private Task<T> GiveTimeAsync<T>(string what, TimeSpan time, Func<TimeSpan, CancellationToken, Task<T>> wait) =>
         _control is null ? wait(time, CancellationToken.None) : _control.GiveTimeAsync(what, time, wait);
 
-    private void Tell(string step) => _story.Add(Console.Lines.Count, step);
+    private void Note(string step) => _story.Add(Console.Lines.Count, step);
 
     // A reboot may cut a line short; the new boot's first line then stands behind the stump.
     private static bool IsUp(string line) => line.EndsWith("guest: up", StringComparison.Ordinal);

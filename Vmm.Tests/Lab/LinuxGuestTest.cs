@@ -27,7 +27,7 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
     }
 
     [TearDown]
-    public void TellWhatTheProcessesSaid()
+    public void ReportWhatTheProcessesSaid()
     {
         if (TestContext.CurrentContext.Result.FailCount > 0)
         {
@@ -35,12 +35,12 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
         }
     }
 
-    /// <summary>Runs a test and tells failures of the emulator apart; one that is skipped for it tells all that is known of its guest.</summary>
-    private protected async Task ToldApartAsync(Func<Task> test)
+    /// <summary>Runs a test and distinguishes failures of the emulator; one that is skipped for it reports all that is known of its guest.</summary>
+    private protected async Task SkippingEmulatorFlawsAsync(Func<Task> test)
     {
         try
         {
-            await EmulatorFlaws.ToldApartAsync(test);
+            await EmulatorFlaws.SkippingEmulatorFlawsAsync(test);
         }
         catch (IgnoreException)
         {

@@ -4,7 +4,7 @@ namespace Vmm.Tests.Lab;
 public sealed class LinuxPowerTests() : LinuxGuestTest(2)
 {
     [Test, Order(1)]
-    public Task A_reboot_resets_the_machine_and_the_guest_comes_up_again() => EmulatorFlaws.ToldApartAsync(async () =>
+    public Task A_reboot_resets_the_machine_and_the_guest_comes_up_again() => EmulatorFlaws.SkippingEmulatorFlawsAsync(async () =>
     {
         await RebootAsync();
 
@@ -12,7 +12,7 @@ public sealed class LinuxPowerTests() : LinuxGuestTest(2)
     });
 
     [Test, Order(2)]
-    public Task A_reset_from_outside_brings_the_guest_up_again() => EmulatorFlaws.ToldApartAsync(async () =>
+    public Task A_reset_from_outside_brings_the_guest_up_again() => EmulatorFlaws.SkippingEmulatorFlawsAsync(async () =>
     {
         await Guest.RebootAsync(() => Guest.Qmp.ExecuteAsync("system_reset"));
 
@@ -21,7 +21,7 @@ public sealed class LinuxPowerTests() : LinuxGuestTest(2)
     });
 
     [Test, Order(3)]
-    public Task Poweroff_ends_the_process_with_success() => EmulatorFlaws.ToldApartAsync(async () =>
+    public Task Poweroff_ends_the_process_with_success() => EmulatorFlaws.SkippingEmulatorFlawsAsync(async () =>
     {
         await Guest.Console.TypeAsync("poweroff -f");
 

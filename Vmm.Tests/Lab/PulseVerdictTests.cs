@@ -9,7 +9,7 @@ public sealed class PulseVerdictTests
     private const long Millisecond = 1_000_000;
 
     [Test]
-    public void A_steady_pulse_holds_and_tells_its_largest_gap()
+    public void A_steady_pulse_holds_and_reports_its_largest_gap()
     {
         var verdict = PulseVerdict.Of(Pulse(40, (n, tick) => n == 20 ? tick with { Gap = 7 * Millisecond } : tick));
 

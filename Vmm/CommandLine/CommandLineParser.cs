@@ -1,4 +1,4 @@
-// The command line as QEMU spells it: options with one dash or two, most with one argument, in any order. Whoever reads the
+// The command line as QEMU spells it: options with one dash or two, most with one argument, in any order. A reader of the
 // result needs to know nothing of that: it is a record that is complete and consistent, or there is none and one sentence
 // says which option is wrong, what it was given and what was expected.
 

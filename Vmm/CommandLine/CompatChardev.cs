@@ -3,7 +3,7 @@
 //
 //   null  stdio  pty[:LINK]  file:PATH  unix:PATH[,server=on|off][,wait=on|off]
 //
-// A monitor talks to somebody, so it takes stdio and sockets only.
+// A monitor needs input and output, so it takes stdio and sockets only.
 
 using Vmm.Core.Configuration;
 

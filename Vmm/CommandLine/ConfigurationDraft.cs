@@ -1,4 +1,4 @@
-// The configuration while the command line is being read. Each option leaves its word here; Build adds what nobody said
+// The configuration while the command line is being read. Each option sets its value here; Build adds what was not given
 // (the defaults that depend on other options) and checks what no option can check alone: that names lead somewhere, that
 // nothing is used twice, that sizes agree, that there is something to run.
 
@@ -77,7 +77,7 @@ internal sealed class ConfigurationDraft
             AccelOption.Check(_accelerators);
         }
 
-        foreach (var type in DeviceTypes.All.Where(type => type.ShortOption is { IsDefault: true } && !NoDefaults && !Devices.SpeaksOf(type)))
+        foreach (var type in DeviceTypes.All.Where(type => type.ShortOption is { IsDefault: true } && !NoDefaults && !Devices.Mentions(type)))
         {
             Devices.AddShort(type, Chardevs, NoGraphic && !Chardevs.UsesStdio ? "stdio" : "null");
         }

@@ -33,7 +33,7 @@ internal static class CpuOption
             var other => throw new CommandLineException($"CPU feature '{name}' expects 'on' or 'off', not '{other}'"),
         };
 
-        // No feature: it tells which features a model may have. libvirt gives the default.
+        // No feature: it says which features a model may have. libvirt gives the default.
         return name != "migratable" ? Feature(name, enabled)
             : enabled ? null
             : throw new CommandLineException("migratable=off is not supported");

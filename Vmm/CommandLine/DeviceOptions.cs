@@ -18,7 +18,7 @@ internal sealed class DeviceOptions
     internal IReadOnlyList<DeviceConfiguration> All => _devices;
 
     /// <summary>Whether any option spoke of devices of a type, be it to say that there is none.</summary>
-    internal bool SpeaksOf(DeviceType type) => _given.ContainsKey(type) || _devices.Exists(device => device.Type == type);
+    internal bool Mentions(DeviceType type) => _given.ContainsKey(type) || _devices.Exists(device => device.Type == type);
 
     /// <summary>Adds a short option.</summary>
     /// <param name="type">The type that has it.</param>

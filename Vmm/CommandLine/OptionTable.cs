@@ -75,12 +75,12 @@ internal static class OptionTable
 
         With("name", "[guest=]NAME[,debug-threads=on]", "name of the guest; whether threads have names", ApplyName),
         With("uuid", "UUID", "UUID of the machine", (d, a) => d.Machine = d.Machine with { Uuid = ReadUuid(a) }),
-        Alone("S", "do not start the vCPUs: wait for cont", d => d.Machine = d.Machine with { StartPaused = true }),
-        Alone("no-reboot", "a reset by the guest ends the program", d => d.Machine = d.Machine with { NoReboot = true }),
-        Alone("no-shutdown", "the program stays when the guest powers off", d => d.Machine = d.Machine with { NoShutdown = true }),
-        Alone("nodefaults", "no serial port unless an option says so", d => d.NoDefaults = true),
-        Alone("no-user-config", "accepted: there are no configuration files", _ => { }),
-        Alone("nographic", "serial port on stdio, if no option speaks of serial ports and stdio is free", d => d.NoGraphic = true),
+        Switch("S", "do not start the vCPUs: wait for cont", d => d.Machine = d.Machine with { StartPaused = true }),
+        Switch("no-reboot", "a reset by the guest ends the program", d => d.Machine = d.Machine with { NoReboot = true }),
+        Switch("no-shutdown", "the program stays when the guest powers off", d => d.Machine = d.Machine with { NoShutdown = true }),
+        Switch("nodefaults", "no serial port unless an option says so", d => d.NoDefaults = true),
+        Switch("no-user-config", "accepted: there are no configuration files", _ => { }),
+        Switch("nographic", "serial port on stdio, if no option speaks of serial ports and stdio is free", d => d.NoGraphic = true),
         With("display", "none", "accepted: there is no display", (_, a) => RequireNone(a)),
 
         With(
@@ -126,7 +126,7 @@ internal static class OptionTable
     private static OptionDefinition With(string name, string argument, string help, Action<ConfigurationDraft, string> apply) =>
         new(name, argument, help, apply);
 
-    private static OptionDefinition Alone(string name, string help, Action<ConfigurationDraft> apply) => new(name, null, help, (d, _) => apply(d));
+    private static OptionDefinition Switch(string name, string help, Action<ConfigurationDraft> apply) => new(name, null, help, (d, _) => apply(d));
 
     private static void ApplyMachine(ConfigurationDraft draft, string argument) =>
         draft.Machine = MachineOption.Apply(OptionList.Parse(argument, "type"), draft.Machine);

@@ -45,7 +45,7 @@ internal sealed partial class EndWatch : IEndWatch
     /// <param name="signals">Where the signals that ask for the end are read from.</param>
     /// <param name="limit">How long an orderly end may take, asked for when one begins.</param>
     /// <param name="signalled">Begins the orderly end after a signal. Called on a thread of the pool, at each signal.</param>
-    /// <param name="log">Where an end by force is told.</param>
+    /// <param name="log">Where an end by force is reported.</param>
     internal EndWatch(SafeFileHandle signals, Func<TimeSpan> limit, Action signalled, ILogger log)
     {
         _signals = signals;
@@ -56,7 +56,7 @@ internal sealed partial class EndWatch : IEndWatch
 
     private enum State
     {
-        /// <summary>Nobody has asked for the end.</summary>
+        /// <summary>The end has not been asked for.</summary>
         Idle,
 
         /// <summary>A client has; the request may yet be refused.</summary>
@@ -173,7 +173,7 @@ internal sealed partial class EndWatch : IEndWatch
 
     private void CleanUp()
     {
-        ForcedEnd.Settle();
+        ForcedEnd.RunCleanUps();
         LogForced(_log, (long)Limit.TotalMilliseconds);
     }
 

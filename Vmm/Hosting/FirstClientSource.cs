@@ -3,7 +3,7 @@ using Vmm.Qmp.Sessions;
 
 namespace Vmm.Hosting;
 
-/// <summary>A source of clients that tells when the first one came.</summary>
+/// <summary>A source of clients that signals when the first one came.</summary>
 /// <param name="source">Where they come from.</param>
 internal sealed class FirstClientSource(IConnectionSource source) : IConnectionSource
 {

@@ -4,7 +4,7 @@ namespace Vmm.Hosting;
 
 /// <summary>Log messages as lines in the manner of the field's programs: "vmm: warning: …". Never waits; what repeats is counted.</summary>
 /// <param name="sink">Where they go.</param>
-/// <param name="least">The least level that is told.</param>
+/// <param name="least">The least level that is logged.</param>
 internal sealed class LineLogger(LogSink sink, LogLevel least) : ILogger
 {
     /// <inheritdoc/>

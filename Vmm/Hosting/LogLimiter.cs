@@ -1,7 +1,7 @@
 // A guest can reset itself ten thousand times a second and a client can let as many commands fail: what they can repeat must not fill a disk.
 //
-// Each kind of message has a bucket of tokens. A message takes one; while the bucket is empty messages are counted and not told, before
-// anything is formatted. The bucket gets a new token at each interval, and the count is told at most once in each.
+// Each kind of message has a bucket of tokens. A message takes one; while the bucket is empty messages are counted and not logged, before
+// anything is formatted. The bucket gets a new token at each interval, and the count is logged at most once in each.
 
 using System.Globalization;
 
@@ -11,10 +11,10 @@ namespace Vmm.Hosting;
 /// <param name="time">Whose time it is.</param>
 internal sealed class LogLimiter(TimeProvider time)
 {
-    /// <summary>How many similar messages are told at once.</summary>
+    /// <summary>How many similar messages are logged at once.</summary>
     internal const int Burst = 10;
 
-    /// <summary>How much of a message is repeated when it is told how many were like it.</summary>
+    /// <summary>How much of a message is repeated when the number of similar ones is logged.</summary>
     private const int MostQuoted = 256;
 
     /// <summary>After a burst there is one message, and one count of those left out, in each of these.</summary>
@@ -22,14 +22,14 @@ internal sealed class LogLimiter(TimeProvider time)
 
     private readonly Lock _lock = new();
     private readonly Dictionary<LogKind, Bucket> _buckets = [];
-    private int _owing;
+    private int _withheld;
 
-    /// <summary>Whether some count is still to be told.</summary>
-    internal bool OwesCounts => Volatile.Read(ref _owing) > 0;
+    /// <summary>Whether some count is still to be logged.</summary>
+    internal bool HasCounts => Volatile.Read(ref _withheld) > 0;
 
-    /// <summary>Whether a message may be told; counts it otherwise.</summary>
+    /// <summary>Whether a message may be logged; counts it otherwise.</summary>
     /// <param name="kind">Its kind.</param>
-    /// <param name="isFirst">Whether it is the first that is left out since all counts were told.</param>
+    /// <param name="isFirst">Whether it is the first that is left out since all counts were logged.</param>
     internal bool Admits(LogKind kind, out bool isFirst)
     {
         isFirst = false;
@@ -51,7 +51,7 @@ internal sealed class LogLimiter(TimeProvider time)
             if (bucket.Suppressed++ == 0)
             {
                 bucket.CountDue = now;
-                isFirst = _owing++ == 0;
+                isFirst = _withheld++ == 0;
             }
 
             return false;
@@ -59,7 +59,7 @@ internal sealed class LogLimiter(TimeProvider time)
     }
 
     /// <summary>Notes what a message that was admitted said.</summary>
-    internal void Told(LogKind kind, string text)
+    internal void NoteText(LogKind kind, string text)
     {
         lock (_lock)
         {
@@ -71,7 +71,7 @@ internal sealed class LogLimiter(TimeProvider time)
     /// <param name="all">Whether also those that are not: at the end there will be no later.</param>
     internal IReadOnlyList<string> TakeCounts(bool all = false)
     {
-        if (!OwesCounts)
+        if (!HasCounts)
         {
             return [];
         }
@@ -85,7 +85,7 @@ internal sealed class LogLimiter(TimeProvider time)
                 counts.Add(string.Create(
                     CultureInfo.InvariantCulture, $"vmm: warning: {bucket.Suppressed} similar messages were suppressed: {bucket.Text}"));
                 bucket.Suppressed = 0;
-                _owing--;
+                _withheld--;
             }
         }
 

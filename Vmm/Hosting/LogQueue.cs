@@ -1,7 +1,7 @@
 // Lines between those who have something to say and the one thread that writes.
 //
 // Adding a line never waits: a vCPU, the machine loop, a monitor's loop. When the reader of the log stalls, the queue fills up to its
-// bounds and further lines are dropped and counted; the count is told, in its place among the lines, as soon as there is room.
+// bounds and further lines are dropped and counted; the count is logged, in its place among the lines, as soon as there is room.
 
 using System.Globalization;
 
@@ -21,7 +21,7 @@ internal sealed class LogQueue
     private int _bytes;
     private long _dropped;
     private bool _writing;
-    private bool _nudged;
+    private bool _interrupted;
     private bool _closed;
 
     /// <summary>Adds a line, or counts it where there is no room.</summary>
@@ -35,18 +35,18 @@ internal sealed class LogQueue
                 return;
             }
 
-            TellDropped();
+            ReportDropped();
             Enqueue(line);
             Monitor.PulseAll(_lock);
         }
     }
 
     /// <summary>Makes a <see cref="Take"/> that waits without an end return, so that it waits again with one.</summary>
-    internal void Nudge()
+    internal void Interrupt()
     {
         lock (_lock)
         {
-            _nudged = true;
+            _interrupted = true;
             Monitor.PulseAll(_lock);
         }
     }
@@ -61,15 +61,15 @@ internal sealed class LogQueue
         {
             _writing = false;
             Monitor.PulseAll(_lock);
-            if (_lines.Count == 0 && _dropped == 0 && !_closed && !_nudged)
+            if (_lines.Count == 0 && _dropped == 0 && !_closed && !_interrupted)
             {
                 Monitor.Wait(_lock, patience);
             }
 
-            _nudged = false;
+            _interrupted = false;
             if (_lines.Count == 0)
             {
-                TellDropped();
+                ReportDropped();
             }
 
             int taken = 0;
@@ -118,7 +118,7 @@ internal sealed class LogQueue
         }
     }
 
-    private void TellDropped()
+    private void ReportDropped()
     {
         if (_dropped > 0)
         {

@@ -1,9 +1,9 @@
 // Where log lines go: to stderr, or to the file of -D.
 //
 // Nothing that logs ever waits for that: each of the two has a bounded queue and a thread that writes, so a reader that stalls one of them holds
-// up neither the guest nor the other. What a guest or a client can repeat is told a few times and then counted.
+// up neither the guest nor the other. What a guest or a client can repeat is logged a few times and then counted.
 //
-// The file is one of the things that cross in a live update: the successor goes on writing at the end of the same open
+// The file is one of the things that cross in a live update: the successor continues writing at the end of the same open
 // file, and until it has it, its own lines go to stderr. Both open it for appending and write whole lines at once, so lines of the two
 // processes never overwrite each other and never mix.
 
@@ -16,7 +16,7 @@ using Vmm.Core.Native;
 namespace Vmm.Hosting;
 
 /// <summary>The end of the log that lines are written to. Any thread.</summary>
-internal sealed class LogSink : IDescriptorCarrier, IDisposable
+internal sealed class LogSink : IDescriptorOwner, IDisposable
 {
     private const string DescriptorName = "log";
 
@@ -43,18 +43,18 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
         _time = time;
         _timestamps = timestamps;
         _limiter = new LogLimiter(time);
-        _errorWriter = new LogWriter("log", standardError ?? new SafeFileHandle(2, ownsHandle: false), TellCounts);
+        _errorWriter = new LogWriter("log", standardError ?? new SafeFileHandle(2, ownsHandle: false), ReportCounts);
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
     }
 
     /// <inheritdoc/>
-    public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
 
     /// <summary>Names the file; it is opened by <see cref="Open"/> or taken over by <see cref="Adopt"/>.</summary>
     internal void UseFile(string path)
     {
         _path = path;
-        _fileWriter = new LogWriter("log file", null, TellCounts);
+        _fileWriter = new LogWriter("log file", null, ReportCounts);
     }
 
     /// <summary>Opens the file, emptied: a process that boots its guest begins a new log.</summary>
@@ -74,7 +74,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
         Drop();
         if (_path is null)
@@ -84,7 +84,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
 
         try
         {
-            if (bag.Claim(DescriptorName, carried => WaitingFile.Leads(_path, carried)) is not { } mine)
+            if (handedOver.Claim(DescriptorName, received => WaitingFile.Leads(_path, received)) is not { } mine)
             {
                 _waiting = OpenFile(_path);
                 return [];
@@ -126,14 +126,14 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     {
     }
 
-    /// <summary>Whether a message may be told. Where it is one of too many it is counted instead; the count is told later.</summary>
+    /// <summary>Whether a message may be logged. Where it is one of too many it is counted instead; the count is logged later.</summary>
     internal bool Admits(LogKind kind)
     {
         bool admitted = _limiter.Admits(kind, out bool isFirst);
         if (isFirst)
         {
-            _errorWriter.Nudge();
-            _fileWriter?.Nudge();
+            _errorWriter.Interrupt();
+            _fileWriter?.Interrupt();
         }
 
         return admitted;
@@ -145,7 +145,7 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     /// <param name="text">What it says.</param>
     internal void Write(LogKind kind, string prefix, string text)
     {
-        _limiter.Told(kind, text);
+        _limiter.NoteText(kind, text);
         Write(prefix + text);
     }
 
@@ -199,14 +199,14 @@ internal sealed class LogSink : IDescriptorCarrier, IDisposable
     }
 
     /// <summary>Reports the counts that are due, and when to look again.</summary>
-    private TimeSpan TellCounts()
+    private TimeSpan ReportCounts()
     {
         foreach (string count in _limiter.TakeCounts())
         {
             Write(count);
         }
 
-        return _limiter.OwesCounts ? LogLimiter.Interval : Timeout.InfiniteTimeSpan;
+        return _limiter.HasCounts ? LogLimiter.Interval : Timeout.InfiniteTimeSpan;
     }
 
     private static WaitingFile OpenFile(string path)

@@ -3,7 +3,7 @@
 //
 // The mode of the open file is left as it is, because stderr is shared with others: if it waits, the thread waits, and if it does not, the
 // thread asks when there is room. What the destination refuses (no space, a limit, a reader who is gone) is lost and counted, and the count
-// is told when it takes lines again. A line that was cut off in the middle is ended before the next begins.
+// is logged when it takes lines again. A line that was cut off in the middle is ended before the next begins.
 
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -45,7 +45,7 @@ internal sealed class LogWriter
     internal void Add(byte[] line) => _queue.Add(line);
 
     /// <summary>Has the idle function called soon.</summary>
-    internal void Nudge() => _queue.Nudge();
+    internal void Interrupt() => _queue.Interrupt();
 
     /// <summary>Waits until what was added is written, within a limit.</summary>
     internal bool Flush(TimeSpan limit) => _queue.WaitUntilEmpty(limit);
@@ -88,9 +88,9 @@ internal sealed class LogWriter
         {
             byte[] note = LogText.ToLine(string.Create(
                 CultureInfo.InvariantCulture, $"vmm: warning: {_lost} messages were lost: {_refusal}"));
-            int told = TryWriteWhole(note);
-            _inLine |= told > 0 && told < note.Length;
-            _lost = told == note.Length ? 0 : _lost;
+            int noted = TryWriteWhole(note);
+            _inLine |= noted > 0 && noted < note.Length;
+            _lost = noted == note.Length ? 0 : _lost;
         }
 
         int written = TryWriteWhole(lines);

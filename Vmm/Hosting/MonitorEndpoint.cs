@@ -1,8 +1,8 @@
 // Where a monitor's clients come from, and what becomes of that place in a live update.
 //
 // A listening socket is shared by old and new for a while: it crosses as a descriptor, the new process accepts on it after
-// the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path that somebody
-// listens on; a path that is free, or becomes free, it serves at once, so that its own monitor answers while it waits. A socket that
+// the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path on which another process
+// listens; a path that is free, or becomes free, it serves at once, so that its own monitor answers while it waits. A socket that
 // crosses is taken only if its path is this monitor's own: with another path it stays the old process's.
 
 using Microsoft.Extensions.Logging;
@@ -17,13 +17,13 @@ using Vmm.Qmp.Sessions;
 namespace Vmm.Hosting;
 
 /// <summary>One monitor's end: a listening socket, a connected one, or standard input and output.</summary>
-internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
+internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
 {
     /// <summary>
-    /// Nothing tells that a path has become free, so this looks again: a process that is killed leaves the name in its folder as it was,
-    /// and the kernel reports no end of a listening socket to anybody who is not connected to it.
+    /// There is no event for a path that has become free, so this looks again: a process that is killed leaves the name in its folder as it was,
+    /// and the kernel reports no end of a listening socket to a process that is not connected to it.
     /// </summary>
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly ChardevConfiguration _configuration;
     private readonly MonitorServer _server;
@@ -31,7 +31,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     private readonly ILogger _log;
     private readonly UnixListener? _listener;
     private readonly ListeningSource? _listening;
-    private LoopTimer? _look;
+    private LoopTimer? _retry;
     private SafeFileHandle? _prepared;
     private SafeFileHandle? _preparedToServe;
     private bool _isRefused;
@@ -40,7 +40,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     /// <param name="configuration">The chardev that the monitor names.</param>
     /// <param name="server">Runs the monitor.</param>
     /// <param name="loop">The machine loop.</param>
-    /// <param name="log">Where a path that cannot be had later is told.</param>
+    /// <param name="log">Where a path that cannot be bound later is reported.</param>
     /// <exception cref="MachineException">A monitor cannot sit on such a chardev.</exception>
     internal MonitorEndpoint(ChardevConfiguration configuration, MonitorServer server, EventLoop loop, ILogger log)
     {
@@ -93,8 +93,8 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     internal string Label => _configuration.Id;
 
     /// <inheritdoc/>
-    public IEnumerable<CarriedDescriptor> Carried =>
-        _listener?.Handle is { } handle ? [new CarriedDescriptor(DescriptorName, handle)] : [];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
+        _listener?.Handle is { } handle ? [new HandoverDescriptor(DescriptorName, handle)] : [];
 
     private string DescriptorName => $"monitor/{_configuration.Id}/listener";
 
@@ -119,7 +119,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
         }
         else if (!_listener.TryOpen())
         {
-            _look = _loop.After(LookAgain, TryAgain);
+            _retry = _loop.After(RetryInterval, TryAgain);
             return;
         }
 
@@ -127,9 +127,9 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     }
 
     /// <summary>The old process's socket, unless this one has its own. Both descriptors that serving it takes are had before the switch.</summary>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
-        if (_listener is null || _listener.Handle is not null || bag.Peek(DescriptorName) is not { } came)
+        if (_listener is null || _listener.Handle is not null || handedOver.Peek(DescriptorName) is not { } came)
         {
             return [];
         }
@@ -139,7 +139,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
             return [$"descriptor '{DescriptorName}' of the old process is no listening unix socket"];
         }
 
-        if (bag.Claim(DescriptorName, IsAtOwnPath) is { } handle)
+        if (handedOver.Claim(DescriptorName, IsAtOwnPath) is { } handle)
         {
             _prepared = handle;
             _preparedToServe = Posix.Duplicate(handle);
@@ -157,7 +157,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
             return;
         }
 
-        _look?.Dispose();
+        _retry?.Dispose();
         if (_prepared is { } handle && _preparedToServe is { } toServe)
         {
             _prepared = _preparedToServe = null;
@@ -196,7 +196,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
             return;
         }
 
-        _listener.Abandon();
+        _listener.Release();
         if (taken == true)
         {
             _listening!.StopAccepting();
@@ -206,7 +206,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _look?.Dispose();
+        _retry?.Dispose();
         Drop();
         _listener?.Dispose();
     }
@@ -238,7 +238,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorCarrier, IDisposable
                 LogNotOpened(_log, Label, e.Message);
             }
 
-            _look = _loop.After(LookAgain, TryAgain);
+            _retry = _loop.After(RetryInterval, TryAgain);
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed class Monitors : IDisposable
         _machine = machine;
         _server = new MonitorServer(log);
         var events = new EventBroadcaster(machine.Loop, TimeProvider.System);
-        machine.Happened += happened => events.Emit(MachineEvents.ToQapi(happened), happened.At);
+        machine.EventRaised += happened => events.Emit(MachineEvents.ToQapi(happened), happened.At);
         migrator.StatusChanged += status => events.Emit(new MigrationEvent { Status = status.ToQapi() });
         migrator.PassBegan += pass => events.Emit(new MigrationPassEvent { Pass = pass });
 
@@ -49,7 +49,7 @@ internal sealed class Monitors : IDisposable
             var chardev = configuration.Machine.Chardevs.First(c => c.Id == monitor.ChardevId);
             var endpoint = new MonitorEndpoint(chardev, _server, machine.Loop, log);
             _endpoints.Add(endpoint);
-            machine.Carry(endpoint);
+            machine.AddDescriptorOwner(endpoint);
             _monitors.Add(monitor.Mode == MonitorMode.Control
                 ? new QmpMonitor(chardev.Id, endpoint.Source, qmp, monitor.Pretty)
                 : new HmpMonitor(chardev.Id, endpoint.Source, hmp, machine.Loop, log, endWatch));

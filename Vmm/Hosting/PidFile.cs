@@ -1,4 +1,4 @@
-// The file that tells management which process has the guest.
+// The file that shows management which process has the guest.
 //
 // It is locked with an open-file-description lock, which belongs to the open file and so crosses with its descriptor in a
 // live update: neither process locks or unlocks in a handover. The successor writes its own id over the predecessor's.
@@ -17,21 +17,21 @@ namespace Vmm.Hosting;
 
 /// <summary>The file of -pidfile.</summary>
 /// <param name="path">Its path.</param>
-/// <param name="log">Where it is told that it cannot be removed.</param>
-internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCarrier, IDisposable
+/// <param name="log">Where it is reported that it cannot be removed.</param>
+internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwner, IDisposable
 {
     private const string DescriptorName = "pidfile";
     private const int MostAttempts = 8;
 
     private SafeFileHandle? _file;
     private WaitingFile? _waiting;
-    private SafeFileHandle? _carried;
-    private IDisposable? _owedRemoval;
+    private SafeFileHandle? _received;
+    private IDisposable? _removal;
 
     /// <inheritdoc/>
-    public IEnumerable<CarriedDescriptor> Carried => _file is null ? [] : [new CarriedDescriptor(DescriptorName, _file)];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
 
-    /// <summary>Creates the file, or takes over one that nobody holds any more.</summary>
+    /// <summary>Creates the file, or takes over one that no process holds any more.</summary>
     /// <exception cref="IOException">It cannot be written, or another process holds it.</exception>
     internal void Create()
     {
@@ -48,18 +48,18 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
         Drop();
         try
         {
-            if (bag.Claim(DescriptorName, carried => WaitingFile.Leads(path, carried)) is not { } mine)
+            if (handedOver.Claim(DescriptorName, received => WaitingFile.Leads(path, received)) is not { } mine)
             {
                 _waiting = Open();
                 return [];
             }
 
-            _carried = mine;
+            _received = mine;
             string? unfit = WhyUnfit(Posix.Stat(mine)) ?? (Posix.IsWritable(mine) ? null : "the old process has not opened it for writing");
             return unfit is null ? [] : [Error(unfit).Message];
         }
@@ -74,10 +74,10 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     {
         try
         {
-            if (_carried is { } carried)
+            if (_received is { } received)
             {
-                _carried = null;
-                Fill(carried);
+                _received = null;
+                Fill(received);
             }
             else if (_waiting is not null && !TryHold(_waiting))
             {
@@ -95,8 +95,8 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     {
         _waiting?.Dispose();
         _waiting = null;
-        _carried?.Dispose();
-        _carried = null;
+        _received?.Dispose();
+        _received = null;
     }
 
     /// <summary>The file is the successor's now.</summary>
@@ -134,7 +134,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
         }
     }
 
-    /// <summary>Locks and fills an open file, unless it lost its name meanwhile: then holding it would tell nobody anything.</summary>
+    /// <summary>Locks and fills an open file, unless it lost its name meanwhile: then holding it would mean nothing.</summary>
     private bool TryHold(WaitingFile waiting)
     {
         var file = waiting.Take();
@@ -167,7 +167,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
     {
         Close();
         _file = file;
-        _owedRemoval = ForcedEnd.Owe(() => Remove(file));
+        _removal = ForcedEnd.Register(() => Remove(file));
         byte[] text = Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n");
         try
         {
@@ -197,7 +197,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorCar
 
     private void Close()
     {
-        _owedRemoval?.Dispose();
+        _removal?.Dispose();
         _file?.Dispose();
         _file = null;
     }

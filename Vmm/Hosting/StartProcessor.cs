@@ -30,7 +30,7 @@ internal sealed class StartProcessor : IDisposable
         }
     }
 
-    /// <summary>Gives all threads of this process all its processors again. Nobody makes threads meanwhile.</summary>
+    /// <summary>Gives all threads of this process all its processors again. No thread is made meanwhile.</summary>
     /// <exception cref="IOException">The host does not say which threads there are, or refuses it.</exception>
     public void Dispose()
     {

@@ -1,11 +1,5 @@
-using Vmm.CommandLine;
-using Vmm.Core.Boot;
-using Vmm.Core.Hypervisors;
-using Vmm.Core.Machines;
-using Vmm.Core.Memory;
+using Vmm.Core.Errors;
 using Vmm.Core.Native;
-using Vmm.Migration;
-using Vmm.Migration.Channels;
 
 namespace Vmm.Hosting;
 
@@ -13,9 +7,7 @@ namespace Vmm.Hosting;
 internal static class StartUpError
 {
     /// <summary>Whether an error is for the operator to deal with, and no defect.</summary>
-    internal static bool IsRefusal(Exception e) => e is CommandLineException or ChannelAddressException
-        or MachineException or HypervisorException or HandoverException or MigrationException
-        or BootException or MemoryBackendException or GuestMemoryException or IOException or UnauthorizedAccessException or ArgumentException
+    internal static bool IsRefusal(Exception e) => e is VmmException or IOException or UnauthorizedAccessException or ArgumentException
         or OutOfMemoryException or ThreadStartException;
 
     /// <summary>Writes the text to standard error; where there is no memory for one, a line that takes none.</summary>
@@ -27,7 +19,7 @@ internal static class StartUpError
         }
         catch (Exception again) when (again is OutOfMemoryException or TypeInitializationException)
         {
-            Posix.WriteLastWords("vmm: the host gives this process no memory (RLIMIT_AS, RLIMIT_DATA, control groups)\n"u8);
+            Posix.WriteErrorOnce("vmm: the host gives this process no memory (RLIMIT_AS, RLIMIT_DATA, control groups)\n"u8);
         }
     }
 

@@ -24,7 +24,7 @@ namespace Vmm.Hosting;
 /// <summary>One running vmm process.</summary>
 internal sealed partial class VmmHost : IDisposable
 {
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FinalOutputLimit = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Threads besides those of vCPUs and pool: back ends' and monitors' loops, and one of KVM's, which it makes when a VM's first vCPU first
@@ -32,7 +32,7 @@ internal sealed partial class VmmHost : IDisposable
     /// </summary>
     private const int OtherThreads = 3;
 
-    /// <summary>Never given back: it has the runtime start its thread for terminals' signals while there are threads to be had.</summary>
+    /// <summary>Never given back: it has the runtime start its thread for terminals' signals while threads can still be made.</summary>
     private static PosixSignalRegistration? _terminalSignals;
 
     private readonly ProgramConfiguration _configuration;
@@ -49,7 +49,7 @@ internal sealed partial class VmmHost : IDisposable
     private readonly StartProcessor _startProcessor = new();
     private bool _ending;
 
-    /// <summary>What a process ends with that nobody has told to end: one that could not start.</summary>
+    /// <summary>The exit status of a process that was not asked to end: one that could not start.</summary>
     private int _status = 1;
 
     internal VmmHost(ProgramConfiguration configuration)
@@ -65,7 +65,7 @@ internal sealed partial class VmmHost : IDisposable
             _sink.UseFile(log);
         }
 
-        GoOnAfterDefects();
+        ContinueAfterDefects();
         _endWatch = new EndWatch(endingSignals, LimitOfEnd, Signalled, _logger);
         _endWatch.Start();
         PoolThreads.Start(others: configuration.Machine.Topology.Count + OtherThreads);
@@ -151,10 +151,10 @@ internal sealed partial class VmmHost : IDisposable
 
     private async Task StartAsync()
     {
-        _machine.Carry(_sink);
+        _machine.AddDescriptorOwner(_sink);
         if (_pidFile is not null)
         {
-            _machine.Carry(_pidFile);
+            _machine.AddDescriptorOwner(_pidFile);
         }
 
         bool waiting = _configuration.Incoming is not null;
@@ -181,24 +181,24 @@ internal sealed partial class VmmHost : IDisposable
         {
             await _monitors.FirstClients();
             _machine.PowerOn();
-            TellTerminals();
+            ReportTerminals();
         }
     }
 
     /// <summary>Says under which names the pseudo-terminals of a first boot are found, as QEMU does: on stdout, unless bytes of a back end go there.</summary>
-    private void TellTerminals()
+    private void ReportTerminals()
     {
         bool isTaken = _configuration.Machine.Chardevs.Any(chardev => chardev is StdioChardevConfiguration);
         foreach (var terminal in _machine.Board!.Chardevs.OfType<PtyChardev>())
         {
-            string told = $"char device redirected to {terminal.SlavePath} (label {terminal.Label})";
+            string line = $"char device redirected to {terminal.SlavePath} (label {terminal.Label})";
             if (isTaken)
             {
-                StandardStream.WriteError(told);
+                StandardStream.WriteError(line);
             }
             else
             {
-                StandardStream.WriteOutput(told);
+                StandardStream.WriteOutput(line);
             }
         }
     }
@@ -221,7 +221,7 @@ internal sealed partial class VmmHost : IDisposable
     /// <summary>Whatever stops the guest in an update stops it for no longer; so may whatever keeps the process from its end.</summary>
     private TimeSpan LimitOfEnd() => TimeSpan.FromMilliseconds((_migrator?.Parameters ?? new()).CprLoadTimeout);
 
-    private void GoOnAfterDefects()
+    private void ContinueAfterDefects()
     {
         _loop.UnhandledException = _ioLoop.UnhandledException = ReportDefect;
         _loop.HostRefused = _ioLoop.HostRefused = refusal => LogPolled(_logger, refusal.Message);
@@ -230,7 +230,7 @@ internal sealed partial class VmmHost : IDisposable
             unobserved.SetObserved();
             foreach (var e in unobserved.Exception.InnerExceptions)
             {
-                // What was refused, or given up, is told by whoever began it.
+                // What was refused, or given up, is reported by the code that began it.
                 if (!StartUpError.IsRefusal(e) && e is not (OperationCanceledException or ObjectDisposedException))
                 {
                     ReportDefect(e);
@@ -244,7 +244,7 @@ internal sealed partial class VmmHost : IDisposable
         });
     }
 
-    /// <summary>Reports a defect, as long as the host gives the memory that it takes: a process that owns a guest does not end for want of a report.</summary>
+    /// <summary>Reports a defect, as long as the host gives the memory that it takes: a process that owns a guest does not end because a report fails.</summary>
     private void ReportDefect(Exception defect)
     {
         try
@@ -281,7 +281,7 @@ internal sealed partial class VmmHost : IDisposable
             {
                 try
                 {
-                    var patience = LastWords < _endWatch.Limit / 2 ? LastWords : _endWatch.Limit / 2;
+                    var patience = FinalOutputLimit < _endWatch.Limit / 2 ? FinalOutputLimit : _endWatch.Limit / 2;
                     await Task.WhenAll(_monitors.FlushAsync(patience), DeliverAsync(patience));
                 }
                 finally
@@ -305,7 +305,7 @@ internal sealed partial class VmmHost : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "the guest's last output was not read and is lost")]
     private static partial void LogUnread(ILogger log);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "internal error, after which the process goes on: {Trace}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "internal error; the process continues: {Trace}")]
     private static partial void LogDefect(ILogger log, string trace);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the host does not watch a descriptor, which is polled until it does: {Reason}")]
@@ -314,7 +314,7 @@ internal sealed partial class VmmHost : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "not all could be cleared away at the end: {Reason}")]
     private static partial void LogNotTakenDown(ILogger log, string reason);
 
-    /// <summary>The log of a part of the program; those that -d names tell everything.</summary>
+    /// <summary>The log of a part of the program; those that -d names log everything.</summary>
     private LineLogger LoggerOf(string? part = null) => new(
         _sink,
         _configuration.LogItems.Any(item => item == part || item == "all") ? LogLevel.Debug

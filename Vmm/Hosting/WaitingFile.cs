@@ -30,7 +30,7 @@ internal sealed class WaitingFile : IDisposable
         return new WaitingFile(path, file, created);
     }
 
-    /// <summary>Why a file cannot be had, without its name.</summary>
+    /// <summary>Why a file cannot be opened, without its name.</summary>
     internal static string ReasonOf(IOException failure) => failure switch
     {
         PosixException refused => refused.Reason,
@@ -72,7 +72,7 @@ internal sealed class WaitingFile : IDisposable
         }
         catch (PosixException)
         {
-            // Its directory was made read-only meanwhile; an empty file stays, which nobody takes for another's.
+            // Its directory was made read-only meanwhile; an empty file stays, which is taken for no other process's.
         }
 
         _file.Dispose();

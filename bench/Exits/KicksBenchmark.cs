@@ -48,7 +48,7 @@ internal static class KicksBenchmark
         machine.Vm.StartCpus();
         exits.Done.Wait();
         Array.Sort(microseconds);
-        Console.WriteLine($"{count:n0} kicks, none lost; from kick to parked: median {microseconds[count / 2]:f0} us, "
+        Console.WriteLine($"{count:n0} kicks, none lost; from kick to stopped: median {microseconds[count / 2]:f0} us, "
             + $"99 % {microseconds[(int)(count * 0.99)]:f0} us, longest {microseconds[^1]:f0} us");
         Console.WriteLine($"allocated on the vCPU's thread: {exits.Allocated} bytes");
         return exits.Failure is null && exits.Allocated == 0 ? 0 : 1;

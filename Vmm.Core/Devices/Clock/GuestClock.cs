@@ -1,6 +1,6 @@
-// The time that devices count in: nanoseconds that pass while the guest may run and stand still while it is stopped.
+// The time that devices count in: nanoseconds that pass while the guest may run and do not while it is stopped.
 //
-// It is the host's monotonic clock plus an offset. Stopping remembers the reading, going on moves the offset. Both
+// It is the host's monotonic clock plus an offset. Stopping remembers the reading, resuming moves the offset. Both
 // processes of a handover see the same host clock, so carrying the offset carries the time: it neither stops nor jumps,
 // however long the switch takes.
 
@@ -45,7 +45,7 @@ public sealed class GuestClock(TimeProvider host) : IStateful
         }
     }
 
-    /// <summary>Lets the time go on from where it stopped; without effect on a running clock.</summary>
+    /// <summary>Lets the time continue from where it stopped; without effect on a running clock.</summary>
     public void Thaw()
     {
         lock (_lock)

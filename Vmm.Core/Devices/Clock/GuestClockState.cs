@@ -15,9 +15,9 @@ internal sealed class GuestClockState
     /// <summary>Guest time minus host time in nanoseconds, while the clock runs.</summary>
     internal long Offset;
 
-    /// <summary>Whether the clock stands still.</summary>
+    /// <summary>Whether the clock is stopped.</summary>
     internal bool Frozen;
 
-    /// <summary>The reading of a clock that stands still, in nanoseconds.</summary>
+    /// <summary>The reading of a clock that is stopped, in nanoseconds.</summary>
     internal long FrozenAt;
 }

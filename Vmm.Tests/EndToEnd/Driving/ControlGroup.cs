@@ -52,7 +52,7 @@ internal sealed class ControlGroup : IAsyncDisposable
     /// <summary>Makes a group whose memory is counted, of whichever version.</summary>
     internal static ControlGroup MakeCounting() => Make(Mount(Memory) is null ? Unified : Memory);
 
-    /// <summary>How many bytes are charged to it; where nobody counts them, the test is skipped.</summary>
+    /// <summary>How many bytes are charged to it; where the kernel does not count them, the test is skipped.</summary>
     internal long Charge
     {
         get
@@ -73,7 +73,7 @@ internal sealed class ControlGroup : IAsyncDisposable
     /// <summary>The command line that runs a program in the group.</summary>
     internal string[] Running(string program) => ["/bin/sh", "-c", $"echo $$ > {Shell.Quote(_path)}/cgroup.procs && exec \"$0\" \"$@\"", program];
 
-    /// <summary>Removes the group, which the host refuses as long as somebody is in it.</summary>
+    /// <summary>Removes the group, which the host refuses as long as a process is in it.</summary>
     internal void Remove() => Directory.Delete(_path);
 
     /// <inheritdoc/>

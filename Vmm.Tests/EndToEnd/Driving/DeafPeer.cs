@@ -3,7 +3,7 @@ using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.EndToEnd.Driving;
 
-/// <summary>Somebody who listens where the new process of an update should, and does with connections what a test wants.</summary>
+/// <summary>A process that listens where the new process of an update should, and does with connections what a test wants.</summary>
 internal sealed class DeafPeer : IDisposable
 {
     private readonly Socket _listener;
@@ -19,7 +19,7 @@ internal sealed class DeafPeer : IDisposable
         return new DeafPeer(listener);
     }
 
-    /// <summary>Leaves a socket's file behind that nobody listens on any more.</summary>
+    /// <summary>Leaves a socket's file behind that no process listens on any more.</summary>
     internal static void LeaveStale(string path)
     {
         // The socket removes the name that it was bound to, and only that.

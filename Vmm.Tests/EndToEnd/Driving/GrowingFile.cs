@@ -4,7 +4,7 @@ using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.EndToEnd.Driving;
 
-/// <summary>A file that somebody else appends to: a serial port's, a log. Nothing tells of its growth in time, so a wait looks again and again.</summary>
+/// <summary>A file that another process appends to: a serial port's, a log. Nothing reports its growth in time, so a wait looks again and again.</summary>
 /// <param name="path">Where it is.</param>
 internal sealed class GrowingFile(string path)
 {

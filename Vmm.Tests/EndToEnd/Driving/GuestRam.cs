@@ -64,13 +64,13 @@ internal sealed class GuestRam : IAsyncDisposable
         return found;
     }
 
-    /// <summary>Lets a guest go on that waits for it.</summary>
-    internal void LetGo() => RandomAccess.Write(_file, [1], Go);
+    /// <summary>Lets a guest continue that waits for it.</summary>
+    internal void ReleaseGuest() => RandomAccess.Write(_file, [1], Go);
 
     /// <summary>A digest of all RAM.</summary>
     internal string Digest() => Convert.ToHexString(SHA256.HashData(Read(0, (int)TinyMachine.RamSize)));
 
-    /// <summary>Waits until the guest has counted past a number. Nothing tells of memory that changes, so this looks again and again.</summary>
+    /// <summary>Waits until the guest has counted past a number. Nothing reports memory that changes, so this looks again and again.</summary>
     internal async Task<ulong> WaitPastAsync(ulong count)
     {
         await UntilAsync(() => Count > count, $"the count stays at {count}");

@@ -1,5 +1,5 @@
 // A process of another user. Only root can start one, and whom the file modes of a checkout keep out cannot run what lies in it: so the
-// program is copied to where everybody may go, and the user gets the group that may open the KVM device.
+// program is copied to where every user may go, and the user gets the group that may open the KVM device.
 
 using System.Globalization;
 using Vmm.Lab.Hosts;
@@ -18,7 +18,7 @@ internal static class OtherUser
         }
     }
 
-    /// <summary>Opens a test's folder to everybody and puts a copy of a file into it that everybody can read and run.</summary>
+    /// <summary>Opens a test's folder to every user and puts a copy of a file into it that every user can read and run.</summary>
     /// <returns>The copy's path.</returns>
     internal static async Task<string> PublishAsync(IHost host, string folder, string file)
     {

@@ -1,5 +1,5 @@
 // The host's limits of a process, as the kernel lists them in /proc/PID/limits: in the order of their numbers, so a limit that a later
-// kernel adds is tested without being named here, or is told of if it must be. Source: getrlimit(2), proc_pid_limits(5).
+// kernel adds is tested without being named here, or is named if it must be. Source: getrlimit(2), proc_pid_limits(5).
 
 using System.Globalization;
 using System.Runtime.InteropServices;

@@ -1,4 +1,4 @@
-// A terminal as somebody sits at it: keys go in as bytes, and what the program shows is kept byte for byte. Underneath is a
+// A terminal as a user sits at it: keys go in as bytes, and what the program shows is kept byte for byte. Underneath is a
 // pseudo-terminal, whose slave the program has for its standard input and output.
 
 using System.Text;
@@ -25,7 +25,7 @@ internal sealed class Terminal : IAsyncDisposable
     {
         (_master, SlavePath) = Posix.CreatePty();
 
-        // Kept open, for the settings last only while somebody has it open; and cooked, as a shell leaves it,
+        // Kept open, for the settings last only while a process has it open; and cooked, as a shell leaves it,
         // but for what the terminal would add to line ends.
         _slave = File.OpenHandle(SlavePath, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         Cook();
@@ -44,7 +44,7 @@ internal sealed class Terminal : IAsyncDisposable
     internal void Press(string keys) => Posix.Write(_master, Encoding.UTF8.GetBytes(keys));
 
     /// <summary>
-    /// Waits until the program has shown something, and returns all that it has shown since the last time, up to and with that. Nothing tells of
+    /// Waits until the program has shown something, and returns all that it has shown since the last time, up to and with that. Nothing reports
     /// what is shown in time, so this looks again and again.
     /// </summary>
     internal async Task<string> ReadToAsync(string text)

@@ -103,7 +103,7 @@ public sealed class QmpFramingTests : EndToEndTest
     [TestCase("{\"a\":1,\"a\":2}")]
     [TestCase("{\"a\":\"\\ud800\"}")]
     [Promise(33)]
-    public async Task After_bad_json_there_is_one_error_and_the_session_goes_on(string bad)
+    public async Task After_bad_json_there_is_one_error_and_the_session_continues(string bad)
     {
         await _client.SendAsync(bad + "\n" + """{"execute":"query-status","id":"after"}""");
 

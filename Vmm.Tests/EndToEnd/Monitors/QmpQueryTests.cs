@@ -4,7 +4,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Monitors;
 
-/// <summary>What queries tell of a machine, against what is so.</summary>
+/// <summary>What queries report of a machine, against what is so.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class QmpQueryTests : EndToEndTest
@@ -23,7 +23,7 @@ public sealed class QmpQueryTests : EndToEndTest
     }
 
     [Test]
-    public async Task Query_version_tells_the_protocol_level_and_the_program()
+    public async Task Query_version_reports_the_protocol_level_and_the_program()
     {
         var version = await _qmp.ExecuteAsync("query-version");
 
@@ -64,7 +64,7 @@ public sealed class QmpQueryTests : EndToEndTest
     }
 
     [Test]
-    public async Task Query_memory_size_summary_tells_the_ram()
+    public async Task Query_memory_size_summary_reports_the_ram()
     {
         var memory = await _qmp.ExecuteAsync("query-memory-size-summary");
 
@@ -72,7 +72,7 @@ public sealed class QmpQueryTests : EndToEndTest
     }
 
     [Test]
-    public async Task Query_memdev_tells_the_back_end()
+    public async Task Query_memdev_reports_the_back_end()
     {
         var backend = (await _qmp.ExecuteAsync("query-memdev")).EnumerateArray().Single();
 
@@ -89,7 +89,7 @@ public sealed class QmpQueryTests : EndToEndTest
 
     [TestCase("off", false)]
     [TestCase("on", true)]
-    public async Task Query_memdev_tells_of_ram_that_the_machine_made_for_itself(string share, bool shared)
+    public async Task Query_memdev_reports_ram_that_the_machine_made_for_itself(string share, bool shared)
     {
         var vmm = await StartAsync(new ArgumentList
         {
@@ -131,7 +131,7 @@ public sealed class QmpQueryTests : EndToEndTest
     }
 
     [Test]
-    public async Task Query_chardev_tells_whether_a_monitor_has_a_client()
+    public async Task Query_chardev_reports_whether_a_monitor_has_a_client()
     {
         var vmm = await StartAsync(TinyMachine.Silent("counter").With([.. TinyMachine.Monitor("used.qmp"), .. TinyMachine.Monitor("free.qmp")]));
         var qmp = await OpenQmpAsync(vmm, "used.qmp");
@@ -165,6 +165,6 @@ public sealed class QmpQueryTests : EndToEndTest
         Assert.That(File.Exists(name["pty:".Length..]), Is.True);
         await qmp.ExecuteAsync("quit");
         using var output = new StreamReader(vmm.Output);
-        Assert.That(await output.ReadToEndAsync(), Is.EqualTo($"char device redirected to {name["pty:".Length..]} (label charserial0)\n"), "told once");
+        Assert.That(await output.ReadToEndAsync(), Is.EqualTo($"char device redirected to {name["pty:".Length..]} (label charserial0)\n"), "reported once");
     }
 }

@@ -10,7 +10,7 @@ using Vmm.Tests.Unit.Hosting;
 
 namespace Vmm.Tests.EndToEnd.Running;
 
-/// <summary>Whatever an operator's path leads to, nobody waits for it.</summary>
+/// <summary>Whatever an operator's path leads to, nothing waits for it.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed partial class OperatorPathTests : EndToEndTest
@@ -95,7 +95,7 @@ public sealed partial class OperatorPathTests : EndToEndTest
         File.Delete(InFolder(OwnMonitor));
     }
 
-    /// <summary>Whether it runs its guest, or waits for one, and ends when told. What it opens last it opens while its monitor answers already.</summary>
+    /// <summary>Whether it runs its guest, or waits for one, and ends when asked to. What it opens last it opens while its monitor answers already.</summary>
     private async Task<bool> WorksAsync(VmmProcess vmm)
     {
         try

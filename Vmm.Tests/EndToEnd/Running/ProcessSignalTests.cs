@@ -11,7 +11,7 @@ public sealed class ProcessSignalTests : EndToEndTest
 {
     /// <summary>
     /// SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM end a process by request; SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS say that it is broken;
-    /// SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU stop it; signal 32 is glibc's, which lets nobody touch it.
+    /// SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU stop it; signal 32 is glibc's, which may not be touched.
     /// </summary>
     private static readonly int[] Meaningful = [1, 2, 3, 9, 15, 4, 5, 6, 7, 8, 11, 31, 19, 20, 21, 22, 32];
 

@@ -3,14 +3,14 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Running;
 
-/// <summary>Stopping, continuing and resetting a guest, with what is told of it and when.</summary>
+/// <summary>Stopping, continuing and resetting a guest, with the events of it and their order.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class RunStateTests : EndToEndTest
 {
     [Test]
     [Promise(34)]
-    public async Task Stop_and_cont_tell_their_events_before_they_reply_and_the_guest_obeys()
+    public async Task Stop_and_cont_report_their_events_before_they_reply_and_the_guest_obeys()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         var client = await (await ConnectAsync(vmm)).NegotiateAsync();
@@ -99,7 +99,7 @@ public sealed class RunStateTests : EndToEndTest
     }
 
     [Test]
-    public async Task System_powerdown_tells_that_the_button_was_pressed()
+    public async Task System_powerdown_says_that_the_button_was_pressed()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         var client = await (await ConnectAsync(vmm)).NegotiateAsync();

@@ -41,11 +41,11 @@ public sealed class AfterTheTakeTests : UpdateTest
     {
         var successor = await AwaitGuestAsync(_route);
         MoveSockets();
-        await File.WriteAllTextAsync(InFolder("sockets"), "somebody else's");
+        await File.WriteAllTextAsync(InFolder("sockets"), "another process's");
 
         await UpdateAsync(successor);
 
-        Assert.That(await File.ReadAllTextAsync(InFolder("sockets")), Is.EqualTo("somebody else's"));
+        Assert.That(await File.ReadAllTextAsync(InFolder("sockets")), Is.EqualTo("another process's"));
     }
 
     [Test]
@@ -64,7 +64,7 @@ public sealed class AfterTheTakeTests : UpdateTest
     [TestCase("quit")]
     [TestCase("SIGTERM")]
     [Promise(44)]
-    public async Task A_waiting_process_whose_sockets_are_gone_ends_when_told(string how)
+    public async Task A_waiting_process_whose_sockets_are_gone_ends_when_asked(string how)
     {
         var successor = await AwaitGuestAsync(_route);
         Directory.Delete(InFolder("sockets"), recursive: true);

@@ -21,7 +21,7 @@ public sealed class BrokenPeerTests : UpdateTest
     }
 
     [Test]
-    public async Task Nobody_listens()
+    public async Task No_process_listens()
     {
         var refused = Assert.ThrowsAsync<QmpException>(() => _route.AskAsync(_old.Qmp));
 
@@ -46,7 +46,7 @@ public sealed class BrokenPeerTests : UpdateTest
     [Promise(10)]
     public async Task A_peer_that_says_nothing_is_given_up_in_time()
     {
-        await HurryAsync(_old, 200);
+        await SetTimeoutsAsync(_old, 200);
         using var peer = DeafPeer.Listen(InFolder(_route.Cpr));
         await _route.AskAsync(_old.Qmp);
         using var connection = await peer.AcceptAsync();
@@ -151,7 +151,7 @@ public sealed class BrokenPeerTests : UpdateTest
     [Test]
     public async Task A_new_process_that_sleeps_from_the_beginning()
     {
-        await HurryAsync(_old, 200);
+        await SetTimeoutsAsync(_old, 200);
         var sleeper = await AwaitGuestAsync(_route);
         await sleeper.Process.SignalAsync("STOP");
         await _route.AskAsync(_old.Qmp);
@@ -168,7 +168,7 @@ public sealed class BrokenPeerTests : UpdateTest
     [Promise(10)]
     public async Task A_new_process_that_sleeps_while_its_operator_is_awaited()
     {
-        await HurryAsync(_old, 300);
+        await SetTimeoutsAsync(_old, 300);
         var sleeper = await AwaitGuestAsync(_route, deferred: true);
         await _route.AskAsync(_old.Qmp);
         await BusyAsync(sleeper);
@@ -188,8 +188,8 @@ public sealed class BrokenPeerTests : UpdateTest
     public async Task An_old_process_that_slept_through_its_time_out_reads_that_the_new_one_waits()
     {
         const int Limit = 300;
-        await HurryAsync(_old, Limit);
-        await HurryLoadAsync(_old, 10_000);
+        await SetTimeoutsAsync(_old, Limit);
+        await SetLoadTimeoutAsync(_old, 10_000);
         var successor = await AwaitGuestAsync(_route, deferred: true);
         await _route.AskAsync(_old.Qmp);
         await BusyAsync(successor);
@@ -204,10 +204,10 @@ public sealed class BrokenPeerTests : UpdateTest
 
     [Test]
     [Promise(10)]
-    public async Task An_old_process_that_owes_its_state_is_given_up_and_goes_on()
+    public async Task An_old_process_that_owes_its_state_is_given_up_and_continues()
     {
         var successor = await AwaitGuestAsync(_route);
-        await HurryAsync(successor, 300);
+        await SetTimeoutsAsync(successor, 300);
         using var detour = DeafPeer.Listen(InFolder("detour.sock"));
         await new UpdateRoute("broken") { Main = "detour.sock" }.AskAsync(_old.Qmp);
         using var main = await detour.AcceptAsync();
@@ -231,7 +231,7 @@ public sealed class BrokenPeerTests : UpdateTest
     [Promise(2)]
     public async Task A_new_process_that_slept_until_another_one_has_the_guest_wakes_and_does_nothing()
     {
-        await HurryLoadAsync(_old, 500);
+        await SetLoadTimeoutAsync(_old, 500);
         var sleeper = await AwaitGuestAsync(_route);
         using var detour = DeafPeer.Listen(InFolder("detour.sock"));
         await new UpdateRoute("broken") { Main = "detour.sock" }.AskAsync(_old.Qmp);
@@ -241,7 +241,7 @@ public sealed class BrokenPeerTests : UpdateTest
         await _old.ExpectFailureAsync();
         await _old.Qmp.WaitForEventAsync("RESUME");
 
-        await HurryLoadAsync(_old, 10_000);
+        await SetLoadTimeoutAsync(_old, 10_000);
         var successor = await HopAsync(_old);
         using (var late = await DeafPeer.ConnectAsync(InFolder(_route.Main)))
         {
@@ -290,7 +290,7 @@ public sealed class BrokenPeerTests : UpdateTest
 
     private async Task ExpectSpoiledStateFailsAsync(Func<byte[], byte[]> spoil)
     {
-        await HurryLoadAsync(_old, 5000);
+        await SetLoadTimeoutAsync(_old, 5000);
         var successor = await AwaitGuestAsync(_route);
         using var detour = DeafPeer.Listen(InFolder("detour.sock"));
         await new UpdateRoute("broken") { Main = "detour.sock" }.AskAsync(_old.Qmp);
@@ -309,7 +309,7 @@ public sealed class BrokenPeerTests : UpdateTest
         await ExpectRetryAsync();
     }
 
-    /// <summary>The state as it is framed on the main channel: a head that tells its length, the state, an end record of the head's size.</summary>
+    /// <summary>The state as it is framed on the main channel: a head with its length, the state, an end record of the head's size.</summary>
     private static async Task<byte[]> ReadStateAsync(System.Net.Sockets.Socket main)
     {
         const int Head = 24;
@@ -326,8 +326,8 @@ public sealed class BrokenPeerTests : UpdateTest
     {
         Assert.That(await _old.StatusAsync(), Is.EqualTo("running"));
         await _ram.WaitForProgressAsync();
-        Assert.That(HostThread.RealTime(_old.Process), Is.Empty, "the hurry is over");
-        await HurryAsync(_old, 10_000);
+        Assert.That(HostThread.RealTime(_old.Process), Is.Empty, "the boost is over");
+        await SetTimeoutsAsync(_old, 10_000);
         await HopAsync(_old);
         await _ram.WaitForProgressAsync();
     }

@@ -5,46 +5,46 @@ using Vmm.Tests.EndToEnd.Driving;
 namespace Vmm.Tests.EndToEnd.Updates;
 
 /// <summary>
-/// Guests that something is under way in when they are moved, and moved again: each says itself what became of it, once it is told to go on.
+/// Guests that something is under way in when they are moved, and moved again: each says itself what became of it, once it is asked to continue.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class CaughtGuestsTests : UpdateTest
 {
     private const int Lines = 1000;
-    private static readonly string[] Told = ["-debugcon", "file:told.out"];
+    private static readonly string[] DebugOutput = ["-debugcon", "file:told.out"];
 
     [Test]
     [Promise(22)]
     public async Task Interrupts_that_pend_in_the_8259_and_the_APIC_are_taken_once_in_the_last_process()
     {
-        var (last, told) = await MoveAndLetGoAsync("pending-irq", [.. Told, "-serial", "null"]);
-        await told.WaitForAsync("PA.");
+        var (last, output) = await MoveAndReleaseAsync("pending-irq", [.. DebugOutput, "-serial", "null"]);
+        await output.WaitForAsync("PA.");
 
         var ram = Keep(GuestRam.Of(last.Process));
         await HopAsync(last);
         await ram.WaitForProgressAsync();
-        Assert.That(told.Text, Is.EqualTo("PA."), "a line that stays up is no further interrupt");
+        Assert.That(output.Text, Is.EqualTo("PA."), "a line that stays up is no further interrupt");
     }
 
     [Test]
     [Promise(22)]
     public async Task An_NMI_that_pends_behind_another_one_is_taken_once_when_that_is_over()
     {
-        var (_, told) = await MoveAndLetGoAsync("pending-nmi", [.. Told, "-smp", "2"]);
+        var (_, output) = await MoveAndReleaseAsync("pending-nmi", [.. DebugOutput, "-smp", "2"]);
 
-        await told.WaitForAsync("112");
+        await output.WaitForAsync("112");
     }
 
-    [Test, Description("KVM does not tell a timer that has fired from one whose interrupt is still on its way: docs/handover.md, Time.")]
+    [Test, Description("KVM does not distinguish a timer that has fired from one whose interrupt is still on its way: docs/handover.md, Time.")]
     public async Task A_one_shot_timer_fires_once_more_in_each_process_that_the_guest_goes_to()
     {
-        var generation = await BootAsync(TinyMachine.Silent("one-shot").With(Told));
-        var told = new GrowingFile(InFolder("told.out"));
+        var generation = await BootAsync(TinyMachine.Silent("one-shot").With(DebugOutput));
+        var output = new GrowingFile(InFolder("told.out"));
         for (int fired = 1; fired <= 4; fired++)
         {
-            await told.WaitUntilAsync(text => text.Count(c => c == 'L') >= fired && text.Count(c => c == 'P') >= fired, $"both timers, {fired} times");
-            Assert.That(string.Concat(told.Text.Order()), Is.EqualTo(new string('L', fired) + new string('P', fired)));
+            await output.WaitUntilAsync(text => text.Count(c => c == 'L') >= fired && text.Count(c => c == 'P') >= fired, $"both timers, {fired} times");
+            Assert.That(string.Concat(output.Text.Order()), Is.EqualTo(new string('L', fired) + new string('P', fired)));
             generation = await HopAsync(generation);
         }
     }
@@ -52,15 +52,15 @@ public sealed class CaughtGuestsTests : UpdateTest
     [Test]
     public async Task A_TSC_deadline_that_has_passed_passes_once()
     {
-        var generation = await BootAsync(TinyMachine.Silent("deadline").With(Told));
-        var told = new GrowingFile(InFolder("told.out"));
-        await told.WaitForLengthAsync(1);
-        if (told.Text == "-")
+        var generation = await BootAsync(TinyMachine.Silent("deadline").With(DebugOutput));
+        var output = new GrowingFile(InFolder("told.out"));
+        await output.WaitForLengthAsync(1);
+        if (output.Text == "-")
         {
             Assert.Ignore("SKIPPED: this host's processors have no such timer for their guests");
         }
 
-        Assert.That(told.Text, Is.EqualTo("D"));
+        Assert.That(output.Text, Is.EqualTo("D"));
         var ram = Keep(GuestRam.Of(generation.Process));
         for (int hop = 0; hop < 3; hop++)
         {
@@ -68,16 +68,16 @@ public sealed class CaughtGuestsTests : UpdateTest
             await ram.WaitForProgressAsync();
         }
 
-        Assert.That(told.Text, Is.EqualTo("D"));
+        Assert.That(output.Text, Is.EqualTo("D"));
     }
 
     [Test]
     [Promise(42)]
     public async Task Breakpoints_that_were_set_in_the_first_process_are_hit_in_the_last()
     {
-        var (_, told) = await MoveAndLetGoAsync("breakpoints", Told);
+        var (_, output) = await MoveAndReleaseAsync("breakpoints", DebugOutput);
 
-        await told.WaitForAsync("0123.");
+        await output.WaitForAsync("0123.");
     }
 
     [Test]
@@ -96,7 +96,7 @@ public sealed class CaughtGuestsTests : UpdateTest
 
         Assert.That(stopped, Is.Positive);
         Assert.That((ram.Slot(1), ram.Slot(2), ram.Slot(3)), Is.EqualTo((0u, 0u, stopped)));
-        ram.LetGo();
+        ram.ReleaseGuest();
         await ram.WaitForProgressOfAllAsync(4);
         Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));
     }
@@ -106,8 +106,8 @@ public sealed class CaughtGuestsTests : UpdateTest
     public async Task Strings_that_a_guest_reads_by_REP_INSB_and_writes_by_REP_OUTSB_are_whole()
     {
         var generation = await BootAsync(
-            "string-in", [.. Told, "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-serial", "chardev:console"]);
-        var told = new GrowingFile(InFolder("told.out"));
+            "string-in", [.. DebugOutput, "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-serial", "chardev:console"]);
+        var output = new GrowingFile(InFolder("told.out"));
         var typist = await generation.Process.ConnectAsync("console.sock");
         string typed = "";
         bool isCaught = false;
@@ -118,24 +118,24 @@ public sealed class CaughtGuestsTests : UpdateTest
             string more = string.Concat(
                 Enumerable.Range(hop * Lines, Lines).Select(line => line.ToString("d13", CultureInfo.InvariantCulture) + "\n"));
             var typing = typist.WriteAsync(System.Text.Encoding.ASCII.GetBytes(more));
-            await told.WaitForLengthAsync(typed.Length + 1);
+            await output.WaitForLengthAsync(typed.Length + 1);
             typed += more;
             await route.AskAsync(generation.Qmp);
             await ExpectHandoverAsync(generation, successor);
-            isCaught |= told.Bytes.Length < typed.Length;
+            isCaught |= output.Bytes.Length < typed.Length;
             await typing;
-            await told.WaitForLengthAsync(typed.Length);
+            await output.WaitForLengthAsync(typed.Length);
             generation = successor;
         }
 
         await typist.DisposeAsync();
-        Assert.That(told.Text, Is.EqualTo(typed));
+        Assert.That(output.Text, Is.EqualTo(typed));
         Assert.That(isCaught, "the guest was in the middle of its lines at least once");
     }
 
-    /// <summary>Moves a guest twice while it waits, then lets it go on.</summary>
-    /// <returns>The process that has it, and what it tells.</returns>
-    private async Task<(Generation Last, GrowingFile Told)> MoveAndLetGoAsync(string guest, string[] more)
+    /// <summary>Moves a guest twice while it waits, then lets it continue.</summary>
+    /// <returns>The process that has it, and what it reports.</returns>
+    private async Task<(Generation Last, GrowingFile DebugOutput)> MoveAndReleaseAsync(string guest, string[] more)
     {
         var generation = await BootAsync(guest, more);
         var ram = Keep(GuestRam.Of(generation.Process));
@@ -148,7 +148,7 @@ public sealed class CaughtGuestsTests : UpdateTest
         }
 
         await ram.WaitForProgressAsync();
-        ram.LetGo();
+        ram.ReleaseGuest();
         return (generation, new GrowingFile(InFolder("told.out")));
     }
 }

@@ -1,4 +1,4 @@
-// Updates whose new process dies, sleeps or is told to end, or whose operator interferes, at any instant. The fault tests do that at every
+// Updates whose new process dies, sleeps or is asked to end, or whose operator interferes, at any instant. The fault tests do that at every
 // boundary, one after the other; here the instants are random, so that they fall between the boundaries too.
 // CI disturbs sixty updates; VMM_DISTURBED asks for more (a thousand take a minute).
 
@@ -22,7 +22,7 @@ public sealed class DisturbedUpdatesTests : UpdateTest
     private enum Disturbance
     {
         NewIsKilled,
-        NewIsToldToEnd,
+        NewIsAskedToEnd,
         NewSleeps,
         OperatorCancels,
         OperatorStops,
@@ -74,7 +74,7 @@ public sealed class DisturbedUpdatesTests : UpdateTest
             case Disturbance.NewIsKilled:
                 Signal.Send(successor.Process, Signal.Kill);
                 break;
-            case Disturbance.NewIsToldToEnd:
+            case Disturbance.NewIsAskedToEnd:
                 Signal.Send(successor.Process, Signal.Terminate);
                 break;
             case Disturbance.NewSleeps:
@@ -96,7 +96,7 @@ public sealed class DisturbedUpdatesTests : UpdateTest
     {
         Assert.That(await old.StatusAsync(), Is.EqualTo("postmigrate"));
         await QuitAsync(old);
-        if (disturbance is Disturbance.NewIsKilled or Disturbance.NewIsToldToEnd)
+        if (disturbance is Disturbance.NewIsKilled or Disturbance.NewIsAskedToEnd)
         {
             await successor.Process.Exited.WaitAsync(Patience.Answer);
             return await BootAgainAsync();

@@ -53,7 +53,7 @@ public sealed class ForeignPeerTests : UpdateTest
         await ExpectUndisturbedAsync(old);
     }
 
-    /// <summary>In new's namespace nobody is mapped, itself included: to it everybody is user 65534.</summary>
+    /// <summary>In new's namespace no user is mapped, itself included: to it every user is 65534.</summary>
     [Test]
     [Promise(18)]
     public async Task A_user_whom_the_user_namespace_does_not_map_is_not_taken_for_oneself()
@@ -84,7 +84,7 @@ public sealed class ForeignPeerTests : UpdateTest
     }
 
     [Test]
-    public async Task The_guest_of_root_goes_to_nobody_else_but_any_guest_comes_from_root()
+    public async Task The_guest_of_root_goes_to_no_other_user_but_any_guest_comes_from_root()
     {
         var old = await BootAsAsync(Root);
         var stranger = await AwaitGuestAsAsync(Alice);
@@ -101,7 +101,7 @@ public sealed class ForeignPeerTests : UpdateTest
     private async Task<Generation> BootAsAsync(uint user) =>
         await StartGenerationAsync(await OtherUser.RunningAsync(Host, user, _program), TinyMachine.Headless(_guest), []);
 
-    /// <summary>Starts a successor whose sockets everybody may connect to: who is let in is not for the file's mode to say here.</summary>
+    /// <summary>Starts a successor whose sockets every user may connect to: who is let in is not for the file's mode to say here.</summary>
     private async Task<Generation> AwaitGuestAsAsync(uint user) => await AwaitGuestByAsync(await OtherUser.RunningAsync(Host, user, _program));
 
     private async Task<Generation> AwaitGuestByAsync(string[] command)

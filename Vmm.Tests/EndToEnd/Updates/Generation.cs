@@ -28,13 +28,13 @@ internal sealed record Generation(VmmProcess Process, QmpClient Qmp)
         return (await AccountAsync()).GetProperty("error-desc").GetString()!;
     }
 
-    /// <summary>The events so far that nobody waited for, each as its name, with the status or pass of those that have one.</summary>
-    internal IEnumerable<string> Events => Qmp.Events.Select(Told);
+    /// <summary>The events so far that were not waited for, each as its name, with the status or pass of those that have one.</summary>
+    internal IEnumerable<string> Events => Qmp.Events.Select(Described);
 
-    /// <summary>All events so far, told in the same way.</summary>
-    internal IEnumerable<string> History => Qmp.History.Select(Told);
+    /// <summary>All events so far, in the same form.</summary>
+    internal IEnumerable<string> History => Qmp.History.Select(Described);
 
-    private static string Told(QmpEvent happened) => happened.Name switch
+    private static string Described(QmpEvent happened) => happened.Name switch
     {
         "MIGRATION" => $"{happened.Name} {happened.Data.GetProperty("status").GetString()}",
         "MIGRATION_PASS" => $"{happened.Name} {happened.Data.GetProperty("pass").GetInt32()}",

@@ -26,10 +26,10 @@ public sealed class GreedyPeerTests : UpdateTest
     {
         var old = await BootAsync("counter");
         var ram = Keep(GuestRam.Of(old.Process));
-        await HurryLoadAsync(old, (int)LongLoad.TotalMilliseconds);
+        await SetLoadTimeoutAsync(old, (int)LongLoad.TotalMilliseconds);
         using var peer = new PeerAsNew(InFolder(_route.Cpr), InFolder(_route.Main));
         await _route.AskAsync(old.Qmp);
-        await peer.SayReady();
+        await peer.SendReady();
         using var flood = await peer.BreakAndFlood();
 
         await old.ExpectAsync("failed");
@@ -52,7 +52,7 @@ public sealed class GreedyPeerTests : UpdateTest
         var old = await BootAsync("counter", TinyMachine.Monitor(Other));
         using var peer = new PeerAsNew(InFolder(_route.Cpr), InFolder(_route.Main));
         await _route.AskAsync(old.Qmp);
-        await peer.HearPlan();
+        await peer.ReceivePlan();
         var listeners = peer.Names.Index().Where(name => name.Item.EndsWith("/listener", StringComparison.Ordinal)).ToList();
         Assert.That(listeners, Has.Count.EqualTo(2));
         foreach (var (index, _) in listeners)
@@ -62,7 +62,7 @@ public sealed class GreedyPeerTests : UpdateTest
             socket.Shutdown(SocketShutdown.Both);
         }
 
-        await peer.Cpr.Say(MessageType.Refused, ["not now"]);
+        await peer.Cpr.Send(MessageType.Refused, ["not now"]);
 
         await old.ExpectFailureAsync();
         var client = await OpenQmpAsync(old.Process, Other);
@@ -79,7 +79,7 @@ public sealed class GreedyPeerTests : UpdateTest
         var old = await BootAsync("counter");
         using var peer = new PeerAsNew(InFolder(_route.Cpr), InFolder(_route.Main));
         await _route.AskAsync(old.Qmp);
-        await peer.SayReady();
+        await peer.SendReady();
         using var flood = new Flood(peer.Cpr.Connection, AfterReady);
         for (int i = 0; i < 20; i++)
         {
@@ -94,7 +94,7 @@ public sealed class GreedyPeerTests : UpdateTest
     /// <summary>Each sends descriptors, and of its plan all but the end.</summary>
     [Test]
     [Promise(45)]
-    public async Task Forty_clients_that_send_half_of_something_keep_nobody_away()
+    public async Task Forty_clients_that_send_half_of_something_keep_no_peer_away()
     {
         const int Clients = 40;
         const int Half = 200 * 1024;
@@ -110,21 +110,21 @@ public sealed class GreedyPeerTests : UpdateTest
                 var client = Peer.To(InFolder(_route.Cpr));
                 clients.Add(client);
                 await client.Greet(newest: 1);
-                await client.Hear(MessageType.Hello);
+                await client.Receive(MessageType.Hello);
                 var names = new StateWriter();
                 string[] list = [.. Enumerable.Range(0, 200).Select(n => $"parked/{n}")];
                 Vmm.Migration.Plans.PlanCodec.WriteList(names, list, text => Vmm.Migration.Plans.PlanCodec.WriteText(names, text));
-                await client.Say(MessageType.Descriptors, names, [.. Enumerable.Repeat(file, list.Length)]);
+                await client.Send(MessageType.Descriptors, names, [.. Enumerable.Repeat(file, list.Length)]);
                 byte[] half = new byte[Half];
                 Flood.Frame(MessageType.Plan, sequence: 2, hasChecksum: false).CopyTo(half, 0);
                 System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(half.AsSpan(8), ProtocolLimits.LargestPlan);
-                await client.SayRaw(half);
+                await client.SendRaw(half);
             }
 
-            foreach (var client in clients.Take(Clients - ProtocolLimits.ClientsInMeeting))
+            foreach (var client in clients.Take(Clients - ProtocolLimits.ConcurrentHandshakes))
             {
-                var message = await client.Hear();
-                Assert.That(Peer.Reasons(message), Has.One.EndsWith($"{ProtocolLimits.ClientsInMeeting} clients are met at a time"));
+                var message = await client.Receive();
+                Assert.That(Peer.Reasons(message), Has.One.EndsWith($"{ProtocolLimits.ConcurrentHandshakes} handshakes run at a time"));
             }
 
             Assert.That(Resident(successor.Process) - before, Is.LessThan(100L << 20), "of one client at most 4 MiB, and what the collector has not collected");
@@ -146,8 +146,8 @@ public sealed class GreedyPeerTests : UpdateTest
         var hmp = await OpenHmpAsync(old.Process, "hmp.sock");
         using var peer = new PeerAsNew(InFolder(_route.Cpr), InFolder(_route.Main));
         await _route.AskAsync(old.Qmp);
-        await peer.HearPlan();
-        await peer.Cpr.Say(MessageType.Refused, [.. Enumerable.Repeat($"\u001b[2J\n{new string('!', 60_000)}", 15)]);
+        await peer.ReceivePlan();
+        await peer.Cpr.Send(MessageType.Refused, [.. Enumerable.Repeat($"\u001b[2J\n{new string('!', 60_000)}", 15)]);
 
         string error = await old.ExpectFailureAsync();
 

@@ -72,11 +72,11 @@ public sealed class GuestMemoryTests : UpdateTest
     [Promise(20)]
     public async Task It_is_after_a_take_back()
     {
-        await HurryLoadAsync(_old, 500);
+        await SetLoadTimeoutAsync(_old, 500);
         await AwaitGuestAsync(_route);
-        using var nobody = DeafPeer.Listen(InFolder("nobody.sock"));
-        await new UpdateRoute("memory") { Main = "nobody.sock" }.AskAsync(_old.Qmp);
-        using var main = await nobody.AcceptAsync();
+        using var sink = DeafPeer.Listen(InFolder("sink.sock"));
+        await new UpdateRoute("memory") { Main = "sink.sock" }.AskAsync(_old.Qmp);
+        using var main = await sink.AcceptAsync();
 
         await _old.ExpectAsync("failed");
     }

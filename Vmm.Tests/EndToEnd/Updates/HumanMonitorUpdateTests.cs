@@ -4,7 +4,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>The series' example, as somebody types it into two monitors on standard input.</summary>
+/// <summary>The series' example, as a user types it into two monitors on standard input.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class HumanMonitorUpdateTests : EndToEndTest
@@ -84,7 +84,7 @@ public sealed class HumanMonitorUpdateTests : EndToEndTest
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: running\n"));
     }
 
-    /// <summary>A human monitor tells of no event: one asks until the migration is over.</summary>
+    /// <summary>A human monitor reports no event: one asks until the migration is over.</summary>
     private static async Task SettledAsync(HmpClient monitor)
     {
         using var deadline = new CancellationTokenSource(Patience.Answer);

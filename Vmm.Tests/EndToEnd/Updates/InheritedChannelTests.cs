@@ -64,7 +64,7 @@ public sealed class InheritedChannelTests : UpdateTest
     }
 
     [Test]
-    public async Task A_name_that_nobody_gave_is_not_found()
+    public async Task An_unknown_name_is_not_found()
     {
         Assert.That(await _client.AskAsync(Migrate), Does.Contain(NotFound));
         Assert.That(await _old.StatusAsync(), Is.EqualTo("running"));

@@ -17,7 +17,7 @@ public sealed class ManyUpdatesTests : UpdateTest
     private const int Samples = 5;
 
     /// <summary>
-    /// The guest has a timer, serial output, interrupts between its vCPUs both ways, and sleeps in HLT; of those interrupts its lines tell if
+    /// The guest has a timer, serial output, interrupts between its vCPUs both ways, and sleeps in HLT; of those interrupts its lines show if
     /// one is lost or taken twice.
     /// </summary>
     [Test]

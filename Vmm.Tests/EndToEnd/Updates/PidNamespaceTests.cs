@@ -33,7 +33,7 @@ public sealed class PidNamespaceTests : UpdateTest
     /// <summary>Old does not see new's number, and sees all the same that it has ended.</summary>
     [TestCase(true)]
     [TestCase(false)]
-    public async Task The_end_of_a_new_process_outside_is_told_and_no_number_that_means_nothing(bool afterwards)
+    public async Task The_end_of_a_new_process_outside_is_reported_and_no_number_that_means_nothing(bool afterwards)
     {
         var old = await StartGenerationAsync(Command(true), TinyMachine.Silent("counter"), []);
         var successor = await StartGenerationAsync(Command(false), TinyMachine.Silent("counter"), _route.Listening(deferred: !afterwards));

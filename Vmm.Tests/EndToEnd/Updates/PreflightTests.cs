@@ -31,7 +31,7 @@ public sealed class PreflightTests : UpdateTest
             Assert.That(verdict.GetProperty("expected-pause").GetInt64(), Is.GreaterThan(0));
             Assert.That(verdict.GetProperty("reasons").GetArrayLength(), Is.Zero);
             Assert.That(verdict.TryGetProperty("warnings", out _), Is.False);
-            Assert.That(old.Events, Is.Empty, "no event tells of it");
+            Assert.That(old.Events, Is.Empty, "there is no event of it");
         });
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
         Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
@@ -60,18 +60,18 @@ public sealed class PreflightTests : UpdateTest
     }
 
     [Test]
-    public async Task The_human_monitor_tells_the_verdict()
+    public async Task The_human_monitor_reports_the_verdict()
     {
         var old = await BootAsync("counter");
 
-        string nobody = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
+        string absent = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
         await AwaitGuestAsync(_route);
         await old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"mode": "cpr-transfer", "cpr-uri": "unix:{{_route.Cpr}}"}""");
-        string somebody = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
+        string present = await HumanAsync(old, $"x_cpr_preflight unix:{_route.Main}");
 
-        Assert.That(nobody, Is.EqualTo(
+        Assert.That(absent, Is.EqualTo(
             "would fail:\r\n  migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'\r\n"));
-        Assert.That(somebody, Does.Match(@"^would succeed: prepared in \d+ us, expected pause \d+ us\r\n$"));
+        Assert.That(present, Does.Match(@"^would succeed: prepared in \d+ us, expected pause \d+ us\r\n$"));
     }
 
     [Test]

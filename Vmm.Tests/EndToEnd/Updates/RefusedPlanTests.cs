@@ -24,7 +24,7 @@ public sealed class RefusedPlanTests : UpdateTest
         Assert.Multiple(() =>
         {
             Assert.That(reason, Does.Contain("cpu: count is '1' in the old process and '2' in the new one"));
-            Assert.That(reason, Does.Contain("serial0"), "every reason is told");
+            Assert.That(reason, Does.Contain("serial0"), "every reason is reported");
             Assert.That(old.Events, Is.EqualTo(new[] { "MIGRATION setup" }));
         });
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));

@@ -144,7 +144,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     [Promise(16)]
     public async Task A_monitor_with_another_path_is_not_taken_over()
     {
-        // Somebody else's for now, so that the new process has nothing of its own when it gets the guest.
+        // Another process's for now, so that the new process has nothing of its own when it gets the guest.
         var somebody = DeafPeer.Listen(InFolder("other.qmp"));
         var successor = await StartSuccessorAsync(_machine.With(TinyMachine.Monitor("other.qmp")));
         await UpdateAsync(successor);

@@ -45,7 +45,7 @@ public sealed class SlowReaderTests : UpdateTest
 
     [Test]
     [Promise(21)]
-    public async Task A_string_instruction_that_waits_in_its_middle_goes_on_there_two_updates_later()
+    public async Task A_string_instruction_that_waits_in_its_middle_continues_there_two_updates_later()
     {
         var generation = await BootAsync("string-out", Console);
         using var reader = await ConnectReaderAsync(generation);
@@ -77,7 +77,7 @@ public sealed class SlowReaderTests : UpdateTest
     }
 
     [Test]
-    public async Task A_guest_that_waits_for_a_reader_goes_on_when_the_reader_is_gone()
+    public async Task A_guest_that_waits_for_a_reader_continues_when_the_reader_is_gone()
     {
         var generation = await BootAsync("debugport", Console);
         var reader = await ConnectReaderAsync(generation);
@@ -90,7 +90,7 @@ public sealed class SlowReaderTests : UpdateTest
         await ram.WaitPastAsync(stuck);
     }
 
-    /// <summary>Connects to the console, and waits until that is noticed: what a guest writes while nobody is connected goes nowhere.</summary>
+    /// <summary>Connects to the console, and waits until that is noticed: what a guest writes while no client is connected goes nowhere.</summary>
     private async Task<System.Net.Sockets.Socket> ConnectReaderAsync(Generation generation)
     {
         using var deadline = new CancellationTokenSource(Patience.Answer);
@@ -103,7 +103,7 @@ public sealed class SlowReaderTests : UpdateTest
         return reader;
     }
 
-    /// <summary>Waits until the guest stands still: every buffer between it and its reader is full.</summary>
+    /// <summary>Waits until the guest is stopped: every buffer between it and its reader is full.</summary>
     private static async Task<ulong> StuckAsync(GuestRam ram)
     {
         using var deadline = new CancellationTokenSource(Patience.Boot);
@@ -150,7 +150,7 @@ public sealed class SlowReaderTests : UpdateTest
         using var deadline = new CancellationTokenSource(Patience.Boot);
         var piece = new byte[65536];
         int got = await reader.ReceiveAsync(piece, deadline.Token);
-        Assert.That(got, Is.GreaterThan(0), "the console goes on");
+        Assert.That(got, Is.GreaterThan(0), "the console continues");
         return piece[..got];
     }
 }

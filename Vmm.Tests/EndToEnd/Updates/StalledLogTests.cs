@@ -11,7 +11,7 @@ using Vmm.Tests.Unit.Hosting;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>A log that nobody reads holds up nothing.</summary>
+/// <summary>A log that no process reads holds up nothing.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed partial class StalledLogTests : UpdateTest
@@ -112,11 +112,11 @@ public sealed partial class StalledLogTests : UpdateTest
         await QuitAsync(old);
 
         string[] lines = new GrowingFile(InFolder("vmm.log")).Text.Split('\n')[..^1];
-        int told = lines.Count(line => line.EndsWith("warning: vCPU 0 shut down (a triple fault); the guest is reset", StringComparison.Ordinal));
+        int logged = lines.Count(line => line.EndsWith("warning: vCPU 0 shut down (a triple fault); the guest is reset", StringComparison.Ordinal));
         int counted = lines.Select(line => Suppressed().Match(line)).Where(match => match.Success)
             .Sum(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
-        TestContext.Out.WriteLine($"{told} lines told, {counted} falls counted, {lines.Sum(line => line.Length + 1)} bytes");
-        Assert.That(told + counted, Is.GreaterThanOrEqualTo(Falls));
+        TestContext.Out.WriteLine($"{logged} lines logged, {counted} falls counted, {lines.Sum(line => line.Length + 1)} bytes");
+        Assert.That(logged + counted, Is.GreaterThanOrEqualTo(Falls));
         Assert.That(lines, Has.Length.LessThan(60));
     }
 
@@ -124,7 +124,7 @@ public sealed partial class StalledLogTests : UpdateTest
     {
         var old = await StartGenerationAsync(Stalled, TinyMachine.Silent("triple-fault"), []);
 
-        // More than are told before the count begins.
+        // More than are reported before the count begins.
         await ExpectResetsAsync(old.Qmp, 2 * 10);
         return old;
     }

@@ -7,7 +7,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>A main channel by TCP. The new process lets the kernel choose a port and tells which.</summary>
+/// <summary>A main channel by TCP. The new process lets the kernel choose a port and says which.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class TcpChannelTests : UpdateTest
@@ -60,7 +60,7 @@ public sealed class TcpChannelTests : UpdateTest
     }
 
     [Test]
-    public async Task Somebody_elses_connection_keeps_nobody_away()
+    public async Task A_foreign_connection_keeps_no_peer_away()
     {
         var successor = await AwaitAsync("-incoming", "tcp:127.0.0.1:0", "-cpr-uri", $"unix:{Cpr}");
         int port = await PortOfAsync(successor);
@@ -74,7 +74,7 @@ public sealed class TcpChannelTests : UpdateTest
     }
 
     [Test]
-    public async Task Where_nobody_listens_the_migration_fails_and_the_guest_runs_on()
+    public async Task Where_no_process_listens_the_migration_fails_and_the_guest_runs_on()
     {
         var successor = await AwaitAsync("-incoming", "defer", "-cpr-uri", $"unix:{Cpr}");
         await MigrateAsync("tcp:localhost:1");

@@ -3,7 +3,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>An update back, to the version before: it works, or it is refused before the guest is paused, and the preflight tells which.</summary>
+/// <summary>An update back, to the version before: it works, or it is refused before the guest is paused, and the preflight says which.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class UpdateBackTests() : TwoVersionsTest(First)
@@ -16,7 +16,7 @@ public sealed class UpdateBackTests() : TwoVersionsTest(First)
     /// <summary>Holds for every predecessor, whatever it can take.</summary>
     [Test]
     [Promise(41)]
-    public async Task The_preflight_tells_how_it_ends([Values] UpdateForm form)
+    public async Task The_preflight_reports_how_it_ends([Values] UpdateForm form)
     {
         var old = await BootAsync("counter", "-smp", "2", "-serial", "null");
         var ram = Keep(GuestRam.Of(old.Process));

@@ -32,7 +32,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [Test, Description("Row 2: migrate replies while the guest still runs; a connect error is in the reply itself.")]
-    public async Task The_reply_to_migrate_does_not_wait_but_tells_that_nobody_listens()
+    public async Task The_reply_to_migrate_does_not_wait_but_says_that_no_process_listens()
     {
         var old = await BootAsync("counter");
 
@@ -111,7 +111,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [Test, Description("Row 6, first half: a failure before the stop is only a failure.")]
-    public async Task A_failure_before_the_stop_tells_of_nothing_else()
+    public async Task A_failure_before_the_stop_raises_no_other_event()
     {
         var old = await BootAsync("counter");
         using var peer = DeafPeer.Listen(InFolder(_route.Cpr));
@@ -129,11 +129,11 @@ public sealed class UpdateChecklistTests : UpdateTest
     public async Task A_failure_after_the_stop_is_followed_by_resume()
     {
         var old = await BootAsync("counter");
-        await HurryLoadAsync(old, 500);
+        await SetLoadTimeoutAsync(old, 500);
         await AwaitGuestAsync(_route);
-        using var nobody = DeafPeer.Listen(InFolder("nobody.sock"));
-        await new UpdateRoute("row") { Main = "nobody.sock" }.AskAsync(old.Qmp);
-        using var main = await nobody.AcceptAsync();
+        using var sink = DeafPeer.Listen(InFolder("sink.sock"));
+        await new UpdateRoute("row") { Main = "sink.sock" }.AskAsync(old.Qmp);
+        using var main = await sink.AcceptAsync();
 
         await old.Qmp.WaitForEventAsync("STOP");
         await old.ExpectAsync("failed");
@@ -145,7 +145,7 @@ public sealed class UpdateChecklistTests : UpdateTest
 
     [Test, Description("Row 7: a cancel before the stop.")]
     [Promise(11)]
-    public async Task A_cancel_before_the_stop_tells_cancelling_and_cancelled()
+    public async Task A_cancel_before_the_stop_reports_cancelling_and_cancelled()
     {
         var old = await BootAsync("counter");
         await AwaitGuestAsync(_route, deferred: true);
@@ -173,7 +173,7 @@ public sealed class UpdateChecklistTests : UpdateTest
 
     [Test, Description("Row 9: blocked-reasons before anything was tried.")]
     [Promise(9)]
-    public async Task What_blocks_an_update_is_told_before_it_is_tried()
+    public async Task What_blocks_an_update_is_reported_before_it_is_tried()
     {
         var old = await BootAsync(NotShared());
 
@@ -212,8 +212,8 @@ public sealed class UpdateChecklistTests : UpdateTest
         Assert.That(await ModeAsync(successor), Is.EqualTo("normal"));
     }
 
-    [Test, Description("Row 12: the old process keeps its monitor and ends only when it is told.")]
-    public async Task The_old_process_stays_until_it_is_told_to_quit()
+    [Test, Description("Row 12: the old process keeps its monitor and ends only when it is asked to.")]
+    public async Task The_old_process_stays_until_it_is_asked_to_quit()
     {
         var old = await BootAsync("counter");
         var ram = Keep(GuestRam.Of(old.Process));
@@ -300,12 +300,12 @@ public sealed class UpdateChecklistTests : UpdateTest
         var old = await BootAsync("counter");
         await old.Qmp.ExecuteAsync(
             "migrate-set-capabilities", $$"""{"capabilities": [{"capability": "return-path", "state": {{returnPath}}}]}""");
-        await HurryLoadAsync(old, 500);
-        using (var nobody = DeafPeer.Listen(InFolder("nobody.sock")))
+        await SetLoadTimeoutAsync(old, 500);
+        using (var sink = DeafPeer.Listen(InFolder("sink.sock")))
         {
-            // The state is sent whole and read by nobody.
+            // The state is sent whole and not read.
             await AwaitGuestAsync(_route);
-            await new UpdateRoute("row") { Main = "nobody.sock" }.AskAsync(old.Qmp);
+            await new UpdateRoute("row") { Main = "sink.sock" }.AskAsync(old.Qmp);
             await old.ExpectAsync("failed");
         }
 
@@ -333,7 +333,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     }
 
     [Test, Description("Section 3.5 of the reference: the members of query-migrate at each stage.")]
-    public async Task Query_migrate_tells_more_the_further_it_goes()
+    public async Task Query_migrate_reports_more_the_further_it_goes()
     {
         var old = await BootAsync("counter");
         string[] idle = await MembersAsync(old);
@@ -343,11 +343,11 @@ public sealed class UpdateChecklistTests : UpdateTest
         await old.Qmp.ExecuteAsync("migrate_cancel");
         await old.ExpectAsync("cancelled");
 
-        // A state that nobody reads keeps the old process waiting for the take.
-        using var nobody = DeafPeer.Listen(InFolder("nobody.sock"));
+        // A state that no process reads keeps the old process waiting for the take.
+        using var sink = DeafPeer.Listen(InFolder("sink.sock"));
         var other = new UpdateRoute("unread");
         await AwaitGuestAsync(other);
-        await new UpdateRoute("unread") { Main = "nobody.sock" }.AskAsync(old.Qmp);
+        await new UpdateRoute("unread") { Main = "sink.sock" }.AskAsync(old.Qmp);
         await old.Qmp.WaitForMigrationAsync("device");
         string[] device = await MembersAsync(old);
         await old.ExpectAsync("failed");
@@ -371,7 +371,7 @@ public sealed class UpdateChecklistTests : UpdateTest
     [TestCase("cpr")]
     [TestCase("main", "cpr")]
     [TestCase("main", "main")]
-    public async Task What_is_told_later_is_one_main_channel_and_nothing_else(params string[] types)
+    public async Task What_is_reported_later_is_one_main_channel_and_nothing_else(params string[] types)
     {
         var successor = await AwaitGuestAsync(_route, deferred: true);
         string channels = string.Join(", ", types.Select(type => UpdateRoute.Channel(type, "x.sock")));

@@ -3,7 +3,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>Updates leave nothing behind, in the line's processes and on the disk. Alone, because descriptors that tests pass on are inherited by whoever starts meanwhile.</summary>
+/// <summary>Updates leave nothing behind, in the line's processes and on the disk. Alone, because descriptors that tests pass on are inherited by other processes.</summary>
 [NonParallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class UpdateLeakTests : UpdateTest

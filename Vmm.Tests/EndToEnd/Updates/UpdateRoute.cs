@@ -3,7 +3,7 @@ using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>The two sockets of one update, and how both processes are told of them.</summary>
+/// <summary>The two sockets of one update, and how both processes learn of them.</summary>
 /// <param name="name">Makes the sockets' names.</param>
 internal sealed class UpdateRoute(string name)
 {
@@ -25,7 +25,7 @@ internal sealed class UpdateRoute(string name)
             : ["-incoming", $"cpr,addr.transport=socket,addr.type=unix,addr.path={Cpr}"],
     ];
 
-    /// <summary>Tells the old process to hand its guest over.</summary>
+    /// <summary>Asks the old process to hand its guest over.</summary>
     internal async Task AskAsync(QmpClient old, UpdateForm form = UpdateForm.CprUri)
     {
         if (form == UpdateForm.CprUri)

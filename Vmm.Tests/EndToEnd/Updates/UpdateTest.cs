@@ -76,7 +76,7 @@ public abstract class UpdateTest : EndToEndTest
     }
 
     /// <summary>Shortens the waits of an attempt, each to this many milliseconds.</summary>
-    internal static Task HurryAsync(Generation old, int milliseconds) => old.Qmp.ExecuteAsync(
+    internal static Task SetTimeoutsAsync(Generation old, int milliseconds) => old.Qmp.ExecuteAsync(
         "migrate-set-parameters",
         $$"""
         {"cpr-connect-timeout": {{milliseconds}}, "cpr-plan-timeout": {{milliseconds}}, "cpr-ready-timeout": {{milliseconds}},
@@ -84,7 +84,7 @@ public abstract class UpdateTest : EndToEndTest
         """);
 
     /// <summary>Shortens only the wait for the guest to be taken, in which it is stopped.</summary>
-    internal static Task HurryLoadAsync(Generation old, int milliseconds) =>
+    internal static Task SetLoadTimeoutAsync(Generation old, int milliseconds) =>
         old.Qmp.ExecuteAsync("migrate-set-parameters", $$"""{"cpr-load-timeout": {{milliseconds}}}""");
 
     /// <summary>Starts a process of the line with a monitor of its own.</summary>

@@ -93,7 +93,7 @@ public sealed class UpdatedConsoleTests : UpdateTest
 
     [Test]
     [Promise(23)]
-    public async Task A_pty_goes_on_under_its_name()
+    public async Task A_pty_continues_under_its_name()
     {
         var old = await BootAsync("echo", "-chardev", "pty,id=console", "-serial", "chardev:console");
         string name = await PtyAsync(old);

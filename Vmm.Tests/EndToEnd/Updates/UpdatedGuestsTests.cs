@@ -3,7 +3,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>Whatever a guest is doing when it is moved, it goes on doing.</summary>
+/// <summary>Whatever a guest is doing when it is moved, it continues doing.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class UpdatedGuestsTests : UpdateTest
@@ -55,7 +55,7 @@ public sealed class UpdatedGuestsTests : UpdateTest
     }
 
     [Test]
-    public async Task Every_vcpu_of_four_goes_on()
+    public async Task Every_vcpu_of_four_continues()
     {
         var generation = await BootAsync("smp", "-smp", "4");
         var ram = Keep(GuestRam.Of(generation.Process));
@@ -81,7 +81,7 @@ public sealed class UpdatedGuestsTests : UpdateTest
 
     [Test]
     [Promise(26)]
-    public async Task A_guest_that_was_stopped_before_is_the_same_after_and_goes_on_when_told()
+    public async Task A_guest_that_was_stopped_before_is_the_same_after_and_resumes_when_asked()
     {
         var old = await BootAsync("counter");
         var ram = Keep(GuestRam.Of(old.Process));

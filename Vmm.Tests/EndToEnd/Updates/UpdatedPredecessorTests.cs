@@ -48,7 +48,7 @@ public sealed class UpdatedPredecessorTests(string predecessor) : TwoVersionsTes
 
     [Test]
     [Promise(40)]
-    public async Task Every_vcpu_of_four_goes_on()
+    public async Task Every_vcpu_of_four_continues()
     {
         var generation = await BootInPredecessorAsync("smp", "-smp", "4");
         var ram = Keep(GuestRam.Of(generation.Process));
@@ -79,7 +79,7 @@ public sealed class UpdatedPredecessorTests(string predecessor) : TwoVersionsTes
 
     [Test]
     [Promise(40)]
-    public async Task A_guest_that_was_stopped_before_is_the_same_after_and_goes_on_when_told()
+    public async Task A_guest_that_was_stopped_before_is_the_same_after_and_resumes_when_asked()
     {
         var old = await BootInPredecessorAsync("counter");
         var ram = Keep(GuestRam.Of(old.Process));

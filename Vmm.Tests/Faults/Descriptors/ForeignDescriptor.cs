@@ -1,4 +1,4 @@
-// A descriptor of a kind that nobody promised, in the place of one that crosses. Everything that a process can have open is tried.
+// A descriptor of a kind that was not announced, in the place of one that crosses. Everything that a process can have open is tried.
 
 using System.Net;
 using System.Net.Sockets;

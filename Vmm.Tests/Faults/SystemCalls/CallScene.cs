@@ -1,5 +1,5 @@
 // One update of the published program, one of whose processes has a call struck, or gets other descriptors than were sent. The machine
-// has every kind of back end, so that everything that can cross does; both processes are told the same arguments, so that new has
+// has every kind of back end, so that everything that can cross does; both processes get the same arguments, so that new has
 // names to take over. The guest counts aloud.
 
 using System.Net.Sockets;
@@ -54,7 +54,7 @@ internal sealed class CallScene : IAsyncDisposable
     internal string? Refusal { get; private set; }
 
     /// <summary>Boots the guest and starts the process that waits for it.</summary>
-    /// <param name="window">Whose calls are watched, and from when on; nobody's if null.</param>
+    /// <param name="window">Whose calls are watched, and from when on; none if null.</param>
     /// <param name="withRuns">Whether KVM_RUN is watched too.</param>
     /// <param name="spoil">What is sent on in the place of a message; the channels make no detour if null.</param>
     internal static async Task<CallScene> SetAsync(
@@ -75,8 +75,8 @@ internal sealed class CallScene : IAsyncDisposable
                 scene._wires.Add(new Wire(scene.InFolder(Detour.Main), scene.InFolder(Listened.Main), isMain: true, spoil));
             }
 
-            await scene.Old.HurryAsync(TimeOut);
-            await scene.New.HurryAsync(TimeOut);
+            await scene.Old.SetTimeoutsAsync(TimeOut);
+            await scene.New.SetTimeoutsAsync(TimeOut);
             return scene;
         }
         catch
@@ -91,12 +91,12 @@ internal sealed class CallScene : IAsyncDisposable
     {
         if (injection is not null)
         {
-            await Injector.TellAsync(injection.Command);
+            await Injector.SendAsync(injection.Command);
         }
 
         if (_window is { IsWhole: true })
         {
-            await Injector.TellAsync("open");
+            await Injector.SendAsync("open");
             await Injector.Opened;
         }
 
@@ -125,7 +125,7 @@ internal sealed class CallScene : IAsyncDisposable
         if (_window is not null)
         {
             await Injector.RestAsync();
-            await Injector.TellAsync("shut");
+            await Injector.SendAsync("shut");
         }
     }
 

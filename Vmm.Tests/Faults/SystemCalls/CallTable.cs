@@ -131,7 +131,7 @@ internal static class CallTable
     /// <summary>All calls of the table.</summary>
     internal static IEnumerable<SystemCall> All => Calls.Values;
 
-    /// <summary>What KVM_RUN fails with when the vCPU cannot go on; EINTR and EAGAIN mean that it can.</summary>
+    /// <summary>What KVM_RUN fails with when the vCPU cannot continue; EINTR and EAGAIN mean that it can.</summary>
     internal static IReadOnlyList<string> KvmRunErrors { get; } = KvmRun.Split(' ');
 
     /// <summary>The call of a number.</summary>

@@ -8,13 +8,13 @@ namespace Vmm.Tests.Faults.SystemCalls;
 /// <summary>Judges a scene after its update.</summary>
 internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection? injection)
 {
-    private const int LastWords = 600;
+    private const int MostQuoted = 600;
     private static readonly TimeSpan Answering = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Watch = TimeSpan.FromMilliseconds(60);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
 
-    private readonly List<string> _departures = [];
+    private readonly List<string> _deviations = [];
 
     /// <summary>Who has the guest; null when that is not exactly one.</summary>
     internal Party? Owner { get; private set; }
@@ -26,7 +26,7 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
     internal static string Endpoint(string name) => $"{name}.verdict.qmp";
 
     /// <summary>Looks, and ends both processes.</summary>
-    /// <returns>Every departure from what must be; empty when there is none.</returns>
+    /// <returns>Every deviation from what must be; empty when there is none.</returns>
     internal async Task<IReadOnlyList<string>> JudgeAsync()
     {
         var (old, successor) = (scene.Old, scene.New);
@@ -51,7 +51,7 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
         }
         else
         {
-            _departures.Add($"old is {olds}, new is {news}, command: {scene.Refusal ?? "taken"}");
+            _deviations.Add($"old is {olds}, new is {news}, command: {scene.Refusal ?? "taken"}");
         }
 
         Counts();
@@ -59,16 +59,16 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
         await EndAsync(successor);
         if (scene.Injector.Defect is { } defect)
         {
-            _departures.Add($"the injector: {defect}");
+            _deviations.Add($"the injector: {defect}");
         }
 
-        if (_departures.Count > 0)
+        if (_deviations.Count > 0)
         {
             string log = Path.Combine(scene.Folder, CallScene.LogFile);
-            _departures.Add($"stderr of old: {Last(old.Process.Errors)}; of new: {Last(successor.Process.Errors)}; log: {(File.Exists(log) ? Last(File.ReadAllText(log)) : "none")}");
+            _deviations.Add($"stderr of old: {Last(old.Process.Errors)}; of new: {Last(successor.Process.Errors)}; log: {(File.Exists(log) ? Last(File.ReadAllText(log)) : "none")}");
         }
 
-        return _departures;
+        return _deviations;
     }
 
     /// <summary>What a process says when the update is over for it.</summary>
@@ -144,9 +144,9 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
     private void Counts()
     {
         bool mayMiss = injection?.Key is { } key && (key.IsGuests || key.Object.EndsWith(".console", StringComparison.Ordinal));
-        if (!mayMiss && GuestCount.Departure(scene.Old.Console + scene.New.Console) is { } departure)
+        if (!mayMiss && GuestCount.Deviation(scene.Old.Console + scene.New.Console) is { } deviation)
         {
-            _departures.Add(departure);
+            _deviations.Add(deviation);
         }
     }
 
@@ -170,7 +170,7 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
 
         if (await Task.WhenAny(party.Process.Exited, Task.Delay(Settling)) != party.Process.Exited)
         {
-            _departures.Add($"process {party.Name} does not end on quit");
+            _deviations.Add($"process {party.Name} does not end on quit");
             return;
         }
 
@@ -194,13 +194,13 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
         return true;
     }
 
-    private static string Last(string text) => text.Length > LastWords ? text[^LastWords..] : text;
+    private static string Last(string text) => text.Length > MostQuoted ? text[^MostQuoted..] : text;
 
     private void Hold(bool isSo, string otherwise)
     {
         if (!isSo)
         {
-            _departures.Add(otherwise);
+            _deviations.Add(otherwise);
         }
     }
 

@@ -15,7 +15,7 @@ internal sealed class Campaign(CallWindow window)
     /// <summary>Of a call that is made in a loop, so many are struck.</summary>
     private const int MostOfAKind = 8;
 
-    /// <summary>Of those that a running guest makes the program make, so many: the guest goes on as long as the test does.</summary>
+    /// <summary>Of those that a running guest makes the program make, so many: the guest continues as long as the test does.</summary>
     private const int MostOfAGuests = 2;
 
     private static readonly string[] Turns = ["EACCES", "ENOMEM", "ENOSPC", "EMFILE", "EINTR", "EAGAIN", "EIO"];
@@ -38,9 +38,9 @@ internal sealed class Campaign(CallWindow window)
                 _calls[key] = Math.Max(_calls.GetValueOrDefault(key), count);
             }
 
-            if (await new CallVerdict(scene, window, null).JudgeAsync() is { Count: > 0 } departures)
+            if (await new CallVerdict(scene, window, null).JudgeAsync() is { Count: > 0 } deviations)
             {
-                return departures;
+                return deviations;
             }
         }
 
@@ -105,8 +105,8 @@ internal sealed class Campaign(CallWindow window)
             if (struck || attempt == Tries)
             {
                 var verdict = new CallVerdict(scene, window, injection);
-                var departures = await verdict.JudgeAsync();
-                return new CaseResult(injection, struck, verdict.Owner == scene.New, departures);
+                var deviations = await verdict.JudgeAsync();
+                return new CaseResult(injection, struck, verdict.Owner == scene.New, deviations);
             }
         }
     }

@@ -4,9 +4,9 @@ namespace Vmm.Tests.Faults.SystemCalls;
 /// <param name="Injection">The call, and what was done to it.</param>
 /// <param name="WasStruck">Whether the update made it at all.</param>
 /// <param name="IsInNew">Whether the guest is in the new process.</param>
-/// <param name="Departures">What is not as it must be.</param>
-internal sealed record CaseResult(Injection Injection, bool WasStruck, bool IsInNew, IReadOnlyList<string> Departures)
+/// <param name="Deviations">What is not as it must be.</param>
+internal sealed record CaseResult(Injection Injection, bool WasStruck, bool IsInNew, IReadOnlyList<string> Deviations)
 {
     /// <summary>For messages.</summary>
-    public override string ToString() => $"{Injection}: {string.Join("; ", Departures)}";
+    public override string ToString() => $"{Injection}: {string.Join("; ", Deviations)}";
 }

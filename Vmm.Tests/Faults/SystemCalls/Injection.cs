@@ -9,7 +9,7 @@ internal sealed record Injection(CallKey Key, int Occurrence, string? Error)
     /// <summary>How late a late call is.</summary>
     internal static readonly TimeSpan Lateness = TimeSpan.FromSeconds(2.5);
 
-    /// <summary>The line that tells the injector.</summary>
+    /// <summary>The line for the injector.</summary>
     internal string Command => Error is null
         ? $"late {Occurrence} {(int)Lateness.TotalMilliseconds} {Key.Text}"
         : $"fail {Occurrence} {Errno.Of(Error)} {Key.Text}";

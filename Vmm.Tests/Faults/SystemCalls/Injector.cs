@@ -9,7 +9,7 @@ namespace Vmm.Tests.Faults.SystemCalls;
 /// <summary>Watches the system calls of one process.</summary>
 internal sealed class Injector : IAsyncDisposable
 {
-    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan IdleTime = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -59,8 +59,8 @@ internal sealed class Injector : IAsyncDisposable
     /// <summary>What a program is started by.</summary>
     internal string[] Starting(CallWindow window, bool withRuns) => [Program, _path, $"{window.BatonState}", withRuns ? "runs" : "quiet", "--"];
 
-    /// <summary>Tells it something. A process that has ended hears nothing any more.</summary>
-    internal async Task TellAsync(string line)
+    /// <summary>Sends it a command. One that has ended gets nothing any more.</summary>
+    internal async Task SendAsync(string line)
     {
         try
         {
@@ -79,7 +79,7 @@ internal sealed class Injector : IAsyncDisposable
         Interlocked.CompareExchange(ref _lastCall, Environment.TickCount64, 0);
         while (!_listening.IsCompleted && !deadline.IsCancellationRequested)
         {
-            long left = (long)Quiet.TotalMilliseconds - (Environment.TickCount64 - Interlocked.Read(ref _lastCall));
+            long left = (long)IdleTime.TotalMilliseconds - (Environment.TickCount64 - Interlocked.Read(ref _lastCall));
             if (left <= 0)
             {
                 return;

@@ -37,7 +37,7 @@ public sealed class SystemCallTests
             TestContext.Out.WriteLine($"not met in this run: {result.Injection}");
         }
 
-        Assert.That(results.Where(r => r.Departures.Count > 0).Select(r => $"{r}"), Is.Empty);
+        Assert.That(results.Where(r => r.Deviations.Count > 0).Select(r => $"{r}"), Is.Empty);
         Assert.That(missed, Has.Count.LessThanOrEqualTo(results.Count * MostMissed), "calls that are not made again");
         SystemCallsPage.Note(window, results);
     }
@@ -77,7 +77,7 @@ public sealed class SystemCallTests
         SystemCallsPage.NoteRun(error);
     }
 
-    /// <summary>Whether a guest that counts and prints stood still after a line, or within the next one.</summary>
+    /// <summary>Whether a guest that counts and prints was stopped after a line, or within the next one.</summary>
     private static bool IsWhatCountLeft(string console, ulong count)
     {
         string[] lines = console.Split('\n');

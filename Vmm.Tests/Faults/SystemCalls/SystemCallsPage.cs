@@ -1,4 +1,4 @@
-// The part of docs/faults.md about system calls. Unlike the rest of the page it tells what was seen: which calls an update makes, and how
+// The part of docs/faults.md about system calls. Unlike the rest of the page it says what was seen: which calls an update makes, and how
 // often, is the program's and the runtime's affair. It is written by a run that tried all of them and lost no guest.
 
 using System.Collections.Concurrent;
@@ -32,14 +32,14 @@ internal static class SystemCallsPage
         page.Append(CultureInfo.InvariantCulture, $"""
             {Heading}
 
-            The faults above are those that somebody thought of. This table is the kernel's: an injector (`Vmm.Tests/Faults/inject.c`, by ptrace
+            The faults above are those that were thought of. This table is the kernel's: an injector (`Vmm.Tests/Faults/inject.c`, by ptrace
             and seccomp) runs the published program, and makes each system call in turn fail that new makes from the take until it is at
             rest, and that old makes from the offer until it has ended its part; one call an update, with each error that its man page names, and
             late by {Injection.Lateness.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s where it can block. It reads the owner from the baton. In a further round each call of a whole update, in either process,
             fails with one error (EACCES, ENOMEM, ENOSPC, EMFILE, EINTR, EAGAIN, EIO by turns). A close is made and then reported as failed.
             The machine has every kind of back end. `./test` strikes each kind of call once in each of the four windows, `./test faults` all.
 
-            Each time the guest goes on counting without a gap or a repeat, in one process; both processes answer and say what is true, and
+            Each time the guest continues counting without a gap or a repeat, in one process; both processes answer and say what is true, and
             each ends on `quit`. After the take that one process is new. In the round over the whole update it is one of the two, and old never ends.
 
             Not struck are:

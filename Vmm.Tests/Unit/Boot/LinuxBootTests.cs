@@ -49,7 +49,7 @@ public sealed class LinuxBootTests
     }
 
     [Test]
-    public void The_zero_page_tells_the_kernel_everything()
+    public void The_zero_page_holds_all_that_the_kernel_needs()
     {
         using var folder = new Folder();
         using var memory = Ram((3UL << 30) + (2 << 20));

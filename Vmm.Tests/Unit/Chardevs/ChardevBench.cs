@@ -49,7 +49,7 @@ internal sealed class ChardevBench : IDisposable
         old.Save(writer);
         Assert.That(next.Adopt(name => crossed.Remove(name, out var handle) ? handle : null), Is.True);
         next.Load(new StateReader(writer.Written.ToArray()));
-        old.Abandon();
+        old.Release();
         next.Start();
         foreach (var unclaimed in crossed.Values)
         {

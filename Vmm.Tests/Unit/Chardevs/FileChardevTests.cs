@@ -44,7 +44,7 @@ public sealed class FileChardevTests : IDisposable
         Throws.TypeOf<PosixException>().With.Message.Contains("no/such': No such file or directory"));
 
     [Test]
-    public void What_is_written_while_quiet_comes_out_after()
+    public void What_is_written_while_quiesced_comes_out_after()
     {
         var file = New(append: false);
         file.Open();

@@ -38,7 +38,7 @@ public sealed class PtyChardevTests : IDisposable
     }
 
     [Test]
-    public void Output_is_dropped_until_somebody_opens_the_slave_and_after_it_is_closed()
+    public void Output_is_dropped_until_the_slave_is_opened_and_after_it_is_closed()
     {
         var pty = Opened();
         Assert.That(pty.Write(new byte[100_000]), Is.EqualTo(100_000));
@@ -85,7 +85,7 @@ public sealed class PtyChardevTests : IDisposable
     }
 
     [Test]
-    public void A_link_to_the_slave_belongs_to_whoever_has_the_guest()
+    public void A_link_to_the_slave_belongs_to_the_process_that_has_the_guest()
     {
         string link = _bench.PathOf("console");
         var old = _bench.Keep(new PtyChardev("serial0", _bench.Loop, link));

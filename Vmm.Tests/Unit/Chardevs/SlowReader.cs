@@ -3,7 +3,7 @@ using Vmm.Core.Native;
 
 namespace Vmm.Tests.Unit.Chardevs;
 
-/// <summary>Somebody who reads in small pieces, and only while allowed to.</summary>
+/// <summary>A reader that reads in small pieces, and only while allowed to.</summary>
 internal sealed class SlowReader : IDisposable
 {
     private readonly SafeFileHandle _handle;

@@ -30,7 +30,7 @@ public sealed class SocketChardevTests : IDisposable
     }
 
     [Test]
-    public void The_name_says_where_it_leads_and_whether_somebody_is_there()
+    public void The_name_says_where_it_leads_and_whether_a_peer_is_there()
     {
         var server = Started(Server());
         Assert.That(server.FileName, Is.EqualTo($"disconnected:unix:{Address},server=on"));
@@ -139,7 +139,7 @@ public sealed class SocketChardevTests : IDisposable
 
     [Test]
     [Promise(16)]
-    public void A_client_notices_nothing_of_a_handover_and_nobody_removes_the_path()
+    public void A_client_notices_nothing_of_a_handover_and_the_path_is_not_removed()
     {
         var old = Started(Server());
         var oldFrontEnd = new CollectingFrontEnd(old);
@@ -235,7 +235,7 @@ public sealed class SocketChardevTests : IDisposable
         Assert.That(server.FirstClient.Wait(Patience), Is.True);
         Assert.That(server.FileName, Is.EqualTo($"unix:{Address},server=on"));
         server.Dispose();
-        Assert.That(File.Exists(Address), Is.True, "whoever bound it removes it");
+        Assert.That(File.Exists(Address), Is.True, "the process that bound it removes it");
     }
 
     [Test]
@@ -247,7 +247,7 @@ public sealed class SocketChardevTests : IDisposable
     }
 
     [Test]
-    public void A_client_told_to_reconnect_does()
+    public void A_client_with_reconnect_reconnects()
     {
         var client = _bench.Keep(new SocketChardev(
             "serial0", _bench.Loop, new SocketChardevOptions { Path = Address, ReconnectSeconds = 1 }));

@@ -117,7 +117,7 @@ public sealed class SocketNameTests : IDisposable
 
     [Test]
     [Promise(49)]
-    public void Who_locks_the_directory_keeps_nobody_from_replacing()
+    public void A_lock_on_the_directory_keeps_no_process_from_replacing()
     {
         LeaveDead(SocketPath);
         using var hostile = Posix.TryLockDirectoryOf(SocketPath);

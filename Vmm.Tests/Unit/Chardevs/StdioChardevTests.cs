@@ -92,7 +92,7 @@ public sealed partial class StdioChardevTests : IDisposable
         }
 
         var delivered = stdio.DeliveredAsync();
-        Assert.That(delivered.IsCompleted, Is.False, "nobody has read yet");
+        Assert.That(delivered.IsCompleted, Is.False, "it is not read yet");
         using var reader = new SlowReader(shown, total);
 
         reader.WaitForAll();

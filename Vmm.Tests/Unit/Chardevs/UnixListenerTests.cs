@@ -17,7 +17,7 @@ public sealed class UnixListenerTests : IDisposable
     public void Dispose() => _bench.Dispose();
 
     [Test]
-    public void A_path_where_somebody_listens_is_left_to_him_and_can_be_had_afterwards()
+    public void A_path_where_a_process_listens_is_left_to_it_and_can_be_had_afterwards()
     {
         using var waiting = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
         using (var first = new UnixListener(_bench.Loop, _bench.PathOf("socket")))
@@ -35,7 +35,7 @@ public sealed class UnixListenerTests : IDisposable
     }
 
     [Test]
-    public void A_file_that_is_no_socket_is_nobody_that_could_leave()
+    public void A_file_that_is_no_socket_is_no_process_that_could_leave()
     {
         File.WriteAllText(_bench.PathOf("file"), "");
         using var listener = new UnixListener(_bench.Loop, _bench.PathOf("file"));
@@ -73,7 +73,7 @@ public sealed class UnixListenerTests : IDisposable
         old.Open();
         var crossed = Posix.Duplicate(old.Handle!);
         var shared = Posix.Duplicate(old.Handle!);
-        old.Abandon();
+        old.Release();
         var clients = new BlockingCollection<SafeFileHandle>();
         using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
         listener.Adopt(crossed);

@@ -69,7 +69,7 @@ public sealed class GoodCommandLineTests
     [TestCase("-accel kvm -accel tcg")]
     [TestCase("-accel kvm,kernel-irqchip=on -display none -no-user-config")]
     public void Words_that_change_nothing_are_accepted(string options) =>
-        Assert.That(ConfigurationFacts.Of(Machine(options)), Is.EqualTo(ConfigurationFacts.Of(Machine(""))));
+        Assert.That(GuestVisibleProperties.Of(Machine(options)), Is.EqualTo(GuestVisibleProperties.Of(Machine(""))));
 
     [Test]
     public void Repeated_machine_options_add_up_and_the_last_word_counts()

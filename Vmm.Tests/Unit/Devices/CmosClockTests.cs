@@ -24,7 +24,7 @@ public sealed class CmosClockTests
     [TestCase(0x08, 0x11, TestName = "Month")]
     [TestCase(0x09, 0x26, TestName = "Year")]
     [TestCase(0x32, 0x20, TestName = "Century")]
-    public void Time_registers_tell_the_hosts_time_in_bcd(int register, int expected) =>
+    public void Time_registers_give_the_hosts_time_in_bcd(int register, int expected) =>
         Assert.That(Get(_clock, register), Is.EqualTo(expected));
 
     [Test]
@@ -40,7 +40,7 @@ public sealed class CmosClockTests
     }
 
     [Test]
-    public void Binary_12_hour_mode_is_told_as_asked()
+    public void Binary_12_hour_mode_is_reported_as_asked()
     {
         Set(_clock, 0x0b, 0x04);
 
@@ -59,7 +59,7 @@ public sealed class CmosClockTests
     }
 
     [Test]
-    public void A_guest_sets_the_time_as_Linux_does_and_it_goes_on_from_there()
+    public void A_guest_sets_the_time_as_Linux_does_and_it_continues_from_there()
     {
         Set(_clock, 0x0b, 0x82);
         Set(_clock, 0x0a, 0x76);

@@ -30,7 +30,7 @@ public sealed class CmosInterruptTests
     }
 
     [Test]
-    public void A_clock_that_nobody_listens_to_sets_no_timer_and_still_tells_when_asked()
+    public void A_clock_whose_interrupts_are_off_sets_no_timer_and_still_reports_when_asked()
     {
         Assert.That(_timer.Delay, Is.Null);
         _now.Advance(TimeSpan.FromSeconds(1));
@@ -151,7 +151,7 @@ public sealed class CmosInterruptTests
     }
 
     [Test]
-    public void A_clock_that_is_being_set_tells_of_nothing()
+    public void A_clock_that_is_being_set_reports_nothing()
     {
         Set(StatusB, Updates | Hours24);
 
@@ -177,7 +177,7 @@ public sealed class CmosInterruptTests
     }
 
     [Test]
-    public void While_it_is_quiet_nothing_rises_by_itself_and_what_was_missed_rises_afterwards()
+    public void While_quiesced_nothing_rises_by_itself_and_what_was_missed_rises_afterwards()
     {
         Set(StatusB, Updates | Hours24);
 
@@ -221,8 +221,8 @@ public sealed class CmosInterruptTests
         Set(old, 0x09, 0x99);
         var writer = new StateWriter();
         old.Save(writer);
-        const int Noticed = 8;
-        var reader = new StateReader(writer.Written[..^Noticed].ToArray()) { SectionVersion = 1 };
+        const int EventsSeenUntil = 8;
+        var reader = new StateReader(writer.Written[..^EventsSeenUntil].ToArray()) { SectionVersion = 1 };
         _clock.Quiesce();
         _now.Advance(TimeSpan.FromSeconds(1));
 

@@ -37,7 +37,7 @@ public sealed class DebugConsoleTests : IDisposable
 
         Assert.That(ReadToEnd(), Is.EqualTo(_written.ToString()));
         Assert.That(port.IsBusy, Is.False);
-        Assert.That(_woken, Is.EqualTo(1), "who waits was told once");
+        Assert.That(_woken, Is.EqualTo(1), "the waiter was woken once");
     }
 
     [Test]

@@ -25,7 +25,7 @@ public sealed class GuestClockTests
     }
 
     [Test]
-    public void A_running_clock_goes_on_over_a_handover()
+    public void A_running_clock_continues_over_a_handover()
     {
         var old = new GuestClock(_host);
         old.Thaw();

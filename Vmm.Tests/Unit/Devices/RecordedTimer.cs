@@ -2,7 +2,7 @@ using Vmm.Core.Devices.Clock;
 
 namespace Vmm.Tests.Unit.Devices;
 
-/// <summary>A timer that remembers what was asked of it, and calls back when told.</summary>
+/// <summary>A timer that remembers what was asked of it, and calls back when asked to.</summary>
 internal sealed class RecordedTimer : IDeviceTimer
 {
     private Action? _elapsed;

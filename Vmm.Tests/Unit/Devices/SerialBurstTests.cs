@@ -229,7 +229,7 @@ public sealed class SerialBurstTests : IDisposable
     }
 
     [Test]
-    public void While_it_is_quiet_the_loop_sends_nothing_and_afterwards_it_goes_on()
+    public void While_it_is_quiesced_the_loop_sends_nothing_and_afterwards_it_continues()
     {
         Out(InterruptEnable, 0x02);
         WriteFifo();
@@ -246,7 +246,7 @@ public sealed class SerialBurstTests : IDisposable
     }
 
     [Test]
-    public void A_guest_that_arrives_while_its_reader_sleeps_goes_on_when_the_reader_wakes()
+    public void A_guest_that_arrives_while_its_reader_sleeps_continues_when_the_reader_wakes()
     {
         int written = FillBackEnd();
         var next = SerialOrderTests.Successor(_serial, _backEnd, _line, _timer);

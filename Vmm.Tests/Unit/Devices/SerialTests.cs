@@ -99,7 +99,7 @@ public sealed class SerialTests : IDisposable
         Assert.That(In(ModemStatus) & 0xf0, Is.EqualTo(0x90));
         Out(ModemControl, 0);
 
-        // FIFO enabled: both high bits, which tells a 16550A from its ancestors.
+        // FIFO enabled: both high bits, which distinguishes a 16550A from its ancestors.
         Out(LineControl, 0xbf);
         Out(FifoControl, 0);
         Out(LineControl, 0);
@@ -185,7 +185,7 @@ public sealed class SerialTests : IDisposable
     }
 
     [Test]
-    public void An_overrun_in_loopback_is_told_once()
+    public void An_overrun_in_loopback_is_reported_once()
     {
         Out(ModemControl, 0x10);
         Out(Data, 'a');
@@ -194,7 +194,7 @@ public sealed class SerialTests : IDisposable
         Assert.That(In(LineStatus) & 0x02, Is.EqualTo(0x02));
         Assert.That(In(LineStatus) & 0x02, Is.Zero);
         Assert.That(In(Data), Is.EqualTo('a'));
-        Assert.That(_backEnd.TakeOutput(), Is.Empty, "loopback reaches nobody");
+        Assert.That(_backEnd.TakeOutput(), Is.Empty, "loopback reaches no reader");
     }
 
     [Test]
@@ -246,7 +246,7 @@ public sealed class SerialTests : IDisposable
 
         Assert.That(got, Is.EqualTo(Enumerable.Range(0, written).Select(i => (byte)(i % 251))));
         Assert.That(In(LineStatus), Is.EqualTo(Idle));
-        Assert.That(_line.Level, Is.True, "and the guest is told that it may go on");
+        Assert.That(_line.Level, Is.True, "and the guest gets the interrupt to continue");
     }
 
     [Test]

@@ -19,14 +19,14 @@ public sealed partial class LogLimiterTests
         const int PerSecond = 20;
         var time = new ManualTime();
         var limiter = new LogLimiter(time);
-        int told = 0;
+        int logged = 0;
         var counts = new List<string>();
 
         for (int second = 0; second < 86_400; second++)
         {
             for (int i = 0; i < PerSecond; i++)
             {
-                told += TryTell(limiter, TripleFault) ? 1 : 0;
+                logged += TryLog(limiter, TripleFault) ? 1 : 0;
             }
 
             counts.AddRange(limiter.TakeCounts());
@@ -34,35 +34,35 @@ public sealed partial class LogLimiterTests
         }
 
         counts.AddRange(limiter.TakeCounts(all: true));
-        Assert.That(told, Is.InRange(8640, 8660));
+        Assert.That(logged, Is.InRange(8640, 8660));
         Assert.That(counts, Has.Count.InRange(7000, 8660));
         Assert.That(counts, Has.All.EndsWith("similar messages were suppressed: vCPU 0 shut down"));
-        Assert.That(told + counts.Sum(CountIn), Is.EqualTo(86_400L * PerSecond));
+        Assert.That(logged + counts.Sum(CountIn), Is.EqualTo(86_400L * PerSecond));
     }
 
     [Test]
     [Promise(48)]
-    public void One_kind_of_message_keeps_no_other_from_being_told()
+    public void One_kind_of_message_keeps_no_other_from_being_reported()
     {
         var limiter = new LogLimiter(new ManualTime());
         for (int i = 0; i < 1000; i++)
         {
-            TryTell(limiter, TripleFault);
+            TryLog(limiter, TripleFault);
         }
 
-        Assert.That(TryTell(limiter, Other), Is.True);
-        Assert.That(TryTell(limiter, TripleFault), Is.False);
+        Assert.That(TryLog(limiter, Other), Is.True);
+        Assert.That(TryLog(limiter, TripleFault), Is.False);
     }
 
     [Test]
-    public void After_some_rest_a_burst_is_told_again_and_no_more_than_that()
+    public void After_some_rest_a_burst_is_reported_again_and_no_more_than_that()
     {
         var time = new ManualTime();
         var limiter = new LogLimiter(time);
-        int first = Enumerable.Range(0, 100).Count(_ => TryTell(limiter, TripleFault));
+        int first = Enumerable.Range(0, 100).Count(_ => TryLog(limiter, TripleFault));
         time.Pass(TimeSpan.FromDays(1));
 
-        int second = Enumerable.Range(0, 100).Count(_ => TryTell(limiter, TripleFault));
+        int second = Enumerable.Range(0, 100).Count(_ => TryLog(limiter, TripleFault));
 
         Assert.That((first, second), Is.EqualTo((LogLimiter.Burst, LogLimiter.Burst)));
     }
@@ -71,7 +71,7 @@ public sealed partial class LogLimiterTests
     public void What_is_suppressed_allocates_nothing()
     {
         var limiter = new LogLimiter(TimeProvider.System);
-        while (TryTell(limiter, TripleFault))
+        while (TryLog(limiter, TripleFault))
         {
         }
 
@@ -85,12 +85,12 @@ public sealed partial class LogLimiterTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
-    private static bool TryTell(LogLimiter limiter, LogKind kind)
+    private static bool TryLog(LogLimiter limiter, LogKind kind)
     {
         bool admitted = limiter.Admits(kind, out _);
         if (admitted)
         {
-            limiter.Told(kind, "vCPU 0 shut down");
+            limiter.NoteText(kind, "vCPU 0 shut down");
         }
 
         return admitted;

@@ -30,7 +30,7 @@ public sealed class LogQueueTests
 
     [Test]
     [Promise(48)]
-    public void What_was_dropped_is_told_where_it_is_missing()
+    public void What_was_dropped_is_reported_where_it_is_missing()
     {
         var queue = new LogQueue();
         for (int i = 0; i < LogQueue.MostLines * 2; i++)

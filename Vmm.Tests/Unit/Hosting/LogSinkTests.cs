@@ -6,7 +6,7 @@ using Vmm.Tests.Unit.Chardevs;
 
 namespace Vmm.Tests.Unit.Hosting;
 
-/// <summary>A log whose reader is slow, gone, or somebody else's too.</summary>
+/// <summary>A log whose reader is slow, gone, or another process's too.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class LogSinkTests : IDisposable
@@ -17,7 +17,7 @@ public sealed class LogSinkTests : IDisposable
 
     [Test]
     [Promise(48)]
-    public void Nobody_who_logs_waits_for_a_reader_who_stalls()
+    public void No_thread_that_logs_waits_for_a_reader_that_stalls()
     {
         const int Lines = 20_000;
         var (readEnd, writeEnd) = TestPipe.Create();
@@ -67,7 +67,7 @@ public sealed class LogSinkTests : IDisposable
 
     [Test]
     [Promise(48)]
-    public void What_is_lost_for_want_of_a_reader_is_counted_and_told_to_the_next()
+    public void What_is_lost_for_want_of_a_reader_is_counted_and_reported_to_the_next()
     {
         string fifo = MakeFifo();
         var first = OpenReader(fifo);

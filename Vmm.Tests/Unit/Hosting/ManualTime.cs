@@ -1,6 +1,6 @@
 namespace Vmm.Tests.Unit.Hosting;
 
-/// <summary>Time that passes when it is told to.</summary>
+/// <summary>Time that passes when it is asked to.</summary>
 internal sealed class ManualTime : TimeProvider
 {
     private long _now;

@@ -68,17 +68,17 @@ public sealed class PidFileTests : IDisposable
     [Promise(49)]
     public void A_check_changes_nothing_and_what_it_made_for_nothing_goes()
     {
-        using var bag = new DescriptorBag();
+        using var handedOver = new HandedOverDescriptors();
         var pidFile = New();
 
-        Assert.That(pidFile.Prepare(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(handedOver), Is.Empty);
         Assert.That(new FileInfo(FilePath).Length, Is.Zero);
         pidFile.Dispose();
         Assert.That(File.Exists(FilePath), Is.False);
 
         File.WriteAllText(FilePath, "another's\n");
         pidFile = New();
-        Assert.That(pidFile.Prepare(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(handedOver), Is.Empty);
         pidFile.Dispose();
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo("another's\n"));
     }
@@ -86,9 +86,9 @@ public sealed class PidFileTests : IDisposable
     [Test]
     public void What_was_opened_by_the_check_is_what_is_written()
     {
-        using var bag = new DescriptorBag();
+        using var handedOver = new HandedOverDescriptors();
         using var pidFile = New();
-        Assert.That(pidFile.Prepare(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(handedOver), Is.Empty);
 
         pidFile.Adopt();
 
@@ -99,14 +99,14 @@ public sealed class PidFileTests : IDisposable
     public void The_old_processs_file_crosses_with_its_lock_if_it_has_this_name()
     {
         File.WriteAllText(FilePath, "1\n");
-        using var bag = BagWith(File.OpenHandle(FilePath, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+        using var handedOver = HandedOverWith(File.OpenHandle(FilePath, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
         using var pidFile = New();
-        Assert.That(pidFile.Prepare(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(handedOver), Is.Empty);
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo("1\n"));
 
         pidFile.Adopt();
 
-        Assert.That(bag.Names, Is.Empty);
+        Assert.That(handedOver.Names, Is.Empty);
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
     }
 
@@ -116,15 +116,15 @@ public sealed class PidFileTests : IDisposable
     {
         string other = Path.Combine(_folder, "other.pid");
         File.WriteAllText(other, "1\n");
-        using var bag = BagWith(File.OpenHandle(other, FileMode.Open, FileAccess.ReadWrite));
+        using var handedOver = HandedOverWith(File.OpenHandle(other, FileMode.Open, FileAccess.ReadWrite));
         using (var pidFile = New())
         {
-            Assert.That(pidFile.Prepare(bag), Is.Empty);
+            Assert.That(pidFile.Prepare(handedOver), Is.Empty);
             pidFile.Adopt();
             Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
         }
 
-        Assert.That(bag.Names, Is.EqualTo(new[] { "pidfile" }));
+        Assert.That(handedOver.Names, Is.EqualTo(new[] { "pidfile" }));
         Assert.That(Directory.GetFiles(_folder), Is.EqualTo(new[] { other }));
     }
 
@@ -132,10 +132,10 @@ public sealed class PidFileTests : IDisposable
     public void A_descriptor_that_is_no_file_is_not_written_to()
     {
         var (readEnd, writeEnd) = TestPipe.Create();
-        using var bag = BagWith(writeEnd);
+        using var handedOver = HandedOverWith(writeEnd);
         using var pidFile = New();
 
-        Assert.That(pidFile.Prepare(bag), Is.Empty);
+        Assert.That(pidFile.Prepare(handedOver), Is.Empty);
         pidFile.Adopt();
 
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
@@ -147,24 +147,24 @@ public sealed class PidFileTests : IDisposable
     public void A_file_that_the_old_process_can_only_read_is_a_reason_before_the_pause()
     {
         File.WriteAllText(FilePath, "1\n");
-        using var bag = BagWith(File.OpenHandle(FilePath));
+        using var handedOver = HandedOverWith(File.OpenHandle(FilePath));
         using var pidFile = New();
 
-        Assert.That(pidFile.Prepare(bag), Is.EqualTo(new[]
+        Assert.That(pidFile.Prepare(handedOver), Is.EqualTo(new[]
         {
             $"cannot create PID file: '{FilePath}': the old process has not opened it for writing",
         }));
     }
 
     [Test]
-    public void A_fifo_is_a_reason_before_the_pause_and_nobody_waits_for_its_reader()
+    public void A_fifo_is_a_reason_before_the_pause_and_there_is_no_wait_for_its_reader()
     {
         Fifo.Make(FilePath);
-        using var bag = new DescriptorBag();
+        using var handedOver = new HandedOverDescriptors();
         using var pidFile = New();
         string reason = $"cannot create PID file: '{FilePath}': it is a FIFO, a regular file was expected";
 
-        Assert.That(pidFile.Prepare(bag), Is.EqualTo(new[] { reason }));
+        Assert.That(pidFile.Prepare(handedOver), Is.EqualTo(new[] { reason }));
         Assert.That(pidFile.Create, Throws.InstanceOf<IOException>().With.Message.EqualTo(reason));
     }
 
@@ -180,11 +180,11 @@ public sealed class PidFileTests : IDisposable
         Assert.That(pidFile.Dispose, Throws.Nothing);
     }
 
-    private static DescriptorBag BagWith(SafeFileHandle handle)
+    private static HandedOverDescriptors HandedOverWith(SafeFileHandle handle)
     {
-        var bag = new DescriptorBag();
-        bag.TryAdd("pidfile", handle);
-        return bag;
+        var handedOver = new HandedOverDescriptors();
+        handedOver.TryAdd("pidfile", handle);
+        return handedOver;
     }
 
     private PidFile New() => new(FilePath, NullLogger.Instance);

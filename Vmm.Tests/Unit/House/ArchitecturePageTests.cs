@@ -1,5 +1,5 @@
 // docs/architecture.md has one table of all locks and one of all threads. Both are found in the source, so that a lock or a thread that
-// somebody adds is not missing there, and one that is gone does not stay.
+// is added is not missing there, and one that is gone does not stay.
 
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;

@@ -19,7 +19,7 @@ public sealed class NamespaceGraphTests
     }
 
     [Test]
-    public void A_cycle_is_told_with_its_files()
+    public void A_cycle_is_reported_with_its_files()
     {
         var graph = new NamespaceGraph([.. SourceFile.All().Where(f => f.IsIn("Vmm.Lab"))]);
         Assert.That(graph.Cycles(new HashSet<(string, string)>()), Has.Some.Contains("Vmm.Lab/Hosts/LabHost.cs"));

@@ -4,7 +4,7 @@ namespace Vmm.Tests.Unit.House;
 
 /// <summary>
 /// docs/operating.md lists every error of an update with what to do about it. The errors are found in the source (<see cref="OperatorTexts"/>),
-/// so one that somebody adds or rewords fails here until it has a line on the page.
+/// so one that is added or reworded fails here until it has a line on the page.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed partial class OperatingPageTests

@@ -1,5 +1,5 @@
 // docs/promises.md numbers what this project promises. A promise is worth what asserts it: each names tests, they are there, and they bear its
-// number. So whoever reads the page finds the tests, and whoever changes a test sees what was promised.
+// number. So a reader of the page finds the tests, and one who changes a test sees what was promised.
 
 using System.Globalization;
 using System.Text.RegularExpressions;

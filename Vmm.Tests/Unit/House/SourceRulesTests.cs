@@ -66,7 +66,7 @@ public sealed partial class SourceRulesTests
     }
 
     [Test]
-    public void Nobody_sleeps()
+    public void No_thread_sleeps()
     {
         var sleepers = from file in SourceFile.All()
                        from access in file.Root.DescendantNodes().OfType<MemberAccessExpressionSyntax>()

@@ -141,20 +141,20 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task A_descriptor_that_gets_ready_is_told_until_it_is_looked_away_from()
+    public async Task A_descriptor_that_gets_ready_is_reported_until_it_is_not_watched()
     {
         _loop.Start();
         using var eventFd = Posix.CreateEventFd();
-        var told = new TaskCompletionSource<FdEvents>();
+        var reported = new TaskCompletionSource<FdEvents>();
         int times = 0;
         var watch = await On(() => Task.FromResult(_loop.Watch(eventFd, FdEvents.In, events =>
         {
             times++;
             Posix.Drain(eventFd);
-            told.TrySetResult(events);
+            reported.TrySetResult(events);
         })));
         Posix.Signal(eventFd);
-        Assert.That(await told.Task.WaitAsync(Patience), Is.EqualTo(FdEvents.In));
+        Assert.That(await reported.Task.WaitAsync(Patience), Is.EqualTo(FdEvents.In));
 
         await On(() =>
         {
@@ -174,17 +174,17 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task A_watch_that_another_callback_ends_is_not_told_any_more()
+    public async Task A_watch_that_another_callback_ends_is_not_reported_any_more()
     {
         using var one = Posix.CreateEventFd();
         using var other = Posix.CreateEventFd();
-        int told = 0;
+        int reported = 0;
         var happened = new TaskCompletionSource();
         FdWatch? first = null;
         FdWatch? second = null;
         void Ready(FdEvents events)
         {
-            told++;
+            reported++;
             first!.Dispose();
             second!.Dispose();
             happened.TrySetResult();
@@ -200,7 +200,7 @@ public sealed class EventLoopTests : IDisposable
         _loop.Start();
         await happened.Task.WaitAsync(Patience);
         await Turn();
-        Assert.That(told, Is.EqualTo(1));
+        Assert.That(reported, Is.EqualTo(1));
     }
 
     [Test]
@@ -248,7 +248,7 @@ public sealed class EventLoopTests : IDisposable
     public async Task Posted_work_starves_no_descriptor()
     {
         using var eventFd = Posix.CreateEventFd();
-        var told = new TaskCompletionSource();
+        var reported = new TaskCompletionSource();
         bool over = false;
         void Again()
         {
@@ -262,16 +262,16 @@ public sealed class EventLoopTests : IDisposable
         {
             over = true;
             Posix.Drain(eventFd);
-            told.TrySetResult();
+            reported.TrySetResult();
         }));
         _loop.Post(Again);
         _loop.Start();
         Posix.Signal(eventFd);
-        await told.Task.WaitAsync(Patience);
+        await reported.Task.WaitAsync(Patience);
     }
 
     [Test]
-    public async Task An_exception_of_posted_work_goes_to_its_handler_and_the_loop_goes_on()
+    public async Task An_exception_of_posted_work_goes_to_its_handler_and_the_loop_continues()
     {
         var caught = new TaskCompletionSource<Exception>();
         _loop.UnhandledException = e => caught.TrySetResult(e);

@@ -1,31 +1,31 @@
 namespace Vmm.Tests.Unit.Machines;
 
-/// <summary>What was told, in order, and a way to wait for it. Any thread.</summary>
+/// <summary>What was reported, in order, and a way to wait for it. Any thread.</summary>
 internal sealed class EventLog
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Lock _gate = new();
-    private readonly List<string> _told = [];
+    private readonly List<string> _events = [];
     private readonly List<(Func<string, bool> IsIt, TaskCompletionSource<string> Came)> _waiting = [];
 
     /// <summary>Everything so far.</summary>
-    internal IReadOnlyList<string> Told
+    internal IReadOnlyList<string> All
     {
         get
         {
             lock (_gate)
             {
-                return [.. _told];
+                return [.. _events];
             }
         }
     }
 
-    internal void Tell(string what)
+    internal void Add(string what)
     {
         lock (_gate)
         {
-            _told.Add(what);
+            _events.Add(what);
             foreach (var waiter in _waiting.Where(w => w.IsIt(what)).ToList())
             {
                 _waiting.Remove(waiter);
@@ -34,22 +34,22 @@ internal sealed class EventLog
         }
     }
 
-    /// <summary>Begins anew: what was told is forgotten.</summary>
+    /// <summary>Begins anew: what was noted is forgotten.</summary>
     internal void Clear()
     {
         lock (_gate)
         {
-            _told.Clear();
+            _events.Clear();
         }
     }
 
-    /// <summary>Waits for one of some events; one that was told already counts.</summary>
+    /// <summary>Waits for one of some events; one that came already counts.</summary>
     internal async Task<string> Of(params string[] events)
     {
         Task<string> wait;
         lock (_gate)
         {
-            if (_told.Find(events.Contains) is { } already)
+            if (_events.Find(events.Contains) is { } already)
             {
                 return already;
             }
@@ -65,7 +65,7 @@ internal sealed class EventLog
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"'{string.Join("' or '", events)}' was expected, told was: {string.Join(", ", Told)}");
+            throw new TimeoutException($"'{string.Join("' or '", events)}' was expected, there were: {string.Join(", ", All)}");
         }
     }
 }

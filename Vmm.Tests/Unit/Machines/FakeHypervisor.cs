@@ -36,7 +36,7 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Why vCPUs cannot be stopped.</summary>
     internal string? RefuseStop { get; set; }
 
-    /// <summary>Why the guest's clock can neither be stopped nor go on.</summary>
+    /// <summary>Why the guest's clock can neither be stopped nor continue.</summary>
     internal string? RefuseClock { get; set; }
 
     /// <summary>Why in-kernel devices cannot be reset.</summary>

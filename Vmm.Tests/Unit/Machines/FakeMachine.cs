@@ -16,16 +16,16 @@ internal sealed class FakeMachine : IVirtualMachine
         _hypervisor = hypervisor;
         FakeCpus = [.. Enumerable.Range(0, options.Topology.Count).Select(i => new FakeCpu(hypervisor, i))];
         Device = new FakeKernelDevice(hypervisor, hypervisor.DeviceLayout);
-        Promises = options.Inherited.IsEmpty
-            ? Encoding.ASCII.GetBytes($"promises of VM {Interlocked.Increment(ref _made)}")
-            : options.Inherited.ToArray();
+        GuestAbi = options.InheritedAbi.IsEmpty
+            ? Encoding.ASCII.GetBytes($"guest ABI of VM {Interlocked.Increment(ref _made)}")
+            : options.InheritedAbi.ToArray();
     }
 
     public IReadOnlyList<IVirtualCpu> Cpus => FakeCpus;
 
     public IReadOnlyList<IStateful> KernelDevices => [Device];
 
-    public ReadOnlyMemory<byte> Promises { get; }
+    public ReadOnlyMemory<byte> GuestAbi { get; }
 
     internal IReadOnlyList<FakeCpu> FakeCpus { get; }
 
@@ -58,7 +58,7 @@ internal sealed class FakeMachine : IVirtualMachine
         Device.Pending = 0;
     }
 
-    public void SetUrgent(bool isUrgent)
+    public void SetBoost(bool isBoosted)
     {
     }
 

@@ -79,7 +79,7 @@ public sealed class LayoutGoldenTests
                 }
                 else
                 {
-                    Assert.Fail($"layout '{layout.Name}' has no golden file; if it is as it shall be for ever, add Golden/layouts/{Path.GetFileName(file)}:\n{now}");
+                    Assert.Fail($"layout '{layout.Name}' has no golden file; if it is as it shall be for good, add Golden/layouts/{Path.GetFileName(file)}:\n{now}");
                 }
             }
         });

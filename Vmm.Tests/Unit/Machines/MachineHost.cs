@@ -1,5 +1,5 @@
 // One "process" of a test: a machine loop and an I/O loop on threads of their own, a machine on a fake hypervisor, its
-// migrations, and a log of everything that management would be told.
+// migrations, and a log of everything that would be reported to management.
 
 using Microsoft.Extensions.Logging.Abstractions;
 using Vmm.Core.Configuration;
@@ -27,13 +27,13 @@ internal sealed class MachineHost : IDisposable
         Machine = new Machine(configuration, Hypervisor, _loop, _io, TimeProvider.System, NullLogger.Instance);
         Migrator = new Migrator(Machine, Log);
         Migrator.EnableEvents();
-        Machine.Happened += happened => Events.Tell(Name(happened));
-        Machine.ExitRequested += status => Events.Tell($"EXIT {status}");
-        Migrator.StatusChanged += status => Events.Tell(status.Name());
-        Migrator.PassBegan += pass => Events.Tell($"PASS {pass}");
-        Migrator.IncomingFailed += reason => Events.Tell("INCOMING FAILED");
-        _loop.UnhandledException = e => Events.Tell($"UNHANDLED {e}");
-        _io.UnhandledException = e => Events.Tell($"UNHANDLED {e}");
+        Machine.EventRaised += happened => Events.Add(Name(happened));
+        Machine.ExitRequested += status => Events.Add($"EXIT {status}");
+        Migrator.StatusChanged += status => Events.Add(status.Name());
+        Migrator.PassBegan += pass => Events.Add($"PASS {pass}");
+        Migrator.IncomingFailed += reason => Events.Add("INCOMING FAILED");
+        _loop.UnhandledException = e => Events.Add($"UNHANDLED {e}");
+        _io.UnhandledException = e => Events.Add($"UNHANDLED {e}");
         _loop.Start();
         _io.Start();
     }

@@ -30,12 +30,12 @@ public sealed class MachineTests : IDisposable
             Assert.That(host.State, Is.EqualTo(RunState.Running));
             Assert.That(host.Hypervisor.Calls, Is.EqualTo(new[] { "create", "reset", "start" }));
             Assert.That(host.Hypervisor.Newest.FakeCpus[0].Entry!.InstructionPointer, Is.EqualTo(Images.LoadAddress));
-            Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME" }));
+            Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME" }));
         });
     }
 
     [Test]
-    public async Task A_machine_that_was_told_to_wait_for_a_client_starts_when_that_connects()
+    public async Task A_machine_that_was_configured_to_wait_for_a_client_starts_when_that_connects()
     {
         string path = _files.Path("console");
         var host = PowerOn(c => c with
@@ -105,7 +105,7 @@ public sealed class MachineTests : IDisposable
     }
 
     [Test]
-    public async Task Stop_and_cont_pair_up_and_the_guests_clock_stands_still_between()
+    public async Task Stop_and_cont_pair_up_and_the_guests_clock_is_stopped_between()
     {
         var host = PowerOn();
         await host.DoAsync(host.Machine.StopAsync);
@@ -114,17 +114,17 @@ public sealed class MachineTests : IDisposable
         await host.DoAsync(host.Machine.ContinueAsync);
         await host.DoAsync(host.Machine.ContinueAsync);
         Assert.That((host.State, host.Hypervisor.Newest.IsClockFrozen), Is.EqualTo((RunState.Running, false)));
-        Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME", "STOP", "RESUME" }));
+        Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME", "STOP", "RESUME" }));
     }
 
     [Test]
-    public async Task A_reset_of_a_running_machine_goes_on_running()
+    public async Task A_reset_of_a_running_machine_continues_running()
     {
         var host = PowerOn();
         await host.DoAsync(() => host.Machine.ResetAsync(ShutdownCause.HostQmpSystemReset));
         Assert.That(host.State, Is.EqualTo(RunState.Running));
         Assert.That(host.Hypervisor.Calls, Is.EqualTo(new[] { "create", "reset", "start", "stop", "reset", "start" }));
-        Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME", "RESET HostQmpSystemReset" }));
+        Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME", "RESET HostQmpSystemReset" }));
     }
 
     [Test]
@@ -183,7 +183,7 @@ public sealed class MachineTests : IDisposable
         other.Do(other.Machine.PowerOn);
         other.Machine.RequestReset();
         await other.Events.Of("EXIT 0");
-        Assert.That(other.Events.Told, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestReset", "EXIT 0" }));
+        Assert.That(other.Events.All, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestReset", "EXIT 0" }));
     }
 
     [Test]
@@ -193,12 +193,12 @@ public sealed class MachineTests : IDisposable
         host.Machine.RequestShutdown();
         await host.Events.Of("STOP");
         Assert.That(host.State, Is.EqualTo(RunState.Shutdown));
-        Assert.That(host.Events.Told, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestShutdown", "STOP" }));
+        Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestShutdown", "STOP" }));
     }
 
     [Test]
     [Promise(35)]
-    public async Task A_vCPU_that_cannot_go_on_stops_the_machine_and_not_the_process()
+    public async Task A_vCPU_that_cannot_continue_stops_the_machine_and_not_the_process()
     {
         var host = PowerOn();
         host.Board.CpuFailed(0, "RIP 0 is nowhere");

@@ -35,7 +35,7 @@ public sealed class RefusedOperationTests : IDisposable
         AssertRefused(_host.Machine.StopAsync);
 
         await AssertRunsAndCanBeControlledAsync();
-        Assert.That(_host.Events.Told, Is.EqualTo(new[] { "RESUME", "STOP", "RESUME", "RESET HostQmpSystemReset" }));
+        Assert.That(_host.Events.All, Is.EqualTo(new[] { "RESUME", "STOP", "RESUME", "RESET HostQmpSystemReset" }));
     }
 
     [Test]
@@ -74,13 +74,13 @@ public sealed class RefusedOperationTests : IDisposable
 
         AssertRefused(_host.Machine.StopAsync);
 
-        Assert.That(_host.Events.Told, Is.EqualTo(new[] { "RESUME" }));
+        Assert.That(_host.Events.All, Is.EqualTo(new[] { "RESUME" }));
         await AssertRunsAndCanBeControlledAsync();
     }
 
     [Test]
     [Promise(46)]
-    public async Task A_guest_whose_clock_does_not_go_on_stays_paused_until_it_does()
+    public async Task A_guest_whose_clock_does_not_continue_stays_paused_until_it_does()
     {
         await _host.DoAsync(_host.Machine.StopAsync);
         _host.Hypervisor.RefuseClock = Refusal;

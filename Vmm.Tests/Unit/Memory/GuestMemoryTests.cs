@@ -19,7 +19,7 @@ public sealed class GuestMemoryTests
     }
 
     [Test]
-    public void Ram_that_does_not_fit_goes_on_at_4_gib()
+    public void Ram_that_does_not_fit_continues_at_4_gib()
     {
         using var memory = Of((3 * GiB) + 8192);
 

@@ -46,7 +46,7 @@ public sealed partial class RamBlockTests : IDisposable
     }
 
     [Test]
-    public void The_ram_of_a_machine_without_a_backend_is_a_shared_memfd_when_it_is_told_so([Values] bool anonAlloc, [Values] bool auxShare)
+    public void The_ram_of_a_machine_without_a_backend_is_a_shared_memfd_when_configured([Values] bool anonAlloc, [Values] bool auxShare)
     {
         var machine = new MachineConfiguration { RamSize = Size, AnonAllocMemfd = anonAlloc, AuxRamShare = auxShare };
 

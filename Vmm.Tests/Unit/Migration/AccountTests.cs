@@ -3,7 +3,7 @@ using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>Where the time of a live update went, as both processes tell it.</summary>
+/// <summary>Where the time of a live update went, as both processes report it.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class AccountTests : IDisposable
@@ -80,16 +80,16 @@ public sealed class AccountTests : IDisposable
         using var peer = new PeerAsNew(_fixture);
         ulong begin = HandoverTimes.Now;
         old.Migrate(_fixture.Channels);
-        await peer.SayReady();
+        await peer.SendReady();
         old.Do(() => { });
         ulong ready = HandoverTimes.Now - begin;
 
         // The operator takes twice as long as everything before.
         SpinWait.SpinUntil(() => HandoverTimes.Now - begin > 3 * ready);
-        await peer.SayListening();
+        await peer.SendListening();
         await peer.ReceiveState();
         Assert.That(peer.Baton.Take(), Is.True);
-        await peer.SayTaken();
+        await peer.SendTaken();
         await HandoverFixture.EndOf(old);
 
         Assert.That(old.Report.Times!.Prepare, Is.InRange(1, 2 * ready / 1000));

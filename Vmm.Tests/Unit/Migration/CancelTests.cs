@@ -29,7 +29,7 @@ public sealed class CancelTests : IDisposable
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("cancelled"));
         Assert.Multiple(() =>
         {
-            Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "cancelling", "cancelled" }));
+            Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "cancelling", "cancelled" }));
             Assert.That(_old.Report.Error, Is.Null);
             Assert.That(_old.Hypervisor.Count("stop and capture"), Is.Zero);
         });
@@ -42,7 +42,7 @@ public sealed class CancelTests : IDisposable
     }
 
     [Test]
-    public async Task While_the_guest_is_being_stopped_it_goes_on()
+    public async Task While_the_guest_is_being_stopped_it_continues()
     {
         _fixture.New();
         var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -59,7 +59,7 @@ public sealed class CancelTests : IDisposable
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("cancelled"));
         await _old.Events.Of("RESUME");
-        Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "cancelling", "STOP", "cancelled", "RESUME" }));
+        Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "cancelling", "STOP", "cancelled", "RESUME" }));
         _old.Hypervisor.WhileStopping = null;
         _fixture.AssertRunsIn(_old);
     }
@@ -69,7 +69,7 @@ public sealed class CancelTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
 
         _old.Do(_old.Migrator.Cancel);
 
@@ -85,7 +85,7 @@ public sealed class CancelTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
 
         _old.Do(_old.Migrator.Cancel);
@@ -103,7 +103,7 @@ public sealed class CancelTests : IDisposable
             using var peer = new PeerAsNew(_fixture);
             var old = round == 0 ? _old : _fixture.Old();
             old.Migrate(_fixture.Channels);
-            await peer.HearState();
+            await peer.AcceptState();
             var baton = peer.Baton;
             var take = Task.Run(baton.Take);
             old.Do(old.Migrator.Cancel);
@@ -119,6 +119,6 @@ public sealed class CancelTests : IDisposable
     {
         _old.Do(_old.Migrator.Cancel);
         Assert.That(_old.Report.Status, Is.EqualTo(MigrationStatus.None));
-        Assert.That(_old.Events.Told, Is.Empty);
+        Assert.That(_old.Events.All, Is.Empty);
     }
 }

@@ -51,18 +51,18 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
-    public Task A_peer_that_did_not_finish_a_message_is_told_from_one_that_sent_nothing() => Run(async () =>
+    public Task A_peer_that_did_not_finish_a_message_is_distinguished_from_one_that_sent_nothing() => Run(async () =>
     {
         using var channel = new MessageChannel(_loop, _far);
         byte[] head = [.. "VMMc"u8, 0, 6, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0];
-        var deadline = Deadline.In(50, "somebody", "said nothing");
+        var deadline = Deadline.In(50, "peer", "said nothing");
 
         var nothing = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], deadline));
         Posix.Send(_near, head, []);
-        var half = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Deadline.In(50, "somebody", "said nothing")));
+        var half = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Deadline.In(50, "peer", "said nothing")));
 
-        Assert.That(nothing.Message, Is.EqualTo("somebody said nothing within 50 ms"));
-        Assert.That(half.Message, Is.EqualTo("somebody did not finish a message within 50 ms"));
+        Assert.That(nothing.Message, Is.EqualTo("peer said nothing within 50 ms"));
+        Assert.That(half.Message, Is.EqualTo("peer did not finish a message within 50 ms"));
     });
 
     [Test]
@@ -140,14 +140,14 @@ public sealed class ChannelTests : IDisposable
 
     [Test]
     [Promise(10)]
-    public Task A_send_that_nobody_takes_ends_at_its_deadline() => Run(async () =>
+    public Task A_send_that_is_not_taken_ends_at_its_deadline() => Run(async () =>
     {
         using var near = new MessageChannel(_loop, _near);
         var body = new StateWriter();
         body.Reserve(3 << 20);
         var error = await Caught<HandoverException>(async () =>
-            await near.SendAsync(MessageType.Plan, body, Deadline.In(50, "somebody", "did not read")));
-        Assert.That(error.Message, Is.EqualTo("somebody did not read within 50 ms"));
+            await near.SendAsync(MessageType.Plan, body, Deadline.In(50, "peer", "did not read")));
+        Assert.That(error.Message, Is.EqualTo("peer did not read within 50 ms"));
     });
 
     [Test]
@@ -176,7 +176,7 @@ public sealed class ChannelTests : IDisposable
         Posix.Send(_near, [1, 2], []);
         _near.Dispose();
 
-        // A turn of the loop passes while nobody waits: the hang-up is looked away from.
+        // A turn of the loop passes while no one waits: the hang-up is not watched.
         await _loop.Delay(TimeSpan.FromMilliseconds(1));
         byte[] buffer = new byte[4];
         Assert.That(await far.ReceiveAsync(buffer, [], Soon()), Is.EqualTo(2));
@@ -193,7 +193,7 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
-    public Task Descriptors_of_a_message_that_fails_still_belong_to_somebody() => Run(async () =>
+    public Task Descriptors_of_a_message_that_fails_still_have_an_owner() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
         using var file = Posix.CreateEventFd();

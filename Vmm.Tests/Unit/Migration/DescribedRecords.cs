@@ -49,7 +49,7 @@ internal static class DescribedRecords
             :serial/xmit_fifo.count = 2
             :serial/xmit_fifo.data = 0c*16
             """);
-        yield return Case(CmosState.Layout, new CmosState { Selected = 1, Offset = -2, Noticed = 3 }, s => Fill(s.Registers, 4), """
+        yield return Case(CmosState.Layout, new CmosState { Selected = 1, Offset = -2, EventsSeenUntil = 3 }, s => Fill(s.Registers, 4), """
             .cmos_data = 04*128
             .cmos_index = 1
             .base_offset = -2

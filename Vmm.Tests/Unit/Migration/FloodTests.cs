@@ -24,7 +24,7 @@ public sealed class FloodTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.SayReady();
+        await peer.SendReady();
         using var flood = await peer.BreakAndFlood();
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("failed"));
@@ -40,7 +40,7 @@ public sealed class FloodTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.SayReady();
+        await peer.SendReady();
         using var flood = new Flood(peer.Cpr.Connection, AfterReady);
         for (int i = 0; i < 100; i++)
         {
@@ -61,8 +61,8 @@ public sealed class FloodTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearPlan();
-        await peer.Cpr.Say((MessageType)type, [.. Enumerable.Repeat($"\u001b[2J\n{new string('!', 60_000)}", 15)]);
+        await peer.ReceivePlan();
+        await peer.Cpr.Send((MessageType)type, [.. Enumerable.Repeat($"\u001b[2J\n{new string('!', 60_000)}", 15)]);
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("failed"));
         string error = _old.Report.Error!;
@@ -83,8 +83,8 @@ public sealed class FloodTests : IDisposable
         peer.Main.Dispose();
         await HandoverFixture.EndOf(_old);
 
-        string[] told = [.. _old.Log.Lines.Where(line => line.Contains("not as before", StringComparison.Ordinal))];
-        Assert.That(told.Sum(line => line.Length), Is.InRange(1000, ProtocolLimits.LongestTexts + 1000));
-        Assert.That(told.SelectMany(line => line).Any(char.IsControl), Is.False);
+        string[] warnings = [.. _old.Log.Lines.Where(line => line.Contains("not as before", StringComparison.Ordinal))];
+        Assert.That(warnings.Sum(line => line.Length), Is.InRange(1000, ProtocolLimits.LongestTexts + 1000));
+        Assert.That(warnings.SelectMany(line => line).Any(char.IsControl), Is.False);
     }
 }

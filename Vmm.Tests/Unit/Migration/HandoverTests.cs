@@ -30,8 +30,8 @@ public sealed class HandoverTests : IDisposable
 
         Assert.Multiple(() =>
         {
-            Assert.That(old.Events.Told, Is.EqualTo(EventsOfOld));
-            Assert.That(next.Events.Told, Is.EqualTo(EventsOfNew));
+            Assert.That(old.Events.All, Is.EqualTo(EventsOfOld));
+            Assert.That(next.Events.All, Is.EqualTo(EventsOfNew));
             Assert.That(old.State, Is.EqualTo(RunState.Postmigrate));
         });
         _fixture.AssertRunsIn(next);
@@ -46,7 +46,7 @@ public sealed class HandoverTests : IDisposable
 
         await _fixture.HandOverAsync(old, next, _fixture.Uri);
 
-        Assert.That(old.Events.Told, Is.EqualTo(EventsOfOld));
+        Assert.That(old.Events.All, Is.EqualTo(EventsOfOld));
         _fixture.AssertRunsIn(next);
     }
 
@@ -90,7 +90,7 @@ public sealed class HandoverTests : IDisposable
             Assert.That(target.FakeCpus[2].Applied.Rip, Is.EqualTo(0x1234_5678_9abc));
             Assert.That(target.Device.Pending, Is.EqualTo(77));
             Assert.That(target.Device.IsApplied, Is.True);
-            Assert.That(target.Promises.ToArray(), Is.EqualTo(source.Promises.ToArray()), "the promises of the first boot hold for ever");
+            Assert.That(target.GuestAbi.ToArray(), Is.EqualTo(source.GuestAbi.ToArray()), "the guest ABI of the first boot is kept");
             Assert.That(ram, Is.EqualTo("from the old process"u8.ToArray()));
         });
     }
@@ -193,7 +193,7 @@ public sealed class HandoverTests : IDisposable
         next.Do(() => next.Migrator.StartIncoming(new UnixAddress(_fixture.MainPath)));
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"), old.Report.Error);
         await next.Events.Of("completed");
-        Assert.That(next.Events.Told, Is.EqualTo(EventsOfNew));
+        Assert.That(next.Events.All, Is.EqualTo(EventsOfNew));
         _fixture.AssertRunsIn(next);
     }
 
@@ -223,9 +223,9 @@ public sealed class HandoverTests : IDisposable
 
         Assert.Multiple(() =>
         {
-            Assert.That(old.Events.Told, Has.None.EqualTo("STOP"));
+            Assert.That(old.Events.All, Has.None.EqualTo("STOP"));
             Assert.That(next.State, Is.EqualTo(RunState.Paused));
-            Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup", "active", "completed" }));
+            Assert.That(next.Events.All, Is.EqualTo(new[] { "setup", "active", "completed" }));
             Assert.That(_fixture.Ownership.Running, Is.Zero);
         });
 
@@ -258,7 +258,7 @@ public sealed class HandoverTests : IDisposable
         Assert.Multiple(() =>
         {
             Assert.That(next.State, Is.EqualTo(RunState.Paused));
-            Assert.That(next.Hypervisor.Newest.IsClockFrozen, Is.True, "the guest's time stands still");
+            Assert.That(next.Hypervisor.Newest.IsClockFrozen, Is.True, "the guest's time is stopped");
         });
         await next.DoAsync(next.Machine.ContinueAsync);
         _fixture.AssertRunsIn(next);
@@ -295,12 +295,12 @@ public sealed class HandoverTests : IDisposable
         var old = _fixture.Old();
         await _fixture.HandOverAsync(old, _fixture.New());
 
-        string departure = $"the guest was handed over to process {Environment.ProcessId}; it runs there";
+        string outcome = $"the guest was handed over to process {Environment.ProcessId}; it runs there";
         Assert.Multiple(() =>
         {
-            Assert.That(() => old.DoAsync(old.Machine.ContinueAsync), Throws.TypeOf<MachineException>().With.Message.EqualTo(departure));
-            Assert.That(() => old.DoAsync(() => old.Machine.ResetAsync(ShutdownCause.HostQmpSystemReset)), Throws.TypeOf<MachineException>().With.Message.EqualTo(departure));
-            Assert.That(() => old.Do(old.Machine.PressPowerButton), Throws.TypeOf<MachineException>().With.Message.EqualTo(departure));
+            Assert.That(() => old.DoAsync(old.Machine.ContinueAsync), Throws.TypeOf<MachineException>().With.Message.EqualTo(outcome));
+            Assert.That(() => old.DoAsync(() => old.Machine.ResetAsync(ShutdownCause.HostQmpSystemReset)), Throws.TypeOf<MachineException>().With.Message.EqualTo(outcome));
+            Assert.That(() => old.Do(old.Machine.PressPowerButton), Throws.TypeOf<MachineException>().With.Message.EqualTo(outcome));
             Assert.That(
                 () => old.Migrate(_fixture.Channels),
                 Throws.TypeOf<MigrationException>().With.Message.EqualTo("Can't migrate the vm that was paused due to previous migration"));

@@ -22,7 +22,7 @@ public sealed class LayoutComparisonTests
     [Test]
     public void A_layout_that_the_old_process_has_grown_is_one() => Assert.That(Differences([Grown], [Small]), Is.EqualTo(new[]
     {
-        $"state of device 2: layout is '{Grown.LayoutFact.Value}' in the old process and '{Small.LayoutFact.Value}' in the new one",
+        $"state of device 2: layout is '{Grown.LayoutProperty.Value}' in the old process and '{Small.LayoutProperty.Value}' in the new one",
     }));
 
     [Test]
@@ -30,18 +30,18 @@ public sealed class LayoutComparisonTests
     {
         Assert.That(Differences([Small], [Small, Later]), Is.Empty);
         Assert.That(Differences([Small], [Small, Other]), Has.One.EqualTo(
-            $"state of other 0 is absent in the old process; the new one has it with layout '{Other.LayoutFact.Value}'"));
+            $"state of other 0 is absent in the old process; the new one has it with layout '{Other.LayoutProperty.Value}'"));
     });
 
     [Test]
     public void State_that_the_new_process_does_not_know_is_a_difference() => Assert.That(Differences([Small, Later], [Small]), Has.One.EqualTo(
-        $"state of later 0 is absent in the new process; the old one has it with layout '{Later.LayoutFact.Value}'"));
+        $"state of later 0 is absent in the new process; the old one has it with layout '{Later.LayoutProperty.Value}'"));
 
     [Test]
     public void An_old_process_that_says_a_thing_twice_is_answered() => Assert.That(Differences([Small, Small], [Small]), Has.Count.EqualTo(1));
 
     private static IReadOnlyList<string> Differences(StateSection[] old, StateSection[] own) =>
-        LayoutComparison.Differences([.. old.Select(section => section.LayoutFact)], own);
+        LayoutComparison.Differences([.. old.Select(section => section.LayoutProperty)], own);
 
     /// <summary>A device of some layout.</summary>
     private sealed class Device : IStateful

@@ -41,7 +41,7 @@ public sealed class LeakTests
             await HandoverFixture.EndOf(old);
             await next.Events.Of("failed");
         },
-        ["a cpr path where nobody listens"] = fixture =>
+        ["a cpr path without a listener"] = fixture =>
         {
             var old = fixture.Old();
             Assert.That(() => old.Migrate(fixture.Channels), Throws.Exception);
@@ -52,26 +52,26 @@ public sealed class LeakTests
             using var peer = new PeerAsNew(fixture);
             var old = fixture.Old();
             old.Migrate(fixture.Channels);
-            await peer.HearState();
+            await peer.AcceptState();
             peer.Cpr.HangUp();
             await HandoverFixture.EndOf(old);
         },
-        ["a peer that sends descriptors that nobody wants"] = async fixture =>
+        ["a peer that sends unwanted descriptors"] = async fixture =>
         {
             var old = fixture.Old();
             var next = fixture.Deferred();
             using (var peer = new PeerAsOld(fixture, old))
             {
-                await peer.Meet();
+                await peer.Handshake();
                 for (int i = 1; i < ProtocolLimits.MessagesBeforePlan; i++)
                 {
                     int batch = i;
-                    await peer.SayDescriptors(
-                        [.. Enumerable.Range(0, 10).Select(n => new Core.Machines.CarriedDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
+                    await peer.SendDescriptors(
+                        [.. Enumerable.Range(0, 10).Select(n => new Core.Machines.HandoverDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
                 }
 
-                await peer.SayDescriptors([peer.Carried[0], peer.Carried[0]]);
-                await peer.Cpr.Hear(MessageType.Refused);
+                await peer.SendDescriptors([peer.HandoverDescriptors[0], peer.HandoverDescriptors[0]]);
+                await peer.Cpr.Receive(MessageType.Refused);
             }
         },
     };

@@ -10,7 +10,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>A channel that comes as a descriptor and is none that can carry anything is refused by the command, not when the guest stands still.</summary>
+/// <summary>A channel that comes as a descriptor and is none that can carry anything is refused by the command, not when the guest is stopped.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class MainDescriptorTests : IDisposable
@@ -55,7 +55,7 @@ public sealed class MainDescriptorTests : IDisposable
         Assert.That(
             () => old.Do(() => old.Migrator.Migrate(MigrationTarget.FromUri("fd:main"), _ => make(this))),
             Throws.TypeOf<MigrationException>().With.Message.EqualTo(Expected + problem));
-        Assert.That(old.Events.Told, Is.Empty);
+        Assert.That(old.Events.All, Is.Empty);
         Assert.That(old.Report.Status, Is.EqualTo(MigrationStatus.None));
         _fixture.AssertRunsIn(old);
     }
@@ -74,7 +74,7 @@ public sealed class MainDescriptorTests : IDisposable
     }
 
     [Test]
-    public async Task The_preflight_of_a_name_that_nobody_gave_says_so()
+    public async Task The_preflight_of_an_unknown_name_says_so()
     {
         var old = Old();
         var verdict = await old.DoAsync(() => old.Migrator.PreflightAsync(MigrationTarget.FromUri("fd:main"), _ => null));

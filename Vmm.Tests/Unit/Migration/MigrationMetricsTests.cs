@@ -25,8 +25,8 @@ public sealed class MigrationMetricsTests : IDisposable
                 listener.EnableMeasurementEvents(instrument);
             }
         };
-        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Hear(instrument, value, tags));
-        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Hear(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Receive(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Receive(instrument, value, tags));
         _listener.Start();
     }
 
@@ -66,7 +66,7 @@ public sealed class MigrationMetricsTests : IDisposable
     }
 
     [Test]
-    public void An_attempt_that_nobody_listens_for_counts_as_failed_and_has_no_pause()
+    public void An_attempt_without_a_listener_counts_as_failed_and_has_no_pause()
     {
         var old = _fixture.Old();
 
@@ -117,7 +117,7 @@ public sealed class MigrationMetricsTests : IDisposable
         var next = _fixture.New();
         await _fixture.HandOverAsync(old, next);
 
-        // What is recorded is recorded in the turn that told of the end; the next turn comes after it.
+        // What is recorded is recorded in the turn that reported the end; the next turn comes after it.
         old.Do(() => { });
         next.Do(() => { });
         return (old, next);
@@ -131,7 +131,7 @@ public sealed class MigrationMetricsTests : IDisposable
         }
     }
 
-    private void Hear(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    private void Receive(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         string text = string.Join(' ', tags.ToArray().Select(t => $"{t.Key}={t.Value}"));
         lock (_lock)

@@ -47,7 +47,7 @@ public sealed class NewProcessFailsTests : IDisposable
         async peer =>
         {
             await peer.Accept();
-            await peer.Cpr.SayRaw("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
+            await peer.Cpr.SendRaw("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
         },
         $"{Itself} does not speak the handover protocol: magic 0x564d4d63 expected, 0x48545450 received");
 
@@ -60,7 +60,7 @@ public sealed class NewProcessFailsTests : IDisposable
             hello.WriteUInt16(Greeting.NewestProtocol + 1);
             hello.WriteUInt16(9);
             Vmm.Migration.Plans.PlanCodec.WriteText(hello, "9.9.9");
-            await peer.Cpr.Say(MessageType.Hello, hello);
+            await peer.Cpr.Send(MessageType.Hello, hello);
         },
         $"{Itself} (vmm 9.9.9) speaks handover protocol {Greeting.NewestProtocol + 1} to 9, this process");
 
@@ -69,7 +69,7 @@ public sealed class NewProcessFailsTests : IDisposable
         async peer =>
         {
             await peer.Accept();
-            await peer.Cpr.Say(MessageType.Hello, new StateWriter());
+            await peer.Cpr.Send(MessageType.Hello, new StateWriter());
         },
         "state is truncated");
 
@@ -78,7 +78,7 @@ public sealed class NewProcessFailsTests : IDisposable
         async peer =>
         {
             await peer.Accept();
-            await peer.Cpr.Say(MessageType.Ready);
+            await peer.Cpr.Send(MessageType.Ready);
         },
         $"{Itself} began with message 5 where a greeting was expected");
 
@@ -86,8 +86,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_refuses_the_plan() => StaysUnstopped(
         async peer =>
         {
-            await peer.HearPlan();
-            await peer.Cpr.Say(MessageType.Refused, "the first reason", "and another");
+            await peer.ReceivePlan();
+            await peer.Cpr.Send(MessageType.Refused, "the first reason", "and another");
         },
         $"{Itself} refused the guest: the first reason; and another");
 
@@ -95,7 +95,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_closes_instead_of_building() => StaysUnstopped(
         async peer =>
         {
-            await peer.HearPlan();
+            await peer.ReceivePlan();
             peer.Cpr.HangUp();
         },
         $"{Itself} closed the cpr channel");
@@ -105,16 +105,16 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_never_gets_ready()
     {
         _old.Set(p => p with { CprReadyTimeout = 100 });
-        return StaysUnstopped(peer => peer.HearPlan(), $"{Itself} was not ready within 100 ms");
+        return StaysUnstopped(peer => peer.ReceivePlan(), $"{Itself} was not ready within 100 ms");
     }
 
     [Test]
     public Task A_peer_that_takes_before_it_is_ready() => StaysUnstopped(
         async peer =>
         {
-            await peer.HearPlan();
+            await peer.ReceivePlan();
             Assert.That(peer.Baton.Take(), Is.False, "nothing was offered");
-            await peer.SayTaken();
+            await peer.SendTaken();
         },
         $"{Itself} sent message 8 where Ready was expected");
 
@@ -122,8 +122,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_repeats_a_message() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
-            await peer.Cpr.SayRaw(Frame(type: 1, descriptors: 0, length: 0, sequence: 0));
+            await peer.Handshake();
+            await peer.Cpr.SendRaw(Frame(type: 1, descriptors: 0, length: 0, sequence: 0));
         },
         $"{Itself} sent message number 0 where 1 was expected");
 
@@ -131,8 +131,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_skips_a_message() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
-            await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 0, length: 0, sequence: 2));
+            await peer.Handshake();
+            await peer.Cpr.SendRaw(Frame(type: 5, descriptors: 0, length: 0, sequence: 2));
         },
         $"{Itself} sent message number 2 where 1 was expected");
 
@@ -140,8 +140,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_announces_more_than_anyone_sends() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
-            await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 0, length: 0x7fff_ffff, sequence: 1));
+            await peer.Handshake();
+            await peer.Cpr.SendRaw(Frame(type: 5, descriptors: 0, length: 0x7fff_ffff, sequence: 1));
         },
         $"{Itself} announced a message of 2147483647 bytes and 0 descriptors; at most 1048576 and 253 are taken for Ready");
 
@@ -149,8 +149,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_announces_descriptors_and_sends_none() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
-            await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 1, length: 0, sequence: 1));
+            await peer.Handshake();
+            await peer.Cpr.SendRaw(Frame(type: 5, descriptors: 1, length: 0, sequence: 1));
         },
         $"{Itself} announced 1 descriptors with Ready and sent 0");
 
@@ -158,8 +158,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_stops_in_the_middle_of_a_message() => StaysUnstopped(
         async peer =>
         {
-            await peer.Meet();
-            await peer.Cpr.SayRaw(Frame(type: 5, descriptors: 0, length: 100, sequence: 1));
+            await peer.Handshake();
+            await peer.Cpr.SendRaw(Frame(type: 5, descriptors: 0, length: 100, sequence: 1));
             peer.Cpr.HangUp();
         },
         $"{Itself} closed the cpr channel",
@@ -169,7 +169,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_dies_while_the_operator_thinks() => StaysUnstopped(
         async peer =>
         {
-            await peer.SayReady();
+            await peer.SendReady();
             peer.Cpr.HangUp();
         },
         $"{Itself} closed the cpr channel");
@@ -178,8 +178,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_says_ready_without_a_time() => StaysUnstopped(
         async peer =>
         {
-            await peer.HearPlan();
-            await peer.Cpr.Say(MessageType.Ready, new StateWriter());
+            await peer.ReceivePlan();
+            await peer.Cpr.Send(MessageType.Ready, new StateWriter());
         },
         "state is truncated");
 
@@ -191,8 +191,8 @@ public sealed class NewProcessFailsTests : IDisposable
             _old.Events.Clear();
             _old.Migrate(_fixture.Channels);
             File.Delete(_fixture.MainPath);
-            await peer.SayReady();
-            await peer.Cpr.Say(MessageType.Listening, new StateWriter());
+            await peer.SendReady();
+            await peer.Cpr.Send(MessageType.Listening, new StateWriter());
             Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("failed"));
         }
 
@@ -215,7 +215,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_closes_after_the_state_without_taking() => StaysAfterAStop(
         async peer =>
         {
-            await peer.HearState();
+            await peer.AcceptState();
             peer.Cpr.HangUp();
         },
         $"{Itself} closed the cpr channel");
@@ -224,8 +224,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_cannot_load_the_state() => StaysAfterAStop(
         async peer =>
         {
-            await peer.HearState();
-            await peer.Cpr.Say(MessageType.Failed, "an MSR was refused");
+            await peer.AcceptState();
+            await peer.Cpr.Send(MessageType.Failed, "an MSR was refused");
         },
         $"{Itself} could not load the guest: an MSR was refused");
 
@@ -233,7 +233,7 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_is_silent_after_the_state()
     {
         _old.Set(p => p with { CprLoadTimeout = 150 });
-        return StaysAfterAStop(peer => peer.HearState(), $"{Itself} did not take the guest within 150 ms");
+        return StaysAfterAStop(peer => peer.AcceptState(), $"{Itself} did not take the guest within 150 ms");
     }
 
     [Test]
@@ -249,8 +249,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_claims_a_guest_which_it_did_not_take() => StaysAfterAStop(
         async peer =>
         {
-            await peer.HearState();
-            await peer.SayTaken();
+            await peer.AcceptState();
+            await peer.SendTaken();
         },
         $"{Itself} says that it took the guest, the baton says that it did not");
 
@@ -258,8 +258,8 @@ public sealed class NewProcessFailsTests : IDisposable
     public Task A_peer_that_sends_garbage_after_the_state() => StaysAfterAStop(
         async peer =>
         {
-            await peer.HearState();
-            await peer.Cpr.SayRaw(new byte[64]);
+            await peer.AcceptState();
+            await peer.Cpr.SendRaw(new byte[64]);
         },
         $"{Itself} does not speak the handover protocol");
 
@@ -270,7 +270,7 @@ public sealed class NewProcessFailsTests : IDisposable
         _old.Set(p => p with { CprLoadTimeout = 100 });
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("failed"));
 
         Assert.That(peer.Baton.Take(), Is.False);
@@ -283,7 +283,7 @@ public sealed class NewProcessFailsTests : IDisposable
     {
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
         peer.Cpr.HangUp();
 
@@ -293,9 +293,9 @@ public sealed class NewProcessFailsTests : IDisposable
             Assert.That(_old.Report.Error, Does.StartWith($"the guest is in {Itself}, which did not say so: "));
             Assert.That(_old.State, Is.EqualTo(RunState.Postmigrate));
             Assert.That(_old.Hypervisor.Count("start"), Is.EqualTo(1), "it was never started again");
-            Assert.That(_old.Report.Downtime, Is.Null, "nobody knows how long the guest was stopped");
+            Assert.That(_old.Report.Downtime, Is.Null, "it is not known how long the guest was stopped");
             Assert.That(_old.Report.Times!.Save, Is.GreaterThan(0), "what old did itself it knows");
-            Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "completed" }));
+            Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "completed" }));
         });
     }
 
@@ -306,7 +306,7 @@ public sealed class NewProcessFailsTests : IDisposable
         _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("completed"));
@@ -348,7 +348,7 @@ public sealed class NewProcessFailsTests : IDisposable
         await Fails(play, reasons);
         Assert.Multiple(() =>
         {
-            Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+            Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "failed" }));
             Assert.That(_old.Hypervisor.Count("stop and capture"), Is.Zero, "the guest was stopped");
         });
         await RetryWorks();
@@ -358,10 +358,10 @@ public sealed class NewProcessFailsTests : IDisposable
     private async Task StaysAfterAStop(Func<PeerAsNew, Task> play, params string[]? reasons)
     {
         await Fails(play, reasons);
-        var told = _old.Events.Told;
+        var events = _old.Events.All;
         Assert.Multiple(() =>
         {
-            Assert.That(told, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "failed", "RESUME" })
+            Assert.That(events, Is.EqualTo(new[] { "setup", "STOP", "PASS 1", "active", "device", "PASS 2", "failed", "RESUME" })
                 .Or.EqualTo(new[] { "setup", "STOP", "failed", "RESUME" }));
             Assert.That(_old.Hypervisor.Count("stop and capture"), Is.EqualTo(1));
         });

@@ -65,7 +65,7 @@ public abstract class OldPeerTest : IDisposable
         Assert.Multiple(() =>
         {
             Assert.That(New.Report.Error, Is.Null);
-            Assert.That(New.Events.Told, Does.Contain("active").And.Contain("RESUME"));
+            Assert.That(New.Events.All, Does.Contain("active").And.Contain("RESUME"));
         });
         Fixture.AssertRunsIn(New);
     }

@@ -16,8 +16,8 @@ public sealed class OldProcessFailsTests : OldPeerTest
         await peer.ConnectMain();
         await peer.StopGuest();
         Assert.That(peer.Baton.Offer(), Is.True);
-        await peer.SayMain(peer.Frames());
-        await peer.Cpr.Hear(MessageType.Taken);
+        await peer.SendMain(peer.Frames());
+        await peer.Cpr.Receive(MessageType.Taken);
 
         Assert.That(peer.Baton.IsHeldByNew, Is.True);
         await New.Events.Of("completed");
@@ -32,7 +32,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
         await peer.ConnectMain();
         await peer.StopGuest();
         peer.Baton.Offer();
-        await peer.SayMain(peer.Frames());
+        await peer.SendMain(peer.Frames());
         peer.Cpr.HangUp();
         peer.Main!.Dispose();
 
@@ -47,7 +47,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
     [TestCase(StateFrame.Size)]
     [TestCase(2 * ProtocolLimits.FirstStateBuffer)]
     [Promise(45)]
-    public Task A_head_that_promises_more_than_comes_is_noticed_at_the_end_record(int more) => IsNotTaken(
+    public Task A_head_that_announces_more_than_comes_is_noticed_at_the_end_record(int more) => IsNotTaken(
         async peer =>
         {
             await peer.ConnectMain();
@@ -55,8 +55,8 @@ public sealed class OldProcessFailsTests : OldPeerTest
             byte[] frames = peer.Frames();
             int length = frames.Length - (2 * StateFrame.Size);
             StateFrame.WriteHead(frames, peer.Baton.Attempt, length + more);
-            await peer.SayMain(frames);
-            var message = await peer.Cpr.Hear();
+            await peer.SendMain(frames);
+            var message = await peer.Cpr.Receive();
             Assert.That(message.Type, Is.EqualTo(MessageType.Failed));
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"the state's head promises {length + more} bytes, and its end record comes after {length}" }));
         },
@@ -68,7 +68,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
         async peer =>
         {
             await peer.ConnectMain();
-            await peer.SayMain(peer.Frames());
+            await peer.SendMain(peer.Frames());
         },
         $"{Itself} kept the guest: it gave this attempt up before it was taken");
 
@@ -80,7 +80,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
             await peer.ConnectMain();
             peer.Baton.Offer();
             Assert.That(peer.Baton.TakeBack(), Is.True);
-            await peer.SayMain(peer.Frames());
+            await peer.SendMain(peer.Frames());
         },
         "kept the guest");
 
@@ -89,7 +89,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
         async peer =>
         {
             await peer.Prepare();
-            await peer.Cpr.Say(MessageType.Abandoned);
+            await peer.Cpr.Send(MessageType.Abandoned);
         },
         $"{Itself} gave the attempt up");
 
@@ -107,7 +107,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
         async peer =>
         {
             await peer.Prepare();
-            await peer.Cpr.Say(MessageType.Plan);
+            await peer.Cpr.Send(MessageType.Plan);
         },
         $"{Itself} sent message 3 where none was expected");
 
@@ -124,7 +124,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
             await peer.ConnectMain();
             peer.Baton.Offer();
             byte[] frames = peer.Frames();
-            await peer.SayMain(frames[..(length < 0 ? frames.Length + length : length)]);
+            await peer.SendMain(frames[..(length < 0 ? frames.Length + length : length)]);
             peer.Main!.Dispose();
         },
         $"{Itself} closed the main channel before the state was complete",
@@ -145,7 +145,7 @@ public sealed class OldProcessFailsTests : OldPeerTest
             peer.Baton.Offer();
             byte[] frames = peer.Frames();
             frames[at < 0 ? frames.Length + at : at] ^= 1;
-            await peer.SayMain(frames);
+            await peer.SendMain(frames);
         },
         reason);
 
@@ -157,8 +157,8 @@ public sealed class OldProcessFailsTests : OldPeerTest
             peer.Baton.Offer();
             byte[] state = peer.State();
             state[13] = (byte)'M';
-            await peer.SayMain(peer.Frames(state));
-            var message = await peer.Cpr.Hear();
+            await peer.SendMain(peer.Frames(state));
+            var message = await peer.Cpr.Receive();
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { "Machine type received is 'Microvm' and local is 'microvm'" }));
         },
         "load of migration failed: Machine type received is 'Microvm' and local is 'microvm'");
@@ -172,8 +172,8 @@ public sealed class OldProcessFailsTests : OldPeerTest
             {
                 await peer.ConnectMain();
                 peer.Baton.Offer();
-                await peer.SayMain(peer.Frames());
-                var message = await peer.Cpr.Hear();
+                await peer.SendMain(peer.Frames());
+                var message = await peer.Cpr.Receive();
                 Assert.That(message.Type, Is.EqualTo(MessageType.Failed));
             },
             "load of migration failed: the host refused register 0x10a");
@@ -188,8 +188,8 @@ public sealed class OldProcessFailsTests : OldPeerTest
             {
                 await peer.ConnectMain();
                 peer.Baton.Offer();
-                await peer.SayMain(peer.Frames());
-                var message = await peer.Cpr.Hear();
+                await peer.SendMain(peer.Frames());
+                var message = await peer.Cpr.Receive();
                 Assert.That(message.Type, Is.EqualTo(MessageType.Failed));
             },
             "load of migration failed: unforeseen");
@@ -229,10 +229,10 @@ public sealed class OldProcessFailsTests : OldPeerTest
         var next = Fixture.Deferred(configuration);
         using (var peer = new PeerAsOld(Fixture, source))
         {
-            await peer.Meet();
-            await peer.SayDescriptors();
-            await peer.SayPlan();
-            await peer.Cpr.Hear(MessageType.Ready);
+            await peer.Handshake();
+            await peer.SendDescriptors();
+            await peer.SendPlan();
+            await peer.Cpr.Receive(MessageType.Ready);
         }
 
         await next.Events.Of("failed");

@@ -1,5 +1,5 @@
 // The other half of a handover, driven by hand: it says what a test wants it to say, at the step that a test wants, and
-// then falls silent, closes or lies.
+// then stops answering, closes or lies.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -44,17 +44,17 @@ internal sealed class Peer : IDisposable
 
     internal async Task<T> Run<T>(Func<Task<T>> function) => await _loop.InvokeAsync(function).WaitAsync(Patience);
 
-    internal Task Say(MessageType type, StateWriter body, params SafeHandle[] descriptors) => Run(async () =>
+    internal Task Send(MessageType type, StateWriter body, params SafeHandle[] descriptors) => Run(async () =>
     {
         await _channel.SendAsync(type, body, descriptors, Deadline.Never);
         return true;
     });
 
-    internal Task Say(MessageType type, params string[] texts)
+    internal Task Send(MessageType type, params string[] texts)
     {
         var body = new StateWriter();
         PlanCodec.WriteList(body, texts, body.WriteText);
-        return Say(type, body);
+        return Send(type, body);
     }
 
     internal Task Greet(ushort newest = Greeting.NewestProtocol)
@@ -63,7 +63,7 @@ internal sealed class Peer : IDisposable
         hello.WriteUInt16(Greeting.OldestProtocol);
         hello.WriteUInt16(newest);
         hello.WriteText(Greeting.ProgramVersion);
-        return Say(MessageType.Hello, hello);
+        return Send(MessageType.Hello, hello);
     }
 
     /// <summary>Both have greeted: messages are those of this protocol version from now on.</summary>
@@ -74,29 +74,29 @@ internal sealed class Peer : IDisposable
     });
 
     /// <summary>Sends bytes that need not be a message.</summary>
-    internal Task SayRaw(byte[] bytes, params SafeHandle[] descriptors) => Run(async () =>
+    internal Task SendRaw(byte[] bytes, params SafeHandle[] descriptors) => Run(async () =>
     {
         using var borrowed = new BorrowedDescriptors(descriptors);
         await _unframed!.SendAsync(bytes, borrowed.Numbers, Deadline.Never);
         return true;
     });
 
-    internal Task<Message> Hear() => Run(async () => await _channel.ReceiveAsync(Received, Deadline.Never));
+    internal Task<Message> Receive() => Run(async () => await _channel.ReceiveAsync(Received, Deadline.Never));
 
     /// <summary>The next message, which must be of a type.</summary>
-    internal async Task<StateReader> Hear(MessageType type)
+    internal async Task<StateReader> Receive(MessageType type)
     {
-        var message = await Hear();
+        var message = await Receive();
         Assert.That(message.Type, Is.EqualTo(type), message.Type is MessageType.Refused or MessageType.Failed ? string.Join("; ", Reasons(message)) : null);
         return message.Reader();
     }
 
     /// <summary>Whether the process closes the channel before it says anything else.</summary>
-    internal async Task HearEnd()
+    internal async Task ReceiveEnd()
     {
         try
         {
-            var message = await Hear();
+            var message = await Receive();
             Assert.Fail($"the end of the channel was expected, {message.Type} came");
         }
         catch (Vmm.Migration.Channels.HandoverException)
@@ -111,7 +111,7 @@ internal sealed class Peer : IDisposable
         return PlanCodec.ReadList(reader, reader.ReadText);
     }
 
-    /// <summary>Closes the channel and goes on existing.</summary>
+    /// <summary>Closes the channel and continues existing.</summary>
     internal void HangUp() => Run(() =>
     {
         _channel.Dispose();

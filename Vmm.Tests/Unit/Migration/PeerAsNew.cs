@@ -51,25 +51,25 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What it says that is not as in the old process; not told in version 1.</summary>
+    /// <summary>What it says that is not as in the old process; not sent in version 1.</summary>
     internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>
-    internal async Task Meet()
+    internal async Task Handshake()
     {
         await Accept();
-        await Cpr.Hear(MessageType.Hello);
+        await Cpr.Receive(MessageType.Hello);
         await Cpr.Greet(Protocol);
         await Cpr.Settle(Protocol);
     }
 
     /// <summary>Also hears the plan.</summary>
-    internal async Task HearPlan()
+    internal async Task ReceivePlan()
     {
-        await Meet();
+        await Handshake();
         while (true)
         {
-            var message = await Cpr.Hear();
+            var message = await Cpr.Receive();
             var reader = message.Reader();
             if (message.Type == MessageType.Plan)
             {
@@ -83,29 +83,29 @@ internal sealed class PeerAsNew : IDisposable
     }
 
     /// <summary>Also says that the machine is built.</summary>
-    internal async Task SayReady()
+    internal async Task SendReady()
     {
-        await HearPlan();
+        await ReceivePlan();
         await AnswerReady();
     }
 
     /// <summary>Says, after it heard the plan, that the machine is built.</summary>
     internal async Task AnswerReady()
     {
-        await Cpr.Say(MessageType.Ready, new ReadyReport(1, 1, Warnings).Write(Protocol));
+        await Cpr.Send(MessageType.Ready, new ReadyReport(1, 1, Warnings).Write(Protocol));
     }
 
     /// <summary>Also says that it listens, and accepts the main channel.</summary>
     internal async Task AcceptMain()
     {
-        await SayReady();
-        await SayListening();
+        await SendReady();
+        await SendListening();
     }
 
     /// <summary>Says that it listens, after it said that it is ready, and accepts the main channel.</summary>
-    internal async Task SayListening()
+    internal async Task SendListening()
     {
-        await Cpr.Say(MessageType.Listening, new StateWriter());
+        await Cpr.Send(MessageType.Listening, new StateWriter());
         Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
     }
 
@@ -123,7 +123,7 @@ internal sealed class PeerAsNew : IDisposable
     }
 
     /// <summary>Also receives the whole state, up to the end record.</summary>
-    internal async Task<byte[]> HearState()
+    internal async Task<byte[]> AcceptState()
     {
         await AcceptMain();
         return await ReceiveState();
@@ -140,7 +140,7 @@ internal sealed class PeerAsNew : IDisposable
     }
 
     /// <summary>Says that the guest was taken, with all that came.</summary>
-    internal async Task SayTaken()
+    internal async Task SendTaken()
     {
         var body = new StateWriter();
         for (int i = 0; i < 4; i++)
@@ -149,7 +149,7 @@ internal sealed class PeerAsNew : IDisposable
         }
 
         PlanCodec.WriteList(body, Names, body.WriteText);
-        await Cpr.Say(MessageType.Taken, body);
+        await Cpr.Send(MessageType.Taken, body);
     }
 
     public void Dispose()

@@ -26,7 +26,7 @@ internal sealed class PeerAsOld : IDisposable
         _source = source;
         Cpr = Peer.To(fixture.CprPath);
         Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10, SignOfLifeWithin, isPreflight: false));
-        Carried = [.. source.Do(() => source.Machine.Carried.ToList()), new CarriedDescriptor("baton", Baton.File)];
+        HandoverDescriptors = [.. source.Do(() => source.Machine.HandoverDescriptors.ToList()), new HandoverDescriptor("baton", Baton.File)];
     }
 
     /// <summary>How often it wants to hear of a new process that waits for its operator, in milliseconds.</summary>
@@ -38,7 +38,7 @@ internal sealed class PeerAsOld : IDisposable
 
     internal Plan Plan { get; set; }
 
-    internal List<CarriedDescriptor> Carried { get; }
+    internal List<HandoverDescriptor> HandoverDescriptors { get; }
 
     internal Socket? Main { get; private set; }
 
@@ -63,10 +63,10 @@ internal sealed class PeerAsOld : IDisposable
         return writer.Written.ToArray();
     });
 
-    internal async Task Meet()
+    internal async Task Handshake()
     {
         await Cpr.Greet(Protocol);
-        await Cpr.Hear(MessageType.Hello);
+        await Cpr.Receive(MessageType.Hello);
         await Cpr.Settle(Protocol);
     }
 
@@ -76,36 +76,36 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>What is not in the new process as here; known when it is ready.</summary>
     internal IReadOnlyList<string> Warnings { get; private set; } = [];
 
-    internal Task SayDescriptors() => SayDescriptors(Carried);
+    internal Task SendDescriptors() => SendDescriptors(HandoverDescriptors);
 
-    internal Task SayDescriptors(IReadOnlyList<CarriedDescriptor> carried)
+    internal Task SendDescriptors(IReadOnlyList<HandoverDescriptor> descriptors)
     {
         var body = new StateWriter();
-        PlanCodec.WriteList(body, carried, c => body.WriteText(c.Name));
-        return Cpr.Say(MessageType.Descriptors, body, [.. carried.Select(c => (SafeHandle)c.Handle)]);
+        PlanCodec.WriteList(body, descriptors, c => body.WriteText(c.Name));
+        return Cpr.Send(MessageType.Descriptors, body, [.. descriptors.Select(c => (SafeHandle)c.Handle)]);
     }
 
-    internal Task SayPlan()
+    internal Task SendPlan()
     {
         var body = new StateWriter();
         PlanCodec.Write(body, Plan, Protocol);
-        return Cpr.Say(MessageType.Plan, body);
+        return Cpr.Send(MessageType.Plan, body);
     }
 
     /// <summary>Greets, sends descriptors and plan, and hears that the new process listens.</summary>
     internal async Task Prepare()
     {
-        await HearReady();
-        await Cpr.Hear(MessageType.Listening);
+        await ReceiveReady();
+        await Cpr.Receive(MessageType.Listening);
     }
 
     /// <summary>Greets, sends descriptors and plan, and hears that the new process is ready.</summary>
-    internal async Task HearReady()
+    internal async Task ReceiveReady()
     {
-        await Meet();
-        await SayDescriptors();
-        await SayPlan();
-        var ready = await Cpr.Hear(MessageType.Ready);
+        await Handshake();
+        await SendDescriptors();
+        await SendPlan();
+        var ready = await Cpr.Receive(MessageType.Ready);
         Warnings = ReadyReport.Read(ready, Protocol).Warnings;
         Assert.That(ready.Remaining, Is.Zero, "nothing follows what this version of the protocol has");
     }
@@ -122,7 +122,7 @@ internal sealed class PeerAsOld : IDisposable
     internal Task StopGuest() => _source.DoAsync(() => _source.Machine.Board!.Vm.StopCpusAsync(captureState: true));
 
     /// <summary>Sends bytes on the main channel. The new process may close while it reads: that is its right.</summary>
-    internal async Task SayMain(byte[] bytes)
+    internal async Task SendMain(byte[] bytes)
     {
         try
         {

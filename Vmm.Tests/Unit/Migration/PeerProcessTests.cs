@@ -7,7 +7,7 @@ using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>Which process is at the other end, as the kernel tells it, or else the process itself; and when it has ended.</summary>
+/// <summary>Which process is at the other end, as the kernel reports it, or else the process itself; and when it has ended.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PeerProcessTests : IDisposable
@@ -31,7 +31,7 @@ public sealed class PeerProcessTests : IDisposable
     }
 
     [Test]
-    public void A_descriptor_of_a_process_is_told_from_every_other()
+    public void A_descriptor_of_a_process_is_distinguished_from_every_other()
     {
         using var itself = Posix.OpenProcess(Environment.ProcessId);
         using var memory = Posix.CreateMemfd("pidfd:[1]", 4096);
@@ -85,16 +85,16 @@ public sealed class PeerProcessTests : IDisposable
     });
 
     [Test]
-    public Task What_the_kernel_tells_counts_more_than_what_the_peer_says() => Run(() =>
+    public Task What_the_kernel_reports_counts_more_than_what_the_peer_says() => Run(() =>
     {
         using var channel = new MessageChannel(_loop, _far);
         using var process = PeerProcess.Of(_loop, channel);
-        using var told = Posix.OpenProcess(Environment.ProcessId);
-        List<SafeFileHandle> sent = [told];
+        using var known = Posix.OpenProcess(Environment.ProcessId);
+        List<SafeFileHandle> sent = [known];
 
         process.Identify(sent);
 
-        Assert.That(sent, Is.EqualTo(new[] { told }), "it was not needed");
+        Assert.That(sent, Is.EqualTo(new[] { known }), "it was not needed");
         Assert.That((process.Name, process.HasEnded), Is.EqualTo(($"process {Environment.ProcessId}", false)));
         return Task.CompletedTask;
     });
@@ -107,7 +107,7 @@ public sealed class PeerProcessTests : IDisposable
         fixture.New();
         using var peer = Peer.To(fixture.CprPath);
         await peer.Greet(newest: 1);
-        await peer.Hear(MessageType.Hello);
+        await peer.Receive(MessageType.Hello);
 
         Assert.That(peer.Received, Has.Count.EqualTo(1));
         Assert.That(Posix.IsProcess(peer.Received[0]), Is.True);

@@ -1,4 +1,4 @@
-// A peer that falls silent, but does not go, at one wait after another. Only a person may take his time: while the new
+// A peer that stops answering, but does not go, at one wait after another. Only a person may take his time: while the new
 // process waits for migrate-incoming it says so again and again, and the guest runs.
 
 using Vmm.Core.Machines;
@@ -28,10 +28,10 @@ public sealed class PeerWaitTests : IDisposable
         old.Set(p => p with { CprConnectTimeout = 500 });
         using var peer = new PeerAsNew(_fixture);
         old.Migrate(_fixture.Channels);
-        await peer.SayReady();
+        await peer.SendReady();
         for (int i = 0; i < signsOfLife; i++)
         {
-            await peer.Cpr.Say(MessageType.Waiting, new StateWriter());
+            await peer.Cpr.Send(MessageType.Waiting, new StateWriter());
         }
 
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("failed"));
@@ -53,33 +53,33 @@ public sealed class PeerWaitTests : IDisposable
         using var toNew = new PeerAsOld(elsewhere, elsewhere.Old());
 
         old.Migrate(_fixture.Channels);
-        await toOld.HearPlan();
+        await toOld.ReceivePlan();
         toNew.Plan = toNew.Plan with { SignOfLifeWithin = toOld.Plan.SignOfLifeWithin };
-        await toNew.HearReady();
+        await toNew.ReceiveReady();
         await toOld.AnswerReady();
         for (uint passed = 0; passed <= 2 * 1000; passed += toOld.Plan.SignOfLifeWithin)
         {
-            await toNew.Cpr.Hear(MessageType.Waiting);
-            await toOld.Cpr.Say(MessageType.Waiting, new StateWriter());
+            await toNew.Cpr.Receive(MessageType.Waiting);
+            await toOld.Cpr.Send(MessageType.Waiting, new StateWriter());
         }
 
-        await toOld.SayListening();
+        await toOld.SendListening();
         await toOld.ReceiveState();
         Assert.That(toOld.Baton.Take(), Is.True);
-        await toOld.SayTaken();
+        await toOld.SendTaken();
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"), old.Report.Error);
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
     }
 
-    /// <summary>Whoever gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
+    /// <summary>The operator who gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
     [Test]
     public async Task An_old_process_that_ends_while_the_operator_is_awaited_is_reported()
     {
         var next = _fixture.Deferred();
         using (var peer = new PeerAsOld(_fixture, _fixture.Old()))
         {
-            await peer.HearReady();
-            await peer.Cpr.Hear(MessageType.Waiting);
+            await peer.ReceiveReady();
+            await peer.Cpr.Receive(MessageType.Waiting);
         }
 
         await next.Events.Of("failed");
@@ -94,8 +94,8 @@ public sealed class PeerWaitTests : IDisposable
     {
         var next = _fixture.Deferred();
         using var peer = new PeerAsOld(_fixture, _fixture.Old());
-        await peer.HearReady();
-        await peer.Cpr.Say(MessageType.Abandoned);
+        await peer.ReceiveReady();
+        await peer.Cpr.Send(MessageType.Abandoned);
 
         await next.Events.Of("failed");
         Assert.That(
@@ -109,10 +109,10 @@ public sealed class PeerWaitTests : IDisposable
         var next = _fixture.Deferred();
         using var peer = new PeerAsOld(_fixture, _fixture.Old(_fixture.Configuration with { SecondIoApic = false })) { Protocol = 2 };
 
-        await peer.HearReady();
+        await peer.ReceiveReady();
         next.Do(() => next.Migrator.StartIncoming(new UnixAddress(_fixture.MainPath)));
 
-        await peer.Cpr.Hear(MessageType.Listening);
+        await peer.Cpr.Receive(MessageType.Listening);
     }
 
     [Test]
@@ -121,9 +121,9 @@ public sealed class PeerWaitTests : IDisposable
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture) { Protocol = 2 };
         old.Migrate(_fixture.Channels);
-        await peer.SayReady();
+        await peer.SendReady();
 
-        await peer.Cpr.Say(MessageType.Waiting, new StateWriter());
+        await peer.Cpr.Send(MessageType.Waiting, new StateWriter());
 
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("failed"));
         Assert.That(old.Report.Error, Is.EqualTo($"{Itself} sent message 10 where Listening was expected"));
@@ -144,11 +144,11 @@ public sealed class PeerWaitTests : IDisposable
         {
             await (sent is null ? peer.Prepare() : peer.ConnectMain());
             byte[] frames = peer.Frames();
-            await peer.SayMain(frames[..(sent is null ? 0 : sent < 0 ? frames.Length + sent.Value : sent.Value)]);
+            await peer.SendMain(frames[..(sent is null ? 0 : sent < 0 ? frames.Length + sent.Value : sent.Value)]);
 
-            var told = await peer.Cpr.Hear();
+            var answer = await peer.Cpr.Receive();
 
-            Assert.That((told.Type, Peer.Reasons(told)[0]), Is.EqualTo((MessageType.Failed, $"{Itself} did not send its state within 100 ms")));
+            Assert.That((answer.Type, Peer.Reasons(answer)[0]), Is.EqualTo((MessageType.Failed, $"{Itself} did not send its state within 100 ms")));
         }
 
         await next.Events.Of("failed");
@@ -167,7 +167,7 @@ public sealed class PeerWaitTests : IDisposable
         old.Set(p => p with { CprReadyTimeout = Limit });
         using var peer = new PeerAsNew(_fixture);
         old.Migrate(_fixture.Channels);
-        await peer.HearPlan();
+        await peer.ReceivePlan();
 
         old.Do(() =>
         {
@@ -175,10 +175,10 @@ public sealed class PeerWaitTests : IDisposable
             Task.Run(peer.AnswerReady).Wait();
             SpinWait.SpinUntil(() => Environment.TickCount64 > due);
         });
-        await peer.SayListening();
+        await peer.SendListening();
         await peer.ReceiveState();
         Assert.That(peer.Baton.Take(), Is.True);
-        await peer.SayTaken();
+        await peer.SendTaken();
 
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"), old.Report.Error);
     }
@@ -191,15 +191,15 @@ public sealed class PeerWaitTests : IDisposable
         old.Set(p => p with { CprLoadTimeout = Limit, CprAcknowledgeTimeout = 30_000 });
         using var peer = new PeerAsNew(_fixture);
         old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
 
         // On old's loop, whose own limit was set before.
         await old.DoAsync(() => old.Loop.Delay(TimeSpan.FromMilliseconds(Limit)));
-        await peer.SayTaken();
+        await peer.SendTaken();
 
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"));
         Assert.That(old.Report.Error, Is.Null);
-        Assert.That(old.Report.Downtime, Is.GreaterThan(0), "the new process told its times");
+        Assert.That(old.Report.Downtime, Is.GreaterThan(0), "the new process reported its times");
     }
 }

@@ -4,7 +4,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>The guest's place on the host goes with it, and what cannot go is told and stops nothing.</summary>
+/// <summary>The guest's place on the host goes with it, and what cannot go is reported and stops nothing.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PlacementTests : IDisposable
@@ -30,7 +30,7 @@ public sealed class PlacementTests : IDisposable
     }
 
     [Test]
-    public async Task What_cannot_be_placed_is_told_in_words_and_the_guest_is_still_taken()
+    public async Task What_cannot_be_placed_is_reported_in_words_and_the_guest_is_still_taken()
     {
         var source = _fixture.Old();
         var next = _fixture.New();
@@ -65,7 +65,7 @@ public sealed class PlacementTests : IDisposable
         old.Do(old.Migrator.Cancel);
         await next.Events.Of("failed");
 
-        // The machine is dropped in the turn that tells of the failure, or the one after it.
+        // The machine is dropped in the turn that reports the failure, or the one after it.
         next.Do(() => { });
         Assert.That(next.Do(Posix.GetMemoryPolicy).Mode, Is.Zero);
     }
@@ -77,9 +77,9 @@ public sealed class PlacementTests : IDisposable
         using var peer = new PeerAsNew(_fixture);
         peer.Warnings.Add("NUMA policy bind, nodes 1 could not be applied: Invalid argument");
         old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
-        await peer.SayTaken();
+        await peer.SendTaken();
         await HandoverFixture.EndOf(old);
 
         Assert.That(old.Log.Lines, Has.Some.EqualTo(
@@ -92,9 +92,9 @@ public sealed class PlacementTests : IDisposable
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture) { Protocol = 1 };
         old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
-        await peer.SayTaken();
+        await peer.SendTaken();
 
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"));
         Assert.That(peer.Plan.Host, Is.EqualTo(HostPlacement.Unknown));

@@ -14,13 +14,13 @@ public sealed class PlanCodecTests
     {
         Attempt = 0x1234,
         PrefaultBudget = 50,
-        Facts = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
+        GuestVisible = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
         Layouts = [new("state of serial 0", "layout", "version 1, 00112233")],
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
         BoardRevision = 2,
-        Promises = new byte[] { 9, 8, 7 },
+        GuestAbi = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
-        Unseen = [new("boot", "append", "quiet")],
+        HostOnly = [new("boot", "append", "quiet")],
         SignOfLifeWithin = 1250,
         Host = new(new NumaPolicy(2, new byte[] { 1 }), 1, 65536),
     };
@@ -33,13 +33,13 @@ public sealed class PlanCodecTests
         {
             Assert.That(plan.Attempt, Is.EqualTo(Sample.Attempt));
             Assert.That(plan.PrefaultBudget, Is.EqualTo(Sample.PrefaultBudget));
-            Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
+            Assert.That(plan.GuestVisible, Is.EqualTo(Sample.GuestVisible));
             Assert.That(plan.Layouts, Is.EqualTo(Sample.Layouts));
             Assert.That(plan.Ram, Is.EqualTo(Sample.Ram));
-            Assert.That(plan.Promises.ToArray(), Is.EqualTo(Sample.Promises.ToArray()));
+            Assert.That(plan.GuestAbi.ToArray(), Is.EqualTo(Sample.GuestAbi.ToArray()));
             Assert.That(plan.Placement[0].Affinity.ToArray(), Is.EqualTo(new byte[] { 3, 0 }));
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
-            Assert.That(plan.Unseen, Is.EqualTo(Sample.Unseen));
+            Assert.That(plan.HostOnly, Is.EqualTo(Sample.HostOnly));
             Assert.That(plan.BoardRevision, Is.EqualTo(Sample.BoardRevision));
             Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
             Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
@@ -47,7 +47,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void What_the_host_did_not_tell_stays_unknown()
+    public void What_the_host_did_not_say_stays_unknown()
     {
         var plan = Sample with { Host = HostPlacement.Unknown };
         Assert.That(Read(Write(plan)).Host, Is.EqualTo(HostPlacement.Unknown));
@@ -61,20 +61,20 @@ public sealed class PlanCodecTests
 
         Assert.That(Convert.ToHexStringLower(bytes), Is.EqualTo(
             "0000000000001234" + "00000032"                                                             // attempt, budget; no flags
-            + "00000002" + Text("memory") + Text("size") + Text("4194304")                              // facts
+            + "00000002" + Text("memory") + Text("size") + Text("4194304")                              // guest-visible properties
             + Text("machine") + Text("name") + Text("größer")
             + "00000001" + Text("state of serial 0") + Text("layout") + Text("version 1, 00112233")     // layouts
             + "00000001" + Text("mem0") + "0000000000001000"                                            // RAM: name, size, and the file's
             + "0000000000000001" + "0000000000000002" + "0000000000000003" + "ffffffff"                 // device, inode, size, seals
-            + "00000003" + "090807"                                                                     // promises
+            + "00000003" + "090807"                                                                     // guest ABI
             + "00000001" + "00000002" + "0300" + "00000001" + "00000032"));                             // vCPUs: processors, policy, priority
         var plan = Read(bytes, protocol: 1);
-        Assert.That(plan.Facts, Is.EqualTo(Sample.Facts));
+        Assert.That(plan.GuestVisible, Is.EqualTo(Sample.GuestVisible));
         Assert.That(plan.Host, Is.EqualTo(HostPlacement.Unknown));
     }
 
     [Test]
-    public void A_preflight_is_told_from_protocol_version_2_on() => Assert.Multiple(() =>
+    public void A_preflight_is_announced_from_protocol_version_2_on() => Assert.Multiple(() =>
     {
         Assert.That(Read(Write(Sample with { IsPreflight = true })).IsPreflight, Is.True);
         Assert.That(Write(Sample with { IsPreflight = true }, protocol: 1), Is.EqualTo(Write(Sample, protocol: 1)));
@@ -95,7 +95,7 @@ public sealed class PlanCodecTests
         Assert.Multiple(() =>
         {
             Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
-            Assert.That(plan.Unseen, Is.Null);
+            Assert.That(plan.HostOnly, Is.Null);
             Assert.That(() => Read(Write(Sample), protocol: 3), Throws.TypeOf<StateException>());
         });
     }
@@ -107,7 +107,7 @@ public sealed class PlanCodecTests
         Assert.Multiple(() =>
         {
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
-            Assert.That((plan.Unseen, plan.SignOfLifeWithin), Is.EqualTo(((IReadOnlyList<ConfigurationFact>?)null, 0u)));
+            Assert.That((plan.HostOnly, plan.SignOfLifeWithin), Is.EqualTo(((IReadOnlyList<PropertyValue>?)null, 0u)));
             Assert.That(() => Read(Write(Sample), protocol: 2), Throws.TypeOf<StateException>());
         });
     }
@@ -180,7 +180,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void A_flag_that_nobody_knows_is_refused()
+    public void An_unknown_flag_is_refused()
     {
         var writer = new StateWriter();
         writer.WriteUInt64(1);

@@ -6,11 +6,11 @@ namespace Vmm.Tests.Unit.Migration;
 [Parallelizable(ParallelScope.All)]
 public sealed class PlanComparisonTests
 {
-    private static readonly ConfigurationFact Size = new("memory", "size", "4096");
-    private static readonly ConfigurationFact Count = new("cpu", "count", "2");
+    private static readonly PropertyValue Size = new("memory", "size", "4096");
+    private static readonly PropertyValue Count = new("cpu", "count", "2");
 
     [Test]
-    public void Equal_facts_in_any_order_do_not_differ() =>
+    public void Equal_properties_in_any_order_do_not_differ() =>
         Assert.That(PlanComparison.Differences([Size, Count], [Count, Size]), Is.Empty);
 
     [Test]
@@ -29,9 +29,9 @@ public sealed class PlanComparisonTests
     [TestCase("67108864", "'67108864' (64 MiB)")]
     [TestCase("17179869184", "'17179869184' (16 GiB)")]
     [TestCase("many", "'many'")]
-    public void A_size_is_told_as_it_is_typed_too(string value, string told) => Assert.That(
+    public void A_size_is_reported_as_it_is_typed_too(string value, string shown) => Assert.That(
         PlanComparison.Differences([Size with { Value = value }], [Size]),
-        Is.EqualTo(new[] { $"memory: size is {told} in the old process and '4096' (4 KiB) in the new one" }));
+        Is.EqualTo(new[] { $"memory: size is {shown} in the old process and '4096' (4 KiB) in the new one" }));
 
     [Test]
     public void A_value_of_any_length_fits_into_the_answer() => Assert.That(
@@ -39,6 +39,6 @@ public sealed class PlanComparisonTests
         Is.EqualTo(new[] { $"boot: append is '{new string('x', 256)}' and 59744 characters more in the old process and '' in the new one" }));
 
     [Test]
-    public void A_fact_that_the_old_process_repeats_is_a_difference() =>
+    public void A_property_that_the_old_process_repeats_is_a_difference() =>
         Assert.That(PlanComparison.Differences([Size, Size], [Size]), Has.Count.EqualTo(1));
 }

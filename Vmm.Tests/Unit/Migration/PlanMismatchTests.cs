@@ -105,7 +105,7 @@ public sealed class PlanMismatchTests : IDisposable
 
         Assert.That(await _fixture.MigrateAsync(grown), Is.EqualTo("failed"));
         Assert.That(grown.Report.Error, Does.Match("state of fake-irqchip 0: layout is 'version 1, .*' in the old process and 'version 1, .*' in the new one"));
-        Assert.That(grown.Events.Told, Is.EqualTo(new[] { "setup", "failed" }), "the guest was never paused");
+        Assert.That(grown.Events.All, Is.EqualTo(new[] { "setup", "failed" }), "the guest was never paused");
         _fixture.AssertRunsIn(grown);
     }
 
@@ -148,7 +148,7 @@ public sealed class PlanMismatchTests : IDisposable
                 Assert.That(next.Report.Error, Does.Contain(reason));
             }
 
-            Assert.That(old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+            Assert.That(old.Events.All, Is.EqualTo(new[] { "setup", "failed" }));
             Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
             Assert.That(next.Hypervisor.Calls, Has.None.EqualTo("start"));
         });

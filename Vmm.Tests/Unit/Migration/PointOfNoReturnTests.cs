@@ -26,9 +26,9 @@ public sealed class PointOfNoReturnTests : IDisposable
     [Promise(44)]
     public async Task A_descriptor_that_the_new_process_cannot_use(Exception failure)
     {
-        var next = await HandOverAsync(new FakeCarrier(null) { AdoptFails = failure });
+        var next = await HandOverAsync(new FakeDescriptorOwner(null) { AdoptFails = failure });
 
-        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
+        Assert.That(next.Events.All, Is.EqualTo(new[] { "setup", "active", "RESUME", "completed" }));
         Assert.That(next.Report.Error, Is.EqualTo($"could not use a descriptor of the old process: {failure.Message}"));
         _fixture.AssertRunsIn(next);
     }
@@ -37,9 +37,9 @@ public sealed class PointOfNoReturnTests : IDisposable
     [Promise(44)]
     public async Task A_descriptor_that_the_old_process_cannot_close(Exception failure)
     {
-        _old.Do(() => _old.Machine.Carry(new FakeCarrier(null) { ReleaseFails = failure }));
-        var last = new FakeCarrier(null);
-        _old.Do(() => _old.Machine.Carry(last));
+        _old.Do(() => _old.Machine.AddDescriptorOwner(new FakeDescriptorOwner(null) { ReleaseFails = failure }));
+        var last = new FakeDescriptorOwner(null);
+        _old.Do(() => _old.Machine.AddDescriptorOwner(last));
 
         var next = await HandOverAsync();
 
@@ -51,10 +51,10 @@ public sealed class PointOfNoReturnTests : IDisposable
 
     [TestCaseSource(nameof(Failures))]
     [Promise(44)]
-    public async Task Management_cannot_be_told_of_the_guest_in_the_new_process(Exception failure)
+    public async Task An_event_of_the_guest_cannot_be_raised_in_the_new_process(Exception failure)
     {
         var next = _fixture.Host();
-        next.Machine.Happened += _ => throw failure;
+        next.Machine.EventRaised += _ => throw failure;
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         await _fixture.HandOverAsync(_old, next);
@@ -65,7 +65,7 @@ public sealed class PointOfNoReturnTests : IDisposable
 
     [TestCaseSource(nameof(Failures))]
     [Promise(44)]
-    public async Task Management_cannot_be_told_in_the_old_process_that_the_guest_is_gone(Exception failure)
+    public async Task An_event_of_the_guests_end_cannot_be_raised_in_the_old_process(Exception failure)
     {
         var next = _fixture.New();
         _old.Migrator.StatusChanged += status =>
@@ -87,14 +87,14 @@ public sealed class PointOfNoReturnTests : IDisposable
     public async Task A_descriptor_that_is_not_what_its_name_says_is_refused_while_the_guest_runs()
     {
         var next = _fixture.Host();
-        var wrong = new FakeCarrier(null) { Reason = "descriptor 'test/log' is a directory" };
-        next.Do(() => next.Machine.Carry(wrong));
+        var wrong = new FakeDescriptorOwner(null) { Reason = "descriptor 'test/log' is a directory" };
+        next.Do(() => next.Machine.AddDescriptorOwner(wrong));
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
 
         Assert.That(_old.Report.Error, Does.EndWith("descriptor 'test/log' is a directory"));
-        Assert.That(_old.Events.Told, Does.Not.Contain("STOP"));
+        Assert.That(_old.Events.All, Does.Not.Contain("STOP"));
         await next.Events.Of("INCOMING FAILED");
         await wrong.Dropped.Task.WaitAsync(TimeSpan.FromSeconds(30));
         _fixture.AssertRunsIn(_old);
@@ -105,11 +105,11 @@ public sealed class PointOfNoReturnTests : IDisposable
     {
         _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
         using var file = Posix.CreateMemfd("log", 321);
-        var mine = new FakeCarrier(file);
-        _old.Do(() => _old.Machine.Carry(mine));
+        var mine = new FakeDescriptorOwner(file);
+        _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
-        await peer.HearState();
+        await peer.AcceptState();
         Assert.That(peer.Baton.Take(), Is.True);
 
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("completed"));
@@ -118,12 +118,12 @@ public sealed class PointOfNoReturnTests : IDisposable
         Assert.That(mine.WasTaken, Is.Null);
     }
 
-    private async Task<MachineHost> HandOverAsync(FakeCarrier? carrier = null)
+    private async Task<MachineHost> HandOverAsync(FakeDescriptorOwner? owner = null)
     {
         var next = _fixture.Host();
-        if (carrier is not null)
+        if (owner is not null)
         {
-            next.Do(() => next.Machine.Carry(carrier));
+            next.Do(() => next.Machine.AddDescriptorOwner(owner));
         }
 
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);

@@ -7,7 +7,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>A preflight tells whether a live update would succeed, and leaves both processes as they were.</summary>
+/// <summary>A preflight says whether a live update would succeed, and leaves both processes as they were.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PreflightTests : IDisposable
@@ -29,7 +29,7 @@ public sealed class PreflightTests : IDisposable
             Assert.That(verdict.WouldSucceed, Is.True, string.Join("; ", verdict.Reasons));
             Assert.That(verdict.ExpectedPause, Is.GreaterThan(0));
             Assert.That(old.Report.Status, Is.EqualTo(MigrationStatus.None));
-            Assert.That(old.Events.Told, Is.Empty);
+            Assert.That(old.Events.All, Is.Empty);
             Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
             Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
             Assert.That(next.Report.Status, Is.EqualTo(MigrationStatus.Setup), "it waits on its main channel, as before");
@@ -41,7 +41,7 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task Every_reason_is_told_and_the_refusing_process_waits_on()
+    public async Task Every_reason_is_reported_and_the_refusing_process_waits_on()
     {
         var old = _fixture.Old();
         var next = _fixture.New(_fixture.Configuration with { RamSize = 8 << 20, Acpi = false });
@@ -55,7 +55,7 @@ public sealed class PreflightTests : IDisposable
             "memory: size is '4194304' (4 MiB) in the old process and '8388608' (8 MiB) in the new one",
         }));
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
-        Assert.That(next.Events.Told, Has.None.EqualTo("INCOMING FAILED"));
+        Assert.That(next.Events.All, Has.None.EqualTo("INCOMING FAILED"));
     }
 
     [Test]
@@ -91,7 +91,7 @@ public sealed class PreflightTests : IDisposable
         peer.Warnings.Add(Problem);
         var asked = PreflightAsync(old);
 
-        await peer.SayReady();
+        await peer.SendReady();
 
         var verdict = await asked;
         Assert.That((verdict.WouldSucceed, verdict.Reasons.Count), Is.EqualTo((true, 0)));
@@ -118,7 +118,7 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task Nobody_there_is_a_reason()
+    public async Task A_missing_peer_is_a_reason()
     {
         var old = _fixture.Old();
 
@@ -128,7 +128,7 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task What_would_refuse_migrate_is_told_all_at_once()
+    public async Task What_would_refuse_migrate_is_reported_all_at_once()
     {
         var old = _fixture.Old(_fixture.Configuration with { AuxRamShare = false });
         old.Set(p => p with { Mode = MigrationMode.Normal });
@@ -159,17 +159,17 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Test]
-    public async Task A_process_that_speaks_version_1_is_told_a_plan_and_its_pause_stays_unknown()
+    public async Task A_process_that_speaks_version_1_gets_a_plan_and_its_pause_stays_unknown()
     {
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture) { Protocol = 1 };
         var preflight = PreflightAsync(old);
-        await peer.SayReady();
+        await peer.SendReady();
 
         var verdict = await preflight;
 
         Assert.That((verdict.WouldSucceed, verdict.ExpectedPause), Is.EqualTo((true, (ulong?)null)));
-        await peer.Cpr.HearEnd();
+        await peer.Cpr.ReceiveEnd();
         Assert.That(old.Hypervisor.Calls, Has.None.Contains("stop"), "the guest was never paused");
         _fixture.AssertRunsIn(old);
     }

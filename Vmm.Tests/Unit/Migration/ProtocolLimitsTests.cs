@@ -106,7 +106,7 @@ public sealed class ProtocolLimitsTests : IDisposable
     {
         using var far = new MessageChannel(_loop, _far);
         SendMessages(2 * ProtocolLimits.LateReads);
-        var deadline = Deadline.In(0, "somebody", "did not stop");
+        var deadline = Deadline.In(0, "peer", "did not stop");
         await _loop.Delay(TimeSpan.FromMilliseconds(5));
 
         int read = 0;
@@ -118,7 +118,7 @@ public sealed class ProtocolLimitsTests : IDisposable
             }
         });
 
-        Assert.That((read, error.Message), Is.EqualTo((ProtocolLimits.LateReads, "somebody did not stop within 0 ms")));
+        Assert.That((read, error.Message), Is.EqualTo((ProtocolLimits.LateReads, "peer did not stop within 0 ms")));
     });
 
     [Test]

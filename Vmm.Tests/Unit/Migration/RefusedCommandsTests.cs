@@ -53,7 +53,7 @@ public sealed class RefusedCommandsTests : IDisposable
         var old = _fixture.Old(_fixture.Configuration with { AuxRamShare = false });
         const string Reason = "Memory region microvm.ram is not compatible with CPR. share=on is required for memory-backend objects, and aux-ram-share=on is required.";
 
-        Assert.That(old.Report.Blockers, Is.EqualTo(new[] { Reason }), "told before anybody asks for a migration");
+        Assert.That(old.Report.Blockers, Is.EqualTo(new[] { Reason }), "reported before a migration is asked for");
         Assert.That(() => old.Migrate(_fixture.Channels), Refused(Reason));
         AssertUntouched(old);
     }
@@ -68,7 +68,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
-    public void A_cpr_path_where_nobody_listens() =>
+    public void A_cpr_path_where_no_process_listens() =>
         RefusesLoudly(_fixture.Channels, $"Failed to connect to '{_fixture.CprPath}': No such file or directory");
 
     [Test]
@@ -93,7 +93,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
-    public async Task A_main_path_where_nobody_listens_fails_the_migration_and_not_the_command()
+    public async Task A_main_path_without_a_listener_fails_the_migration_and_not_the_command()
     {
         var old = _fixture.Old();
         _fixture.New();
@@ -103,7 +103,7 @@ public sealed class RefusedCommandsTests : IDisposable
         Assert.That(await _fixture.MigrateAsync(old, target), Is.EqualTo("failed"));
 
         Assert.That(old.Report.Error, Is.EqualTo($"Failed to connect to '{nowhere}': No such file or directory"));
-        Assert.That(old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+        Assert.That(old.Events.All, Is.EqualTo(new[] { "setup", "failed" }));
         _fixture.AssertRunsIn(old);
     }
 
@@ -179,7 +179,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
-    public async Task A_stopped_guest_that_was_shut_down_is_not_handed_over_and_its_back_ends_go_on()
+    public async Task A_stopped_guest_that_was_shut_down_is_not_handed_over_and_its_back_ends_continue()
     {
         var old = _fixture.Old(_fixture.Configuration with { NoShutdown = true });
         old.Machine.RequestShutdown();
@@ -212,7 +212,7 @@ public sealed class RefusedCommandsTests : IDisposable
         Assert.That(() => old.Migrate(target), Throws.TypeOf<MigrationException>().With.Message.StartsWith(reason));
         Assert.Multiple(() =>
         {
-            Assert.That(old.Events.Told, Is.EqualTo(new[] { "setup", "failed" }));
+            Assert.That(old.Events.All, Is.EqualTo(new[] { "setup", "failed" }));
             Assert.That(old.Report.Error, Does.StartWith(reason));
         });
         _fixture.AssertRunsIn(old);
@@ -223,7 +223,7 @@ public sealed class RefusedCommandsTests : IDisposable
     {
         Assert.Multiple(() =>
         {
-            Assert.That(old.Events.Told, Is.Empty);
+            Assert.That(old.Events.All, Is.Empty);
             Assert.That(old.Report.Status, Is.EqualTo(MigrationStatus.None));
         });
         _fixture.AssertRunsIn(old);

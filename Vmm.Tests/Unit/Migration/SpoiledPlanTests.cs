@@ -75,7 +75,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
             peer.Plan = peer.Plan with { Attempt = peer.Plan.Attempt ^ 1 };
             await peer.ConnectMain();
             peer.Baton.Offer();
-            await peer.SayMain(peer.Frames());
+            await peer.SendMain(peer.Frames());
         },
         "the main channel carries attempt");
 
@@ -84,11 +84,11 @@ public sealed class SpoiledPlanTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             var body = new StateWriter();
             PlanCodec.WriteList(body, (string[])["one", "two"], body.WriteText);
-            await peer.Cpr.Say(MessageType.Descriptors, body, peer.Baton.File);
-            var message = await peer.Cpr.Hear();
+            await peer.Cpr.Send(MessageType.Descriptors, body, peer.Baton.File);
+            var message = await peer.Cpr.Receive();
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} named 2 descriptors and sent 1" }));
         }
 
@@ -100,10 +100,10 @@ public sealed class SpoiledPlanTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
-            var baton = new CarriedDescriptor("baton", peer.Baton.File);
-            await peer.SayDescriptors([baton, baton, baton]);
-            var message = await peer.Cpr.Hear();
+            await peer.Handshake();
+            var baton = new HandoverDescriptor("baton", peer.Baton.File);
+            await peer.SendDescriptors([baton, baton, baton]);
+            var message = await peer.Cpr.Receive();
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} sent descriptor 'baton' twice" }));
         }
 
@@ -115,11 +115,11 @@ public sealed class SpoiledPlanTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
+            await peer.Handshake();
             var body = new StateWriter();
             body.WriteBytes(new byte[11]);
-            await peer.Cpr.Say(MessageType.Plan, body);
-            var message = await peer.Cpr.Hear();
+            await peer.Cpr.Send(MessageType.Plan, body);
+            var message = await peer.Cpr.Receive();
             Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
         }
 
@@ -135,22 +135,22 @@ public sealed class SpoiledPlanTests : OldPeerTest
         next.Set(p => p with { CprPlanTimeout = 100 });
         next.AwaitGuest(Fixture.CprPath, null);
         using var peer = new PeerAsOld(Fixture, Source);
-        await peer.Meet();
-        var message = await peer.Cpr.Hear();
+        await peer.Handshake();
+        var message = await peer.Cpr.Receive();
         Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} did not send its plan within 100 ms" }));
     }
 
     private static PeerAsOld Without(PeerAsOld peer, params string[] names)
     {
-        peer.Carried.RemoveAll(c => names.Any(n => c.Name.StartsWith(n, StringComparison.Ordinal)));
+        peer.HandoverDescriptors.RemoveAll(c => names.Any(n => c.Name.StartsWith(n, StringComparison.Ordinal)));
         return peer;
     }
 
     private static PeerAsOld Replace(PeerAsOld peer, string name, SafeFileHandle handle)
     {
-        int index = peer.Carried.FindIndex(c => c.Name.StartsWith(name, StringComparison.Ordinal));
-        Assert.That(index, Is.GreaterThanOrEqualTo(0), $"no descriptor '{name}' among {string.Join(", ", peer.Carried.Select(c => c.Name))}");
-        peer.Carried[index] = new CarriedDescriptor(peer.Carried[index].Name, handle);
+        int index = peer.HandoverDescriptors.FindIndex(c => c.Name.StartsWith(name, StringComparison.Ordinal));
+        Assert.That(index, Is.GreaterThanOrEqualTo(0), $"no descriptor '{name}' among {string.Join(", ", peer.HandoverDescriptors.Select(c => c.Name))}");
+        peer.HandoverDescriptors[index] = new HandoverDescriptor(peer.HandoverDescriptors[index].Name, handle);
         return peer;
     }
 
@@ -159,10 +159,10 @@ public sealed class SpoiledPlanTests : OldPeerTest
         async peer =>
         {
             spoil(peer);
-            await peer.Meet();
-            await peer.SayDescriptors();
-            await peer.SayPlan();
-            var message = await peer.Cpr.Hear();
+            await peer.Handshake();
+            await peer.SendDescriptors();
+            await peer.SendPlan();
+            var message = await peer.Cpr.Receive();
             Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
             Assert.That(Peer.Reasons(message), Has.One.Contains(reason));
         },

@@ -28,7 +28,7 @@ public sealed class StrayClientsTests : IDisposable
             await EndOf(client);
         }
 
-        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup" }));
+        Assert.That(next.Events.All, Is.EqualTo(new[] { "setup" }));
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
         await _fixture.HandOverAsync(old, next);
         _fixture.AssertRunsIn(next);
@@ -36,7 +36,7 @@ public sealed class StrayClientsTests : IDisposable
 
     [Test]
     [Promise(18)]
-    public async Task A_silent_client_keeps_nobody_else_waiting()
+    public async Task A_silent_client_keeps_no_other_waiting()
     {
         var old = _fixture.Old();
         var next = _fixture.New();
@@ -57,11 +57,11 @@ public sealed class StrayClientsTests : IDisposable
 
         await EndOf(silent);
 
-        Assert.That(next.Events.Told, Is.EqualTo(new[] { "setup" }));
+        Assert.That(next.Events.All, Is.EqualTo(new[] { "setup" }));
     }
 
     [Test]
-    public async Task A_second_process_is_told_that_another_was_first()
+    public async Task A_second_process_learns_that_another_was_first()
     {
         var first = _fixture.Old();
         var second = _fixture.Old(_fixture.Configuration with { StartPaused = true });

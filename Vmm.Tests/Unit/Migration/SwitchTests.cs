@@ -77,7 +77,7 @@ public sealed class SwitchTests : IDisposable
         await _old.Events.Of("RESUME");
 
         Assert.That(_old.Report.Error, Is.EqualTo("the host lost a register"));
-        Assert.That(_old.Events.Told, Is.EqualTo(new[] { "setup", "STOP", "failed", "RESUME" }));
+        Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "STOP", "failed", "RESUME" }));
         _old.Hypervisor.RefuseSave = null;
         await RetryWorks(first);
     }
@@ -111,8 +111,8 @@ public sealed class SwitchTests : IDisposable
         _fixture.AssertRunsIn(next);
         Assert.Multiple(() =>
         {
-            Assert.That(_old.Hypervisor.Calls.Count(c => c == "start"), Is.EqualTo(1), "it never ran between its reset and its departure");
-            Assert.That(_old.Events.Told.Count(e => e == "RESET GuestReset"), Is.EqualTo(1));
+            Assert.That(_old.Hypervisor.Calls.Count(c => c == "start"), Is.EqualTo(1), "it never ran between its reset and its outcome");
+            Assert.That(_old.Events.All.Count(e => e == "RESET GuestReset"), Is.EqualTo(1));
             Assert.That(next.Hypervisor.Newest.FakeCpus[0].Applied.Rip, Is.EqualTo(vm.FakeCpus[0].Entry!.InstructionPointer));
         });
     }
@@ -128,7 +128,7 @@ public sealed class SwitchTests : IDisposable
 
         Assert.That(_old.State, Is.EqualTo(RunState.Running));
         _old.Hypervisor.RefuseSave = null;
-        Assert.That(_old.Events.Told.Count(e => e == "RESET GuestReset"), Is.EqualTo(1));
+        Assert.That(_old.Events.All.Count(e => e == "RESET GuestReset"), Is.EqualTo(1));
         await RetryWorks(first);
         Assert.That(_old.Hypervisor.Calls.Count(c => c == "reset"), Is.EqualTo(2), "once when it was switched on, and once since");
     }
@@ -184,18 +184,18 @@ public sealed class SwitchTests : IDisposable
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
 
-        Assert.That(_old.Report.Error, Is.EqualTo("the guest cannot go on: vCPU 0: RIP 0 is nowhere"));
+        Assert.That(_old.Report.Error, Is.EqualTo("the guest cannot continue: vCPU 0: RIP 0 is nowhere"));
         Assert.That(() => _old.State, Is.EqualTo(RunState.InternalError).After(20_000, 5));
     }
 
     [Test]
     public async Task What_the_process_carries_crosses_and_is_released()
     {
-        var mine = new FakeCarrier(Posix.CreateMemfd("log", 321));
-        _old.Do(() => _old.Machine.Carry(mine));
+        var mine = new FakeDescriptorOwner(Posix.CreateMemfd("log", 321));
+        _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
         var next = _fixture.Host();
-        var theirs = new FakeCarrier(null);
-        next.Do(() => next.Machine.Carry(theirs));
+        var theirs = new FakeDescriptorOwner(null);
+        next.Do(() => next.Machine.AddDescriptorOwner(theirs));
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         await _fixture.HandOverAsync(_old, next);

@@ -2,15 +2,15 @@ using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>In a user namespace one number stands for everybody whom it does not map.</summary>
+/// <summary>In a user namespace one number stands for every user whom it does not map.</summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class UserNamespaceTests
 {
-    private const string Everybody = "         0          0 4294967295\n";
+    private const string EveryUser = "         0          0 4294967295\n";
     private const string Container = "0 100000 65536\n";
 
-    [TestCase(1000u, "65534\n", Everybody, true, TestName = "Without_user_namespaces_every_user_is_certain")]
-    [TestCase(65534u, "65534\n", Everybody, true, TestName = "Without_user_namespaces_nobody_is_a_user_like_others")]
+    [TestCase(1000u, "65534\n", EveryUser, true, TestName = "Without_user_namespaces_every_user_is_certain")]
+    [TestCase(65534u, "65534\n", EveryUser, true, TestName = "Without_user_namespaces_nobody_is_a_user_like_others")]
     [TestCase(1000u, "65534\n", Container, true, TestName = "Whom_the_namespace_maps_is_certain")]
     [TestCase(0u, "65534\n", Container, true, TestName = "So_is_its_root")]
     [TestCase(65534u, "65534\n", Container, false, TestName = "The_overflow_uid_is_not_although_the_namespace_maps_it_too")]

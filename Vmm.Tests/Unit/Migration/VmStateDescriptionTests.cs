@@ -45,7 +45,7 @@ public sealed class VmStateDescriptionTests
         using var fixture = new HandoverFixture();
         var host = fixture.Old(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, Asked.For("isa-debug-exit,iobase=0xf4")] });
         host.GuestWrites("some output");
-        host.Board.QuietBackEnds();
+        host.Board.QuiesceBackEnds();
         var board = host.Board;
 
         var lines = StreamAnalysis.Of(Described(RamTable.Of(board), board.Sections));

@@ -168,7 +168,7 @@ public sealed class VmStateStreamTests
             var host = _fixture.Old();
             _board = host.Board;
             host.GuestWrites("some output");
-            _board.QuietBackEnds();
+            _board.QuiesceBackEnds();
         }
 
         internal byte[] State()

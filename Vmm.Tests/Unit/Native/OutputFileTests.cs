@@ -9,7 +9,7 @@ namespace Vmm.Tests.Unit.Native;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed partial class OutputFileTests : IDisposable
 {
-    private const uint SomebodyElse = 12345;
+    private const uint ForeignUser = 12345;
     private const uint OpenToAll = 0x1ff; // 0777
     private const uint StickyOpenToAll = 0x200 | OpenToAll; // 01777
     private const uint TheOwners = 0x1ed; // 0755
@@ -60,18 +60,18 @@ public sealed partial class OutputFileTests : IDisposable
         Give(FilePath);
 
         Assert.That(() => Open(out _), Throws.TypeOf<UntrustedFileException>().With.Message.EqualTo(
-            $"open '{FilePath}': it is a symbolic link of user {SomebodyElse}, and links of other users are not followed"));
+            $"open '{FilePath}': it is a symbolic link of user {ForeignUser}, and links of other users are not followed"));
         Assert.That(File.ReadAllText(Target), Is.EqualTo("the operator's"));
     }
 
     [Test]
     [Promise(49)]
-    public void A_link_that_anybody_may_replace_is_not_followed()
+    public void A_link_that_any_user_may_replace_is_not_followed()
     {
         SetMode(_folder, OpenToAll);
         File.CreateSymbolicLink(FilePath, Target);
 
-        Assert.That(() => Open(out _), Throws.TypeOf<UntrustedFileException>().With.Message.Contains("everybody may replace it"));
+        Assert.That(() => Open(out _), Throws.TypeOf<UntrustedFileException>().With.Message.Contains("every user may replace it"));
     }
 
     [Test]
@@ -84,7 +84,7 @@ public sealed partial class OutputFileTests : IDisposable
         Open(out _).Dispose();
         Prepare(openToAll: true);
 
-        Assert.That(() => Open(out _), Throws.TypeOf<UntrustedFileException>().With.Message.Contains($"it belongs to user {SomebodyElse}"));
+        Assert.That(() => Open(out _), Throws.TypeOf<UntrustedFileException>().With.Message.Contains($"it belongs to user {ForeignUser}"));
     }
 
     [Test]
@@ -110,7 +110,7 @@ public sealed partial class OutputFileTests : IDisposable
 
     private static void Give(string path)
     {
-        if (ChangeOwnerOfName(path, SomebodyElse, SomebodyElse) != 0)
+        if (ChangeOwnerOfName(path, ForeignUser, ForeignUser) != 0)
         {
             throw new IOException($"lchown {path}: {Marshal.GetLastPInvokeErrorMessage()}");
         }

@@ -151,7 +151,7 @@ public sealed class CommandTests
     [TestCase("query-status", """{"\ud800":1}""", "The name of a member is not valid Unicode")]
     [TestCase("getfd", """{"\ud800":1}""", "The name of a member is not valid Unicode")]
     [TestCase("cont", "", "Guest is waiting for an incoming migration")]
-    public async Task A_mistake_is_told_in_the_words_that_clients_know(string command, string arguments, string expected)
+    public async Task A_request_error_has_the_words_that_clients_know(string command, string arguments, string expected)
     {
         Assert.That(await _handlers.Invoke(command, arguments), Is.EqualTo("GenericError: " + expected));
         Assert.That(_handlers.Received, Is.Empty, "no handler was called");

@@ -56,7 +56,10 @@ internal sealed class CompiledSample
         {
             folder = folder.Parent ?? throw new DirectoryNotFoundException("the folder of vmm.sln");
         }
-        return Directory.GetFiles(Path.Combine(folder.FullName, "Vmm.Qmp", "Schema"), "*.cs").Select(File.ReadAllText);
+
+        string[] run = Directory.GetFiles(Path.Combine(folder.FullName, "Vmm.Qmp", "Schema"), "*.cs");
+        string[] errors = Directory.GetFiles(Path.Combine(folder.FullName, "Vmm.Core", "Errors"), "*.cs");
+        return run.Concat(errors).Select(File.ReadAllText);
     }
 
     private static IEnumerable<MetadataReference> References() =>

@@ -124,7 +124,7 @@ public sealed class GeneratedCodeTests
         Assert.That(Sample.Value.Event(name), Is.EqualTo(expected));
 
     [Test]
-    public void Introspection_tells_of_branches_features_and_oob()
+    public void Introspection_reports_branches_features_and_oob()
     {
         var schema = JsonDocument.Parse(Sample.Value.Introspection()).RootElement.EnumerateArray().ToDictionary(e => e.GetProperty("name").GetString()!);
 

@@ -1,6 +1,6 @@
 namespace Vmm.Tests.Unit.Qapi;
 
-/// <summary>One malformed schema per mistake: each is told with its place.</summary>
+/// <summary>One malformed schema per mistake: each is reported with its place.</summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class SchemaErrorTests
 {
@@ -28,7 +28,7 @@ public sealed class SchemaErrorTests
     public void A_wrong_include(string schema, string expected) => Expect(schema, expected);
 
     [Test]
-    public void A_file_that_nobody_includes() =>
+    public void A_file_that_is_not_included() =>
         Assert.That(
             SchemaText.Generate((SchemaText.Root, ""), ("stray.json", "")).Errors(),
             Is.EqualTo("stray.json:1: QAPI002: stray.json is included from nowhere"));
@@ -148,8 +148,8 @@ public sealed class SchemaErrorTests
     [TestCase("{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { 'a': 'St' } }\n{ 'command': 'a',\n 'data': 'Un' }", ":4: QAPI007: 'data' must be a struct, which 'Un' is not")]
     public void A_wrong_union(string schema, string expected) => Expect(Prelude + schema, expected);
 
-    [TestCase("{ 'alternate': 'Al', 'data': { 'i': 'int',\n 'n': 'number' } }", ":3: QAPI009: branch 'n' cannot be told from 'i': both are of JSON type number")]
-    [TestCase("{ 'alternate': 'Al', 'data': { 's': 'str',\n 'e': 'En' } }", ":3: QAPI009: branch 'e' cannot be told from 's'")]
+    [TestCase("{ 'alternate': 'Al', 'data': { 'i': 'int',\n 'n': 'number' } }", ":3: QAPI009: branch 'n' cannot be distinguished from 'i': both are of JSON type number")]
+    [TestCase("{ 'alternate': 'Al', 'data': { 's': 'str',\n 'e': 'En' } }", ":3: QAPI009: branch 'e' cannot be distinguished from 's'")]
     [TestCase("{ 'alternate': 'Al', 'data': {\n 'v': 'any' } }", ":3: QAPI009: branch 'v' takes any value")]
     [TestCase("{ 'alternate': 'Other', 'data': { 's': 'str' } } { 'alternate': 'Al', 'data': {\n 'v': 'Other' } }", ":3: QAPI009: branch 'v' is itself an alternate")]
     public void A_wrong_alternate(string schema, string expected) => Expect(Prelude + schema, expected);
@@ -177,7 +177,7 @@ public sealed class SchemaErrorTests
     public void A_wrong_condition(string schema, string expected) => Expect(schema, expected);
 
     [Test]
-    public void One_build_tells_of_mistakes_in_several_definitions() =>
+    public void One_build_reports_mistakes_in_several_definitions() =>
         Assert.That(
             SchemaText.Generate("{ 'command': 'A' }\n{ 'command': 'b', 'returns': 'C' }\n{ 'enum': 'Ab', 'data': 'x' }").Errors.Select(e => e.Location.Line),
             Is.EqualTo([1, 2, 3]));

@@ -47,7 +47,7 @@ public sealed class SchemaLanguageTests
     }
 
     [Test]
-    public void Features_of_everything_are_told_to_clients()
+    public void Features_of_everything_are_shown_to_clients()
     {
         string source = SchemaText.Generate(
             """

@@ -73,7 +73,7 @@ public sealed class HmpExecutorTests
     [TestCase(true, RunState.Running, "VM status: running\r\n")]
     [TestCase(false, RunState.Paused, "VM status: paused\r\n")]
     [TestCase(false, RunState.Postmigrate, "VM status: paused (postmigrate)\r\n")]
-    public async Task Status_tells_why_a_guest_is_paused(bool running, RunState state, string text)
+    public async Task Status_reports_why_a_guest_is_paused(bool running, RunState state, string text)
     {
         _handlers.On("QueryStatus", new StatusInfo { Running = running, Status = state });
 
@@ -145,7 +145,7 @@ public sealed class HmpExecutorTests
     }
 
     [Test]
-    public async Task Migration_status_tells_the_reason_of_a_failure()
+    public async Task Migration_status_reports_the_reason_of_a_failure()
     {
         _handlers.On("QueryMigrate", new MigrationInfo { Status = MigrationStatus.Failed, ErrorDesc = "no peer", TotalTime = 12 });
 
@@ -153,7 +153,7 @@ public sealed class HmpExecutorTests
     }
 
     [Test]
-    public async Task Migrate_without_d_keeps_a_prompt_waiting_and_tells_a_failure()
+    public async Task Migrate_without_d_keeps_a_prompt_waiting_and_reports_a_failure()
     {
         _handlers.On("QueryMigrate", new MigrationInfo { Status = MigrationStatus.Failed, ErrorDesc = "no peer" });
 

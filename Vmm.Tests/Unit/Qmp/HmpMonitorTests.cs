@@ -99,7 +99,7 @@ public sealed class HmpMonitorTests : IDisposable
     private HmpMonitor Monitor(IConnectionSource source) =>
         new("hmp", source, new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => []), _qmp.Machine, NullLogger.Instance);
 
-    /// <summary>Somebody at the other end of a pseudo-terminal.</summary>
+    /// <summary>A user at the other end of a pseudo-terminal.</summary>
     private sealed class Terminal(Microsoft.Win32.SafeHandles.SafeFileHandle master)
     {
         private string _shown = "";

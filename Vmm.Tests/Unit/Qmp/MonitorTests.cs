@@ -64,7 +64,7 @@ public sealed class MonitorTests : IDisposable
     }
 
     [Test]
-    public async Task A_client_who_comes_after_the_switch_was_told_is_left_to_the_new_process()
+    public async Task A_client_who_comes_after_the_switch_was_reported_is_left_to_the_new_process()
     {
         using var next = new QmpFixture();
         string path = _qmp.FreshPath();
@@ -111,7 +111,7 @@ public sealed class MonitorTests : IDisposable
         string path = _qmp.FreshPath();
         using var listener = QmpFixture.Listener(path);
 
-        // What is no socket accepts nobody, but has something to be read.
+        // What is no socket accepts no client, but has something to be read.
         var none = Posix.CreateEventFd();
         Posix.Signal(none);
         await _qmp.Server.Adopt(source, none);

@@ -68,7 +68,7 @@ public sealed class QmpSessionTests : IDisposable
     [TestCase("{\"execute\":\"query-status\",\"exec-oob\":\"query-status\"}", "QMP input member 'exec-oob' is unexpected")]
     [TestCase("{\"execute\":\"query-status\",}", "JSON parse error, expecting value")]
     [TestCase("{\"execute\":\"x\",\"execute\":\"y\"}", "JSON parse error, duplicate key")]
-    public void Input_of_the_wrong_shape_is_answered_with_its_error_and_the_session_goes_on(string input, string error)
+    public void Input_of_the_wrong_shape_is_answered_with_its_error_and_the_session_continues(string input, string error)
     {
         using var client = _qmp.Negotiate();
 
@@ -222,7 +222,7 @@ public sealed class QmpSessionTests : IDisposable
     }
 
     [Test]
-    public void An_event_may_tell_of_an_earlier_moment()
+    public void An_event_may_report_an_earlier_moment()
     {
         using var client = _qmp.Negotiate();
 
@@ -263,7 +263,7 @@ public sealed class QmpSessionTests : IDisposable
 
     [Test]
     [Promise(33)]
-    public void A_client_that_stops_reading_is_let_go_and_holds_up_nobody()
+    public void A_client_that_stops_reading_is_disconnected_and_holds_up_nothing()
     {
         _qmp.Add("big", (_, _, result) =>
         {
@@ -277,7 +277,7 @@ public sealed class QmpSessionTests : IDisposable
 
         deaf.Send(string.Concat(Enumerable.Repeat("{\"execute\":\"big\"}", 8)));
 
-        // The next client of the same monitor is greeted only when the deaf one has been let go.
+        // The next client of the same monitor is greeted only when the deaf one has been disconnected.
         using var next = _qmp.Connect();
         Assert.That(other.Ask("{\"execute\":\"echo\"}"), Is.EqualTo("{\"return\":{}}"));
     }

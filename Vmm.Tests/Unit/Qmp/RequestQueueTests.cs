@@ -29,7 +29,7 @@ public sealed class RequestQueueTests
     }
 
     [Test]
-    public void What_waits_and_what_nobody_took_is_dropped_once()
+    public void What_waits_and_what_was_not_taken_is_dropped_once()
     {
         var due = Request(0);
         var waiting = Request(0);

@@ -56,7 +56,7 @@ public sealed class SchemaSessionTests : IDisposable
     }
 
     [Test]
-    public void The_version_tells_the_protocol_level_and_the_program()
+    public void The_version_reports_the_protocol_level_and_the_program()
     {
         Negotiate();
 

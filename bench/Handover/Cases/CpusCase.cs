@@ -1,4 +1,4 @@
-// What further vCPUs cost: vCPUs that nobody has started, and vCPUs that all count. Beyond the host's processors the latter measure
+// What further vCPUs cost: vCPUs that are not started, and vCPUs that all count. Beyond the host's processors the latter measure
 // the host's scheduler, for the floor too.
 
 using Vmm.Bench.Handover.Contenders;

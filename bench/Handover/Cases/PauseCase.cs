@@ -47,7 +47,7 @@ internal static class PauseCase
             Distributions =
             [
                 Side("The pause as the processes account for it, from the decision to stop to the first entry in the new process", inside),
-                Side("The time in which the guest's counter stood still, seen from outside", outside),
+                Side("The time in which the guest's counter was stopped, seen from outside", outside),
             ],
             Timelines =
             [

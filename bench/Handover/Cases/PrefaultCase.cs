@@ -1,6 +1,6 @@
 // A guest in a new process has to get its memory mapped anew. A guest that walks through 128 MiB shows what it costs, and what mapping
-// ahead saves: its rate in the first 100 ms after a hop against its rate before. The observer that tells the rate holds a processor,
-// which the thread that maps then wants: how long that takes is told by hops of which nobody takes notice.
+// ahead saves: its rate in the first 100 ms after a hop against its rate before. The observer that measures the rate holds a processor,
+// which the thread that maps then wants: how long that takes is measured by hops that are not observed.
 
 using Vmm.Bench.Handover.Contenders;
 using Vmm.Bench.Handover.Report;
@@ -50,7 +50,7 @@ internal static class PrefaultCase
             new("blocks of the RAM file that hops changed", allocated, "blocks") { AtMost = 0 },
         ]);
 
-        // Whoever watches does so around the hop.
+        // The observer watches around the hop.
         Hop Update(int budget, Action<Action> watching)
         {
             guest.PrefaultBudget = budget;

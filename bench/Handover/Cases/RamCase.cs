@@ -25,7 +25,7 @@ internal static class RamCase
         using var touched = new VmmGuest(setting.Scratch, "touched", isTouched ? Big : Setting.SmallRam, "counter");
         if (isTouched)
         {
-            // Written, not only allocated: what was never written is a hole to whoever looks for data. The guest itself is in the first part.
+            // Written, not only allocated: what was never written is a hole to a search for data. The guest itself is in the first part.
             setting.Scratch.Output(
                 "dd", "if=/dev/zero", $"of={touched.RamPath}", "bs=1M", $"seek={Setting.SmallRam}", $"count={Big - Setting.SmallRam}", "conv=notrunc", "status=none");
         }

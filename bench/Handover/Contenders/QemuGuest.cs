@@ -1,5 +1,5 @@
 // QEMU's cpr-transfer, with the same tiny guest on the machine type that is most like ours. Its pause from inside is what its
-// events tell, from STOP of the old process to RESUME of the new one; query-migrate gives whole milliseconds and stops counting
+// events show, from STOP of the old process to RESUME of the new one; query-migrate gives whole milliseconds and stops counting
 // when the state is sent.
 
 using System.Diagnostics;
@@ -90,7 +90,7 @@ internal sealed class QemuGuest : IContender
         _owner.Dispose();
     }
 
-    /// <summary>When the guest went on; not a number when that was before anybody could listen.</summary>
+    /// <summary>When the guest continued; not a number when that was before it was listened to.</summary>
     private static double Resumed(QmpProcess successor)
     {
         using var never = new ManualResetEventSlim();

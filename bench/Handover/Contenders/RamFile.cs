@@ -1,4 +1,4 @@
-// A guest's RAM as a file: the memfd among its process's descriptors. Whoever maps it sees the guest's memory itself.
+// A guest's RAM as a file: the memfd among its process's descriptors. A process that maps it sees the guest's memory itself.
 
 using System.Buffers.Binary;
 using System.Globalization;

@@ -1,4 +1,4 @@
-// ACPI's fixed hardware: how a guest is told of the power button, switches itself off, and tells the time without trusting
+// ACPI's fixed hardware: how a guest learns of the power button, switches itself off, and reads the time without trusting
 // anything else.
 //
 // Twelve ports. The event block has a status and an enable register; a bit set in both raises the SCI, a level
@@ -101,7 +101,7 @@ public sealed class Acpi(IInterruptLine sci, GuestClock clock, IPowerControl pow
         }
     }
 
-    /// <summary>The user pressed the power button: the guest is told, if it listens. Any thread.</summary>
+    /// <summary>The user pressed the power button: the guest is notified, if it listens. Any thread.</summary>
     public void Press()
     {
         lock (_lock)
@@ -111,7 +111,7 @@ public sealed class Acpi(IInterruptLine sci, GuestClock clock, IPowerControl pow
         }
     }
 
-    /// <summary>Takes the registers to their power-on values. The timer goes on.</summary>
+    /// <summary>Takes the registers to their power-on values. The timer continues.</summary>
     public override void Reset()
     {
         lock (_lock)

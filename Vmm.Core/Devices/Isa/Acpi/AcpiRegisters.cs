@@ -1,7 +1,7 @@
 namespace Vmm.Core.Devices.Isa.Acpi;
 
 /// <summary>
-/// Where the ACPI fixed hardware is and what its bits mean: the FADT, the MADT and the DSDT tell the guest the same numbers.
+/// Where the ACPI fixed hardware is and what its bits mean: the FADT, the MADT and the DSDT give the guest the same numbers.
 /// Source: ACPI specification 6.5, chapter 4.8.
 /// </summary>
 public static class AcpiRegisters

@@ -1,8 +1,8 @@
 // The clock's interrupt.
 //
 // Three kinds of events raise its interrupt, if enabled: the time was updated, the alarm's time has come, a period is over
-// (CmosEvents). They are noticed when somebody looks, and a timer looks at the next one whose interrupt is wanted; reading
-// status C takes all of them back. The timer counts milliseconds: faster periods are noticed late, several at a time.
+// (CmosEvents). They are collected at each access, and a timer waits for the next one whose interrupt is wanted; reading
+// status C takes all of them back. The timer counts milliseconds: faster periods are collected late, several at a time.
 
 using static Vmm.Core.Devices.Isa.Cmos.CmosRegisters;
 
@@ -13,7 +13,7 @@ public sealed partial class CmosClock
     /// <summary>The host's time may be set: an event that is far away is looked for again and again.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
-    private bool _awake;
+    private bool _isResumed;
     private bool _level;
 
     private bool IsInterruptDue => (Registers[StatusB] & Registers[StatusC] & EventFlags) != 0;
@@ -32,8 +32,8 @@ public sealed partial class CmosClock
     {
         lock (_lock)
         {
-            _awake = true;
-            NoticeEvents();
+            _isResumed = true;
+            CollectEvents();
         }
     }
 
@@ -42,7 +42,7 @@ public sealed partial class CmosClock
     {
         lock (_lock)
         {
-            _awake = false;
+            _isResumed = false;
             _timer.Disarm();
         }
     }
@@ -50,43 +50,43 @@ public sealed partial class CmosClock
     /// <summary>Status C: what has happened since it was read last.</summary>
     private byte ReadEvents()
     {
-        NoticeEvents();
+        CollectEvents();
         byte flags = Registers[StatusC];
         byte request = IsInterruptDue ? InterruptRequest : (byte)0;
         Registers[StatusC] = 0;
-        NoticeEvents();
+        CollectEvents();
         return (byte)(flags | request);
     }
 
-    private void Look()
+    private void OnTimer()
     {
         lock (_lock)
         {
-            if (_awake)
+            if (_isResumed)
             {
-                NoticeEvents();
+                CollectEvents();
             }
         }
     }
 
     /// <summary>Notes what has happened since the last time, drives the interrupt line, and sets the timer to what comes next.</summary>
-    private void NoticeEvents()
+    private void CollectEvents()
     {
         long now = Now.Ticks;
-        if (Runs && now > _state.Noticed)
+        if (IsRunning && now > _state.EventsSeenUntil)
         {
-            Registers[StatusC] |= CmosEvents.Between(Registers, _state.Noticed, now);
+            Registers[StatusC] |= CmosEvents.Between(Registers, _state.EventsSeenUntil, now);
         }
 
-        _state.Noticed = now;
+        _state.EventsSeenUntil = now;
         UpdateInterrupt();
         byte wanted = (byte)(Registers[StatusB] & EventFlags);
-        if (!_awake)
+        if (!_isResumed)
         {
             return;
         }
 
-        if (wanted == 0 || _level || !Runs)
+        if (wanted == 0 || _level || !IsRunning)
         {
             _timer.Disarm();
         }

@@ -40,7 +40,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
         _host = host;
         _interrupt = interrupt;
         _timer = timer;
-        _elapsed = Look;
+        _elapsed = OnTimer;
         StoreMemorySizes(memoryBelow4G, memoryAbove4G);
         Reset();
     }
@@ -58,7 +58,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
 
     private DateTime Now => InRange(_host.GetUtcNow().Ticks + _state.Offset);
 
-    private bool Runs => (Registers[StatusB] & SetTime) == 0 && (Registers[StatusA] & DividerMask) <= DividerLastRunning;
+    private bool IsRunning => (Registers[StatusB] & SetTime) == 0 && (Registers[StatusA] & DividerMask) <= DividerLastRunning;
 
     /// <summary>Reads a port. The select port is write-only and reads as all ones.</summary>
     public byte ReadByte(int offset)
@@ -125,13 +125,13 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
 
             if (reader.SectionVersion == 1)
             {
-                // That clock told of no events: those that have been until now are nobody's.
-                _state.Noticed = Now.Ticks;
+                // That clock had no events: those that have been until now are dropped.
+                _state.EventsSeenUntil = Now.Ticks;
             }
 
-            if (_state.Noticed != InRange(_state.Noticed).Ticks)
+            if (_state.EventsSeenUntil != InRange(_state.EventsSeenUntil).Ticks)
             {
-                throw new StateException($"noticed: an instant in units of 100 ns since the year 1 expected, {_state.Noticed} found");
+                throw new StateException($"noticed: an instant in units of 100 ns since the year 1 expected, {_state.EventsSeenUntil} found");
             }
         }
     }
@@ -148,10 +148,10 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
 
         if (CmosTime.Covers(register))
         {
-            return Runs ? CmosTime.Read(register, Registers[StatusB], Now) : Registers[register];
+            return IsRunning ? CmosTime.Read(register, Registers[StatusB], Now) : Registers[register];
         }
 
-        bool updating = register == StatusA && Runs
+        bool updating = register == StatusA && IsRunning
             && Now.Ticks % TimeSpan.TicksPerSecond >= TimeSpan.TicksPerSecond - UpdateTicks;
         return (byte)(Registers[register] | (updating ? UpdateInProgress : 0));
     }
@@ -168,23 +168,23 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
                 break;
 
             case StatusB:
-                // A clock that is being set does not tell of updates.
+                // A clock that is being set reports no updates.
                 WriteControl(StatusB, (value & SetTime) != 0 ? (byte)(value & ~UpdateFlag) : value);
                 break;
 
             case AlarmSecond or AlarmMinute or AlarmHour:
-                NoticeEvents();
+                CollectEvents();
                 Registers[register] = value;
-                NoticeEvents();
+                CollectEvents();
                 break;
 
-            case var _ when CmosTime.Covers(register) && Runs:
-                NoticeEvents();
+            case var _ when CmosTime.Covers(register) && IsRunning:
+                CollectEvents();
                 long fraction = Now.Ticks % TimeSpan.TicksPerSecond;
                 StopClock();
                 Registers[register] = value;
                 StartClock(fraction);
-                NoticeEvents();
+                CollectEvents();
                 break;
 
             default:
@@ -196,20 +196,20 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
     /// <summary>Status A and B say whether the clock runs; the time goes into the registers when it stops, and out of them when it starts.</summary>
     private void WriteControl(byte register, byte value)
     {
-        NoticeEvents();
-        bool ran = Runs;
+        CollectEvents();
+        bool ran = IsRunning;
         if (ran)
         {
             StopClock();
         }
 
         Registers[register] = value;
-        if (Runs && !ran)
+        if (IsRunning && !ran)
         {
             StartClock(fraction: 0);
         }
 
-        NoticeEvents();
+        CollectEvents();
     }
 
     private void StopClock()
@@ -221,7 +221,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
         }
     }
 
-    /// <summary>Goes on from what the registers say; if that is no date, the time stays as it was.</summary>
+    /// <summary>Continues from what the registers say; if that is no date, the time stays as it was.</summary>
     /// <param name="fraction">How far into the second, in units of 100 ns.</param>
     private void StartClock(long fraction)
     {
@@ -230,7 +230,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
             _state.Offset = set.Ticks + fraction - _host.GetUtcNow().Ticks;
         }
 
-        _state.Noticed = Now.Ticks;
+        _state.EventsSeenUntil = Now.Ticks;
     }
 
     private void StoreMemorySizes(long below4G, long above4G)

@@ -1,4 +1,4 @@
-// When the clock has something to tell: the second changes, the alarm's time comes, the periodic rate ticks.
+// When the clock has an event: the second changes, the alarm's time comes, the periodic rate ticks.
 //
 // Nothing is remembered but the instant up to which events were noticed: what happened since then follows from the registers,
 // and so does what comes next. Instants are the guest's, in units of 100 ns.

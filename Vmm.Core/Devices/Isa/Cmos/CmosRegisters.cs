@@ -41,7 +41,7 @@ public static class CmosRegisters
     internal const byte Binary = 0x04;
     internal const byte Hours24 = 0x02;
 
-    /// <summary>Status B, which enables their interrupts, and status C, which tells of them: the three kinds of events.</summary>
+    /// <summary>Status B, which enables their interrupts, and status C, which reports them: the three kinds of events.</summary>
     internal const byte PeriodicFlag = 0x40;
     internal const byte AlarmFlag = 0x20;
     internal const byte UpdateFlag = 0x10;

@@ -12,7 +12,7 @@ internal sealed class CmosState
         { "cmos_data", s => s.Registers, RegisterCount },
         { "cmos_index", s => ref s.Selected },
         { "base_offset", s => ref s.Offset },
-        { "noticed", s => ref s.Noticed, 2 },
+        { "noticed", s => ref s.EventsSeenUntil, 2 },
     };
 
     /// <summary>All 128 registers. Those of the time and date hold it only while the guest keeps the clock from running.</summary>
@@ -25,5 +25,5 @@ internal sealed class CmosState
     internal long Offset;
 
     /// <summary>The instant of the guest's time up to which events were noticed, in units of 100 ns.</summary>
-    internal long Noticed;
+    internal long EventsSeenUntil;
 }

@@ -10,7 +10,7 @@ namespace Vmm.Core.Devices.Isa.Cmos;
 /// <summary>Encodes and decodes the time registers.</summary>
 internal static class CmosTime
 {
-    /// <summary>Whether <paramref name="register"/> tells the time rather than holding a byte.</summary>
+    /// <summary>Whether <paramref name="register"/> gives the time rather than holding a byte.</summary>
     internal static bool Covers(byte register) =>
         register is Second or Minute or Hour or Weekday or Day or Month or Year or Century;
 

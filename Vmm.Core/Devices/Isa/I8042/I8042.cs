@@ -1,7 +1,7 @@
 // The keyboard controller without a keyboard: a PC's reset line hangs on it, and that is what it is here for.
 //
 // A guest writes 0xfe to port 0x64 to reset the machine. Guests also probe for a keyboard; the controller answers its own
-// commands (self-test, mode byte, interface tests) so that a probe comes to its end, and bytes for the keyboard go nowhere.
+// commands (self-test, mode byte, interface tests) so that a probe completes, and bytes for the keyboard go nowhere.
 // The two ports lie apart, with another device's port between, so the device has two faces on the port bus.
 
 using Vmm.Core.Buses;

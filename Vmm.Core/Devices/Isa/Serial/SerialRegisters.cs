@@ -60,7 +60,7 @@ internal static class SerialRegisters
     internal const byte Ring = 0x40;
     internal const byte CarrierDetect = 0x80;
 
-    /// <summary>The modem lines of a cable with somebody at its other end.</summary>
+    /// <summary>The modem lines of a cable with a peer at its other end.</summary>
     internal const byte Connected = Cts | Dsr | CarrierDetect;
 
     /// <summary>9600 baud from 1.8432 MHz.</summary>

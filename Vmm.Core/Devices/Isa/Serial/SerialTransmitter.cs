@@ -28,7 +28,7 @@ internal sealed class SerialTransmitter
     private readonly IDeviceTimer _timer;
     private readonly Action _sent;
     private readonly Action _sendOnLoop;
-    private bool _awake;
+    private bool _isResumed;
 
     /// <summary>Bytes written with the interrupt enabled since the guest last read that none is due; no more than a FIFO is counted.</summary>
     private int _burst;
@@ -131,7 +131,7 @@ internal sealed class SerialTransmitter
     /// <summary>Lets the loop send.</summary>
     internal void Resume()
     {
-        _awake = true;
+        _isResumed = true;
         if (!IsEmpty)
         {
             SendAfter(IsBurstOver ? FifoTime : TimeSpan.Zero);
@@ -141,13 +141,13 @@ internal sealed class SerialTransmitter
     /// <summary>From now on the loop sends nothing.</summary>
     internal void Quiesce()
     {
-        _awake = false;
+        _isResumed = false;
         _timer.Disarm();
     }
 
     private void SendAfter(TimeSpan delay)
     {
-        if (_awake)
+        if (_isResumed)
         {
             _timer.Arm(delay, _sendOnLoop);
         }
@@ -157,7 +157,7 @@ internal sealed class SerialTransmitter
     {
         lock (_backEnd.Gate)
         {
-            if (_awake)
+            if (_isResumed)
             {
                 Flush();
                 _sent();

@@ -60,12 +60,12 @@ public sealed class SampleDeviceTests : IDisposable
 
     [Test]
     public void What_a_guest_can_see_must_agree_before_an_update() => Assert.That(
-        Facts(ConfigurationFacts.Of, ",window=8192", ",note=x,mode=always"),
+        Differing(GuestVisibleProperties.Of, ",window=8192", ",note=x,mode=always"),
         Is.EqualTo(new[] { "device smp mode once", "device smp window 8192" }));
 
     [Test]
     public void What_only_the_host_can_see_is_reported() => Assert.That(
-        Facts(UnseenFacts.Of, ",note=a,window=8192", ",note=b"), Is.EqualTo(new[] { "device smp note a" }));
+        Differing(HostOnlyProperties.Of, ",note=a,window=8192", ",note=b"), Is.EqualTo(new[] { "device smp note a" }));
 
     [Test]
     public void It_is_in_the_tree_under_its_id() =>
@@ -128,9 +128,9 @@ public sealed class SampleDeviceTests : IDisposable
     };
 
     /// <summary>What the first of two machines says that the second does not.</summary>
-    private string[] Facts(Func<MachineConfiguration, IEnumerable<ConfigurationFact>> of, string one, string other) =>
+    private string[] Differing(Func<MachineConfiguration, IEnumerable<PropertyValue>> of, string one, string other) =>
     [
         .. of(With($"sample-device,id=smp,chardev=log{one}")).Except(of(With($"sample-device,id=smp,chardev=log{other}")))
-            .Select(fact => $"{fact.Subject} {fact.Property} {fact.Value}"),
+            .Select(property => $"{property.Subject} {property.Property} {property.Value}"),
     ];
 }

@@ -8,7 +8,7 @@ namespace Vmm.Tests.Faults.Descriptors;
 /// <summary>A descriptor of another kind than what its name promises.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class CarriedNameTests
+public sealed class ForeignDescriptorTests
 {
     /// <summary>In CI every such kind of each name: so many that each kind is tried with some name.</summary>
     private const int Sampled = 13;
@@ -36,9 +36,9 @@ public sealed class CarriedNameTests
             await scene.UpdateAsync(null);
             var verdict = new CallVerdict(scene, null, null);
 
-            var departures = await verdict.JudgeAsync();
+            var deviations = await verdict.JudgeAsync();
 
-            Assert.That(departures, Is.Empty);
+            Assert.That(deviations, Is.Empty);
             Assert.That(wasSent, "something crosses under this name");
             if (verdict.Owner == scene.Old)
             {

@@ -3,14 +3,14 @@ using static Vmm.Tests.Unit.CommandLine.CommandLines;
 
 namespace Vmm.Tests.Unit.CommandLine;
 
-public sealed class ConfigurationFactsTests
+public sealed class GuestVisiblePropertiesTests
 {
     private const string Full = "-cpu host,+avx2,-svm -smp 2 -object memory-backend-memfd,id=mem0,size=512M -machine memory-backend=mem0 "
         + "-serial file:/s -debugcon null -device isa-debug-exit,iobase=0xf4 -uuid 01234567-89ab-cdef-0123-456789abcdef";
 
     [Test]
     public void Facts_are_in_the_operators_words() =>
-        Assert.That(ConfigurationFacts.Of(Machine(Full)).Select(f => $"{f.Subject} {f.Property} {f.Value}"), Is.EqualTo(new[]
+        Assert.That(GuestVisibleProperties.Of(Machine(Full)).Select(f => $"{f.Subject} {f.Property} {f.Value}"), Is.EqualTo(new[]
         {
             "machine type microvm",
             "machine acpi on",
@@ -42,8 +42,8 @@ public sealed class ConfigurationFactsTests
     [TestCase("-incoming unix:/vm -cpr-uri unix:/cpr -global migration.x-events=on")]
     [TestCase("-qmp unix:/q,server=on -monitor stdio -chardev null,id=unused")]
     [TestCase("-initrd /i -append quiet -kernel /other")]
-    public void What_a_guest_cannot_see_is_no_fact(string options) =>
-        Assert.That(ConfigurationFacts.Of(Machine($"{Full} {options}")), Is.EqualTo(ConfigurationFacts.Of(Machine(Full))));
+    public void What_a_guest_cannot_see_is_not_guest_visible(string options) =>
+        Assert.That(GuestVisibleProperties.Of(Machine($"{Full} {options}")), Is.EqualTo(GuestVisibleProperties.Of(Machine(Full))));
 
     [TestCase("-append a", "-append b", "boot append")]
     [TestCase("-kernel /a", "-kernel /b", "boot kernel")]
@@ -55,11 +55,11 @@ public sealed class ConfigurationFactsTests
     [TestCase("-M dump-guest-core=off", "", "machine dump-guest-core")]
     [TestCase("-serial file:/a", "-serial file:/b", "device serial0 path")]
     [TestCase("-object memory-backend-file,id=a,size=1M,mem-path=/a", "-object memory-backend-file,id=a,size=1M,mem-path=/b", "memory backend a mem-path")]
-    public void What_a_guest_cannot_see_and_an_operator_may_care_for_is_told_apart(string one, string other, string difference)
+    public void What_only_an_operator_can_see_is_host_only(string one, string other, string difference)
     {
-        Assert.That(ConfigurationFacts.Of(Machine(one)), Is.EqualTo(ConfigurationFacts.Of(Machine(other))));
+        Assert.That(GuestVisibleProperties.Of(Machine(one)), Is.EqualTo(GuestVisibleProperties.Of(Machine(other))));
 
-        var differences = UnseenFacts.Of(Machine(one)).Except(UnseenFacts.Of(Machine(other)));
+        var differences = HostOnlyProperties.Of(Machine(one)).Except(HostOnlyProperties.Of(Machine(other)));
         Assert.That(differences.Select(f => $"{f.Subject} {f.Property}"), Is.EqualTo(new[] { difference }));
     }
 
@@ -72,9 +72,9 @@ public sealed class ConfigurationFactsTests
     [TestCase("-serial null", "-serial pty", "device serial0 chardev")]
     [TestCase("-serial null", "-serial none", "device serial0 iobase")]
     [TestCase("-device isa-debug-exit", "", "device isa-debug-exit iobase")]
-    public void What_a_guest_can_see_is_a_fact(string one, string other, string difference)
+    public void What_a_guest_can_see_is_guest_visible(string one, string other, string difference)
     {
-        var differences = ConfigurationFacts.Of(Machine(one)).Except(ConfigurationFacts.Of(Machine(other)));
+        var differences = GuestVisibleProperties.Of(Machine(one)).Except(GuestVisibleProperties.Of(Machine(other)));
 
         Assert.That(differences.Select(f => $"{f.Subject} {f.Property}"), Does.Contain(difference));
     }
@@ -86,7 +86,7 @@ public sealed class ConfigurationFactsTests
         const string B = "-object memory-backend-ram,id=b,size=1M ";
 
         Assert.That(
-            ConfigurationFacts.Of(Machine($"{A}{B}-cpu host,+avx2,-svm")),
-            Is.EqualTo(ConfigurationFacts.Of(Machine($"{B}{A}-cpu host,+svm,-svm,+avx2"))));
+            GuestVisibleProperties.Of(Machine($"{A}{B}-cpu host,+avx2,-svm")),
+            Is.EqualTo(GuestVisibleProperties.Of(Machine($"{B}{A}-cpu host,+svm,-svm,+avx2"))));
     }
 }

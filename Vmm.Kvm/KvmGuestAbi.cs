@@ -1,4 +1,4 @@
-// What the guest was told at its first boot and may rely on for as long as it lives: its CPUID table, the KVM capabilities that were
+// The guest ABI: what the guest was shown at its first boot and may rely on for as long as it lives: its CPUID table, the KVM capabilities that were
 // switched on, the frequency of its TSC. Every later process takes these over as they are. It never computes its own, because
 // the program or the kernel may have changed since, and a guest does not look twice.
 
@@ -9,11 +9,11 @@ using Vmm.Kvm.Native;
 
 namespace Vmm.Kvm;
 
-/// <summary>The promises of a VM and their form on the wire.</summary>
-/// <param name="Table">The CPUID table without what tells one vCPU from another.</param>
+/// <summary>The guest ABI of a VM and its form on the wire.</summary>
+/// <param name="Table">The CPUID table without what distinguishes one vCPU from another.</param>
 /// <param name="TscKhz">The TSC's frequency.</param>
 /// <param name="Capabilities">Capabilities that were switched on for the VM, by the kernel's numbers, in order.</param>
-internal sealed record KvmPromises(CpuidTable Table, uint TscKhz, IReadOnlyList<uint> Capabilities)
+internal sealed record KvmGuestAbi(CpuidTable Table, uint TscKhz, IReadOnlyList<uint> Capabilities)
 {
     private const uint Version = 1;
     private const uint MostCapabilities = 64;
@@ -46,8 +46,8 @@ internal sealed record KvmPromises(CpuidTable Table, uint TscKhz, IReadOnlyList<
     }
 
     /// <summary>Reads what another process wrote down.</summary>
-    /// <exception cref="HypervisorException">These are no promises.</exception>
-    internal static KvmPromises Parse(ReadOnlyMemory<byte> bytes)
+    /// <exception cref="HypervisorException">This is no guest ABI.</exception>
+    internal static KvmGuestAbi Parse(ReadOnlyMemory<byte> bytes)
     {
         try
         {
@@ -55,11 +55,11 @@ internal sealed record KvmPromises(CpuidTable Table, uint TscKhz, IReadOnlyList<
         }
         catch (StateException malformed)
         {
-            throw new HypervisorException($"the guest's promises (CPUID table, TSC frequency) cannot be read: {malformed.Message}", malformed);
+            throw new HypervisorException($"the guest ABI (CPUID table, TSC frequency) cannot be read: {malformed.Message}", malformed);
         }
     }
 
-    private static KvmPromises Read(StateReader reader)
+    private static KvmGuestAbi Read(StateReader reader)
     {
         Expect("version", reader.ReadUInt32(), Version, Version);
         uint tscKhz = reader.ReadUInt32();
@@ -85,7 +85,7 @@ internal sealed record KvmPromises(CpuidTable Table, uint TscKhz, IReadOnlyList<
         }
 
         Expect("bytes after the end", (uint)reader.Remaining, 0, 0);
-        return new KvmPromises(new CpuidTable(entries), tscKhz, capabilities);
+        return new KvmGuestAbi(new CpuidTable(entries), tscKhz, capabilities);
     }
 
     private static uint Expect(string what, uint value, uint least, uint most) => value >= least && value <= most

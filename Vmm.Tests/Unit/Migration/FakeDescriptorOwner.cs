@@ -5,7 +5,7 @@ namespace Vmm.Tests.Unit.Migration;
 
 /// <summary>A part of the process with one descriptor that crosses, and with failures on demand.</summary>
 /// <param name="handle">The descriptor; null in a process that shall get it.</param>
-internal sealed class FakeCarrier(SafeFileHandle? handle) : IDescriptorCarrier
+internal sealed class FakeDescriptorOwner(SafeFileHandle? handle) : IDescriptorOwner
 {
     internal const string Name = "test/log";
 
@@ -25,16 +25,16 @@ internal sealed class FakeCarrier(SafeFileHandle? handle) : IDescriptorCarrier
     /// <summary>Completes when what came for it is closed, because the guest stayed where it was.</summary>
     internal TaskCompletionSource Dropped { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>What it was told when the guest had gone: whether its descriptor was taken over; null where that was not known, or it was told nothing.</summary>
+    /// <summary>What it learned when the guest had gone: whether its descriptor was taken over; null where that was not known, or it learned nothing.</summary>
     internal bool? WasTaken { get; private set; }
 
     internal bool IsReleased { get; private set; }
 
-    public IEnumerable<CarriedDescriptor> Carried => Handle is null ? [] : [new CarriedDescriptor(Name, Handle)];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => Handle is null ? [] : [new HandoverDescriptor(Name, Handle)];
 
-    public IReadOnlyList<string> Prepare(DescriptorBag bag)
+    public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
-        _prepared = bag.Claim(Name);
+        _prepared = handedOver.Claim(Name);
         return Reason is null ? [] : [Reason];
     }
 

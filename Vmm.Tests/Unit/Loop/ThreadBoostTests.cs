@@ -5,7 +5,7 @@ namespace Vmm.Tests.Unit.Loop;
 
 /// <summary>What the threads of a pause are to the host's scheduler, before, in and after it. Each test has a thread of its own, so that none of the runner's is touched.</summary>
 [Parallelizable(ParallelScope.All)]
-public sealed class ThreadUrgencyTests
+public sealed class ThreadBoostTests
 {
     private const int Fifo = 1; // SCHED_FIFO
     private const int RoundRobin = 2; // SCHED_RR
@@ -15,25 +15,25 @@ public sealed class ThreadUrgencyTests
     private static (int Policy, int Priority) Scheduler => Posix.GetScheduler(Posix.CurrentThreadId);
 
     [Test]
-    public void A_thread_is_real_time_while_it_is_urgent_and_then_what_it_was() => OwnThread.Run(() =>
+    public void A_thread_is_real_time_while_it_is_boosted_and_then_what_it_was() => OwnThread.Run(() =>
     {
         Posix.SetScheduler(Posix.CurrentThreadId, Batch, 0);
-        var urgency = new ThreadUrgency();
+        var boost = new ThreadBoost();
 
-        urgency.Raise(Posix.CurrentThreadId);
-        urgency.Raise(Posix.CurrentThreadId);
+        boost.Raise(Posix.CurrentThreadId);
+        boost.Raise(Posix.CurrentThreadId);
         int raised = Scheduler.Policy;
-        urgency.Lower();
+        boost.Lower();
 
         Assert.That(raised & ~ResetOnFork, Is.EqualTo(MayBeRealTime ? Fifo : Batch));
         Assert.That(Scheduler, Is.EqualTo((Batch, 0)));
     });
 
     [Test]
-    public void What_an_urgent_thread_starts_is_an_ordinary_thread() => OwnThread.Run(() =>
+    public void What_a_boosted_thread_starts_is_an_ordinary_thread() => OwnThread.Run(() =>
     {
-        var urgency = new ThreadUrgency();
-        urgency.Raise(Posix.CurrentThreadId);
+        var boost = new ThreadBoost();
+        boost.Raise(Posix.CurrentThreadId);
 
         (int, int) started = default;
         OwnThread.Run(() => started = Scheduler);
@@ -50,26 +50,26 @@ public sealed class ThreadUrgencyTests
             Assert.Ignore("SKIPPED: the host gives no real-time priority");
         }
 
-        var urgency = new ThreadUrgency();
-        urgency.Raise(Posix.CurrentThreadId);
+        var boost = new ThreadBoost();
+        boost.Raise(Posix.CurrentThreadId);
         Assert.That(Scheduler, Is.EqualTo((RoundRobin, Priority)));
-        urgency.Lower();
+        boost.Lower();
 
         Assert.That(Scheduler, Is.EqualTo((RoundRobin, Priority)));
     });
 
     [Test]
-    public void Courtesy_lowers_what_it_raised_however_often_it_is_told() => OwnThread.Run(() =>
+    public void Scheduling_lowers_what_it_raised_however_often_it_is_asked_to() => OwnThread.Run(() =>
     {
         var before = Scheduler;
 
-        Courtesy.EndUrgency();
-        Courtesy.BeginUrgency();
-        Courtesy.BeginUrgency();
-        Courtesy.GiveWay();
-        Courtesy.EndUrgency();
-        Courtesy.EndUrgency();
-        Courtesy.GiveWay();
+        ThreadScheduling.EndBoost();
+        ThreadScheduling.BeginBoost();
+        ThreadScheduling.BeginBoost();
+        ThreadScheduling.Yield();
+        ThreadScheduling.EndBoost();
+        ThreadScheduling.EndBoost();
+        ThreadScheduling.Yield();
 
         Assert.That(Scheduler, Is.EqualTo(before));
     });
@@ -80,15 +80,15 @@ public sealed class ThreadUrgencyTests
         var before = Scheduler;
         for (int i = 0; i < 3; i++)
         {
-            var urgency = new ThreadUrgency();
-            urgency.Raise(Posix.CurrentThreadId);
+            var boost = new ThreadBoost();
+            boost.Raise(Posix.CurrentThreadId);
             var raised = Scheduler;
-            urgency.Lower();
+            boost.Lower();
 
             Assert.That((raised.Policy & ~ResetOnFork, raised.Priority), Is.EqualTo((Fifo, 1)));
 
             // The flag, by which what the thread starts is ordinary, only a privileged thread may take away again.
-            Assert.That((Scheduler.Policy & ~ResetOnFork, Scheduler.Priority), Is.EqualTo(before), $"after urgency {i}");
+            Assert.That((Scheduler.Policy & ~ResetOnFork, Scheduler.Priority), Is.EqualTo(before), $"after boost {i}");
         }
     });
 

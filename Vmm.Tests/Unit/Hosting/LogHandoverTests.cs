@@ -9,14 +9,14 @@ namespace Vmm.Tests.Unit.Hosting;
 /// <summary>The log of -D in a live update.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class CarriedLogTests : IDisposable
+public sealed class LogHandoverTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("vmm-log-").FullName;
     private readonly SafeFileHandle _read;
     private readonly SafeFileHandle _errors;
     private readonly LogSink _sink;
 
-    public CarriedLogTests()
+    public LogHandoverTests()
     {
         (_read, _errors) = TestPipe.Create();
         _sink = new LogSink(TimeProvider.System, timestamps: false, _errors);
@@ -34,17 +34,17 @@ public sealed class CarriedLogTests : IDisposable
     }
 
     [Test]
-    public void The_old_processs_log_goes_on_at_its_end()
+    public void The_old_processs_log_continues_at_its_end()
     {
         File.WriteAllText(FilePath, "old\n");
-        using var bag = BagWith(Posix.OpenOutput(FilePath, append: true, readable: false, Posix.OwnerOnly, out _));
-        Assert.That(_sink.Prepare(bag), Is.Empty);
+        using var handedOver = HandedOverWith(Posix.OpenOutput(FilePath, append: true, readable: false, Posix.OwnerOnly, out _));
+        Assert.That(_sink.Prepare(handedOver), Is.Empty);
 
         _sink.Adopt();
         _sink.Write("new");
         _sink.Flush(TimeSpan.FromSeconds(30));
 
-        Assert.That(bag.Names, Is.Empty);
+        Assert.That(handedOver.Names, Is.Empty);
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo("old\nnew\n"));
     }
 
@@ -55,8 +55,8 @@ public sealed class CarriedLogTests : IDisposable
         string other = Path.Combine(_folder, "other.log");
         File.WriteAllText(other, "old\n");
         File.WriteAllText(FilePath, "own\n");
-        using var bag = BagWith(File.OpenHandle(other, FileMode.Open, FileAccess.Write));
-        Assert.That(_sink.Prepare(bag), Is.Empty);
+        using var handedOver = HandedOverWith(File.OpenHandle(other, FileMode.Open, FileAccess.Write));
+        Assert.That(_sink.Prepare(handedOver), Is.Empty);
 
         _sink.Adopt();
         _sink.Write("new");
@@ -70,19 +70,19 @@ public sealed class CarriedLogTests : IDisposable
     public void A_fifo_without_a_reader_is_a_reason_before_the_pause_and_not_waited_for()
     {
         Fifo.Make(FilePath);
-        using var bag = new DescriptorBag();
+        using var handedOver = new HandedOverDescriptors();
 
-        Assert.That(_sink.Prepare(bag), Is.EqualTo(new[] { $"cannot open log file: '{FilePath}': No such device or address" }));
+        Assert.That(_sink.Prepare(handedOver), Is.EqualTo(new[] { $"cannot open log file: '{FilePath}': No such device or address" }));
         Assert.That(_sink.Open, Throws.InstanceOf<IOException>());
     }
 
     [Test]
-    public void A_fifo_that_is_full_holds_up_nobody()
+    public void A_fifo_that_is_full_holds_up_nothing()
     {
         Fifo.Make(FilePath);
         using var reader = Posix.OpenToRead(FilePath);
-        using var bag = new DescriptorBag();
-        Assert.That(_sink.Prepare(bag), Is.Empty);
+        using var handedOver = new HandedOverDescriptors();
+        Assert.That(_sink.Prepare(handedOver), Is.Empty);
         _sink.Adopt();
 
         for (int i = 0; i < 2 * LogQueue.MostLines; i++)
@@ -99,28 +99,28 @@ public sealed class CarriedLogTests : IDisposable
     [TestCase("epoll")]
     public void What_is_no_log_is_never_written_to(string kind)
     {
-        using var bag = BagWith(kind switch
+        using var handedOver = HandedOverWith(kind switch
         {
             "directory" => Posix.OpenToRead(_folder),
             "eventfd" => Posix.CreateEventFd(),
             "socket" => Posix.CreateUnixSocket(),
             _ => Posix.CreateEpoll(),
         });
-        Assert.That(_sink.Prepare(bag), Is.Empty);
+        Assert.That(_sink.Prepare(handedOver), Is.Empty);
 
         _sink.Adopt();
         _sink.Write("new");
         _sink.Flush(TimeSpan.FromSeconds(30));
 
-        Assert.That(bag.Names, Is.EqualTo(new[] { "log" }));
+        Assert.That(handedOver.Names, Is.EqualTo(new[] { "log" }));
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo("new\n"));
     }
 
     [Test]
     public void A_log_that_was_opened_for_nothing_is_gone_again()
     {
-        using var bag = new DescriptorBag();
-        Assert.That(_sink.Prepare(bag), Is.Empty);
+        using var handedOver = new HandedOverDescriptors();
+        Assert.That(_sink.Prepare(handedOver), Is.Empty);
         Assert.That(FilePath, Does.Exist);
 
         _sink.Dispose();
@@ -128,10 +128,10 @@ public sealed class CarriedLogTests : IDisposable
         Assert.That(FilePath, Does.Not.Exist);
     }
 
-    private static DescriptorBag BagWith(SafeFileHandle handle)
+    private static HandedOverDescriptors HandedOverWith(SafeFileHandle handle)
     {
-        var bag = new DescriptorBag();
-        bag.TryAdd("log", handle);
-        return bag;
+        var handedOver = new HandedOverDescriptors();
+        handedOver.TryAdd("log", handle);
+        return handedOver;
     }
 }

@@ -1,22 +1,22 @@
 // What two processes may disagree on while a guest goes from one to the other, and what the operator may not have meant.
 //
-// The guest notices none of it then. Where a thing crosses, the new process's word for it counts for nothing: kernel and
+// The guest notices none of it then. Where a thing crosses, the new process's value does not count: kernel and
 // initial RAM disk stay the files that the guest was booted from, an open back end the one that it is. Where it does not
-// cross, the new process's word counts from now on: whether the guest waits for cont, the kernel's command line at the next
-// reset, what a reset or a power-off does, what a core dump holds. Either is told and stops nothing.
+// cross, the new process's value counts from now on: whether the guest waits for cont, the kernel's command line at the next
+// reset, what a reset or a power-off does, what a core dump holds. Either is reported and stops nothing.
 
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
 
-/// <summary>Lists a configuration's facts that no guest sees and an operator may care for.</summary>
-public static class UnseenFacts
+/// <summary>Lists a configuration's properties that no guest sees and an operator may care for.</summary>
+public static class HostOnlyProperties
 {
     private const string None = "none";
 
-    /// <summary>The facts in a fixed order.</summary>
+    /// <summary>The properties in a fixed order.</summary>
     /// <param name="machine">A consistent configuration.</param>
-    public static IEnumerable<ConfigurationFact> Of(MachineConfiguration machine)
+    public static IEnumerable<PropertyValue> Of(MachineConfiguration machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
         return
@@ -30,20 +30,20 @@ public static class UnseenFacts
             new("machine", "no-shutdown", Switch(machine.NoShutdown)),
             new("machine", "dump-guest-core", Switch(machine.DumpGuestCore)),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal)
-                .Select(b => new ConfigurationFact($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
-            .. machine.CompleteDevices.SelectMany(device => DeviceFacts(machine, device)),
+                .Select(b => new PropertyValue($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
+            .. machine.CompleteDevices.SelectMany(device => DeviceProperties(machine, device)),
         ];
     }
 
-    private static IEnumerable<ConfigurationFact> DeviceFacts(MachineConfiguration machine, DeviceConfiguration device)
+    private static IEnumerable<PropertyValue> DeviceProperties(MachineConfiguration machine, DeviceConfiguration device)
     {
         string subject = device.Type.SubjectOf(device);
         return
         [
             .. device.Type.Properties.Where(property => property.Visibility == Visibility.Host)
-                .Select(property => new ConfigurationFact(subject, property.Name, device.TextOf(property))),
+                .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property))),
             .. device.Type.Properties.OfType<ChardevProperty>()
-                .Select(property => new ConfigurationFact(subject, "path", PathOf(ConfigurationFacts.BackEndOf(machine, device, property)))),
+                .Select(property => new PropertyValue(subject, "path", PathOf(GuestVisibleProperties.BackEndOf(machine, device, property)))),
         ];
     }
 

@@ -2,14 +2,14 @@
 // update; and the host's scheduler leaves it on a processor that a real-time thread keeps taking from it though another stands
 // idle. A real-time thread waits for none but its own kind, and is moved at once to where it can run. So the threads that a pause
 // is made of have the lowest real-time priority while it lasts, where this process may give it (CAP_SYS_NICE, or RLIMIT_RTPRIO of 1
-// or more). There is little for them to do, and all have the same priority: who yields, yields to the others.
+// or more). There is little for them to do, and all have the same priority: one that yields, yields to the others.
 
 using Vmm.Core.Native;
 
 namespace Vmm.Core.Loop;
 
-/// <summary>A thread's scheduling policy, raised and lowered. Raised by one thread at a time; lowered by any. Neither fails: a pause goes on without.</summary>
-internal sealed class ThreadUrgency
+/// <summary>A thread's scheduling policy, raised and lowered. Raised by one thread at a time; lowered by any. Neither fails: a pause proceeds without.</summary>
+internal sealed class ThreadBoost
 {
     private const int Fifo = 1;
     private const int RoundRobin = 2;
@@ -33,7 +33,7 @@ internal sealed class ThreadUrgency
 
         (_threadId, _policy) = (threadId, Posix.PolicyOf(threadId));
 
-        // What the thread starts meanwhile is none of the pause.
+        // What the thread starts meanwhile does not belong to the pause.
         bool isOrdinary = _policy >= 0 && (_policy & ~ResetOnFork) is not (Fifo or RoundRobin or Deadline);
         if (isOrdinary && Posix.TrySetScheduler(threadId, Fifo | ResetOnFork, 1))
         {

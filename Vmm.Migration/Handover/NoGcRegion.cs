@@ -1,12 +1,12 @@
 // A garbage collection inside the pause would lengthen it by more than all the rest. So each process collects beforehand, and
-// has the runtime keep room for all that the pause allocates; until that is used up, or the calm ends, nothing is collected.
+// has the runtime keep room for all that the pause allocates; until that is used up, or the region ends, nothing is collected.
 
 using System.Runtime;
 
 namespace Vmm.Migration.Handover;
 
-/// <summary>A stretch without a garbage collection in this process.</summary>
-internal sealed class CalmMemory : IDisposable
+/// <summary>A region without garbage collections in this process.</summary>
+internal sealed class NoGcRegion : IDisposable
 {
     /// <summary>Many times what the state of the largest machine takes.</summary>
     private const long Room = 4 << 20;
@@ -17,21 +17,21 @@ internal sealed class CalmMemory : IDisposable
     private readonly int _before;
     private bool _isOver;
 
-    private CalmMemory(bool isOurs)
+    private NoGcRegion(bool isOurs)
     {
         _isOurs = isOurs;
         _before = GC.CollectionCount(0);
     }
 
-    /// <summary>Collections since the calm began: 0, unless there was no room for it.</summary>
+    /// <summary>Collections since the region began: 0, unless there was no room for it.</summary>
     internal uint Collections => (uint)(GC.CollectionCount(0) - _before);
 
     /// <summary>Collects, and begins.</summary>
-    internal static CalmMemory Begin()
+    internal static NoGcRegion Begin()
     {
         lock (Gate)
         {
-            return new CalmMemory(TryStart());
+            return new NoGcRegion(TryStart());
         }
     }
 
@@ -58,8 +58,8 @@ internal sealed class CalmMemory : IDisposable
     }
 
     /// <summary>
-    /// Only one can be had at a time: another machine in this process may have it, and shares it. The runtime's own word for that counts: the mode
-    /// that it shows lags behind where more was allocated than there was room for. An update does not fail for want of it.
+    /// There is one at a time: another machine in this process may have it, and shares it. The runtime's answer counts: the mode
+    /// that it shows lags behind where more was allocated than there was room for. An update does not fail without it.
     /// </summary>
     private static bool TryStart()
     {

@@ -5,17 +5,17 @@ namespace Vmm.Core.Machines;
 /// that can be refused or take time is done by <see cref="Prepare"/>, while the guest still runs elsewhere; then comes either
 /// <see cref="Adopt"/> or <see cref="Drop"/>.
 /// </summary>
-public interface IDescriptorCarrier
+public interface IDescriptorOwner
 {
-    /// <summary>The descriptors, while the guest is here. They stay the carrier's.</summary>
-    IEnumerable<CarriedDescriptor> Carried { get; }
+    /// <summary>The descriptors, while the guest is here. They stay the owner's.</summary>
+    IEnumerable<HandoverDescriptor> HandoverDescriptors { get; }
 
     /// <summary>
-    /// Takes what came for it out of the bag, checks it, and opens what it will need besides. The guest is still the old process's: nothing
-    /// that the two share is changed, read or written.
+    /// Claims what came for it, checks it, and opens what it will need besides. The guest is still the old process's: nothing that the two share
+    /// is changed, read or written.
     /// </summary>
-    /// <returns>Every reason why this process cannot go on with what came; empty when it can.</returns>
-    IReadOnlyList<string> Prepare(DescriptorBag bag);
+    /// <returns>Every reason why this process cannot continue with what came; empty when it can.</returns>
+    IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver);
 
     /// <summary>Begins to use what was prepared. The guest is here now; an error costs what was prepared, and nothing else.</summary>
     void Adopt();

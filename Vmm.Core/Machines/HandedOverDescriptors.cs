@@ -1,19 +1,19 @@
-// Descriptors that came from the old process, by name, until somebody claims them. What nobody claims is closed with
-// the bag, so a descriptor can neither leak nor be used twice.
+// Descriptors that came from the old process, by name, until they are claimed. What is not claimed is closed with
+// the set, so a descriptor can neither leak nor be used twice.
 
 using Microsoft.Win32.SafeHandles;
 
 namespace Vmm.Core.Machines;
 
 /// <summary>Received descriptors by name. Not thread-safe.</summary>
-public sealed class DescriptorBag : IDisposable
+public sealed class HandedOverDescriptors : IDisposable
 {
     private readonly Dictionary<string, SafeFileHandle> _handles = new(StringComparer.Ordinal);
 
     /// <summary>The names not yet claimed.</summary>
     public IReadOnlyCollection<string> Names => _handles.Keys;
 
-    /// <summary>Adds a descriptor; the bag owns it.</summary>
+    /// <summary>Adds a descriptor; the set owns it.</summary>
     /// <returns>False when the name is taken; the descriptor is then closed.</returns>
     public bool TryAdd(string name, SafeFileHandle handle)
     {
@@ -39,11 +39,11 @@ public sealed class DescriptorBag : IDisposable
         return _handles.TryGetValue(name, out var handle) && isWanted(handle) ? Claim(name) : null;
     }
 
-    /// <summary>Looks at a descriptor, which stays the bag's.</summary>
+    /// <summary>Looks at a descriptor, which stays the set's.</summary>
     /// <returns>Null when there is none of that name, or it was claimed before.</returns>
     public SafeFileHandle? Peek(string name) => _handles.GetValueOrDefault(name);
 
-    /// <summary>Closes what nobody claimed.</summary>
+    /// <summary>Closes what was not claimed.</summary>
     public void Dispose()
     {
         foreach (var handle in _handles.Values)

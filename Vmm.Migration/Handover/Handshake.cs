@@ -1,4 +1,4 @@
-// The first part of an incoming handover: who is calling, and with what plan. Anybody may connect, so nothing but memory
+// The first part of an incoming handover: which client connects, and with what plan. Every process of the host may connect, so nothing but memory
 // is spent here and that within limits, each wait has its time-out, and a client that fails is turned away without harm to the update.
 
 using Vmm.Core.Machines;
@@ -9,11 +9,11 @@ using Vmm.Migration.Settings;
 namespace Vmm.Migration.Handover;
 
 /// <summary>Greets a client and receives its plan, with the descriptors that belong to it. Machine loop only.</summary>
-internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, DescriptorBag bag)
+internal sealed class Handshake(OldPeer peer, MigrationParameters parameters, HandedOverDescriptors handedOver)
 {
     private int _descriptors;
 
-    /// <summary>Meets the client; its descriptors are in the bag then.</summary>
+    /// <summary>Shakes hands with the client; its descriptors are in the set then.</summary>
     /// <exception cref="HandoverException">It may not take part, was too late, or sent something else.</exception>
     /// <exception cref="Vmm.Core.State.StateException">It sent a plan that is none.</exception>
     internal async Task<Plan> RunAsync()
@@ -50,7 +50,7 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
         }
     }
 
-    /// <summary>Puts the descriptors that came with a message into the bag, under the names that it gives.</summary>
+    /// <summary>Puts the descriptors that came with a message into the set, under the names that it gives.</summary>
     private void FileDescriptors(Message message)
     {
         var reader = message.Reader();
@@ -72,7 +72,7 @@ internal sealed class Meeting(OldPeer peer, MigrationParameters parameters, Desc
 
             while (filed < handles.Length)
             {
-                if (!bag.TryAdd(names[filed], handles[filed++]))
+                if (!handedOver.TryAdd(names[filed], handles[filed++]))
                 {
                     throw new HandoverException($"{peer.Name} sent descriptor '{PeerText.Of(names[filed - 1])}' twice");
                 }

@@ -8,7 +8,7 @@ namespace Vmm.Tests.Unit.Migration;
 
 /// <summary>What one client, and all clients, may ask of a waiting process before it has a plan.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class MeetingLimitsTests : OldPeerTest
+public sealed class HandshakeLimitsTests : OldPeerTest
 {
     [TestCase(ProtocolLimits.MessagesBeforePlan)]
     [TestCase(ProtocolLimits.MessagesBeforePlan + 1)]
@@ -17,11 +17,11 @@ public sealed class MeetingLimitsTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
-            await peer.SayDescriptors();
+            await peer.Handshake();
+            await peer.SendDescriptors();
             for (int sent = 1; sent < count; sent++)
             {
-                await peer.SayDescriptors([]);
+                await peer.SendDescriptors([]);
             }
 
             await ExpectAnswer(
@@ -38,15 +38,15 @@ public sealed class MeetingLimitsTests : OldPeerTest
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
-            await peer.Meet();
-            for (int more = 0; peer.Carried.Count < count; more++)
+            await peer.Handshake();
+            for (int more = 0; peer.HandoverDescriptors.Count < count; more++)
             {
-                peer.Carried.Add(new CarriedDescriptor($"unwanted/{more}", peer.Baton.File));
+                peer.HandoverDescriptors.Add(new HandoverDescriptor($"unwanted/{more}", peer.Baton.File));
             }
 
-            foreach (var part in peer.Carried.Chunk(Posix.MostDescriptors))
+            foreach (var part in peer.HandoverDescriptors.Chunk(Posix.MostDescriptors))
             {
-                await peer.SayDescriptors(part);
+                await peer.SendDescriptors(part);
             }
 
             await ExpectAnswer(
@@ -64,18 +64,18 @@ public sealed class MeetingLimitsTests : OldPeerTest
         var clients = new Queue<PeerAsOld>();
         try
         {
-            for (int i = 0; i < 3 * ProtocolLimits.ClientsInMeeting; i++)
+            for (int i = 0; i < 3 * ProtocolLimits.ConcurrentHandshakes; i++)
             {
-                clients.Enqueue(await ParkAsync());
-                if (clients.Count > ProtocolLimits.ClientsInMeeting)
+                clients.Enqueue(await HangInHandshakeAsync());
+                if (clients.Count > ProtocolLimits.ConcurrentHandshakes)
                 {
                     using var first = clients.Dequeue();
-                    var message = await first.Cpr.Hear();
+                    var message = await first.Cpr.Receive();
                     Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
                     Assert.That(
                         Peer.Reasons(message),
-                        Is.EqualTo(new[] { $"{Itself} had not sent its plan when others came: {ProtocolLimits.ClientsInMeeting} clients are met at a time" }));
-                    await first.Cpr.HearEnd();
+                        Is.EqualTo(new[] { $"{Itself} had not sent its plan when others came: {ProtocolLimits.ConcurrentHandshakes} handshakes run at a time" }));
+                    await first.Cpr.ReceiveEnd();
                 }
             }
 
@@ -98,35 +98,35 @@ public sealed class MeetingLimitsTests : OldPeerTest
         hello.WriteUInt16(1);
         hello.WriteUInt16(peer.Protocol);
         hello.WriteText("later");
-        await peer.Cpr.Say(MessageType.Hello, hello, peer.Baton.File);
-        await peer.Cpr.Hear(MessageType.Hello);
+        await peer.Cpr.Send(MessageType.Hello, hello, peer.Baton.File);
+        await peer.Cpr.Receive(MessageType.Hello);
         await peer.Cpr.Settle(peer.Protocol);
-        await peer.SayDescriptors();
-        await peer.SayPlan();
+        await peer.SendDescriptors();
+        await peer.SendPlan();
 
-        await peer.Cpr.Hear(MessageType.Ready);
+        await peer.Cpr.Receive(MessageType.Ready);
     }
 
     private static async Task ExpectAnswer(PeerAsOld peer, bool isTaken, string otherwise)
     {
         if (isTaken)
         {
-            await peer.SayPlan();
-            await peer.Cpr.Hear(MessageType.Ready);
+            await peer.SendPlan();
+            await peer.Cpr.Receive(MessageType.Ready);
             return;
         }
 
-        var message = await peer.Cpr.Hear();
+        var message = await peer.Cpr.Receive();
         Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
         Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { otherwise }));
     }
 
-    private async Task<PeerAsOld> ParkAsync()
+    private async Task<PeerAsOld> HangInHandshakeAsync()
     {
         var peer = new PeerAsOld(Fixture, Source);
-        await peer.Meet();
-        await peer.SayDescriptors();
-        await peer.Cpr.SayRaw("VMMc"u8.ToArray());
+        await peer.Handshake();
+        await peer.SendDescriptors();
+        await peer.Cpr.SendRaw("VMMc"u8.ToArray());
         return peer;
     }
 }
