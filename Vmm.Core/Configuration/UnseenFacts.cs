@@ -31,9 +31,13 @@ public static class UnseenFacts
             new("machine", "dump-guest-core", Switch(machine.DumpGuestCore)),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal)
                 .Select(b => new ConfigurationFact($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
+            .. machine.Rngs.OrderBy(rng => rng.Id, StringComparer.Ordinal).Select(RngFact),
             .. machine.CompleteDevices.SelectMany(device => DeviceFacts(machine, device)),
         ];
     }
+
+    private static ConfigurationFact RngFact(RngConfiguration rng) =>
+        new($"rng {rng.Id}", "source", rng is FileRngConfiguration file ? file.Filename : rng.TypeName);
 
     private static IEnumerable<ConfigurationFact> DeviceFacts(MachineConfiguration machine, DeviceConfiguration device)
     {

@@ -255,6 +255,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             _released = true;
 
             ParkBackEnds();
+            _devices.Dispose();
             Vm.Dispose();
             foreach (var chardev in Chardevs)
             {
@@ -316,7 +317,7 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     private static StateSection SectionOf(Device device) => device.Configuration.Type.IsNamedByPath
         ? new StateSection(0, device.State!) { Name = device.Path }
-        : new StateSection(device.Instance, device.State!);
+        : new StateSection(device.Instance, device.State!) { Name = device.SectionName ?? device.State!.Layout.Name };
 
     private void Attach(Device device)
     {

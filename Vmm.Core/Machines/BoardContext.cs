@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices;
@@ -63,6 +64,9 @@ internal sealed class BoardContext : IDeviceContext
     /// <inheritdoc/>
     public Chardev Chardev(string id) =>
         _chardevs.GetValueOrDefault(id) ?? throw new InvalidOperationException($"chardev '{id}' is not configured");
+
+    /// <inheritdoc/>
+    public RngBackEnd OpenRng(string? id) => RngFactory.Open(_setup.Configuration, id);
 
     /// <inheritdoc/>
     public IDeviceTimer CreateTimer() => new LoopDeviceTimer(_setup.IoLoop);

@@ -7,8 +7,12 @@ namespace Vmm.Tests.Unit.House;
 [Parallelizable(ParallelScope.All)]
 public sealed partial class DeviceFolderTests
 {
-    private const string Devices = "Vmm.Core/Devices/Isa";
+    /// <summary>What the virtio devices share; no device.</summary>
+    private const string Transports = "Transports";
+
     private const string MachineTypes = "Vmm.Core/Machines/Types";
+
+    private static readonly string[] Buses = ["Isa", "Virtio"];
 
     private static readonly string[] Product = ["Vmm", "Vmm.Core", "Vmm.Kvm", "Vmm.Migration", "Vmm.Qmp"];
 
@@ -17,8 +21,8 @@ public sealed partial class DeviceFolderTests
     {
         var naming = from file in ProductFiles()
                      from device in Folders()
-                     where !file.IsIn($"{Devices}/{device}") && !file.IsIn(MachineTypes)
-                     where file.Text.Contains($"Devices.Isa.{device}", StringComparison.Ordinal)
+                     where !file.IsIn($"Vmm.Core/Devices/{device}") && !file.IsIn(MachineTypes)
+                     where file.Text.Contains($"Devices.{device.Replace('/', '.')}", StringComparison.Ordinal)
                      select $"{file.Path} names {device}";
 
         Assert.That(naming, Is.Empty);
@@ -28,7 +32,7 @@ public sealed partial class DeviceFolderTests
     public void No_file_outside_of_a_devices_folder_has_its_drivers_name()
     {
         var naming = from file in ProductFiles()
-                     where !file.IsIn(Devices) && !file.IsIn(MachineTypes)
+                     where !IsOnABus(file) && !file.IsIn(MachineTypes)
                      from type in DeviceTypes.All
                      where Regex.IsMatch(file.Text, $"\"{Regex.Escape(type.Name)}[\",]")
                      select $"{file.Path} has \"{type.Name}\"";
@@ -39,16 +43,20 @@ public sealed partial class DeviceFolderTests
     [Test]
     public void Every_device_folder_has_a_type_that_registers_itself() =>
         Assert.That(
-            Folders().Where(device => !ProductFiles().Any(file => file.IsIn($"{Devices}/{device}") && file.Text.Contains("DeviceTypes.Add(Instance)", StringComparison.Ordinal))),
+            Folders().Where(device => !ProductFiles().Any(file => file.IsIn($"Vmm.Core/Devices/{device}") && file.Text.Contains("DeviceTypes.Add(Instance)", StringComparison.Ordinal))),
             Is.Empty);
 
     private static SourceFile[] ProductFiles() => [.. SourceFile.All().Where(file => Product.Any(file.IsIn))];
 
+    private static bool IsOnABus(SourceFile file) => Buses.Any(bus => file.IsIn($"Vmm.Core/Devices/{bus}"));
+
+    /// <summary>The folders of devices below Vmm.Core/Devices: Isa/Serial.</summary>
     private static string[] Folders() =>
     [
-        .. ProductFiles().Where(file => file.IsIn(Devices)).Select(file => FolderOf().Match(file.Path).Groups[1].Value).Where(name => name.Length > 0).Distinct(),
+        .. ProductFiles().Where(IsOnABus).Select(file => FolderOf().Match(file.Path).Groups[1].Value)
+            .Where(name => name.Length > 0 && !name.EndsWith($"/{Transports}", StringComparison.Ordinal)).Distinct(),
     ];
 
-    [GeneratedRegex("^Vmm.Core/Devices/Isa/([^/]+)/")]
+    [GeneratedRegex("^Vmm.Core/Devices/([^/]+/[^/]+)/")]
     private static partial Regex FolderOf();
 }

@@ -5,6 +5,8 @@ using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;
+using Vmm.Core.Devices.Virtio;
+using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Kvm.Clocks;
@@ -79,6 +81,24 @@ internal static class DescribedRecords
             """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
+            """);
+        yield return Case(RngState.Layout, new RngState { QuotaRemaining = 1 }, s => FillVirtio(s.Virtio), """
+            .quota_remaining = 1
+            .virtio.status = 15
+            .virtio.host_features_sel = 2
+            .virtio.guest_features_sel = 3
+            .virtio.guest_features = 4294967296
+            .virtio.queue_sel = 4
+            .virtio.isr = 1
+            .virtio.generation = 5
+            .virtio.queue_count = 1
+            .virtio.queues.num = 8
+            .virtio.queues.ready = true
+            .virtio.queues.desc = 4096
+            .virtio.queues.avail = 8192
+            .virtio.queues.used = 12288
+            .virtio.queues.last_avail_idx = 6
+            .virtio.queues.used_idx = 7
             """);
         yield return Case(new GlobalState { State = RunState.Paused }, """
             .size = 7
@@ -195,6 +215,16 @@ internal static class DescribedRecords
         Fill(cpu.MsrBytes, 12);
         Fill(cpu.NestedState, 14);
         return cpu;
+    }
+
+    private static VirtioState FillVirtio(VirtioState state)
+    {
+        (state.Status, state.DeviceFeaturesSelect, state.DriverFeaturesSelect, state.QueueSelect, state.InterruptStatus) = (15, 2, 3, 4, 1);
+        (state.DriverFeatures, state.ConfigGeneration) = (VirtioFeatures.Version1, 5);
+        var queue = state.Queues[0];
+        (queue.Size, queue.Ready, queue.NextAvailable, queue.NextUsed) = (8, true, 6, 7);
+        (queue.DescriptorAddress, queue.AvailableAddress, queue.UsedAddress) = (0x1000, 0x2000, 0x3000);
+        return state;
     }
 
     private static byte[] Fill(byte[] bytes, byte value)
