@@ -86,6 +86,30 @@ internal static class Aml
         return [InterruptDescriptor, (byte)mask, (byte)(mask >> 8)];
     }
 
+    /// <summary>Memory32Fixed (ReadWrite, first, length).</summary>
+    internal static byte[] Memory32(uint first, uint length)
+    {
+        const byte Memory32FixedDescriptor = 0x86;
+        const byte BodyLength = 9;
+        const byte ReadWrite = 1;
+        byte[] descriptor = [Memory32FixedDescriptor, BodyLength, 0, ReadWrite, .. new byte[2 * sizeof(uint)]];
+        BinaryPrimitives.WriteUInt32LittleEndian(descriptor.AsSpan(4), first);
+        BinaryPrimitives.WriteUInt32LittleEndian(descriptor.AsSpan(8), length);
+        return descriptor;
+    }
+
+    /// <summary>Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { gsi }: any global system interrupt.</summary>
+    internal static byte[] ExtendedInterrupt(uint gsi)
+    {
+        const byte ExtendedInterruptDescriptor = 0x89;
+        const byte BodyLength = 6;
+        const byte Consumer = 0x01;
+        const byte Edge = 0x02;
+        byte[] descriptor = [ExtendedInterruptDescriptor, BodyLength, 0, Consumer | Edge, 1, .. new byte[sizeof(uint)]];
+        BinaryPrimitives.WriteUInt32LittleEndian(descriptor.AsSpan(5), gsi);
+        return descriptor;
+    }
+
     private static byte[] Joined(byte[][] terms) => [.. terms.SelectMany(t => t)];
 
     private static byte[] Path(string path)

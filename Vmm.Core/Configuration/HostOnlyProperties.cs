@@ -31,9 +31,13 @@ public static class HostOnlyProperties
             new("machine", "dump-guest-core", Switch(machine.DumpGuestCore)),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal)
                 .Select(b => new PropertyValue($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
+            .. machine.Rngs.OrderBy(rng => rng.Id, StringComparer.Ordinal).Select(RngProperty),
             .. machine.CompleteDevices.SelectMany(device => DeviceProperties(machine, device)),
         ];
     }
+
+    private static PropertyValue RngProperty(RngConfiguration rng) =>
+        new($"rng {rng.Id}", "source", rng is FileRngConfiguration file ? file.Filename : rng.TypeName);
 
     private static IEnumerable<PropertyValue> DeviceProperties(MachineConfiguration machine, DeviceConfiguration device)
     {

@@ -54,6 +54,9 @@ public sealed record MachineConfiguration
     /// <summary>All memory backends in the order given, used or not.</summary>
     public IReadOnlyList<MemoryBackendConfiguration> MemoryBackends { get; init; } = [];
 
+    /// <summary>All sources of random numbers in the order given, used or not.</summary>
+    public IReadOnlyList<RngConfiguration> Rngs { get; init; } = [];
+
     /// <summary>Path of the kernel (bzImage or ELF with a PVH note); null only if the guest comes from elsewhere.</summary>
     public string? KernelPath { get; init; }
 
@@ -71,7 +74,7 @@ public sealed record MachineConfiguration
 
     /// <summary>The same devices, complete: each with its place, in the order in which the machine has them.</summary>
     /// <exception cref="DeviceException">They do not go together.</exception>
-    public IReadOnlyList<DeviceConfiguration> CompleteDevices => [.. Devices.GroupBy(device => device.Type).SelectMany(same => same.Key.Complete([.. same]))];
+    public IReadOnlyList<DeviceConfiguration> CompleteDevices => [.. Devices.GroupBy(device => device.Type.Family).SelectMany(same => same.First().Type.Complete([.. same]))];
 
     /// <summary>The guest's name as query-name reports it; empty without -name.</summary>
     public string Name { get; init; } = "";

@@ -277,6 +277,7 @@ public sealed partial class Board : IExitHandler, IDisposable
 
             DetachBackEnds();
             Vm.Dispose();
+            _devices.Dispose();
             _context.Dispose();
             foreach (var chardev in Chardevs)
             {
@@ -337,7 +338,7 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     private static StateSection SectionOf(Device device) => device.Configuration.Type.IsNamedByPath
         ? new StateSection(0, device.State!) { Name = device.Path }
-        : new StateSection(device.Instance, device.State!);
+        : new StateSection(device.Instance, device.State!) { Name = device.SectionName ?? device.State!.Layout.Name };
 
     private void Attach(Device device)
     {

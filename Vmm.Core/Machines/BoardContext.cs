@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices;
@@ -18,8 +19,8 @@ internal sealed partial class BoardContext : IDeviceContext, IDisposable
     private readonly IVirtualMachine _vm;
     private readonly GuestMemory _memory;
     private readonly InterruptRouter _router;
-    private IoThread? _ioThread;
     private readonly Dictionary<string, Chardev> _chardevs;
+    private IoThread? _ioThread;
 
     internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory)
     {
@@ -53,7 +54,7 @@ internal sealed partial class BoardContext : IDeviceContext, IDisposable
     public ulong MemoryAbove4G => _memory.AboveHole;
 
     /// <inheritdoc/>
-    public IGuestMemory Memory => throw new InvalidOperationException("seam");
+    public IGuestMemory Memory => _memory;
 
     /// <summary>Started with the first device that wants it: a machine without queues has no thread for them.</summary>
     public IIoThread IoThread => _ioThread ??= StartIoThread();
@@ -70,6 +71,9 @@ internal sealed partial class BoardContext : IDeviceContext, IDisposable
     /// <inheritdoc/>
     public Chardev Chardev(string id) =>
         _chardevs.GetValueOrDefault(id) ?? throw new InvalidOperationException($"chardev '{id}' is not configured");
+
+    /// <inheritdoc/>
+    public RngBackEnd OpenRng(string? id) => RngFactory.Open(_setup.Configuration, id);
 
     /// <inheritdoc/>
     public IDeviceTimer CreateTimer() => new LoopDeviceTimer(_setup.IoLoop);

@@ -4,16 +4,18 @@
 // at 0xfec00000, local APICs at 0xfee00000, virtio-mmio). The split is at 3 GiB whatever the size, as QEMU's microvm has it.
 // The host memory behind is one run: the address 4 GiB is the byte after the address 3 GiB - 1.
 //
-// Accesses name guest-physical addresses, may come from any thread, and never fault this process: see RamBlock.
+// Accesses name guest-physical addresses, may come from any thread, and never fault this process: see RamBlock. Those of the machine's
+// own loader fail by exception; devices, which serve hostile rings, are answered false (IGuestMemory).
 
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Buses;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Native;
 
 namespace Vmm.Core.Memory;
 
-/// <summary>Guest-physical RAM: its layout, and accesses that fail by exception only.</summary>
-public sealed class GuestMemory : IDisposable
+/// <summary>Guest-physical RAM: its layout, and accesses that never fault.</summary>
+public sealed class GuestMemory : IGuestMemory, IDisposable
 {
     /// <summary>Where RAM stops below 4 GiB.</summary>
     public const ulong HoleStart = 3UL << 30;
@@ -46,7 +48,7 @@ public sealed class GuestMemory : IDisposable
     public IReadOnlyList<MemorySlot> Slots { get; }
 
     /// <summary>Whether all of a range is RAM; true for an empty range anywhere.</summary>
-    public bool Contains(ulong address, ulong length) => length == 0 || TryLocate(address, length, out _);
+    public bool Contains(ulong address, ulong length) => length == 0 || TryFind(address, length, out _);
 
     /// <summary>Fills <paramref name="buffer"/> from guest memory.</summary>
     /// <exception cref="GuestMemoryException">The range is not RAM, or the host cannot provide it.</exception>
@@ -110,6 +112,66 @@ public sealed class GuestMemory : IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public bool TryRead(ulong address, Span<byte> buffer)
+    {
+        if (!TryFind(address, (ulong)buffer.Length, out ulong offset))
+        {
+            return buffer.IsEmpty;
+        }
+
+        try
+        {
+            Ram.Read(offset, buffer);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool TryWrite(ulong address, ReadOnlySpan<byte> bytes)
+    {
+        if (!TryFind(address, (ulong)bytes.Length, out ulong offset))
+        {
+            return bytes.IsEmpty;
+        }
+
+        try
+        {
+            Ram.Write(offset, bytes);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool TryLocate(ulong address, ulong length, out nint host)
+    {
+        bool isRam = TryFind(address, length, out ulong offset);
+        host = isRam ? Ram.HostAddress + (nint)offset : 0;
+        return isRam;
+    }
+
+    /// <inheritdoc/>
+    public bool TryPopulate(ulong address, ulong length, out nint host)
+    {
+        if (!TryLocate(address, length, out host))
+        {
+            return false;
+        }
+
+        // A page of a file that allocates none, or has lost its end, is an error here; touched, it would be SIGBUS.
+        ulong page = (ulong)Environment.SystemPageSize;
+        ulong before = (ulong)host % page;
+        return Posix.TryAdvise(host - (nint)before, (before + length + page - 1) / page * page, MemoryAdvice.PopulateWrite);
+    }
+
     /// <summary>Copies a part of a file to guest memory.</summary>
     /// <returns>Bytes copied; fewer than <paramref name="length"/> mean that the file ends there.</returns>
     /// <exception cref="GuestMemoryException">The range is not RAM, or the host cannot provide it or cannot read the file; a part may have been written.</exception>
@@ -139,7 +201,7 @@ public sealed class GuestMemory : IDisposable
 
     private ulong Locate(string access, ulong address, ulong length)
     {
-        if (TryLocate(address, length, out ulong offset))
+        if (TryFind(address, length, out ulong offset))
         {
             return offset;
         }
@@ -148,7 +210,7 @@ public sealed class GuestMemory : IDisposable
         throw new GuestMemoryException(access, address, length, $"outside of RAM, which is from 0x0 to 0x{BelowHole - 1:x}{above}");
     }
 
-    private bool TryLocate(ulong address, ulong length, out ulong offset)
+    private bool TryFind(ulong address, ulong length, out ulong offset)
     {
         if (address < BelowHole)
         {

@@ -23,6 +23,12 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "process_vm_writev", SetLastError = true)]
     internal static partial nint ProcessVmWriteV(int pid, IoVector* local, nuint localCount, IoVector* remote, nuint remoteCount, nuint flags);
 
+    [LibraryImport(Library, EntryPoint = "getrandom", SetLastError = true)]
+    internal static partial nint GetRandom(nint buffer, nuint length, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "readv", SetLastError = true)]
+    internal static partial nint ReadV(int fd, IoVector* vectors, int count);
+
     [LibraryImport(Library, EntryPoint = "renameat2", SetLastError = true)]
     internal static partial int RenameAt(int oldDirectory, byte* oldName, int newDirectory, byte* newName, uint flags);
 

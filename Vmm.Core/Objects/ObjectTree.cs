@@ -36,7 +36,7 @@ public sealed class ObjectTree(ObjectNode root)
                         .. new[] { PlacedDevice.Peripheral, PlacedDevice.Anonymous, PlacedDevice.Unattached }.Select(path => DevicesIn(path, machine.Devices)),
                         .. Enumerable.Range(0, configuration.Topology.Count).Select(cpu => Leaf($"cpu[{Number(cpu)}]", $"{configuration.Cpu.Name}-x86_64-cpu")),
                     ]),
-                ObjectNode.Holding("objects", [.. configuration.MemoryBackends.Select(Backend)]),
+                ObjectNode.Holding("objects", [.. configuration.MemoryBackends.Select(Backend), .. configuration.Rngs.Select(Rng)]),
                 ObjectNode.Holding("chardevs", [.. configuration.Chardevs.Select(chardev => Leaf(chardev.Id, $"chardev-{chardev.Backend}"))]),
             ]));
     }
@@ -121,6 +121,9 @@ public sealed class ObjectTree(ObjectNode root)
             new("prealloc", "bool", backend.Prealloc),
         ],
         []);
+
+    private static ObjectNode Rng(RngConfiguration rng) => new(
+        rng.Id, rng.TypeName, rng is FileRngConfiguration file ? [new ObjectProperty("filename", "string", file.Filename)] : [], []);
 
     private static ObjectNode Leaf(string name, string type) => new(name, type, [], []);
 

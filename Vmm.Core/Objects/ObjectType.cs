@@ -1,3 +1,4 @@
+using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Machines.Types;
 
@@ -17,14 +18,19 @@ public sealed record ObjectType(string Name, string? Parent, bool IsAbstract = f
         new("device", Topmost, IsAbstract: true),
         new("sys-bus-device", "device", IsAbstract: true),
         new("isa-device", "device", IsAbstract: true),
+        new("virtio-device", "device", IsAbstract: true),
+        new("virtio-mmio", "sys-bus-device"),
         new("machine", Topmost, IsAbstract: true),
         new("memory-backend", Topmost, IsAbstract: true),
+        new("rng-backend", Topmost, IsAbstract: true),
         new("chardev", Topmost, IsAbstract: true),
         new(ObjectNode.Container, Topmost),
         new("memory-backend-file", "memory-backend"),
         new("memory-backend-memfd", "memory-backend"),
         new("memory-backend-ram", "memory-backend"),
         new("memory-backend-shm", "memory-backend"),
+        new(BuiltinRngConfiguration.Name, "rng-backend"),
+        new(FileRngConfiguration.Name, "rng-backend"),
         new("chardev-file", "chardev"),
         new("chardev-null", "chardev"),
         new("chardev-pty", "chardev"),

@@ -12,6 +12,7 @@ internal sealed class ConfigurationDraft
 {
     private readonly List<MonitorConfiguration> _monitors = [];
     private readonly List<MemoryBackendConfiguration> _backends = [];
+    private readonly List<RngConfiguration> _rngs = [];
     private readonly List<string> _accelerators = [];
     private OptionList? _smp;
     private ulong? _ramSize;
@@ -44,15 +45,18 @@ internal sealed class ConfigurationDraft
     /// <summary>Adds an -accel.</summary>
     internal void AddAccelerator(string name) => _accelerators.Add(name);
 
-    /// <summary>Adds an -object.</summary>
+    /// <summary>Adds an -object that is memory.</summary>
     internal void AddBackend(MemoryBackendConfiguration backend)
     {
-        if (_backends.Exists(b => b.Id == backend.Id))
-        {
-            throw new CommandLineException($"Duplicate object ID '{backend.Id}'");
-        }
-
+        RequireNewObject(backend.Id);
         _backends.Add(backend);
+    }
+
+    /// <summary>Adds an -object that is a source of random numbers.</summary>
+    internal void AddRng(RngConfiguration rng)
+    {
+        RequireNewObject(rng.Id);
+        _rngs.Add(rng);
     }
 
     /// <summary>Adds a -mon.</summary>
@@ -87,11 +91,13 @@ internal sealed class ConfigurationDraft
             Topology = BuildTopology(),
             RamSize = BuildRamSize(),
             MemoryBackends = _backends,
+            Rngs = _rngs,
             Chardevs = Chardevs.All,
             Devices = Devices.All,
         };
         var program = Program with { Machine = machine, Monitors = _monitors, Incoming = Incoming.Build() };
         CheckKernel(program);
+        CheckRngs(machine);
         Chardevs.CheckUses(Uses(program));
         return program;
     }
@@ -119,11 +125,34 @@ internal sealed class ConfigurationDraft
         }
     }
 
+    private static void CheckRngs(MachineConfiguration machine)
+    {
+        foreach (var device in machine.CompleteDevices)
+        {
+            foreach (var property in device.Type.Properties.OfType<RngProperty>())
+            {
+                if (device.ValueOf(property) is string id && !machine.Rngs.Any(rng => rng.Id == id))
+                {
+                    throw new CommandLineException(
+                        $"{device.Title}: property '{property.Name}': object '{id}' not found: expected the id of an -object {string.Join(" or ", RngOption.Types)}");
+                }
+            }
+        }
+    }
+
     private static IEnumerable<(string ChardevId, string User)> Uses(ProgramConfiguration program)
     {
         var devices = program.Machine.CompleteDevices.SelectMany(device => device.Chardevs.Select(chardev => (chardev, device.Title)));
         var monitors = program.Monitors.Select(m => (m.ChardevId, m.Mode == MonitorMode.Control ? "a QMP monitor" : "an HMP monitor"));
         return [.. devices, .. monitors];
+    }
+
+    private void RequireNewObject(string id)
+    {
+        if (_backends.Exists(backend => backend.Id == id) || _rngs.Exists(rng => rng.Id == id))
+        {
+            throw new CommandLineException($"Duplicate object ID '{id}'");
+        }
     }
 
     private CpuTopology BuildTopology()

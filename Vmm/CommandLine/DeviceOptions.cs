@@ -79,7 +79,7 @@ internal sealed class DeviceOptions
     /// <summary>Adds a device unless it does not go with those of its type that are there.</summary>
     private void Add(DeviceConfiguration device)
     {
-        Answered(() => device.Type.Complete([.. _devices.Where(other => other.Type == device.Type), device]));
+        Answered(() => device.Type.Complete([.. _devices.Where(other => other.Type.Family == device.Type.Family), device]));
         _devices.Add(device);
     }
 

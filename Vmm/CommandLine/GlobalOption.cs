@@ -1,10 +1,17 @@
+// -global sets a default of a driver. Two are there: migration.x-events turns migration events on before anyone can ask for them, and
+// virtio-mmio.force-legacy=off says what is so in any case. QEMU's default is legacy virtio-mmio (version 1), which this program has not;
+// management that wants version 2 states it, and management that insists on legacy is refused.
+
 namespace Vmm.CommandLine;
 
-/// <summary>-global: of all default properties only migration.x-events, which turns migration events on before anyone can ask for them.</summary>
+/// <summary>-global.</summary>
 internal static class GlobalOption
 {
-    /// <summary>Reads migration.x-events=on|off, or driver=migration,property=x-events,value=on|off.</summary>
-    internal static bool ReadMigrationEvents(OptionList options)
+    private const string Events = "migration.x-events";
+    private const string ForceLegacy = "virtio-mmio.force-legacy";
+
+    /// <summary>Reads DRIVER.PROPERTY=VALUE, or driver=DRIVER,property=PROPERTY,value=VALUE.</summary>
+    internal static void Apply(ConfigurationDraft draft, OptionList options)
     {
         if (options.Take("driver") is { } driver)
         {
@@ -14,9 +21,23 @@ internal static class GlobalOption
             options = OptionList.Parse($"{Escaped(driver)}.{Escaped(property)}={Escaped(value)}");
         }
 
-        var on = options.TakeSwitch("migration.x-events");
+        bool? events = options.TakeSwitch(Events);
+        bool? legacy = options.TakeSwitch(ForceLegacy);
         options.Finish();
-        return on ?? throw new CommandLineException("expected migration.x-events=on|off");
+        if (legacy == true)
+        {
+            throw new CommandLineException(
+                $"{ForceLegacy}=on: legacy virtio-mmio (version 1) is not there; expected {ForceLegacy}=off, and a guest with virtio 1.0 or later");
+        }
+
+        if (events is { } on)
+        {
+            draft.Program = draft.Program with { MigrationEvents = on };
+        }
+        else if (legacy is null)
+        {
+            throw new CommandLineException($"expected {Events}=on|off or {ForceLegacy}=off");
+        }
     }
 
     private static string Escaped(string text) => text.Replace(",", ",,", StringComparison.Ordinal);

@@ -1,87 +1,31 @@
-using System.Numerics;
-using Vmm.Core.Configuration;
+// -object makes back ends that devices and the machine name by id. Each kind reads its own properties; what is common is the type, the
+// id, and that no two objects have the same one.
 
 namespace Vmm.CommandLine;
 
-/// <summary>-object: memory-backend-ram, -memfd, -file and -shm.</summary>
+/// <summary>-object.</summary>
 internal static class ObjectOption
 {
-    private const ulong PageSize = 4096;
-
-    private static readonly SortedDictionary<string, MemoryBackendKind> Kinds = new(StringComparer.Ordinal)
-    {
-        ["memory-backend-ram"] = MemoryBackendKind.Ram,
-        ["memory-backend-memfd"] = MemoryBackendKind.Memfd,
-        ["memory-backend-file"] = MemoryBackendKind.File,
-        ["memory-backend-shm"] = MemoryBackendKind.Shm,
-    };
-
     /// <summary>The types of objects.</summary>
-    internal static IEnumerable<string> Types => Kinds.Keys;
+    internal static IEnumerable<string> Types => MemoryBackendOption.Types.Concat(RngOption.Types).Order(StringComparer.Ordinal);
 
-    /// <summary>Reads [qom-type=]TYPE,id=ID,size=SIZE[,…] or the same as a JSON object.</summary>
-    internal static MemoryBackendConfiguration Read(OptionList options)
+    /// <summary>Reads [qom-type=]TYPE,id=ID[,…] or the same as a JSON object.</summary>
+    internal static void Add(ConfigurationDraft draft, OptionList options)
     {
-        var type = options.TakeRequired("qom-type");
-        var kind = Kinds.TryGetValue(type, out var known)
-            ? known
-            : throw new CommandLineException($"invalid object type: {type}: expected memory-backend-ram, -memfd, -file or -shm");
-        var id = options.TakeId() ?? throw new CommandLineException("Parameter 'id' is missing");
-        var backend = new MemoryBackendConfiguration(kind, id, options.TakeSize("size") ?? 0);
-        backend = backend with
+        string type = options.TakeRequired("qom-type");
+        if (!Types.Contains(type))
         {
-            Share = options.TakeSwitch("share") ?? backend.Share,
-            Prealloc = options.TakeSwitch("prealloc") ?? backend.Prealloc,
-        };
-
-        // Names RAM blocks in QEMU's own streams; libvirt states it, and nothing here depends on it.
-        _ = options.TakeSwitch("x-use-canonical-path-for-ramblock-id");
-
-        backend = kind switch
-        {
-            MemoryBackendKind.File => backend with
-            {
-                MemPath = options.TakeText("mem-path") ?? throw new CommandLineException("mem-path property not set"),
-            },
-            MemoryBackendKind.Memfd => backend with
-            {
-                Hugetlb = options.TakeSwitch("hugetlb") ?? backend.Hugetlb,
-                HugetlbSize = options.TakeSize("hugetlbsize") ?? backend.HugetlbSize,
-                Seal = options.TakeSwitch("seal") ?? backend.Seal,
-            },
-            _ => backend,
-        };
-        options.Finish();
-        Check(backend);
-        return backend;
-    }
-
-    private static void Check(MemoryBackendConfiguration backend)
-    {
-        if (backend.Size == 0)
-        {
-            throw new CommandLineException("can't create backend with size 0");
+            throw new CommandLineException($"invalid object type: {type}: expected {string.Join(", ", Types.SkipLast(1))} or {Types.Last()}");
         }
 
-        if (backend.Size % PageSize != 0 || backend.Size > long.MaxValue)
+        string id = options.TakeId() ?? throw new CommandLineException("Parameter 'id' is missing");
+        if (RngOption.Types.Contains(type))
         {
-            throw new CommandLineException($"Parameter 'size' expects a multiple of {PageSize} below 8 EiB, not {backend.Size}");
+            draft.AddRng(RngOption.Read(type, id, options));
         }
-
-        if (backend is { Kind: MemoryBackendKind.Shm, Share: false })
+        else
         {
-            throw new CommandLineException("memory-backend-shm is always shared: share=off is not possible");
-        }
-
-        if (backend is { Hugetlb: false, HugetlbSize: > 0 })
-        {
-            throw new CommandLineException("hugetlbsize needs hugetlb=on");
-        }
-
-        if (backend.HugetlbSize > 0 && (!BitOperations.IsPow2(backend.HugetlbSize) || backend.Size % backend.HugetlbSize != 0))
-        {
-            throw new CommandLineException(
-                $"Parameter 'hugetlbsize' expects a power of two that divides the size {backend.Size}, not {backend.HugetlbSize}");
+            draft.AddBackend(MemoryBackendOption.Read(type, id, options));
         }
     }
 }

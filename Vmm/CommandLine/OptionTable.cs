@@ -39,9 +39,10 @@ internal static class OptionTable
         With(
             "object",
             "memory-backend-ram|memfd|file|shm,id=ID,size=SIZE[,share=on|off]\n"
-                + "[,mem-path=PATH][,prealloc=on][,hugetlb=on][,hugetlbsize=SIZE]",
-            "memory backend, also as a JSON object",
-            (d, a) => d.AddBackend(ObjectOption.Read(OptionList.Parse(a, "qom-type", json: true)))),
+                + "[,mem-path=PATH][,prealloc=on][,hugetlb=on][,hugetlbsize=SIZE]\n"
+                + "rng-builtin,id=ID or rng-random,id=ID[,filename=PATH]",
+            "memory backend or source of random numbers, also as a JSON object",
+            (d, a) => ObjectOption.Add(d, OptionList.Parse(a, "qom-type", json: true))),
 
         With(
             "kernel",
@@ -97,9 +98,9 @@ internal static class OptionTable
             (d, a) => d.Incoming.AddCprUri(a)),
         With(
             "global",
-            "migration.x-events=on",
-            "send migration events from the start",
-            (d, a) => d.Program = d.Program with { MigrationEvents = GlobalOption.ReadMigrationEvents(OptionList.Parse(a)) }),
+            "migration.x-events=on|virtio-mmio.force-legacy=off",
+            "send migration events from the start; virtio-mmio is version 2 in any case",
+            (d, a) => GlobalOption.Apply(d, OptionList.Parse(a))),
 
         With("pidfile", "FILE", "write the process id to FILE", (d, a) => d.Program = d.Program with { PidFile = NotEmpty(a) }),
         With("D", "FILE", "log to FILE instead of stderr", (d, a) => d.Program = d.Program with { LogFile = NotEmpty(a) }),

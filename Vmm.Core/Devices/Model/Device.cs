@@ -34,6 +34,9 @@ public abstract class Device
     /// <summary>Which of several devices with the same layout it is, in a stream.</summary>
     public virtual int Instance => 0;
 
+    /// <summary>The name of its section in a stream; null if that is its layout's, or its path (<see cref="DeviceType.IsNamedByPath"/>).</summary>
+    public virtual string? SectionName => null;
+
     /// <summary>Its node in the ACPI namespace, as AML; empty if the guest finds it otherwise.</summary>
     public virtual byte[] Aml => [];
 

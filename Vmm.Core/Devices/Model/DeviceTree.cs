@@ -6,7 +6,7 @@
 namespace Vmm.Core.Devices.Model;
 
 /// <summary>A machine's devices. Machine loop only.</summary>
-public sealed class DeviceTree
+public sealed class DeviceTree : IDisposable
 {
     private readonly List<Device> _devices = [];
 
@@ -39,6 +39,15 @@ public sealed class DeviceTree
         foreach (var device in _devices)
         {
             step(device.Configuration.Title, device.Resume);
+        }
+    }
+
+    /// <summary>Closes what devices hold; they are quiesced, and no vCPU runs.</summary>
+    public void Dispose()
+    {
+        foreach (var device in _devices.OfType<IDisposable>())
+        {
+            device.Dispose();
         }
     }
 }

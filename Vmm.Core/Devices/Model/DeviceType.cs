@@ -17,6 +17,7 @@ public abstract class DeviceType
     protected DeviceType(string name, string description)
     {
         Name = name;
+        Family = name;
         Description = description;
     }
 
@@ -31,6 +32,11 @@ public abstract class DeviceType
 
     /// <summary>The abstract type above it, as QEMU calls it.</summary>
     public string Parent { get; protected init; } = "device";
+
+    /// <summary>
+    /// The types that are completed together, because they share places; a name that all of them have. By default a type is alone.
+    /// </summary>
+    public string Family { get; protected init; }
 
     /// <summary>Whether -device makes one; otherwise the machine has it, or has not.</summary>
     public bool IsUserCreatable { get; protected init; } = true;
@@ -77,8 +83,8 @@ public abstract class DeviceType
         return $"device {configuration.Id ?? Name}";
     }
 
-    /// <summary>Adds what follows from a machine's other devices of this type, such as the place of one that was given none.</summary>
-    /// <param name="devices">All of this type, in the order in which they were asked for.</param>
+    /// <summary>Adds what follows from a machine's other devices of this family, such as the place of one that was given none.</summary>
+    /// <param name="devices">All of this family, in the order in which they were asked for.</param>
     /// <returns>All of them, complete, in the order in which the machine has them.</returns>
     /// <exception cref="DeviceException">They do not go together, or one lacks what it must be given.</exception>
     public virtual IReadOnlyList<DeviceConfiguration> Complete(IReadOnlyList<DeviceConfiguration> devices)
@@ -91,10 +97,17 @@ public abstract class DeviceType
 
         foreach (var device in devices)
         {
-            RequireAll(device);
+            device.Type.RequireAll(device);
+            device.Type.Check(device);
         }
 
         return devices;
+    }
+
+    /// <summary>Refuses a device whose properties do not go together, whatever else the machine has.</summary>
+    /// <exception cref="DeviceException">They do not.</exception>
+    protected virtual void Check(DeviceConfiguration device)
+    {
     }
 
     /// <summary>The error for one device more than a machine may have.</summary>

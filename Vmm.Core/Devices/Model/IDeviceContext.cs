@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices.Clock;
@@ -45,6 +46,11 @@ public interface IDeviceContext
     /// <summary>The character back end of an id.</summary>
     /// <exception cref="InvalidOperationException">It is not configured.</exception>
     Chardev Chardev(string id);
+
+    /// <summary>A source of random numbers; it belongs to the device.</summary>
+    /// <param name="id">Its id; null for one of the device's own.</param>
+    /// <exception cref="InvalidOperationException">It is not configured.</exception>
+    RngBackEnd OpenRng(string? id);
 
     /// <summary>A timer that calls back on the loop of the back ends.</summary>
     IDeviceTimer CreateTimer();

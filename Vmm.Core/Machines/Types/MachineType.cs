@@ -46,12 +46,21 @@ public abstract class MachineType
     public IReadOnlyList<PlacedDevice> DevicesOf(MachineConfiguration configuration, int revision)
     {
         ArgumentNullException.ThrowIfNull(configuration);
+        Check(configuration, revision);
         return PlacedDevice.Of(
         [
             .. configuration.CompleteDevices,
             .. OwnDevices(configuration, revision).Select(name => new DeviceConfiguration(
                 DeviceTypes.Find(name) ?? throw new InvalidOperationException($"device type '{name}' is not registered")).Implied()),
         ]);
+    }
+
+    /// <summary>Refuses devices that such a machine has no place for.</summary>
+    /// <param name="configuration">What the machine shall be.</param>
+    /// <param name="revision">The revision of its board.</param>
+    /// <exception cref="DeviceException">There are some.</exception>
+    protected virtual void Check(MachineConfiguration configuration, int revision)
+    {
     }
 
     /// <summary>The driver names of the devices that the machine has by itself.</summary>

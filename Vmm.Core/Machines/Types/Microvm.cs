@@ -69,6 +69,16 @@ public sealed class Microvm : MachineType
     }
 
     /// <inheritdoc/>
+    protected override void Check(MachineConfiguration configuration, int revision)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        if (configuration.Devices.FirstOrDefault(device => device.Type.Bus == "virtio-bus") is { } device && revision < WithIoApic)
+        {
+            throw new DeviceException($"{device.Title} needs the second I/O APIC, which this guest's board lacks: expected -machine acpi=on,ioapic2=on when the guest is started");
+        }
+    }
+
+    /// <inheritdoc/>
     protected override IEnumerable<string> OwnDevices(MachineConfiguration configuration, int revision)
     {
         yield return "mc146818rtc";

@@ -5,6 +5,7 @@ using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.Devices.Model;
+using Vmm.Core.Devices.Virtio.Transports.Mmio;
 using Vmm.Tests.Unit.Devices;
 
 namespace Vmm.Tests.Unit.Acpi;
@@ -109,7 +110,7 @@ public sealed class AcpiTablesTests
     }
 
     internal static AcpiPlatform Platform(int cpus) =>
-        new(cpus, AcpiType.FixedHardware, [], [.. Serials().Select(SerialType.AmlOf), CmosType.Aml, AcpiType.PowerButton]);
+        new(cpus, AcpiType.FixedHardware, [], [.. Serials().Select(SerialType.AmlOf), CmosType.Aml, AcpiType.PowerButton, new VirtioMmioSlot(23).Aml()]);
 
     private static IReadOnlyList<DeviceConfiguration> Serials() =>
         SerialType.Instance.Complete([Asked.For("isa-serial,chardev=a"), Asked.For("isa-serial,chardev=b")]);

@@ -19,6 +19,9 @@ public sealed class DisassemblyTests
             Assert.That(text, Does.Match(@"Device \(PWRB\)\s*\{\s*Name \(_HID, EisaId \(""PNP0C0C"""));
             Assert.That(text, Does.Match(@"Name \(\\?_S5, Package \(0x04\)[^}]*0x05,\s*0x05,\s*Zero,\s*Zero"));
             Assert.That(text, Does.Match(@"Device \(C03F\)\s*\{\s*Name \(_HID, ""ACPI0007""[^}]*Name \(_UID, 0x3F\)"));
+            Assert.That(text, Does.Match(
+                @"Device \(VR23\)\s*\{\s*Name \(_HID, ""LNRO0005""[^}]*Name \(_UID, 0x17\)[^}]*Name \(_CCA, One\)[^}]*"
+                + @"Memory32Fixed \(ReadWrite,\s+0xFEB02E00,[^}]*0x00000200,[^}]*Interrupt \(ResourceConsumer, Edge, ActiveHigh, Exclusive,[^}]*\{\s*0x0000002F"));
             Assert.That(text, Does.Not.Contain("PNP0303"), "there is no keyboard");
         });
     }

@@ -6,6 +6,7 @@
 using System.Runtime.CompilerServices;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.State;
 using Vmm.Kvm;
 using Vmm.Tests.Unit.Devices;
@@ -31,7 +32,7 @@ public sealed class LayoutGoldenTests
     {
         string[] known =
         [
-            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "globalstate",
+            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "globalstate", "virtio-rng",
             "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
         ];
         Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));
@@ -59,6 +60,7 @@ public sealed class LayoutGoldenTests
         [
             .. host.Board.Sections.Select(s => s.Item.Layout)
                 .Append(ChardevState.Layout)
+                .Append(RngState.Layout)
                 .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
                 .DistinctBy(l => l.Name),
         ];

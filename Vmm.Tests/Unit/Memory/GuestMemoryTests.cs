@@ -50,6 +50,58 @@ public sealed class GuestMemoryTests
         }
     });
 
+    [TestCase((3 * GiB) - 4)]
+    [TestCase(3 * GiB)]
+    [TestCase((4 * GiB) + 8192 - 4)]
+    [TestCase(ulong.MaxValue - 4)]
+    public void A_device_that_names_other_addresses_than_ram_is_answered_no(ulong address)
+    {
+        using var memory = Of((3 * GiB) + 8192);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(memory.TryRead(address, new byte[5]), Is.False);
+            Assert.That(memory.TryWrite(address, new byte[5]), Is.False);
+            Assert.That(memory.TryLocate(address, 5, out _), Is.False);
+            Assert.That(memory.TryPopulate(address, 5, out _), Is.False);
+        });
+    }
+
+    [TestCase(0UL)]
+    [TestCase((3 * GiB) - 5)]
+    [TestCase((4 * GiB) + 8192 - 5)]
+    public void A_device_reads_what_it_has_written(ulong address)
+    {
+        using var memory = Of((3 * GiB) + 8192);
+        byte[] found = new byte[5];
+
+        Assert.That(memory.TryWrite(address, "hello"u8), Is.True);
+        Assert.That(memory.TryRead(address, found), Is.True);
+        Assert.That(found, Is.EqualTo("hello"u8.ToArray()));
+    }
+
+    [Test]
+    public void Pages_of_a_ring_are_present_once_they_were_populated()
+    {
+        using var memory = Of(16 << 12);
+        Assert.That(memory.TryPopulate(0x1ffe, 4, out nint host), Is.True);
+
+        Assert.That(host, Is.EqualTo(memory.Ram.HostAddress + 0x1ffe));
+        Assert.That(Posix.FirstResident(memory.Ram.HostAddress, 16 << 12), Is.EqualTo((0x1000UL, 0x2000UL)));
+    }
+
+    [Test]
+    public void A_page_that_the_file_has_lost_is_no_ring()
+    {
+        using var memory = new GuestMemory(RamBlock.Create(
+            new MemoryBackendConfiguration(MemoryBackendKind.Memfd, "mem0", 16 << 12) { Seal = false }));
+        Posix.Truncate(memory.Ram.File!, 4 << 12);
+
+        Assert.That(memory.TryPopulate(0x8000, 16, out _), Is.False);
+        Assert.That(memory.TryRead(0x8000, new byte[16]), Is.False);
+        Assert.That(memory.TryPopulate(0x3000, 16, out _), Is.True);
+    }
+
     [TestCase((3 * GiB) - 4, TestName = "into the hole")]
     [TestCase(3 * GiB, TestName = "in the hole")]
     [TestCase((4 * GiB) - 5, TestName = "out of the hole")]

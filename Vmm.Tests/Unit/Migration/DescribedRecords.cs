@@ -1,10 +1,13 @@
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.IoApic;
 using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;
+using Vmm.Core.Devices.Virtio.Rng;
+using Vmm.Core.Devices.Virtio;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Kvm.Clocks;
@@ -55,6 +58,36 @@ internal static class DescribedRecords
             .base_offset = -2
             .noticed = 3
             """);
+        yield return Case(IoApicState.Layout, new IoApicState { Id = 1, Select = 2, Requested = 3 }, s => (Fill(s.Unused, 4), FillEntries(s.Entries)), """
+            .id = 1
+            .ioregsel = 2
+            .unused = 04*8
+            .irr = 3
+            .ioredtbl[0] = 65536
+            .ioredtbl[1] = 65537
+            .ioredtbl[2] = 65538
+            .ioredtbl[3] = 65539
+            .ioredtbl[4] = 65540
+            .ioredtbl[5] = 65541
+            .ioredtbl[6] = 65542
+            .ioredtbl[7] = 65543
+            .ioredtbl[8] = 65544
+            .ioredtbl[9] = 65545
+            .ioredtbl[10] = 65546
+            .ioredtbl[11] = 65547
+            .ioredtbl[12] = 65548
+            .ioredtbl[13] = 65549
+            .ioredtbl[14] = 65550
+            .ioredtbl[15] = 65551
+            .ioredtbl[16] = 65552
+            .ioredtbl[17] = 65553
+            .ioredtbl[18] = 65554
+            .ioredtbl[19] = 65555
+            .ioredtbl[20] = 65556
+            .ioredtbl[21] = 65557
+            .ioredtbl[22] = 65558
+            .ioredtbl[23] = 65559
+            """);
         yield return Case(I8042State.Layout, new I8042State { PendingCommand = 1, Status = 2, Mode = 3, OutputPort = 4, Answer = 5 }, null, """
             .write_cmd = 1
             .status = 2
@@ -79,6 +112,24 @@ internal static class DescribedRecords
             """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
+            """);
+        yield return Case(RngState.Layout, new RngState { QuotaRemaining = 1 }, s => FillVirtio(s.Virtio), """
+            .quota_remaining = 1
+            .virtio.status = 15
+            .virtio.host_features_sel = 2
+            .virtio.guest_features_sel = 3
+            .virtio.guest_features = 4294967296
+            .virtio.queue_sel = 4
+            .virtio.isr = 1
+            .virtio.generation = 5
+            .virtio.queue_count = 1
+            .virtio.queues.num = 8
+            .virtio.queues.ready = true
+            .virtio.queues.desc = 4096
+            .virtio.queues.avail = 8192
+            .virtio.queues.used = 12288
+            .virtio.queues.last_avail_idx = 6
+            .virtio.queues.used_idx = 7
             """);
         yield return Case(new GlobalState { State = RunState.Paused }, """
             .size = 7
@@ -195,6 +246,26 @@ internal static class DescribedRecords
         Fill(cpu.MsrBytes, 12);
         Fill(cpu.NestedState, 14);
         return cpu;
+    }
+
+    private static VirtioState FillVirtio(VirtioState state)
+    {
+        (state.Status, state.DeviceFeaturesSelect, state.DriverFeaturesSelect, state.QueueSelect, state.InterruptStatus) = (15, 2, 3, 4, 1);
+        (state.DriverFeatures, state.ConfigGeneration) = (VirtioFeatures.Version1, 5);
+        var queue = state.Queues[0];
+        (queue.Size, queue.Ready, queue.NextAvailable, queue.NextUsed) = (8, true, 6, 7);
+        (queue.DescriptorAddress, queue.AvailableAddress, queue.UsedAddress) = (0x1000, 0x2000, 0x3000);
+        return state;
+    }
+
+    private static ulong[] FillEntries(ulong[] entries)
+    {
+        for (int i = 0; i < entries.Length; i++)
+        {
+            entries[i] = (1 << 16) + (ulong)i;
+        }
+
+        return entries;
     }
 
     private static byte[] Fill(byte[] bytes, byte value)

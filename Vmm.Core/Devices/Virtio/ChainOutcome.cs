@@ -1,0 +1,14 @@
+namespace Vmm.Core.Devices.Virtio;
+
+/// <summary>What taking the next chain from a queue came to.</summary>
+public enum ChainOutcome
+{
+    /// <summary>The driver has made no further one available.</summary>
+    None,
+
+    /// <summary>There is one, and it is well formed.</summary>
+    Taken,
+
+    /// <summary>The driver has written what no driver may: the device needs a reset.</summary>
+    Broken,
+}

@@ -1,0 +1,76 @@
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Devices.Virtio;
+
+/// <summary>A queue with what has it served: the eventfd that the driver's notification signals, and the thread that waits on it.</summary>
+internal sealed class ServedQueue : IDisposable
+{
+    private readonly SafeFileHandle _kick = Posix.CreateEventFd();
+    private readonly IIoSource _source;
+    private IDisposable? _doorbell;
+    private bool _isRunning;
+
+    /// <summary>Adds it to a thread, stopped.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="thread">The thread that serves it.</param>
+    /// <param name="serve">Serves it.</param>
+    internal ServedQueue(VirtQueue queue, IIoThread thread, Action<ServedQueue> serve)
+    {
+        Queue = queue;
+        try
+        {
+            _source = thread.Add(_kick, () => serve(this));
+        }
+        catch
+        {
+            _kick.Dispose();
+            throw;
+        }
+    }
+
+    internal VirtQueue Queue { get; }
+
+    /// <summary>Says which doorbell signals the eventfd; once.</summary>
+    internal void Connect(Func<SafeFileHandle, IDisposable> bind) => _doorbell = bind(_kick);
+
+    /// <summary>Has the queue served once more. Any thread.</summary>
+    internal void Kick() => Posix.TrySignal(_kick);
+
+    /// <summary>Begins to serve it, if it is not served already.</summary>
+    /// <returns>False if its rings are not what they must be.</returns>
+    internal bool TryStart(ulong features)
+    {
+        if (!_isRunning)
+        {
+            if (!Queue.TryStart(features))
+            {
+                return false;
+            }
+
+            _isRunning = true;
+            _source.Start();
+        }
+
+        return true;
+    }
+
+    /// <summary>When this returns, it is not served any more.</summary>
+    internal void Stop()
+    {
+        if (_isRunning)
+        {
+            _source.Stop();
+            _isRunning = false;
+        }
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        _doorbell?.Dispose();
+        _source.Dispose();
+        _kick.Dispose();
+    }
+}

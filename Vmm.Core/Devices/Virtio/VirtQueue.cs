@@ -1,0 +1,174 @@
+// A split virtqueue, seen from the device: three rings in guest RAM.
+//
+//     available ring: the driver puts heads of descriptor chains in     device: Take  ------.
+//     descriptor table: the chains                                                          | serve
+//     used ring:      the device gives them back                        device: Push, Publish <'
+//
+// Each side says when it wants to hear from the other: by a flag, or, with EVENT_IDX, by the index at which. Both sides publish first
+// and look at the other's wish afterwards, with a full barrier between; otherwise each could miss what the other just wrote, and both
+// would wait. Nothing in the rings is trusted. A ring that breaks the rules is an outcome of Take, not an exception, and the
+// queue then does nothing more. Source: virtio 1.2, section 2.7.
+
+using Vmm.Core.Buses;
+using Vmm.Core.Memory;
+
+namespace Vmm.Core.Devices.Virtio;
+
+/// <summary>A split virtqueue. While it is started: the thread that serves it only.</summary>
+public sealed class VirtQueue
+{
+    /// <summary>The largest size of a queue.</summary>
+    public const ushort GreatestSize = 1024;
+
+    private const ushort NoInterrupt = 1; // of the available ring's flags
+    private const ushort NoNotify = 1; // of the used ring's flags
+    private const uint FlagsOffset = 0;
+    private const uint IndexOffset = 2;
+    private const uint RingOffset = 4;
+    private const uint UsedElementLength = 8;
+
+    private readonly IGuestMemory _memory;
+    private readonly DescriptorTable _descriptors;
+    private RingMemory _available;
+    private RingMemory _used;
+    private ushort _published;
+    private ushort _signalled;
+    private bool _wasSignalled;
+    private bool _usesEventIndex;
+
+    /// <summary>Creates a queue without rings.</summary>
+    /// <param name="index">Which of its device's queues it is.</param>
+    /// <param name="maximum">Its largest size, a power of two up to <see cref="GreatestSize"/>.</param>
+    /// <param name="state">Where the driver's set-up and the progress are.</param>
+    /// <param name="memory">Guest RAM.</param>
+    public VirtQueue(int index, ushort maximum, VirtQueueState state, IGuestMemory memory)
+    {
+        Index = index;
+        Maximum = VirtioState.IsSize(maximum, GreatestSize)
+            ? maximum
+            : throw new ArgumentOutOfRangeException(nameof(maximum), maximum, $"a power of two up to {GreatestSize} is expected");
+        State = state;
+        _memory = memory;
+        _descriptors = new DescriptorTable(memory, maximum);
+    }
+
+    /// <summary>Which of its device's queues it is.</summary>
+    public int Index { get; }
+
+    /// <summary>Its largest size.</summary>
+    public ushort Maximum { get; }
+
+    /// <summary>How many descriptors of this queue were read so far.</summary>
+    public long DescriptorsRead => _descriptors.DescriptorsRead;
+
+    /// <summary>How many chains were taken and not given back.</summary>
+    public ushort InFlight => (ushort)(State.NextAvailable - State.NextUsed);
+
+    internal VirtQueueState State { get; }
+
+    /// <summary>Finds the rings and makes them present.</summary>
+    /// <param name="features">What driver and device have agreed on.</param>
+    /// <returns>False if a ring is not RAM or not aligned, or something is in flight of which nobody knows.</returns>
+    internal bool TryStart(ulong features)
+    {
+        _usesEventIndex = (features & VirtioFeatures.EventIndex) != 0;
+        (_published, _wasSignalled) = (State.NextUsed, false);
+        uint size = State.Size;
+        return InFlight == 0
+            && VirtioState.IsSize(size, Maximum)
+            && _descriptors.TryOpen(State.DescriptorAddress, State.Size, (features & VirtioFeatures.IndirectDescriptors) != 0)
+            && RingMemory.TryOpen(_memory, State.AvailableAddress, RingOffset + (size * sizeof(ushort)) + sizeof(ushort), sizeof(ushort), out _available)
+            && RingMemory.TryOpen(_memory, State.UsedAddress, RingOffset + (size * UsedElementLength) + sizeof(ushort), sizeof(uint), out _used);
+    }
+
+    /// <summary>Takes the next chain that the driver has made available.</summary>
+    /// <param name="chain">Filled, if there is one.</param>
+    public ChainOutcome Take(DescriptorChain chain)
+    {
+        ArgumentNullException.ThrowIfNull(chain);
+        ushort waiting = (ushort)(_available.ReadUInt16(IndexOffset) - State.NextAvailable);
+        if (waiting == 0)
+        {
+            return ChainOutcome.None;
+        }
+
+        // A driver has as many chains available or in flight as there are descriptors at most.
+        if (waiting + InFlight > State.Size)
+        {
+            return ChainOutcome.Broken;
+        }
+
+        ushort head = _available.ReadUInt16(RingOffset + ((uint)(State.NextAvailable & (State.Size - 1)) * sizeof(ushort)));
+        if (!_descriptors.TryRead(head, chain))
+        {
+            return ChainOutcome.Broken;
+        }
+
+        State.NextAvailable++;
+        return ChainOutcome.Taken;
+    }
+
+    /// <summary>Leaves the chain that was taken last to be taken again: it cannot be served yet. Nothing else was taken or pushed since.</summary>
+    public void PutBack() => State.NextAvailable--;
+
+    /// <summary>Gives a chain back. The driver sees it after <see cref="Publish"/>.</summary>
+    /// <param name="head">The chain's head.</param>
+    /// <param name="written">How many bytes of its writable buffers were written, from the first on.</param>
+    public void Push(ushort head, uint written)
+    {
+        uint at = RingOffset + ((uint)(State.NextUsed & (State.Size - 1)) * UsedElementLength);
+        _used.WriteUInt32(at, head);
+        _used.WriteUInt32(at + sizeof(uint), written);
+        State.NextUsed++;
+    }
+
+    /// <summary>Lets the driver see all that was pushed.</summary>
+    /// <returns>Whether it is to be interrupted for it.</returns>
+    public bool Publish()
+    {
+        ushort next = State.NextUsed;
+        if (next == _published)
+        {
+            return false;
+        }
+
+        _published = next;
+        _used.WriteUInt16(IndexOffset, next);
+        Interlocked.MemoryBarrier();
+        if (!_usesEventIndex)
+        {
+            return (_available.ReadUInt16(FlagsOffset) & NoInterrupt) == 0;
+        }
+
+        ushort wanted = _available.ReadUInt16(RingOffset + ((uint)State.Size * sizeof(ushort)));
+        bool interrupts = !_wasSignalled || (ushort)(next - wanted - 1) < (ushort)(next - _signalled);
+        (_signalled, _wasSignalled) = (next, true);
+        return interrupts;
+    }
+
+    /// <summary>Asks the driver not to notify: the queue is being served. It may do so all the same.</summary>
+    public void SuppressKicks()
+    {
+        if (!_usesEventIndex)
+        {
+            _used.WriteUInt16(FlagsOffset, NoNotify);
+        }
+    }
+
+    /// <summary>Asks the driver to notify when it makes the next chain available.</summary>
+    /// <returns>Whether it has done so already; then no notification may come for it.</returns>
+    public bool RequestKicks()
+    {
+        if (_usesEventIndex)
+        {
+            _used.WriteUInt16(RingOffset + ((uint)State.Size * UsedElementLength), State.NextAvailable);
+        }
+        else
+        {
+            _used.WriteUInt16(FlagsOffset, 0);
+        }
+
+        Interlocked.MemoryBarrier();
+        return _available.ReadUInt16(IndexOffset) != State.NextAvailable;
+    }
+}

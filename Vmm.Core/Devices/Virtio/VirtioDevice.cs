@@ -1,0 +1,325 @@
+// What all virtio devices have in common: the negotiation with the driver, and the life of the queues.
+//
+//     status 0 --> ACKNOWLEDGE, DRIVER --> features --> FEATURES_OK --> queues --> DRIVER_OK: live --> (NEEDS_RESET) --> status 0
+//
+// A queue is served while the device is live, the queue is set up, and the device is not quiesced. Quiesce, reset by the driver, reset of the
+// machine and removal are one path: stop the queues; then their state is all that there is. A device here knows no transport: that
+// maps registers to these members, one call at a time, and says where interrupt and doorbells are. The thread that serves
+// queues takes no lock of the transport's, which waits for that thread when it stops a queue.
+// Source: virtio 1.2, sections 2 and 3.
+
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Buses;
+using Vmm.Core.Devices.Model;
+using Vmm.Core.State;
+
+namespace Vmm.Core.Devices.Virtio;
+
+/// <summary>A virtio device. The transport calls it from one thread at a time.</summary>
+public abstract class VirtioDevice : IDisposable
+{
+    private readonly VirtioState _state;
+    private readonly ushort[] _sizes;
+    private readonly ServedQueue[] _queues;
+    private bool _isQuiesced = true;
+    private bool _areServed;
+    private long _timesBroken;
+
+    /// <summary>Creates a device without a driver; its queues are not served before <see cref="Resume"/>.</summary>
+    /// <param name="context">What it is given by its machine.</param>
+    /// <param name="state">The common part of its record.</param>
+    /// <param name="sizes">The largest size of each queue.</param>
+    protected VirtioDevice(IDeviceContext context, VirtioState state, params ReadOnlySpan<ushort> sizes)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(state);
+        _state = state;
+        _sizes = [.. sizes];
+        Interrupt = new VirtioInterrupt(state);
+        Memory = context.Memory;
+        var queues = new List<ServedQueue>();
+        try
+        {
+            for (int i = 0; i < _sizes.Length; i++)
+            {
+                queues.Add(new ServedQueue(new VirtQueue(i, _sizes[i], state.Queues[i], Memory), context.IoThread, Serve));
+            }
+        }
+        catch
+        {
+            queues.ForEach(queue => queue.Dispose());
+            throw;
+        }
+
+        _queues = [.. queues];
+    }
+
+    /// <summary>The number of this kind of device in the specification.</summary>
+    public abstract uint DeviceId { get; }
+
+    /// <summary>What it is called in a section of state, as QEMU calls it: virtio-rng.</summary>
+    public abstract string SectionName { get; }
+
+    /// <summary>The layout of its whole state, the common part included.</summary>
+    public abstract StateLayout Layout { get; }
+
+    /// <summary>The features that it offers.</summary>
+    public virtual ulong Features => VirtioFeatures.Common;
+
+    /// <summary>How often a driver has made it need a reset.</summary>
+    public long TimesBroken => Interlocked.Read(ref _timesBroken);
+
+    /// <summary>How many descriptors were read for it so far.</summary>
+    public long DescriptorsRead => _queues.Sum(queue => queue.Queue.DescriptorsRead);
+
+    internal VirtioInterrupt Interrupt { get; }
+
+    internal uint Status => Volatile.Read(ref _state.Status);
+
+    internal VirtioState Registers => _state;
+
+    /// <summary>The queue that the queue registers mean; null if there is none.</summary>
+    internal VirtQueue? SelectedQueue => _state.QueueSelect < (uint)_queues.Length ? _queues[_state.QueueSelect].Queue : null;
+
+    /// <summary>Guest RAM.</summary>
+    protected IGuestMemory Memory { get; }
+
+    /// <summary>Reads configuration space; what the device does not have reads as zeros.</summary>
+    /// <param name="offset">From its start.</param>
+    /// <param name="data">1, 2, 4 or 8 bytes, filled by the device.</param>
+    public virtual void ReadConfiguration(uint offset, Span<byte> data) => data.Clear();
+
+    /// <summary>Writes configuration space.</summary>
+    /// <param name="offset">From its start.</param>
+    /// <param name="data">1, 2, 4 or 8 bytes.</param>
+    public virtual void WriteConfiguration(uint offset, ReadOnlySpan<byte> data)
+    {
+    }
+
+    /// <summary>Writes the whole record.</summary>
+    public abstract void Save(StateWriter writer);
+
+    /// <summary>Reads and checks the whole record. A refused one leaves the device without a driver.</summary>
+    /// <exception cref="StateException">The bytes are no state of this device.</exception>
+    public void Load(StateReader reader)
+    {
+        StopQueues();
+        try
+        {
+            LoadRecord(reader);
+            _state.Check(Features, _sizes);
+        }
+        catch (StateException)
+        {
+            _state.InterruptStatus = 0;
+            _state.Clear();
+            throw;
+        }
+    }
+
+    /// <summary>When this returns, no queue is served until <see cref="Resume"/>: nothing moves, nothing is in flight.</summary>
+    public void Quiesce()
+    {
+        _isQuiesced = true;
+        StopQueues();
+    }
+
+    /// <summary>Serves the queues of a live device, each once at once, and raises an interrupt that is pending.</summary>
+    public void Resume()
+    {
+        _isQuiesced = false;
+        ServeQueues();
+        Interrupt.RaiseAgain();
+    }
+
+    /// <summary>Without a driver again.</summary>
+    public void Reset()
+    {
+        StopQueues();
+        _state.Clear();
+        Interrupt.Acknowledge(VirtioInterrupt.All);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>The driver sets bits, or resets the device with none. FEATURES_OK stays off if the features are not acceptable.</summary>
+    internal void WriteStatus(uint status)
+    {
+        if (status == 0)
+        {
+            Reset();
+            return;
+        }
+
+        status &= DeviceStatus.OfDriver;
+        if (!VirtioState.IsAcceptable(_state.DriverFeatures, Features))
+        {
+            status &= ~DeviceStatus.FeaturesOk;
+        }
+
+        if (((Status | status) & DeviceStatus.FeaturesOk) == 0)
+        {
+            status &= ~DeviceStatus.DriverOk;
+        }
+
+        Interlocked.Or(ref _state.Status, status);
+        if (_state.IsLive)
+        {
+            ServeQueues();
+        }
+        else
+        {
+            StopQueues();
+        }
+    }
+
+    /// <summary>The driver accepts 32 of the features, before FEATURES_OK.</summary>
+    internal void WriteDriverFeatures(uint features)
+    {
+        int shift = _state.DriverFeaturesSelect == 0 ? 0 : 32;
+        if (_state.DriverFeaturesSelect <= 1 && (Status & DeviceStatus.FeaturesOk) == 0)
+        {
+            _state.DriverFeatures = (_state.DriverFeatures & ~(0xffff_fffful << shift)) | ((ulong)features << shift);
+        }
+    }
+
+    /// <summary>The driver has set the selected queue up, or takes it back.</summary>
+    internal void WriteQueueReady(bool ready)
+    {
+        if (SelectedQueue is not { } queue || queue.State.Ready == ready || (ready && queue.State.Size == 0))
+        {
+            return;
+        }
+
+        if (ready)
+        {
+            (queue.State.NextAvailable, queue.State.NextUsed) = (0, 0);
+            queue.State.Ready = true;
+            ServeQueues();
+        }
+        else
+        {
+            _queues[queue.Index].Stop();
+            queue.State.Ready = false;
+        }
+    }
+
+    /// <summary>The driver notifies a queue. Any thread.</summary>
+    internal void Kick(uint queue)
+    {
+        if (queue < (uint)_queues.Length)
+        {
+            _queues[queue].Kick();
+        }
+    }
+
+    /// <summary>Says where interrupt and doorbells are; once, by the transport.</summary>
+    /// <param name="line">The interrupt's wire.</param>
+    /// <param name="bind">Has the doorbell of a queue signal an eventfd.</param>
+    internal void Connect(IInterruptLine line, Func<int, SafeFileHandle, IDisposable> bind)
+    {
+        Interrupt.Connect(line);
+        foreach (var queue in _queues)
+        {
+            queue.Connect(kick => bind(queue.Queue.Index, kick));
+        }
+    }
+
+    /// <summary>Serves a queue: on its thread, for a bounded time, allocating nothing.</summary>
+    protected abstract void Process(VirtQueue queue);
+
+    /// <summary>Reads the whole record and checks the device's own part.</summary>
+    /// <exception cref="StateException">The bytes are no state of this device.</exception>
+    protected abstract void LoadRecord(StateReader reader);
+
+    /// <summary>No queue is served any more: what would have one served again, such as a timer, stops too.</summary>
+    protected virtual void QueuesStopped()
+    {
+    }
+
+    /// <summary>Stops everything and closes what the device has opened.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            StopQueues();
+            foreach (var queue in _queues)
+            {
+                queue.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Lets the driver see what was pushed, and interrupts it if it wants that.</summary>
+    protected void Publish(VirtQueue queue)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        if (queue.Publish())
+        {
+            Interrupt.Raise(VirtioInterrupt.UsedBuffer);
+        }
+    }
+
+    /// <summary>Has a queue served once more, after others had their turn.</summary>
+    protected void ProcessAgain(VirtQueue queue)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        _queues[queue.Index].Kick();
+    }
+
+    /// <summary>The driver has broken a rule: nothing is served until it resets the device, and it is told so.</summary>
+    protected void RequireReset()
+    {
+        if ((Interlocked.Or(ref _state.Status, DeviceStatus.NeedsReset) & DeviceStatus.NeedsReset) == 0)
+        {
+            Interlocked.Increment(ref _timesBroken);
+            Interrupt.Raise(VirtioInterrupt.Configuration);
+        }
+    }
+
+    private void Serve(ServedQueue queue)
+    {
+        if (_state.IsLive)
+        {
+            Process(queue.Queue);
+        }
+    }
+
+    private void ServeQueues()
+    {
+        if (_isQuiesced || !_state.IsLive)
+        {
+            return;
+        }
+
+        _areServed = true;
+        foreach (var queue in _queues)
+        {
+            if (queue.Queue.State.Ready && !queue.TryStart(_state.DriverFeatures))
+            {
+                RequireReset();
+                StopQueues();
+                return;
+            }
+        }
+    }
+
+    private void StopQueues()
+    {
+        foreach (var queue in _queues)
+        {
+            queue.Stop();
+        }
+
+        if (_areServed)
+        {
+            _areServed = false;
+            QueuesStopped();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// The interrupt of a virtio device: a status that says why, and a wire that says that there is something.
+//
+// The wire is high exactly while the status is not zero. The thread that serves a queue sets a bit, a vCPU acknowledges it, and both drive the
+// wire; so status and wire change together under a lock, or a wire that should be high could end low. A used buffer that was
+// published before the acknowledgement is seen by the driver, which looks at the ring after it; one that is published later sets the bit
+// anew, and the wire rises again.
+
+using Vmm.Core.Buses;
+
+namespace Vmm.Core.Devices.Virtio;
+
+/// <summary>Status and wire of an interrupt. Any thread.</summary>
+/// <param name="state">Where the status is.</param>
+internal sealed class VirtioInterrupt(VirtioState state)
+{
+    /// <summary>A used buffer was published.</summary>
+    internal const uint UsedBuffer = 1;
+
+    /// <summary>The configuration changed, or the device needs a reset.</summary>
+    internal const uint Configuration = 2;
+
+    internal const uint All = UsedBuffer | Configuration;
+
+    private readonly Lock _lock = new();
+    private IInterruptLine? _line;
+
+    internal uint Status => Volatile.Read(ref state.InterruptStatus);
+
+    /// <summary>Says which wire it is; once, by the transport.</summary>
+    internal void Connect(IInterruptLine line) => _line = line;
+
+    internal void Raise(uint causes) => Change(causes, 0);
+
+    internal void Acknowledge(uint causes) => Change(0, causes);
+
+    /// <summary>Raises what is pending once more: nobody knows whether it got through.</summary>
+    internal void RaiseAgain()
+    {
+        lock (_lock)
+        {
+            if (state.InterruptStatus != 0)
+            {
+                _line?.Set(false);
+                _line?.Set(true);
+            }
+        }
+    }
+
+    private void Change(uint sets, uint clears)
+    {
+        lock (_lock)
+        {
+            uint before = state.InterruptStatus;
+            uint after = (before | sets) & ~clears;
+            Volatile.Write(ref state.InterruptStatus, after);
+            if ((before == 0) != (after == 0))
+            {
+                _line?.Set(after != 0);
+            }
+        }
+    }
+}

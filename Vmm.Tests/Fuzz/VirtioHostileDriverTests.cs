@@ -1,0 +1,77 @@
+// A driver that does what no driver does, on a machine that is quiesced, saved, loaded and resumed in between.
+//
+// A case is a list of steps, each an operation with two numbers. Half of the operations mean well, so that cases get as far as rings that are
+// served; the others write anything anywhere. Whatever happens, no step throws, one turn of a queue does a bounded amount of work, and the
+// state at the end can be saved and loaded. A case that fails is made smaller by CsCheck and printed with its seed.
+// VMM_HOSTILE_CASES says how many cases there are.
+
+using System.Globalization;
+using CsCheck;
+using Vmm.Core.Devices.Virtio;
+using Vmm.Core.Devices.Virtio.Rng;
+using Vmm.Core.State;
+using Vmm.Tests.Unit.Devices.Virtio;
+using static Vmm.Core.Devices.Virtio.Transports.Mmio.VirtioMmioRegisters;
+
+namespace Vmm.Tests.Fuzz;
+
+[Parallelizable(ParallelScope.All)]
+public sealed class VirtioHostileDriverTests
+{
+    private const int MostSteps = 60;
+
+    private static readonly long Cases =
+        long.Parse(Environment.GetEnvironmentVariable("VMM_HOSTILE_CASES") ?? "5000", CultureInfo.InvariantCulture);
+
+    private static readonly Gen<HostileStep[]> Steps =
+        Gen.Select(Gen.Enum<HostileOperation>(), Gen.UInt, Gen.UInt, (operation, a, b) => new HostileStep(operation, a, b)).Array[1, MostSteps];
+
+    [ThreadStatic]
+    private static RingRam? _ram;
+
+    [Test]
+    public void A_sample_device_survives_any_driver() =>
+        Survives(context => new EchoDevice(context), mostDescriptors: 2 * 8 * EchoDevice.QueueSize);
+
+    [Test]
+    public void The_entropy_device_survives_any_driver() => Survives(
+        context => new Rng(context, new ScriptedRng { Left = 1 << 20 }, quota: 1 << 14, TimeSpan.FromSeconds(1)), mostDescriptors: 2 * 4 * 8);
+
+    /// <summary>The steps do reach what they are meant to reach: otherwise a driver that never gets anywhere would prove nothing.</summary>
+    [Test]
+    public void The_hostile_driver_gets_far_enough_to_do_harm()
+    {
+        (long served, long broken, long live) = (0, 0, 0);
+        Steps.Sample(
+            steps =>
+            {
+                using var machine = new HostileMachine(Ram(), context => new EchoDevice(context), int.MaxValue);
+                machine.Do(steps);
+                Interlocked.Add(ref served, ((EchoDevice)machine.Driver.Device).Served);
+                Interlocked.Add(ref broken, machine.TimesBroken);
+                Interlocked.Add(ref live, (machine.Driver.StatusNow & DeviceStatus.DriverOk) != 0 ? 1 : 0);
+            },
+            iter: 500);
+
+        Assert.That(served, Is.GreaterThan(100), "requests served");
+        Assert.That(broken, Is.GreaterThan(50), "rings found broken");
+        Assert.That(live, Is.GreaterThan(50), "devices live at the end");
+    }
+
+    private static void Survives(Func<VirtioContext, VirtioDevice> create, int mostDescriptors) => Steps.Sample(
+        steps =>
+        {
+            using var machine = new HostileMachine(Ram(), create, mostDescriptors);
+            machine.Do(steps);
+            machine.Update();
+        },
+        iter: Cases,
+        print: steps => string.Join('\n', steps));
+
+    private static RingRam Ram()
+    {
+        _ram ??= new RingRam();
+        _ram.Bytes.Clear();
+        return _ram;
+    }
+}
