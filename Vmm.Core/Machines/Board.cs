@@ -66,6 +66,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
         catch
         {
+            _devices?.Dispose();
             Vm.Dispose();
             throw;
         }
