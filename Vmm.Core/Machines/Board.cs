@@ -69,6 +69,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
         catch
         {
+            _devices?.Dispose();
             Vm.Dispose();
             throw;
         }

@@ -56,8 +56,17 @@ public sealed class Rng : VirtioDevice
         : base(context, state.Virtio, QueueSize)
     {
         (_state, _source, _quota, _period) = (state, source, quota, period);
-        _periodTimer = context.IoThread.CreateTimer(PeriodOver);
-        _retryTimer = context.IoThread.CreateTimer(ServeWaiting);
+        try
+        {
+            _periodTimer = context.IoThread.CreateTimer(PeriodOver);
+            _retryTimer = context.IoThread.CreateTimer(ServeWaiting);
+        }
+        catch
+        {
+            _periodTimer?.Dispose();
+            base.Dispose(disposing: true);
+            throw;
+        }
     }
 
     /// <inheritdoc/>

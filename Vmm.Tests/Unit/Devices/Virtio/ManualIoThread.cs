@@ -14,6 +14,11 @@ internal sealed class ManualIoThread : IIoThread
 
     internal int Sources => _sources.Count;
 
+    internal int Timers => _timers.Count;
+
+    /// <summary>How many timers the host allows.</summary>
+    internal int MostTimers { get; set; } = int.MaxValue;
+
     /// <summary>The delays of the armed timers.</summary>
     internal IEnumerable<TimeSpan> Armed => _timers.Select(timer => timer.Delay).OfType<TimeSpan>();
 
@@ -26,6 +31,11 @@ internal sealed class ManualIoThread : IIoThread
 
     public IIoTimer CreateTimer(Action elapsed)
     {
+        if (_timers.Count == MostTimers)
+        {
+            throw new IOException("timerfd_create: Too many open files");
+        }
+
         var timer = new Timer(this, elapsed);
         _timers.Add(timer);
         return timer;

@@ -197,6 +197,16 @@ public sealed class RngTests : IDisposable
     }
 
     [Test]
+    public void One_that_cannot_be_made_leaves_nothing_on_the_thread([Values(0, 1)] int timers)
+    {
+        var context = new VirtioContext();
+        context.Thread.MostTimers = timers;
+
+        Assert.That(() => new Rng(context, _source, long.MaxValue, Period), Throws.InstanceOf<IOException>());
+        Assert.That((context.Thread.Sources, context.Thread.Timers), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
     public void The_kernels_numbers_go_straight_to_the_guest()
     {
         using var driver = new MmioDriver(new VirtioContext(), context => new Rng(context, new BuiltinRng(), long.MaxValue, Period));
