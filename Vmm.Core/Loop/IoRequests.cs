@@ -3,7 +3,7 @@
 // which frees one.
 //
 // A request cannot be recalled: the kernel may write its buffers until it is complete. So before their memory goes, everything is drained;
-// what is disposed with requests in flight calls nobody back, and closes after the last.
+// what is disposed with requests in flight makes no callback, and closes after the last.
 
 using System.Numerics;
 using System.Runtime.InteropServices;
