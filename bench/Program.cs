@@ -1,6 +1,7 @@
 using System.Globalization;
 using Vmm.Bench.Exits;
 using Vmm.Bench.Handover;
+using Vmm.Bench.Io;
 using Vmm.Bench.Processes;
 
 try
@@ -18,6 +19,7 @@ static int Run(string[] args) => args switch
 {
     ["exits"] => ExitsBenchmark.Run(mmio: false),
     ["exits", "mmio"] => ExitsBenchmark.Run(mmio: true),
+    ["io"] => IoBenchmark.Run(),
     ["kicks"] => KicksBenchmark.Run(1_000_000),
     ["kicks", var count] when IsCount(count) => KicksBenchmark.Run(Number(count)),
     ["startup"] => StartupBenchmark.Run(),
@@ -34,6 +36,6 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static int Usage()
 {
-    Console.Error.WriteLine($"vmm-bench exits [mmio] | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
+    Console.Error.WriteLine($"vmm-bench exits [mmio] | io | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
     return 2;
 }

@@ -58,7 +58,10 @@ public sealed class IoThread : IIoThread, IDisposable
     /// </summary>
     public Action<Exception>? UnhandledException { get; set; }
 
-    /// <summary>Called when the host refuses to watch a descriptor, or to wait; the thread polls meanwhile. Once until it is granted. Any thread.</summary>
+    /// <summary>
+    /// Called when the host refuses to watch a descriptor, or to wait, and the thread polls meanwhile: once until it is granted. And when it grants no
+    /// io_uring, in whose place there are threads. Any thread.
+    /// </summary>
     public Action<Exception>? HostRefused { get; set; }
 
     /// <summary>
@@ -99,6 +102,30 @@ public sealed class IoThread : IIoThread, IDisposable
         var timer = new IoTimer(this, Posix.CreateTimerFd(), elapsed);
         Add(timer, timer);
         return timer;
+    }
+
+    /// <summary>
+    /// Room for requests whose completions come on this thread. Any thread; before the guest runs, because later the host may refuse it.
+    /// </summary>
+    /// <param name="capacity">How many may be in flight: a power of two, at most 4096.</param>
+    /// <param name="engine">By what they are carried out.</param>
+    /// <exception cref="PosixException">The host grants no io_uring, and nothing else is wanted.</exception>
+    /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
+    public IIoRequests CreateRequests(int capacity, IoEngine engine = IoEngine.Automatic)
+    {
+        if (engine != IoEngine.Threads)
+        {
+            try
+            {
+                return new UringRequests(this, capacity);
+            }
+            catch (PosixException refusal) when (engine == IoEngine.Automatic)
+            {
+                HostRefused?.Invoke(refusal);
+            }
+        }
+
+        return new PooledRequests(this, capacity);
     }
 
     /// <summary>
@@ -151,8 +178,10 @@ public sealed class IoThread : IIoThread, IDisposable
         }
     }
 
-    /// <summary>Adds what is of use to its owner only if it is added.</summary>
-    private void Add(IoWatch watch, IDisposable owner)
+    /// <summary>Adds what is of use to its owner only if it is added. Any thread.</summary>
+    /// <param name="watch">What to wait for.</param>
+    /// <param name="owner">Disposed if it cannot be added.</param>
+    internal void Add(IoWatch watch, IDisposable owner)
     {
         try
         {

@@ -1,4 +1,4 @@
-// Each timer is a timerfd of its own: arming it is one system call of whoever arms it, and the thread need not be woken for it. Setting
+// Each timer is a timerfd of its own: arming it is one system call, and the thread need not be woken for it. Setting
 // a timerfd takes back an expiration that was not read yet, so one that was asked for before is never taken for the new one.
 //
 // The callback runs under a lock that Disarm takes, as a source's does. Arm takes none.
@@ -32,11 +32,11 @@ internal sealed class IoTimer(IoThread thread, SafeFileHandle timerFd, Action el
     {
         Volatile.Write(ref _isArmed, false);
 
-        // If it cannot be set, it expires once more, and that calls nobody back.
+        // If it cannot be set, it expires once more, without a callback.
         _ = Posix.SetTimer(Handle, null);
         lock (_gate)
         {
-            // Whoever held it was calling back, or has found nothing to call back for.
+            // The thread, if it held it, has called back, or has found nothing to call back for.
         }
     }
 

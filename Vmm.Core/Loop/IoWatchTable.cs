@@ -1,4 +1,4 @@
-// What an I/O thread waits for, by key. The thread reads the table without a lock; whoever adds or removes swaps it whole.
+// What an I/O thread waits for, by key. The thread reads the table without a lock; it is replaced when it grows.
 //
 // The host may refuse to watch a descriptor (ENOSPC: fs.epoll.max_user_watches; ENOMEM). Then the thread polls it, some milliseconds
 // apart, and asks again each time: its callbacks come late and are not lost.

@@ -7,7 +7,7 @@ namespace Vmm.Core.Native;
 /// A non-blocking descriptor that is read as a 64-bit counter, an eventfd or a timerfd, kept open until disposed: so no call has to count
 /// references, and none can meet another file under the same number.
 /// </summary>
-internal sealed class CounterDescriptor : IDisposable
+internal sealed partial class CounterDescriptor : IDisposable
 {
     private readonly int _descriptor;
     private int _isReleased;
@@ -36,8 +36,8 @@ internal sealed class CounterDescriptor : IDisposable
     internal unsafe bool TryTake()
     {
         ulong count;
-        return read(_descriptor, &count, sizeof(ulong)) == sizeof(ulong)
-            || (Marshal.GetLastSystemError() != EAGAIN && read(_descriptor, &count, sizeof(ulong)) == sizeof(ulong));
+        return ReadCounter(_descriptor, &count, sizeof(ulong)) == sizeof(ulong)
+            || (Marshal.GetLastSystemError() != EAGAIN && ReadCounter(_descriptor, &count, sizeof(ulong)) == sizeof(ulong));
     }
 
     public void Dispose()
@@ -47,4 +47,8 @@ internal sealed class CounterDescriptor : IDisposable
             Handle.DangerousRelease();
         }
     }
+
+    // Declared anew, because the library's own saves the error number of each call, at a cost that counts here.
+    [LibraryImport("libc", EntryPoint = "read")]
+    private static unsafe partial nint ReadCounter(int descriptor, ulong* count, nuint size);
 }

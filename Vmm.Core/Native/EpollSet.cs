@@ -9,7 +9,7 @@ using static Tmds.Linux.LibC;
 namespace Vmm.Core.Native;
 
 /// <summary>An epoll instance with one waiting thread, which disposes it.</summary>
-internal sealed unsafe class EpollSet : IDisposable
+internal sealed unsafe partial class EpollSet : IDisposable
 {
     private const int EventsAtOnce = 64;
     private const int EdgeTriggered = 1 << 31; // EPOLLET
@@ -30,7 +30,7 @@ internal sealed unsafe class EpollSet : IDisposable
     /// <returns>How many there are, zero at the time-out and after a signal; a negative error number when it failed.</returns>
     internal int Wait(int timeoutMilliseconds)
     {
-        int count = epoll_wait(_descriptor, _events, EventsAtOnce, timeoutMilliseconds);
+        int count = WaitForEvents(_descriptor, _events, EventsAtOnce, timeoutMilliseconds);
         if (count >= 0)
         {
             return count;
@@ -68,6 +68,10 @@ internal sealed unsafe class EpollSet : IDisposable
         _handle.Dispose();
         NativeMemory.Free(_events);
     }
+
+    // Declared anew, because the library's own saves the error number of each call, at a cost that counts here.
+    [LibraryImport("libc", EntryPoint = "epoll_wait")]
+    private static partial int WaitForEvents(int epoll, epoll_event* events, int most, int timeoutMilliseconds);
 
     private int Control(EpollChange change, SafeHandle handle, epoll_event* e)
     {
