@@ -102,14 +102,14 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
     public IEnumerable<AddressRegion> Regions =>
     [
-        .. _memory.Slots.Select(slot => new AddressRegion(IsPorts: false, slot.GuestAddress, slot.GuestAddress + slot.Size - 1, "ram")),
+        .. _memory.Slots.Select(slot => new AddressRegion(IsPorts: false, IsRam: true, slot.GuestAddress, slot.GuestAddress + slot.Size - 1, "ram")),
         .. from device in _devices.Devices
            from attached in device.PortDevices
            from face in attached.Faces
-           select new AddressRegion(IsPorts: true, face.Ports.First, (ulong)face.Ports.End - 1, device.Configuration.Type.Name),
+           select new AddressRegion(IsPorts: true, IsRam: false, face.Ports.First, (ulong)face.Ports.End - 1, device.Configuration.Type.Name),
         .. from device in _devices.Devices
            from attached in device.MmioDevices
-           select new AddressRegion(IsPorts: false, attached.Range.First, attached.Range.End - 1, device.Configuration.Type.Name),
+           select new AddressRegion(IsPorts: false, IsRam: false, attached.Range.First, attached.Range.End - 1, device.Configuration.Type.Name),
     ];
 
     /// <summary>Descriptors that go with the guest.</summary>

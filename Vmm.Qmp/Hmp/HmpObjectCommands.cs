@@ -26,7 +26,7 @@ internal static class HmpObjectCommands
                 foreach (var region in space.OrderBy(region => region.First))
                 {
                     hmp.Line(string.Create(
-                        CultureInfo.InvariantCulture, $"  {region.First:x16}-{region.Last:x16} (prio 0, {(space.Key ? "i/o" : "ram")}): {region.Name}"));
+                        CultureInfo.InvariantCulture, $"  {region.First:x16}-{region.Last:x16} (prio 0, {(region.IsRam ? "ram" : "i/o")}): {region.Name}"));
                 }
 
                 hmp.Line();

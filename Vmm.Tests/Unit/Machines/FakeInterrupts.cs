@@ -46,9 +46,13 @@ internal sealed class FakeInterrupts : IInterrupts
     /// <summary>Whether the interrupt was signalled since this was asked last.</summary>
     internal bool WasRaised(int gsi)
     {
-        bool raised = Posix.PollNow((Microsoft.Win32.SafeHandles.SafeFileHandle)_bound[gsi], FdEvents.In) != FdEvents.None;
+        if (Posix.PollNow(_bound[gsi], FdEvents.In) == FdEvents.None)
+        {
+            return false;
+        }
+
         Posix.TryDrain(_bound[gsi]);
-        return raised;
+        return true;
     }
 
     private sealed class FakeLine : IInterruptLine
