@@ -34,6 +34,16 @@ public sealed class VmmProcess : IAsyncDisposable
     /// <summary>All it has written to stderr.</summary>
     public string Errors => System.Text.Encoding.UTF8.GetString(_errors.Bytes);
 
+    /// <summary>
+    /// Waits for a line on stderr that has a text, and answers with all that was written there: a thread of its own writes the log of a process that
+    /// runs.
+    /// </summary>
+    public async Task<string> ErrorsWithAsync(string text)
+    {
+        await _errors.WaitForLineAsync(line => line.Contains(text, StringComparison.Ordinal));
+        return Errors;
+    }
+
     /// <summary>Its standard input.</summary>
     public Stream Input => _process.Input;
 

@@ -14,13 +14,13 @@ internal sealed class ScarcityFault(string name, Func<Party, IDisposable> take, 
         new ScarcityFault("EMFILE in new", Limits.NoDescriptors, step => step switch
         {
             < HandoverStep.OldPlanSent => Outcome.Stays(Rest.Waits, "may open no more"),
-            < HandoverStep.NewBuilt => Outcome.Stays(Rest.Exits, "Too many open files"),
+            < HandoverStep.NewBackEndsAdopted => Outcome.Stays(Rest.Exits, "Too many open files"),
             < HandoverStep.OldMainConnected => Outcome.Stays(Rest.Exits, "did not take the guest|Too many open files"),
             _ => Outcome.Goes(),
         }),
         new ScarcityFault("ENOMEM in new", Limits.NoMemory, step => step switch
         {
-            < HandoverStep.NewBuilt => Outcome.Stays(Rest.Exits, "Cannot allocate memory|out of memory"),
+            < HandoverStep.NewBackEndsAdopted => Outcome.Stays(Rest.Exits, "Cannot allocate memory|out of memory"),
             _ => Outcome.Goes(),
         }),
     ];

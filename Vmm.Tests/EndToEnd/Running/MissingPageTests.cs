@@ -37,7 +37,7 @@ public sealed class MissingPageTests : EndToEndTest
 
         await CountsAsync(ram);
         Assert.That((status, await StatusAsync(qmp)), Is.EqualTo(("internal-error", "running")));
-        Assert.That(vmm.Errors, Does.Match("the guest has stopped and needs a reset: vCPU 0: .*guest address 0x20000[0-7]"));
+        Assert.That(await vmm.ErrorsWithAsync("needs a reset"), Does.Match("the guest has stopped and needs a reset: vCPU 0: .*guest address 0x20000[0-7]"));
     }
 
     private static void Cut(SafeFileHandle file, long length)

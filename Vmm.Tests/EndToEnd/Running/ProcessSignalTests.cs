@@ -78,7 +78,7 @@ public sealed class ProcessSignalTests : EndToEndTest
         await ram.WaitForProgressAsync();
         await qmp.ExecuteAsync("system_reset");
         await StopsAndGoesOnAsync(qmp, ram);
-        Assert.That(vmm.Errors, Does.Contain("output is lost: File too large"));
+        await vmm.ErrorsWithAsync("output is lost: File too large");
     }
 
     [Test]

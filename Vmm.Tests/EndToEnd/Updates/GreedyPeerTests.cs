@@ -67,7 +67,7 @@ public sealed class GreedyPeerTests : UpdateTest
         await old.ExpectFailureAsync();
         var client = await OpenQmpAsync(old.Process, Other);
         Assert.That((await client.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
-        Assert.That(old.Process.Errors, Does.Contain("was shut down by another process"));
+        await old.Process.ErrorsWithAsync("was shut down by another process");
         await HopAsync(old);
     }
 
@@ -152,7 +152,7 @@ public sealed class GreedyPeerTests : UpdateTest
         string error = await old.ExpectFailureAsync();
 
         string account = await hmp.ExecuteAsync("info migrate");
-        foreach (string told in (string[])[error, account, old.Process.Errors])
+        foreach (string told in (string[])[error, account, await old.Process.ErrorsWithAsync("characters more")])
         {
             Assert.That(told, Does.Contain("\\x1b[2J\\n!!!").And.Contain("characters more"));
             Assert.That(told, Has.Length.LessThan(ProtocolLimits.LongestError));
