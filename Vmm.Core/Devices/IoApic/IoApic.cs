@@ -20,7 +20,7 @@ internal sealed class IoApic(IInterruptRouter router) : Device, IMmioDevice, ISt
     private const int RegisterSize = 4;
 
     private readonly Lock _lock = new();
-    private readonly IoApicState _state = new();
+    private readonly IoApicState _state = AtPowerOn();
 
     /// <inheritdoc/>
     public MmioRange Range => new(Address, Length);
@@ -80,9 +80,7 @@ internal sealed class IoApic(IInterruptRouter router) : Device, IMmioDevice, ISt
     {
         lock (_lock)
         {
-            _state.Id = Id;
-            _state.Select = 0;
-            _state.Entries.AsSpan().Fill(Masked);
+            SetToPowerOn(_state);
             RouteAll();
         }
     }
@@ -101,6 +99,21 @@ internal sealed class IoApic(IInterruptRouter router) : Device, IMmioDevice, ISt
             _state.Requested = 0;
             RouteAll();
         }
+    }
+
+    /// <summary>Also before a reset: a machine that waits for a guest tries its empty state out, and no input of that leads anywhere.</summary>
+    private static IoApicState AtPowerOn()
+    {
+        var state = new IoApicState();
+        SetToPowerOn(state);
+        return state;
+    }
+
+    private static void SetToPowerOn(IoApicState state)
+    {
+        state.Id = Id;
+        state.Select = 0;
+        state.Entries.AsSpan().Fill(Masked);
     }
 
     private static InterruptRoute RouteOf(int input, ulong entry)

@@ -100,6 +100,20 @@ public sealed class IoApicTests
     }
 
     [Test]
+    public void Before_any_reset_its_state_routes_nothing()
+    {
+        var router = new RecordedRouter();
+        var writer = new StateWriter();
+        var made = new IoApic(router);
+        made.Save(writer);
+
+        made.Load(new StateReader(writer.Written.ToArray()));
+        made.Apply();
+
+        Assert.That(router.Routes, Is.Empty);
+    }
+
+    [Test]
     public void In_another_process_all_routes_are_as_they_were_after_one_change()
     {
         Write(Low(3), 0x33);
