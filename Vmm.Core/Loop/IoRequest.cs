@@ -6,6 +6,9 @@ namespace Vmm.Core.Loop;
 /// <summary>A request for a file, made once and used again and again. Only the I/O thread touches it.</summary>
 public sealed class IoRequest
 {
+    private const int PunchHoleKeepSize = 3; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+    private const int ZeroRangeKeepSize = 17; // FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE
+
     private readonly NativeMethods.IoVector[] _buffers;
     private readonly Action<IoRequest> _completed;
 
@@ -26,6 +29,9 @@ public sealed class IoRequest
     public int Result { get; private set; }
 
     internal IoOperation Operation { get; private set; }
+
+    /// <summary>How fallocate(2) discards or zeroes.</summary>
+    internal int AllocateMode => Operation == IoOperation.Discard ? PunchHoleKeepSize : ZeroRangeKeepSize;
 
     internal SafeHandle? File { get; private set; }
 

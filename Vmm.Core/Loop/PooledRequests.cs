@@ -9,8 +9,6 @@ namespace Vmm.Core.Loop;
 internal sealed class PooledRequests : IoRequests
 {
     private const int Workers = 8;
-    private const int PunchHoleKeepSize = 3; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
-    private const int ZeroRangeKeepSize = 17; // FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE
 
     private readonly object _gate = new();
     private readonly Queue<int> _waiting;
@@ -68,8 +66,7 @@ internal sealed class PooledRequests : IoRequests
     private static int Perform(IoRequest request) => request.Operation switch
     {
         IoOperation.Flush => Posix.SyncData(request.File!),
-        IoOperation.Discard => Posix.Allocate(request.File!, PunchHoleKeepSize, request.Offset, request.Length),
-        IoOperation.WriteZeroes => Posix.Allocate(request.File!, ZeroRangeKeepSize, request.Offset, request.Length),
+        IoOperation.Discard or IoOperation.WriteZeroes => Posix.Allocate(request.File!, request.AllocateMode, request.Offset, request.Length),
         _ => Posix.Transfer(request.File!, request.Buffers, request.BufferCount, request.Offset, request.Operation == IoOperation.Write),
     };
 

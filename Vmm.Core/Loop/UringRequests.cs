@@ -8,9 +8,6 @@ namespace Vmm.Core.Loop;
 /// <summary>Requests that the kernel carries out.</summary>
 internal sealed class UringRequests : IoRequests
 {
-    private const int PunchHoleKeepSize = 3; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
-    private const int ZeroRangeKeepSize = 17; // FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE
-
     /// <summary>Nanoseconds of rest when the kernel has no memory to take a request.</summary>
     private const uint Rest = 1_000_000;
 
@@ -35,11 +32,8 @@ internal sealed class UringRequests : IoRequests
             case IoOperation.Flush:
                 _queue.PushSync(key, request.File!);
                 break;
-            case IoOperation.Discard:
-                _queue.PushAllocate(key, request.File!, PunchHoleKeepSize, request.Offset, request.Length);
-                break;
-            case IoOperation.WriteZeroes:
-                _queue.PushAllocate(key, request.File!, ZeroRangeKeepSize, request.Offset, request.Length);
+            case IoOperation.Discard or IoOperation.WriteZeroes:
+                _queue.PushAllocate(key, request.File!, request.AllocateMode, request.Offset, request.Length);
                 break;
             default:
                 bool writes = request.Operation == IoOperation.Write;

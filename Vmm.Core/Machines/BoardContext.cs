@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.Extensions.Logging;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -13,14 +12,13 @@ using Vmm.Core.Memory;
 namespace Vmm.Core.Machines;
 
 /// <summary>What a board gives its devices.</summary>
-internal sealed partial class BoardContext : IDeviceContext, IDisposable
+internal sealed class BoardContext : IDeviceContext, IDisposable
 {
     private readonly BoardSetup _setup;
     private readonly IVirtualMachine _vm;
     private readonly GuestMemory _memory;
     private readonly InterruptRouter _router;
     private readonly Dictionary<string, Chardev> _chardevs;
-    private IoThread? _ioThread;
 
     internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory)
     {
@@ -56,8 +54,8 @@ internal sealed partial class BoardContext : IDeviceContext, IDisposable
     /// <inheritdoc/>
     public IGuestMemory Memory => _memory;
 
-    /// <summary>Started with the first device that wants it: a machine without queues has no thread for them.</summary>
-    public IIoThread IoThread => _ioThread ??= StartIoThread();
+    /// <inheritdoc/>
+    public IIoThread IoThread => _setup.QueueThread ?? throw new InvalidOperationException("no device type of this machine has said that it has queues");
 
     /// <inheritdoc/>
     public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd) => _vm.Doorbells.Bind(address, value, eventFd);
@@ -82,31 +80,5 @@ internal sealed partial class BoardContext : IDeviceContext, IDisposable
     public void WakeCpus() => _vm.WakeCpus();
 
     /// <summary>Gives back what devices were given of the host. The VM is gone.</summary>
-    public void Dispose()
-    {
-        _ioThread?.Dispose();
-        _router.Dispose();
-    }
-
-    private IoThread StartIoThread()
-    {
-        try
-        {
-            return new IoThread("queues")
-            {
-                UnhandledException = defect => LogQueueFailed(_setup.Log, defect.ToString()),
-                HostRefused = refusal => LogQueuesPolled(_setup.Log, refusal.Message),
-            };
-        }
-        catch (Exception refusal) when (refusal is OutOfMemoryException or IOException)
-        {
-            throw new MachineException($"the host gives no thread for the queues of devices: {refusal.Message}", refusal);
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "a device's queue failed by a defect of this program and is not served any more: {Defect}")]
-    private static partial void LogQueueFailed(ILogger log, string defect);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "the host refuses to report a queue's events, which is polled until it does not: {Reason}")]
-    private static partial void LogQueuesPolled(ILogger log, string reason);
+    public void Dispose() => _router.Dispose();
 }

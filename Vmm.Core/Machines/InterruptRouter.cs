@@ -25,6 +25,7 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
     private readonly RoutedLine?[] _lines = new RoutedLine?[Count];
     private readonly InterruptRoute[] _wanted = [.. Enumerable.Range(First, Count).Select(gsi => new InterruptRoute(gsi, null))];
     private bool _isRefused;
+    private bool _isRetryDue;
     private bool _isDisposed;
 
     /// <summary>The line of an interrupt; the same each time.</summary>
@@ -97,7 +98,13 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
                 LogRefused(log, refusal.Message);
             }
 
-            loop.Post(() => loop.After(TryAgain, ApplyAgain));
+            // One for all that the guest writes meanwhile.
+            if (!_isRetryDue)
+            {
+                _isRetryDue = true;
+                loop.Post(() => loop.After(TryAgain, ApplyAgain));
+            }
+
             return;
         }
 
@@ -111,6 +118,7 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
     {
         lock (_lock)
         {
+            _isRetryDue = false;
             if (_isRefused && !_isDisposed)
             {
                 Apply();

@@ -28,6 +28,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     private readonly IHypervisor _hypervisor;
     private readonly TimeProvider _time;
     private readonly BoardSetup _setup;
+    private readonly IoThread? _queueThread;
     private bool _guestLeft;
     private Func<string>? _handoverOutcome;
 
@@ -38,6 +39,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <param name="ioLoop">The loop that back ends are served on; stays the caller's.</param>
     /// <param name="time">The wall clock.</param>
     /// <param name="log">Where devices and back ends report what went wrong.</param>
+    /// <exception cref="MachineException">There is no such machine, or the host gives no thread for its queues.</exception>
     public Machine(
         MachineConfiguration configuration, IHypervisor hypervisor, EventLoop loop, EventLoop ioLoop, TimeProvider time, ILogger log)
     {
@@ -45,7 +47,9 @@ public sealed partial class Machine : IPowerControl, IDisposable
         Loop = loop;
         _hypervisor = hypervisor;
         _time = time;
-        _setup = new BoardSetup(configuration, this, ioLoop, time, log);
+        _setup = BoardSetup.ToStart(configuration, this, ioLoop, time, log);
+        _queueThread = QueueThread.StartFor(configuration, log);
+        _setup = _setup with { QueueThread = _queueThread };
         AutoStart = !configuration.StartPaused;
     }
 
@@ -197,6 +201,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     {
         Board?.Dispose();
         Board = null;
+        _queueThread?.Dispose();
     }
 
     private void RefuseToContinue()

@@ -2,8 +2,8 @@
 //
 // Everything else in guest memory is copied by the kernel, which answers with an error for a page that cannot be had. A ring is read and
 // written a few bytes at a time and several times a request, so its pages are made present once, when the queue starts, and then
-// touched by address. The guest writes the same bytes at the same time: each number is read in one access, once, and whoever
-// read it uses what it read. Reads acquire and writes release, which is the order that the ring protocol rests on.
+// touched by address. The guest writes the same bytes at the same time: each number is read in one access, once, and the
+// reader uses what it read. Reads acquire and writes release, which is the order that the ring protocol rests on.
 
 using Vmm.Core.Buses;
 

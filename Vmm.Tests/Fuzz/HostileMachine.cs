@@ -187,7 +187,7 @@ internal sealed class HostileMachine : IDisposable
         }
         catch (StateException)
         {
-            // Refused: the guest stays where it is, and goes on.
+            // Refused: the guest stays where it is, and resumes.
             Driver.Transport.Resume();
             Serve();
         }

@@ -39,7 +39,7 @@ internal enum HostileOperation
     /// <summary>The machine is quiesced.</summary>
     Quiesce,
 
-    /// <summary>The machine goes on.</summary>
+    /// <summary>The machine resumes.</summary>
     Resume,
 
     /// <summary>The guest goes to another process.</summary>

@@ -1,7 +1,7 @@
 // Where the random numbers of a guest come from.
 //
 // A device asks for bytes straight into the guest's memory: the kernel does the copying, so a page that it cannot provide is an
-// error of that request and never a signal. A source may have nothing now; it is asked again later, and nobody waits in it.
+// error of that request and never a signal. A source may have nothing now; it is asked again later, and no thread waits in it.
 // Nothing crosses a live update: the new process opens its own.
 
 namespace Vmm.Core.Backends.Rng;

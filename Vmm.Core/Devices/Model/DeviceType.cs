@@ -44,6 +44,9 @@ public abstract class DeviceType
     /// <summary>Whether it can come and go while the guest runs.</summary>
     public bool IsHotPluggable { get; protected init; }
 
+    /// <summary>Whether such a device has queues, which a thread of their own serves (<see cref="IDeviceContext.IoThread"/>).</summary>
+    public bool HasQueues { get; protected init; }
+
     /// <summary>How many a machine may have.</summary>
     public int Most { get; protected init; } = int.MaxValue;
 

@@ -68,7 +68,7 @@ public sealed class VirtQueue
 
     /// <summary>Finds the rings and makes them present.</summary>
     /// <param name="features">What driver and device have agreed on.</param>
-    /// <returns>False if a ring is not RAM or not aligned, or something is in flight of which nobody knows.</returns>
+    /// <returns>False if a ring is not RAM or not aligned, or chains are in flight, which a stopped queue never has.</returns>
     internal bool TryStart(ulong features)
     {
         _usesEventIndex = (features & VirtioFeatures.EventIndex) != 0;

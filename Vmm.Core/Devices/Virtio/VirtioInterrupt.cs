@@ -33,7 +33,7 @@ internal sealed class VirtioInterrupt(VirtioState state)
 
     internal void Acknowledge(uint causes) => Change(0, causes);
 
-    /// <summary>Raises what is pending once more: nobody knows whether it got through.</summary>
+    /// <summary>Raises what is pending once more: whether it was delivered is not known.</summary>
     internal void RaiseAgain()
     {
         lock (_lock)

@@ -203,7 +203,7 @@ public sealed class IoRequestsTests : IDisposable
     }
 
     [Test]
-    public void What_is_disposed_with_a_request_in_flight_calls_nobody_back()
+    public void What_is_disposed_with_a_request_in_flight_makes_no_callback()
     {
         bool isCalled = false;
         var request = new IoRequest(1, _ => isCalled = true);

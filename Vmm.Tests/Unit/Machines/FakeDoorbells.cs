@@ -3,7 +3,7 @@ using Vmm.Core.Hypervisors;
 
 namespace Vmm.Tests.Unit.Machines;
 
-/// <summary>Doorbells that nobody rings.</summary>
+/// <summary>Doorbells that are never rung.</summary>
 internal sealed class FakeDoorbells : IDoorbells
 {
     public IDisposable Bind(ulong address, uint value, SafeHandle eventFd) => new MemoryStream();

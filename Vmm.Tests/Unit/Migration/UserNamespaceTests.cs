@@ -10,7 +10,7 @@ public sealed class UserNamespaceTests
     private const string Container = "0 100000 65536\n";
 
     [TestCase(1000u, "65534\n", EveryUser, true, TestName = "Without_user_namespaces_every_user_is_certain")]
-    [TestCase(65534u, "65534\n", EveryUser, true, TestName = "Without_user_namespaces_nobody_is_a_user_like_others")]
+    [TestCase(65534u, "65534\n", EveryUser, true, TestName = "Without_user_namespaces_id_65534_is_a_user_like_others")]
     [TestCase(1000u, "65534\n", Container, true, TestName = "Whom_the_namespace_maps_is_certain")]
     [TestCase(0u, "65534\n", Container, true, TestName = "So_is_its_root")]
     [TestCase(65534u, "65534\n", Container, false, TestName = "The_overflow_uid_is_not_although_the_namespace_maps_it_too")]

@@ -20,6 +20,7 @@ public abstract class VirtioMmioType : DeviceType
         Bus = "virtio-bus";
         Parent = "virtio-device";
         Family = "virtio-mmio";
+        HasQueues = true;
         Most = VirtioMmioSlot.Count;
         IsNamedByPath = false;
         Properties = [Place, .. properties];
