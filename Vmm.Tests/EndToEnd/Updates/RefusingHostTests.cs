@@ -10,6 +10,9 @@ public sealed class RefusingHostTests : UpdateTest
     private const int Clients = 100;
     private const string Monitor = "clients.qmp";
 
+    /// <summary>A device with a queue, and so a thread that serves it.</summary>
+    private static readonly string[] Queue = ["-device", "virtio-rng-device"];
+
     private readonly UpdateRoute _route = new("refusing");
 
     [Test]
@@ -24,7 +27,7 @@ public sealed class RefusingHostTests : UpdateTest
     [Promise(47)]
     public async Task Serving_an_update_and_clients_makes_no_thread()
     {
-        var old = await BootAsync("smp", ["-smp", "2", .. TinyMachine.Monitor(Monitor)]);
+        var old = await BootAsync("smp", ["-smp", "2", .. Queue, .. TinyMachine.Monitor(Monitor)]);
         string[] before = Threads(old);
         var successor = await AwaitGuestAsync(_route);
         string[] waiting = Threads(successor);
@@ -41,7 +44,7 @@ public sealed class RefusingHostTests : UpdateTest
     private async Task ServeAndUpdateAsync(int error, int[] calls)
     {
         var refused = new RefusedCalls(Folder, error, calls);
-        var arguments = TinyMachine.Silent("counter").With(TinyMachine.Monitor(Monitor));
+        var arguments = TinyMachine.Silent("counter").With([.. Queue, .. TinyMachine.Monitor(Monitor)]);
         var old = await StartGenerationAsync(refused.Running(Program), arguments, []);
         var successor = await StartGenerationAsync(refused.Running(Program), arguments, _route.Listening());
         Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
