@@ -23,24 +23,25 @@ internal sealed class KvmDoorbells(KvmFile machine) : IDoorbells
         internal Binding(KvmFile machine, ulong address, uint value, SafeHandle eventFd)
         {
             (_machine, _address, _value, _eventFd) = (machine, address, value, eventFd);
-            Call(KvmIoEventFd.DataMatch);
+            KvmFile.Check(KvmRequest.IoEventFd, TryCall(KvmIoEventFd.DataMatch));
             _isBound = true;
         }
 
+        /// <summary>Unbinds it. The VM's descriptor may be closed already, and then nothing is bound; what KVM refuses ends with the VM.</summary>
         public void Dispose()
         {
             if (_isBound && !_machine.IsClosed)
             {
                 _isBound = false;
-                Call(KvmIoEventFd.DataMatch | KvmIoEventFd.Deassign);
+                _ = TryCall(KvmIoEventFd.DataMatch | KvmIoEventFd.Deassign);
             }
         }
 
-        private void Call(uint flags)
+        private int TryCall(uint flags)
         {
             using var number = new BorrowedNumber(_eventFd);
             var argument = new KvmIoEventFd { DataToMatch = _value, Address = _address, Length = Width, EventFd = number.Value, Flags = flags };
-            _machine.Call(KvmRequest.IoEventFd, ref argument);
+            return _machine.TryCall(KvmRequest.IoEventFd, ref argument);
         }
     }
 }

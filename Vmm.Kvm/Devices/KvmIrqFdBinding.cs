@@ -14,24 +14,24 @@ internal sealed class KvmIrqFdBinding : IDisposable
     internal KvmIrqFdBinding(KvmFile machine, uint gsi, SafeHandle eventFd)
     {
         (_machine, _gsi, _eventFd) = (machine, gsi, eventFd);
-        Call(flags: 0);
+        KvmFile.Check(KvmRequest.IrqFd, TryCall(flags: 0));
         _isBound = true;
     }
 
-    /// <summary>Unbinds it. The VM's descriptor may be closed already, and then nothing is bound.</summary>
+    /// <summary>Unbinds it. The VM's descriptor may be closed already, and then nothing is bound; what KVM refuses ends with the VM.</summary>
     public void Dispose()
     {
         if (_isBound && !_machine.IsClosed)
         {
             _isBound = false;
-            Call(KvmIrqFd.Deassign);
+            _ = TryCall(KvmIrqFd.Deassign);
         }
     }
 
-    private void Call(uint flags)
+    private int TryCall(uint flags)
     {
         using var number = new BorrowedNumber(_eventFd);
         var argument = new KvmIrqFd { EventFd = (uint)number.Value, Gsi = _gsi, Flags = flags };
-        _machine.Call(KvmRequest.IrqFd, ref argument);
+        return _machine.TryCall(KvmRequest.IrqFd, ref argument);
     }
 }

@@ -16,6 +16,7 @@ internal sealed class KvmFile : IDisposable
     /// <summary>The descriptor's number, for the run loop, whose thread ends before the descriptor is closed.</summary>
     internal int Descriptor => _fd;
 
+    /// <summary>Whether it was disposed.</summary>
     internal bool IsClosed => _fd < 0;
 
     public void Dispose()
@@ -77,7 +78,8 @@ internal sealed class KvmFile : IDisposable
     /// <summary>What KVM says of an extension; 0 means that it lacks it.</summary>
     internal int Extension(KvmCapability capability) => Call(KvmRequest.CheckExtension, (nint)capability);
 
-    private static int Check(KvmRequest request, int result) => result >= 0
+    /// <summary>A request's result, or the error that it is.</summary>
+    internal static int Check(KvmRequest request, int result) => result >= 0
         ? result
         : throw new HypervisorException($"{request.Name}: {Marshal.GetPInvokeErrorMessage(-result)} (error {-result})");
 }

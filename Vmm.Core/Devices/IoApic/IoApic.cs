@@ -91,17 +91,25 @@ internal sealed class IoApic(IInterruptRouter router) : Device, IMmioDevice, ISt
     /// <inheritdoc/>
     public void Load(StateReader reader) => reader.Read(IoApicState.Layout, _state);
 
-    /// <inheritdoc/>
+    /// <summary>Routes nothing yet: that is the hypervisor's work, and the guest is paused. Until <see cref="Resume"/> no device raises an interrupt.</summary>
     public void Apply()
     {
         lock (_lock)
         {
             _state.Requested = 0;
+        }
+    }
+
+    /// <summary>Routes every interrupt as its entry says; a line that has risen since the guest was paused is raised by that.</summary>
+    public override void Resume()
+    {
+        lock (_lock)
+        {
             RouteAll();
         }
     }
 
-    /// <summary>Also before a reset: a machine that waits for a guest tries its empty state out, and no input of that leads anywhere.</summary>
+    /// <summary>Also before a reset: no input leads anywhere.</summary>
     private static IoApicState AtPowerOn()
     {
         var state = new IoApicState();

@@ -272,7 +272,7 @@ public abstract class VirtioDevice : IDisposable
         _queues[queue.Index].Kick();
     }
 
-    /// <summary>The driver has broken a rule: nothing is served until it resets the device, and it is told so.</summary>
+    /// <summary>The driver has broken a rule: nothing is served until it resets the device, and a configuration interrupt says so.</summary>
     protected void RequireReset()
     {
         if ((Interlocked.Or(ref _state.Status, DeviceStatus.NeedsReset) & DeviceStatus.NeedsReset) == 0)

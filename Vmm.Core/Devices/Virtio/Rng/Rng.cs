@@ -2,7 +2,7 @@
 //
 // It has one queue. A buffer that cannot be filled yet stays the driver's and is taken again later: when a period of the quota is over, or
 // when the source is asked again. So nothing is ever in flight when the queue stops. What one buffer and one turn get is bounded, because
-// a turn ends before an update can go on; a driver takes fewer bytes than it asked for and asks again.
+// a turn ends before an update can continue; a driver takes fewer bytes than it asked for and asks again.
 // Source: virtio 1.2, section 5.4.
 
 using Vmm.Core.Backends.Rng;
@@ -191,7 +191,7 @@ public sealed class Rng : VirtioDevice
                 return NotYet;
             }
 
-            // Of memory that the host cannot provide the driver is told by the bytes that it is not given.
+            // Where the host cannot provide the memory, the driver sees it by the length, which is shorter.
             written += Math.Max(got, 0);
             if (got < length || written == room)
             {
