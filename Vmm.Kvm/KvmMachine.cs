@@ -35,10 +35,7 @@ internal sealed class KvmMachine : IVirtualMachine
     private readonly KvmFile _file;
     private readonly List<KvmCpu> _cpus = [];
     private readonly CpuGroup _group;
-    private readonly KvmDevice[] _devices;
-    private readonly KvmClock _clock;
-    private readonly KvmInterrupts _interrupts;
-    private readonly RamRanges _ram = new();
+    private readonly KvmMemory _memory;
     private readonly ILogger _logger;
     private bool _isDisposed;
 
@@ -46,6 +43,7 @@ internal sealed class KvmMachine : IVirtualMachine
     {
         _logger = logger;
         _file = hypervisor.Device.Create(KvmRequest.CreateVm, 0);
+        _memory = new KvmMemory(_file);
         try
         {
             CheckCount(options.Topology.Count);
@@ -54,8 +52,8 @@ internal sealed class KvmMachine : IVirtualMachine
             var capabilities = EnableCapabilities(inherited?.Capabilities);
             ThreadScheduling.Yield();
             CreateDevices();
-            _interrupts = new KvmInterrupts(_file);
-            _devices =
+            Interrupts = new KvmInterrupts(_file);
+            KvmDevice[] devices =
             [
                 new KvmInterruptController(_file, KvmInterruptController.PicMaster),
                 new KvmInterruptController(_file, KvmInterruptController.PicSlave),
@@ -63,7 +61,7 @@ internal sealed class KvmMachine : IVirtualMachine
                 new KvmPit(_file),
             ];
             Doorbells = new KvmDoorbells(_file);
-            foreach (var device in _devices)
+            foreach (var device in devices)
             {
                 device.RememberPowerOn();
             }
@@ -72,10 +70,12 @@ internal sealed class KvmMachine : IVirtualMachine
 
             uint tscKhz = CreateCpus(hypervisor, options, table, inherited, exits, logger);
             _cpus[0].RehearseRun();
-            _clock = new KvmClock(_file, tscKhz, logger);
-            KernelDevices = [.. _devices, _clock];
+            var clock = new KvmClock(_file, tscKhz, logger);
             GuestAbi = new KvmGuestAbi(table, tscKhz, capabilities).ToBytes();
             _group = new CpuGroup(_cpus);
+            Cpus = new KvmCpus(_cpus, _group, clock);
+            KernelDevices = new KvmKernelDevices(devices, clock, _group);
+            Clock = new KvmGuestClock(clock, _cpus);
             foreach (var cpu in _cpus)
             {
                 cpu.StartThread(_group);
@@ -90,140 +90,28 @@ internal sealed class KvmMachine : IVirtualMachine
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<IVirtualCpu> Cpus => _cpus;
+    public IVirtualCpus Cpus { get; }
 
     /// <inheritdoc/>
-    public IReadOnlyList<IStateful> KernelDevices { get; }
+    public IMemorySlots Memory => _memory;
 
     /// <inheritdoc/>
-    public ReadOnlyMemory<byte> GuestAbi { get; }
-
-    /// <inheritdoc/>
-    public IInterrupts Interrupts => _interrupts;
+    public IInterrupts Interrupts { get; }
 
     /// <inheritdoc/>
     public IDoorbells Doorbells { get; }
 
     /// <inheritdoc/>
-    public void AddMemory(MemorySlot slot)
-    {
-        var region = new KvmMemoryRegion
-        {
-            Slot = (uint)slot.Index,
-            GuestAddress = slot.GuestAddress,
-            Size = slot.Size,
-            HostAddress = (ulong)slot.HostAddress,
-        };
-        try
-        {
-            _file.Call(KvmRequest.SetUserMemoryRegion, ref region);
-        }
-        catch (HypervisorException refusal)
-        {
-            throw new HypervisorException(
-                $"memory slot {slot.Index}, guest address 0x{slot.GuestAddress:x}, {slot.Size} bytes: {refusal.Message}", refusal);
-        }
-
-        _ram.Add(slot.GuestAddress, slot.Size);
-    }
+    public IKernelDevices KernelDevices { get; }
 
     /// <inheritdoc/>
-    public void ResetKernelDevices()
-    {
-        _group.RequireStopped("reset the in-kernel devices");
-        foreach (var device in _devices)
-        {
-            device.Reset();
-        }
-    }
+    public IGuestClock Clock { get; }
 
     /// <inheritdoc/>
-    public void SetBoost(bool isBoosted)
-    {
-        foreach (var cpu in _cpus)
-        {
-            cpu.SetBoost(isBoosted);
-        }
-    }
-
-    /// <inheritdoc/>
-    public void StartCpus()
-    {
-        _group.Start();
-
-        // Nothing that runs longer than a moment may keep a vCPU from its processor.
-        ThreadScheduling.EndBoost();
-        PollBriefly(() => StartedAt != 0);
-    }
-
-    /// <inheritdoc/>
-    public ulong StartedAt
-    {
-        get
-        {
-            ulong last = 0;
-            foreach (var cpu in _cpus)
-            {
-                if (cpu.EnteredAt is not (> 0 and var at))
-                {
-                    return 0;
-                }
-
-                last = Math.Max(last, at);
-            }
-
-            return last;
-        }
-    }
-
-    /// <inheritdoc/>
-    public Task StopCpusAsync(bool captureState)
-    {
-        var round = _group.Stop(captureState);
-        if (captureState)
-        {
-            PollBriefly(() => round.IsCompleted);
-        }
-
-        return round;
-    }
-
-    /// <inheritdoc/>
-    public void WithdrawStop(string reason) => _group.WithdrawStop(reason);
-
-    /// <inheritdoc/>
-    public void WakeCpus()
-    {
-        foreach (var cpu in _cpus)
-        {
-            cpu.Wake();
-        }
-    }
-
-    /// <inheritdoc/>
-    public async Task ApplyCpuStatesAsync()
-    {
-        var round = _group.Apply();
-        PollBriefly(() => round.IsCompleted);
-        await round;
-        _clock.Correct();
-    }
-
-    /// <inheritdoc/>
-    public void FreezeClock() => _clock.Freeze();
-
-    /// <inheritdoc/>
-    public void ThawClock()
-    {
-        _clock.Thaw();
-        foreach (var cpu in _cpus)
-        {
-            cpu.NotifyOfPause();
-        }
-    }
+    public ReadOnlyMemory<byte> GuestAbi { get; }
 
     /// <summary>
-    /// Stops the vCPUs, ends their threads, and gives everything back. Not to be called on a vCPU's thread, nor while somebody may still
+    /// Stops the vCPUs, ends their threads, and gives everything back. Not to be called on a vCPU's thread, nor while a thread may still
     /// drive an interrupt line. When a vCPU does not stop, all of it is left to the end of the process.
     /// </summary>
     public void Dispose()
@@ -241,23 +129,6 @@ internal sealed class KvmMachine : IVirtualMachine
         else
         {
             KvmLog.NotStopped(_logger);
-        }
-    }
-
-    /// <summary>
-    /// Gives what a guest's pause depends on the moment that it usually takes, and the processor to whoever wants it. Sleeping and being woken would
-    /// cost as much again. With as many vCPUs as processors nobody looks on: each processor is a vCPU's.
-    /// </summary>
-    private void PollBriefly(Func<bool> isDone)
-    {
-        const ulong Moment = 250_000; // nanoseconds
-        if (_cpus.Count < Environment.ProcessorCount)
-        {
-            ulong end = HostClock.RawNanoseconds + Moment;
-            while (!isDone() && HostClock.RawNanoseconds < end)
-            {
-                Thread.Yield();
-            }
         }
     }
 
@@ -370,7 +241,7 @@ internal sealed class KvmMachine : IVirtualMachine
 
         bool hasNested = nested > 0 && CpuidModel.OffersVirtualization(table);
         return new KvmCpuSetup(
-            hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, _ram, options.NameThreads, hypervisor.Threads, logger);
+            hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, _memory.Ranges, options.NameThreads, hypervisor.Threads, logger);
     }
 
     private void SetUpMachineCheck(KvmFile cpu)

@@ -1,13 +1,13 @@
 // What ./demo and ./test call:
 //   demo                  the live-update demo; see Demo/LiveUpdateDemo.cs
 //   run COMMAND           runs a shell command on the host for Linux guests (the lab, where this machine cannot)
-//   report STATUS TRX...  ends a test run; see TestReport.cs
+//   rerun TRX...          prints the filter of the failed tests that are run again; see Reports/TestRerun.cs
+//   report STATUS TRX... [-- TRX...]  ends a test run, with its reruns; see Reports/TestReport.cs
 
-using System.Globalization;
 using System.Runtime.InteropServices;
-using Vmm.Lab;
 using Vmm.Lab.Demo;
 using Vmm.Lab.Hosts;
+using Vmm.Lab.Reports;
 
 using var interrupt = new CancellationTokenSource();
 using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
@@ -20,7 +20,8 @@ try
     {
         ["demo"] => await DemoAsync(),
         ["run", var command] => await RunAsync(command),
-        ["report", var status, .. var files] => TestReport.Print(int.Parse(status, CultureInfo.InvariantCulture), files, Console.Out),
+        ["rerun", .. var files] => PrintRerun(files),
+        ["report", var status, .. var files] => Report(status, files),
         _ => Usage(),
     };
 }
@@ -66,9 +67,18 @@ async Task<int> RunAsync(string command)
     return await process.Exited;
 }
 
+static int PrintRerun(string[] files)
+{
+    Console.WriteLine(TestRerun.Filter(files));
+    return 0;
+}
+
+static int Report(string status, string[] files) => TestReport.Print(
+    status, files.TakeWhile(file => file != "--"), [.. files.SkipWhile(file => file != "--").Skip(1)], Console.Out);
+
 static int Usage()
 {
-    Console.Error.WriteLine("usage: demo | run COMMAND | report STATUS TRX...");
+    Console.Error.WriteLine("usage: demo | run COMMAND | rerun TRX... | report STATUS TRX... [-- TRX...]");
     return 2;
 }
 

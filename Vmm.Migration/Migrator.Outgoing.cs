@@ -222,8 +222,8 @@ public sealed partial class Migrator
 
         using var named = takeDescriptor?.Invoke(descriptor.NameOrNumber);
         RefuseDescriptor(descriptor, named);
-        var socket = Posix.Duplicate(named);
-        Posix.MakePrivate(socket);
+        var socket = FileDescriptor.Duplicate(named);
+        FileDescriptor.MakePrivate(socket);
         return socket;
     }
 

@@ -4,7 +4,7 @@
 //                 |        \-> DSDT
 //                 \-> MADT
 //
-// All lie in one run, RSDP first, in the BIOS area below 1 MiB: where a guest that was not told of the RSDP looks for it, and
+// All lie in one run, RSDP first, in the BIOS area below 1 MiB: where a guest without the RSDP's address looks for it, and
 // where no guest expects memory of its own. The memory map says "reserved" there.
 
 using System.Buffers.Binary;

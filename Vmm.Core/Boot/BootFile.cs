@@ -35,7 +35,7 @@ public sealed class BootFile : IDisposable
         SafeFileHandle handle;
         try
         {
-            handle = Posix.OpenToRead(path);
+            handle = HostFile.OpenToRead(path);
         }
         catch (PosixException e)
         {
@@ -66,7 +66,7 @@ public sealed class BootFile : IDisposable
     {
         try
         {
-            if (Posix.ReadAt(Handle, buffer, position) < buffer.Length)
+            if (HostFile.ReadAt(Handle, buffer, position) < buffer.Length)
             {
                 throw Shrunk(position + (ulong)buffer.Length);
             }
@@ -85,7 +85,7 @@ public sealed class BootFile : IDisposable
     {
         try
         {
-            var status = Posix.Stat(handle);
+            var status = HostFile.Stat(handle);
             if (!status.IsRegular)
             {
                 throw new BootException($"could not load '{path}': it is {(status.IsDirectory ? "a directory" : "a special file")}, a regular file was expected");

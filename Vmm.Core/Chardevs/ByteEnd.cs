@@ -24,8 +24,8 @@ internal sealed class ByteEnd
     internal ByteEnd(SafeFileHandle handle, bool ownMode = false)
     {
         Handle = handle;
-        _socket = Posix.IsSocket(handle);
-        _atOnce = !ownMode && Posix.IsTerminal(handle) ? 1 : PipeSafe;
+        _socket = HostSocket.IsSocket(handle);
+        _atOnce = !ownMode && TerminalDevice.IsTerminal(handle) ? 1 : PipeSafe;
     }
 
     internal SafeFileHandle Handle { get; }
@@ -35,10 +35,10 @@ internal sealed class ByteEnd
     /// <summary>Regular files cannot be watched: they are always ready.</summary>
     internal bool AlwaysReady { get; private set; }
 
-    internal int Read(Span<byte> buffer) => _socket ? Posix.ReceiveNow(Handle, buffer) : Posix.ReadNow(Handle, buffer);
+    internal int Read(Span<byte> buffer) => _socket ? HostSocket.ReceiveNow(Handle, buffer) : FileDescriptor.ReadNow(Handle, buffer);
 
     internal int Write(ReadOnlySpan<byte> bytes) =>
-        _socket ? Posix.SendNow(Handle, bytes) : Posix.WriteNow(Handle, bytes[..Math.Min(bytes.Length, _atOnce)]);
+        _socket ? HostSocket.SendNow(Handle, bytes) : FileDescriptor.WriteNow(Handle, bytes[..Math.Min(bytes.Length, _atOnce)]);
 
     /// <summary>Watches for <paramref name="events"/>, or not at all if there are none: a hang-up would be reported indefinitely.</summary>
     internal void WatchFor(FdEvents events, EventLoop loop, Action<FdEvents> callback)

@@ -27,12 +27,12 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     /// <inheritdoc/>
     public override void Open()
     {
-        var file = Posix.OpenOutput(path, append, readable: false, ReadableByAll, out _);
+        var file = OutputFile.Open(path, append, readable: false, ReadableByAll, out _);
         try
         {
-            if (!append && Posix.Stat(file).IsRegular)
+            if (!append && HostFile.Stat(file).IsRegular)
             {
-                Posix.Truncate(file, 0);
+                HostFile.Truncate(file, 0);
             }
         }
         catch
@@ -52,7 +52,7 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
             return false;
         }
 
-        if (!Posix.IsWritable(file))
+        if (!FileDescriptor.IsWritable(file))
         {
             file.Dispose();
             throw new IOException($"{DescriptorName}: a file open for writing expected, the descriptor is not writable");

@@ -42,7 +42,7 @@ public sealed class PtyChardev : StreamChardev
     /// <inheritdoc/>
     public override void Open()
     {
-        var (master, slavePath) = Posix.CreatePty();
+        var (master, slavePath) = TerminalDevice.CreatePty();
         lock (Gate)
         {
             _master = new ByteEnd(master, ownMode: true);
@@ -63,7 +63,7 @@ public sealed class PtyChardev : StreamChardev
             return false;
         }
 
-        if (Posix.SlaveOf(master) is not { } slavePath)
+        if (TerminalDevice.SlaveOf(master) is not { } slavePath)
         {
             master.Dispose();
             throw new IOException($"{DescriptorName}: the master of a pseudo-terminal expected, the descriptor is none");
@@ -100,7 +100,7 @@ public sealed class PtyChardev : StreamChardev
 
     private protected override void TryConnect()
     {
-        if (_master is not null && (Posix.PollNow(_master.Handle, FdEvents.Out) & FdEvents.HangUp) == 0)
+        if (_master is not null && (FileDescriptor.PollNow(_master.Handle, FdEvents.Out) & FdEvents.HangUp) == 0)
         {
             Input = Output = _master;
             PostSettle();
@@ -172,7 +172,7 @@ public sealed class PtyChardev : StreamChardev
         {
             if (new FileInfo(_linkPath!).LinkTarget == SlavePath)
             {
-                Posix.RemoveName(_linkPath!);
+                HostFile.RemoveName(_linkPath!);
             }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

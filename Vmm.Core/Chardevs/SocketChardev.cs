@@ -199,7 +199,7 @@ public sealed class SocketChardev : StreamChardev
 
     private static SafeFileHandle RequireSocket(SafeFileHandle handle, string name)
     {
-        if (Posix.IsSocket(handle) && !Posix.IsListening(handle))
+        if (HostSocket.IsSocket(handle) && !HostSocket.IsListening(handle))
         {
             return handle;
         }
@@ -209,14 +209,14 @@ public sealed class SocketChardev : StreamChardev
     }
 
     private static SafeFileHandle TakeSocket(int descriptor) =>
-        RequireSocket(Posix.TakeInherited(descriptor), $"file descriptor {descriptor}");
+        RequireSocket(FileDescriptor.TakeInherited(descriptor), $"file descriptor {descriptor}");
 
     private static SafeFileHandle ConnectTo(string path)
     {
-        var socket = Posix.CreateUnixSocket();
+        var socket = UnixSocket.Create();
         try
         {
-            Posix.Connect(socket, path);
+            UnixSocket.Connect(socket, path);
             return socket;
         }
         catch (PosixException error)
@@ -230,7 +230,7 @@ public sealed class SocketChardev : StreamChardev
     {
         if (_options.Descriptor is { } descriptor)
         {
-            listener.Adopt(Posix.TakeInherited(descriptor));
+            listener.Adopt(FileDescriptor.TakeInherited(descriptor));
         }
         else
         {

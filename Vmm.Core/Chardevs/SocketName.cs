@@ -30,10 +30,10 @@ internal sealed class SocketName
     }
 
     /// <summary>Whether it still is the name of that socket.</summary>
-    internal bool IsStillThere => Posix.StatName(_path)?.Identity == _identity;
+    internal bool IsStillThere => HostFile.StatName(_path)?.Identity == _identity;
 
     /// <summary>The name of a socket that another process bound and that is held here now; null if there is no such name any more.</summary>
-    internal static SocketName? Of(string path) => Posix.StatName(path) is { IsSocket: true } there ? new SocketName(path, there.Identity) : null;
+    internal static SocketName? Of(string path) => HostFile.StatName(path) is { IsSocket: true } there ? new SocketName(path, there.Identity) : null;
 
     /// <summary>Listens at a path, where there is nothing or a socket that no process holds.</summary>
     /// <param name="path">Where.</param>
@@ -52,7 +52,7 @@ internal sealed class SocketName
                 return socket;
             }
 
-            if (Posix.StatName(path) is { } there && !CanBeReplaced(path, there))
+            if (HostFile.StatName(path) is { } there && !CanBeReplaced(path, there))
             {
                 return null;
             }
@@ -69,16 +69,16 @@ internal sealed class SocketName
     {
         if (IsStillThere)
         {
-            Posix.RemoveName(_path);
+            HostFile.RemoveName(_path);
         }
     }
 
     private static SafeFileHandle? TryBind(string path, int backlog)
     {
-        var socket = Posix.CreateUnixSocket();
+        var socket = UnixSocket.Create();
         try
         {
-            if (Posix.TryListen(socket, path, backlog))
+            if (UnixSocket.TryListen(socket, path, backlog))
             {
                 return socket;
             }
@@ -101,7 +101,7 @@ internal sealed class SocketName
         }
 
         // Asked once: a second answer may be of another socket, though it has the same inode number.
-        return Posix.HolderOfSocket(path) switch
+        return UnixSocket.HolderOf(path) switch
         {
             SocketHolder.Process => false,
             SocketHolder.Unknown => throw new IOException($"Failed to bind socket to {path}: File exists: whether a process holds the socket cannot be asked"),
@@ -112,12 +112,12 @@ internal sealed class SocketName
     private static void Replace(string path)
     {
         SafeFileHandle? directory = null;
-        SpinWait.SpinUntil(() => (directory = Posix.TryLockDirectoryOf(path)) is not null, LockPatience);
+        SpinWait.SpinUntil(() => (directory = FileLocks.TryLockDirectoryOf(path)) is not null, LockPatience);
         using (directory)
         {
-            if (Posix.StatName(path) is { IsSocket: true } && Posix.IsDeadSocket(path))
+            if (HostFile.StatName(path) is { IsSocket: true } && UnixSocket.IsDead(path))
             {
-                Posix.TryRemoveDeadSocket(path);
+                UnixSocket.TryRemoveDead(path);
             }
         }
     }

@@ -50,8 +50,8 @@ public sealed class StdioChardev : StreamChardev
         lock (Gate)
         {
             _mode = TerminalMode.TryEnterRaw(_input, _signal);
-            bool stream = !Posix.IsSocket(_output) && !Posix.IsSeekable(_output);
-            var own = stream ? Posix.ReopenForOutput(_output) : null;
+            bool stream = !HostSocket.IsSocket(_output) && !FileDescriptor.IsSeekable(_output);
+            var own = stream ? FileDescriptor.ReopenForOutput(_output) : null;
             Input = new ByteEnd(_input);
             Output = new ByteEnd(own ?? _output, ownMode: own is not null);
         }
@@ -78,7 +78,7 @@ public sealed class StdioChardev : StreamChardev
     /// <summary>A file on a full disk loses output now and may take it later, so it stays the output. A reader who has gone does not come back.</summary>
     private protected override void OutputFailed(PosixException error)
     {
-        if (!Posix.IsSeekable(_output))
+        if (!FileDescriptor.IsSeekable(_output))
         {
             base.OutputFailed(error);
             return;

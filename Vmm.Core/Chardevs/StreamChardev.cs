@@ -353,7 +353,7 @@ public abstract class StreamChardev : Chardev
             while (delivered < bytes.Length)
             {
                 int put = Output!.Write(bytes[delivered..]);
-                if (put == Posix.WouldBlock)
+                if (put == FileDescriptor.WouldBlock)
                 {
                     break;
                 }

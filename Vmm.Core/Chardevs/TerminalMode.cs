@@ -23,8 +23,8 @@ public sealed class TerminalMode : IDisposable
     private TerminalMode(SafeHandle terminal, bool signalKeys)
     {
         _terminal = terminal;
-        _former = Posix.GetTerminal(terminal);
-        _raw = Posix.Raw(_former, processOutput: true, signalKeys);
+        _former = TerminalDevice.GetAttributes(terminal);
+        _raw = TerminalDevice.Raw(_former, processOutput: true, signalKeys);
         Set(_raw);
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
         _modeCleanUp = ForcedEnd.Register(Restore);
@@ -38,7 +38,7 @@ public sealed class TerminalMode : IDisposable
     /// <param name="signalKeys">Whether Ctrl-C and its like still raise signals in the process.</param>
     /// <returns>Null if it is no terminal.</returns>
     public static TerminalMode? TryEnterRaw(SafeHandle handle, bool signalKeys) =>
-        Posix.IsTerminal(handle) ? new TerminalMode(handle, signalKeys) : null;
+        TerminalDevice.IsTerminal(handle) ? new TerminalMode(handle, signalKeys) : null;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -64,9 +64,9 @@ public sealed class TerminalMode : IDisposable
     {
         try
         {
-            if (!_terminal.IsClosed && Posix.OwnsTerminal(_terminal))
+            if (!_terminal.IsClosed && TerminalDevice.IsForeground(_terminal))
             {
-                Posix.SetTerminal(_terminal, in attributes);
+                TerminalDevice.SetAttributes(_terminal, in attributes);
             }
         }
         catch (PosixException)

@@ -61,7 +61,7 @@ public sealed class UnixListener : IDisposable
     public SafeFileHandle? Handle => _socket;
 
     /// <summary>Whether a process, this one or another, listens on a path. Asking leaves no trace there.</summary>
-    public static bool IsTaken(string path) => Posix.HasLiveListener(path);
+    public static bool IsTaken(string path) => UnixSocket.HasLiveListener(path);
 
     /// <summary>Binds the path. A socket that was left behind is removed first; a live one is left alone.</summary>
     /// <exception cref="IOException">The path is taken, or cannot be bound.</exception>
@@ -89,13 +89,13 @@ public sealed class UnixListener : IDisposable
     /// <exception cref="IOException">It does not listen.</exception>
     public void Adopt(SafeFileHandle socket)
     {
-        if (!Posix.IsListening(socket))
+        if (!HostSocket.IsListening(socket))
         {
             socket.Dispose();
             throw new IOException("a listening socket expected, the descriptor does not listen");
         }
 
-        Path ??= Posix.BoundPath(socket);
+        Path ??= UnixSocket.BoundPath(socket);
         _name = _ownsPath ? SocketName.Of(Path!) : null;
         _socket = socket;
         RegisterRemoval();
@@ -237,11 +237,11 @@ public sealed class UnixListener : IDisposable
             try
             {
                 // Asked first, because an inherited socket may be a blocking one.
-                if (Posix.PollNow(_socket!, FdEvents.In) != FdEvents.None && Posix.Accept(_socket!) is { } connection)
+                if (FileDescriptor.PollNow(_socket!, FdEvents.In) != FdEvents.None && HostSocket.Accept(_socket!) is { } connection)
                 {
                     _accepted!(connection);
                 }
-                else if (Posix.IsShutDown(_socket!))
+                else if (HostSocket.IsShutDown(_socket!))
                 {
                     StopWatching();
                     Renew();

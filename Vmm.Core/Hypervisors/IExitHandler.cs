@@ -13,7 +13,7 @@ public interface IExitHandler
 
     /// <summary>
     /// Asked after each port write, and again until the answer is no: whether the vCPU must not enter the guest yet, because what it wrote has
-    /// nowhere to go. The end is told by <see cref="IVirtualMachine.WakeCpus"/>. A vCPU that is told to stop meanwhile stops, and waits on when
+    /// nowhere to go. The end is signalled by <see cref="IVirtualCpus.Wake"/>. A vCPU that is asked to stop meanwhile stops, and waits on when
     /// it is started again, here or where its state is loaded.
     /// </summary>
     /// <param name="port">The port that it wrote to.</param>
@@ -29,7 +29,7 @@ public interface IExitHandler
     /// <summary>The vCPU shut down (triple fault). It is stopped until the machine resets.</summary>
     void CpuShutdown(int cpu);
 
-    /// <summary>The vCPU cannot go on: KVM refused to run it, or left for a reason without a meaning here. It is stopped.</summary>
+    /// <summary>The vCPU cannot continue: KVM refused to run it, or left for a reason without a meaning here. It is stopped.</summary>
     /// <param name="cpu">The vCPU's index.</param>
     /// <param name="reason">What happened, with the registers.</param>
     void CpuFailed(int cpu, string reason);

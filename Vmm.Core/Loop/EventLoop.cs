@@ -19,7 +19,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
 {
     private const int WakeAttempts = 8;
 
-    private readonly SafeFileHandle _wake = Posix.CreateEventFd();
+    private readonly SafeFileHandle _wake = EventFd.Create();
     private readonly WatchSet _watches;
     private readonly ConcurrentQueue<(SendOrPostCallback Callback, object? State)> _posted = new();
     private readonly PriorityQueue<LoopTimer, long> _timers = new();
@@ -254,7 +254,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
 
     private void Woken()
     {
-        Posix.TryDrain(_wake);
+        EventFd.TryDrain(_wake);
         Volatile.Write(ref _wakePending, 0);
         Thread.MemoryBarrier();
     }
@@ -280,7 +280,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     {
         for (int attempt = 0; attempt < WakeAttempts; attempt++)
         {
-            if (Posix.TrySignal(_wake))
+            if (EventFd.TrySignal(_wake))
             {
                 return;
             }

@@ -21,7 +21,7 @@ public sealed class IoThread : IIoThread, IDisposable
 
     private static readonly double TicksPerNanosecond = Stopwatch.Frequency / 1e9;
 
-    private readonly SafeFileHandle _wakeHandle = Posix.CreateEventFd();
+    private readonly SafeFileHandle _wakeHandle = EventFd.Create();
     private readonly CounterDescriptor _wake;
     private readonly IoWatchTable _watches;
     private readonly Thread _thread;
@@ -99,7 +99,7 @@ public sealed class IoThread : IIoThread, IDisposable
     public IIoTimer CreateTimer(Action elapsed)
     {
         ArgumentNullException.ThrowIfNull(elapsed);
-        var timer = new IoTimer(this, Posix.CreateTimerFd(), elapsed);
+        var timer = new IoTimer(this, TimerFd.Create(), elapsed);
         Add(timer, timer);
         return timer;
     }
@@ -285,7 +285,7 @@ public sealed class IoThread : IIoThread, IDisposable
         {
             for (int attempt = 0; attempt < WakeAttempts; attempt++)
             {
-                if (Posix.TrySignal(_wakeHandle))
+                if (EventFd.TrySignal(_wakeHandle))
                 {
                     return;
                 }

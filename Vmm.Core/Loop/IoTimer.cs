@@ -22,7 +22,7 @@ internal sealed class IoTimer(IoThread thread, SafeFileHandle timerFd, Action el
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
         Volatile.Write(ref _isArmed, true);
-        if (Posix.SetTimer(Handle, delay) is not 0 and var error)
+        if (TimerFd.Set(Handle, delay) is not 0 and var error)
         {
             throw new PosixException("timerfd_settime", error);
         }
@@ -33,7 +33,7 @@ internal sealed class IoTimer(IoThread thread, SafeFileHandle timerFd, Action el
         Volatile.Write(ref _isArmed, false);
 
         // If it cannot be set, it expires once more, without a callback.
-        _ = Posix.SetTimer(Handle, null);
+        _ = TimerFd.Set(Handle, null);
         lock (_gate)
         {
             // The thread, if it held it, has called back, or has found nothing to call back for.

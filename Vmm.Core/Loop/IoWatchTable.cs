@@ -65,7 +65,7 @@ internal sealed class IoWatchTable : IDisposable
                 error = TryRegister(watch);
             }
 
-            if (error == Posix.NotPermitted)
+            if (error == Epoll.NotPermitted)
             {
                 watches[key] = null;
                 throw new ArgumentException("a regular file cannot be watched", nameof(watch));
@@ -119,7 +119,7 @@ internal sealed class IoWatchTable : IDisposable
 
         // A wait that fails is a wait without events, and no reason to end the thread, or to turn it as fast as it can.
         Report(-count);
-        Posix.Sleep(Rest);
+        OsThread.Sleep(Rest);
         return 0;
     }
 
@@ -148,7 +148,7 @@ internal sealed class IoWatchTable : IDisposable
                     _polled = _polled.Remove(watch);
                 }
 
-                isReady = Posix.PollNow(watch.Handle, FdEvents.In) != FdEvents.None;
+                isReady = FileDescriptor.PollNow(watch.Handle, FdEvents.In) != FdEvents.None;
             }
 
             if (isReady)

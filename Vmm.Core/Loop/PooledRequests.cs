@@ -65,9 +65,9 @@ internal sealed class PooledRequests : IoRequests
 
     private static int Perform(IoRequest request) => request.Operation switch
     {
-        IoOperation.Flush => Posix.SyncData(request.File!),
-        IoOperation.Discard or IoOperation.WriteZeroes => Posix.Allocate(request.File!, request.AllocateMode, request.Offset, request.Length),
-        _ => Posix.Transfer(request.File!, request.Buffers, request.BufferCount, request.Offset, request.Operation == IoOperation.Write),
+        IoOperation.Flush => VectorIo.SyncData(request.File!),
+        IoOperation.Discard or IoOperation.WriteZeroes => VectorIo.AllocateRange(request.File!, request.AllocateMode, request.Offset, request.Length),
+        _ => VectorIo.Transfer(request.File!, request.Buffers, request.BufferCount, request.Offset, request.Operation == IoOperation.Write),
     };
 
     private bool TryTake(out (int Key, int Result) complete)

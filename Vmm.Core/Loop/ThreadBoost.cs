@@ -31,11 +31,11 @@ internal sealed class ThreadBoost
             return;
         }
 
-        (_threadId, _policy) = (threadId, Posix.PolicyOf(threadId));
+        (_threadId, _policy) = (threadId, OsThread.PolicyOf(threadId));
 
         // What the thread starts meanwhile does not belong to the pause.
         bool isOrdinary = _policy >= 0 && (_policy & ~ResetOnFork) is not (Fifo or RoundRobin or Deadline);
-        if (isOrdinary && Posix.TrySetScheduler(threadId, Fifo | ResetOnFork, 1))
+        if (isOrdinary && OsThread.TrySetScheduler(threadId, Fifo | ResetOnFork, 1))
         {
             Volatile.Write(ref _isRaised, 1);
         }
@@ -46,10 +46,10 @@ internal sealed class ThreadBoost
     {
         if (Volatile.Read(ref _isRaised) != 0
             && Interlocked.Exchange(ref _isRaised, 0) != 0
-            && !Posix.TrySetScheduler(_threadId, _policy, 0))
+            && !OsThread.TrySetScheduler(_threadId, _policy, 0))
         {
             // Who may raise by the limit alone may not take that flag away again; to less than it has every thread may go.
-            Posix.TrySetScheduler(_threadId, _policy | ResetOnFork, 0);
+            OsThread.TrySetScheduler(_threadId, _policy | ResetOnFork, 0);
         }
     }
 }

@@ -45,7 +45,7 @@ public static class ThreadScheduling
     /// <summary>Yields the processor, also before the slice is used up: what comes next should not be cut short.</summary>
     public static void YieldNow()
     {
-        Posix.Sleep(ShortSleep);
+        OsThread.Sleep(ShortSleep);
         BeginSlice();
     }
 
@@ -55,7 +55,7 @@ public static class ThreadScheduling
     public static void BeginBoost()
     {
         _isBoosted = true;
-        (_boost ??= new ThreadBoost()).Raise(Posix.CurrentThreadId);
+        (_boost ??= new ThreadBoost()).Raise(OsThread.CurrentId);
     }
 
     /// <summary>Ends what <see cref="BeginBoost"/> began, if it did.</summary>

@@ -60,7 +60,7 @@ internal sealed class UringRequests : IoRequests
         if (UringQueue.MayPass(error))
         {
             // Nothing is lost: it is handed over in the next round.
-            Posix.Sleep(Rest);
+            OsThread.Sleep(Rest);
             Owner.CallBack(this);
             return;
         }

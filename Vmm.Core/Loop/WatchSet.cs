@@ -25,7 +25,7 @@ internal sealed class WatchSet : IDisposable
     /// <summary>Nanoseconds of rest after a wait that failed, or that brought only what was not asked for.</summary>
     private const uint Rest = 10_000_000;
 
-    private readonly SafeFileHandle _epoll = Posix.CreateEpoll();
+    private readonly SafeFileHandle _epoll = Epoll.Create();
     private readonly Dictionary<long, FdWatch> _watches = [];
     private readonly List<FdWatch> _refused = [];
     private readonly Action<Exception> _report;
@@ -39,7 +39,7 @@ internal sealed class WatchSet : IDisposable
     internal WatchSet(SafeHandle wake, Action<Exception> report)
     {
         _report = report;
-        if (Posix.EpollControl(_epoll, EpollChange.Add, wake, FdEvents.In, WakeKey) is not 0 and var error)
+        if (Epoll.Control(_epoll, EpollChange.Add, wake, FdEvents.In, WakeKey) is not 0 and var error)
         {
             _epoll.Dispose();
             throw new PosixException("epoll_ctl add", error);
@@ -51,7 +51,7 @@ internal sealed class WatchSet : IDisposable
     {
         var watch = new FdWatch(loop, handle, ++_lastKey, events, callback);
         int error = ControlWithRetry(EpollChange.Add, watch);
-        if (error == Posix.NotPermitted)
+        if (error == Epoll.NotPermitted)
         {
             throw new InvalidOperationException("a regular file cannot be watched");
         }
@@ -119,7 +119,7 @@ internal sealed class WatchSet : IDisposable
 
         if (isIdle)
         {
-            Posix.Sleep(Rest);
+            OsThread.Sleep(Rest);
         }
     }
 
@@ -131,20 +131,20 @@ internal sealed class WatchSet : IDisposable
     {
         try
         {
-            return Posix.EpollWait(_epoll, keys, events, timeoutMilliseconds);
+            return Epoll.Wait(_epoll, keys, events, timeoutMilliseconds);
         }
         catch (PosixException e)
         {
             Report(e);
-            Posix.Sleep(Rest);
+            OsThread.Sleep(Rest);
             return 0;
         }
     }
 
     private int ControlWithRetry(EpollChange change, FdWatch watch)
     {
-        int error = Posix.EpollControl(_epoll, change, watch.Handle, watch.Events, watch.Key);
-        return error == 0 ? 0 : Posix.EpollControl(_epoll, change, watch.Handle, watch.Events, watch.Key);
+        int error = Epoll.Control(_epoll, change, watch.Handle, watch.Events, watch.Key);
+        return error == 0 ? 0 : Epoll.Control(_epoll, change, watch.Handle, watch.Events, watch.Key);
     }
 
     private void Settle(FdWatch watch, int error)
@@ -182,7 +182,7 @@ internal sealed class WatchSet : IDisposable
                 continue;
             }
 
-            int error = Posix.EpollControl(
+            int error = Epoll.Control(
                 _epoll, watch.IsRegistered ? EpollChange.Modify : EpollChange.Add, watch.Handle, watch.Events, watch.Key);
             watch.IsRegistered |= error == 0;
             Settle(watch, error);
@@ -197,7 +197,7 @@ internal sealed class WatchSet : IDisposable
     {
         try
         {
-            return Posix.PollNow(watch.Handle, watch.Events);
+            return FileDescriptor.PollNow(watch.Handle, watch.Events);
         }
         catch (PosixException e)
         {

@@ -53,7 +53,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             foreach (var slot in memory.Slots)
             {
                 ThreadScheduling.Yield();
-                Vm.AddMemory(slot);
+                Vm.Memory.Add(slot);
             }
 
             ThreadScheduling.Yield();
@@ -126,7 +126,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void Reset()
     {
         var entry = _boot.Load(_memory, new BootParameters { CommandLine = _configuration.KernelCommandLine, Acpi = Platform });
-        Vm.ResetKernelDevices();
+        Vm.KernelDevices.Reset();
         _devices.Reset();
         foreach (var cpu in Vm.Cpus)
         {
@@ -188,7 +188,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     }
 
     /// <summary>
-    /// Lets every back end and timer go on, each by itself: the guest runs, and one that cannot go on keeps no other from it. A back end that did
+    /// Resumes every back end and timer, each by itself: the guest runs, and one that cannot be resumed keeps no other from it. A back end that did
     /// not cross is opened now that the guest is here.
     /// </summary>
     public void ResumeBackEnds(BestEffort steps)
@@ -203,7 +203,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         Resume((what, resume) => steps.Do($"resume {what}", resume));
     }
 
-    /// <summary>Completes when the guest's output so far has reached whoever reads it.</summary>
+    /// <summary>Completes when the guest's output so far has reached its reader.</summary>
     public Task DeliveredAsync()
     {
         foreach (var device in _devices.Devices)
@@ -227,14 +227,14 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void FreezeTime()
     {
         // The one that the host can refuse comes first: both clocks stand still, or none.
-        Vm.FreezeClock();
+        Vm.Clock.Freeze();
         _context.Clock.Freeze();
     }
 
-    /// <summary>Guest time goes on from where it stood still; without effect when it does.</summary>
+    /// <summary>Guest time continues from where it was frozen; without effect when it runs.</summary>
     public void ThawTime()
     {
-        Vm.ThawClock();
+        Vm.Clock.Thaw();
         _context.Clock.Thaw();
     }
 
@@ -254,7 +254,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
         }
 
-        await Vm.ApplyCpuStatesAsync();
+        await Vm.Cpus.ApplyStatesAsync();
     }
 
     /// <summary>Lets go of a guest that lives on in another process: closes everything, unlinks and unlocks nothing.</summary>
@@ -308,7 +308,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <inheritdoc/>
     public void MmioWrite(ulong address, ReadOnlySpan<byte> data) => _mmio.Write(address, data);
 
-    /// <summary>A triple fault resets a PC. It is told, for few guests mean it.</summary>
+    /// <summary>A triple fault resets a PC. It is logged, for few guests mean it.</summary>
     public void CpuShutdown(int cpu)
     {
         LogTripleFault(_log, cpu);

@@ -82,5 +82,5 @@ internal static class BoardBuilder
     }
 
     private static BootFile? AdoptBootFile(string name, string? path, HandedOverDescriptors handedOver) =>
-        handedOver.Claim(name) is { } file ? BootFile.Adopt(path ?? name, file, Posix.Stat(file).Size) : null;
+        handedOver.Claim(name) is { } file ? BootFile.Adopt(path ?? name, file, HostFile.Stat(file).Size) : null;
 }

@@ -77,7 +77,7 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     public IDeviceTimer CreateTimer() => new LoopDeviceTimer(_setup.IoLoop);
 
     /// <inheritdoc/>
-    public void WakeCpus() => _vm.WakeCpus();
+    public void WakeCpus() => _vm.Cpus.Wake();
 
     /// <summary>Gives back what devices were given of the host. The VM is gone.</summary>
     public void Dispose() => _router.Dispose();

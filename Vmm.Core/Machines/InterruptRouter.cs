@@ -69,7 +69,7 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
 
     private RoutedLine CreateLine(int gsi)
     {
-        var eventFd = Posix.CreateEventFd();
+        var eventFd = EventFd.Create();
         try
         {
             var line = new RoutedLine(eventFd, interrupts.Bind(gsi, eventFd));

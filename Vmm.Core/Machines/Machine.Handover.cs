@@ -37,7 +37,7 @@ public sealed partial class Machine
         }
 
         // Before the pause begins: the guest still runs, and what it costs is not part of it.
-        board.Vm.SetBoost(before == RunState.Running);
+        board.Vm.Cpus.SetBoost(before == RunState.Running);
         var pause = new HandoverPause(this, board, before, pass);
         try
         {
@@ -58,7 +58,7 @@ public sealed partial class Machine
             {
                 // Its reset failed: there is nothing to resume.
                 var steps = new BestEffort(_setup.Log, "the guest's reset failed");
-                steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
+                steps.Do("lower its vCPU threads' priority", () => board.Vm.Cpus.SetBoost(false));
                 board.ResumeBackEnds(steps);
                 pass.Dispose();
             }
@@ -227,9 +227,9 @@ public sealed partial class Machine
     {
         if (State != RunState.Running)
         {
-            steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
+            steps.Do("lower its vCPU threads' priority", () => board.Vm.Cpus.SetBoost(false));
         }
-        else if (!steps.Do("let its vCPUs run", board.Vm.StartCpus))
+        else if (!steps.Do("let its vCPUs run", board.Vm.Cpus.Start))
         {
             State = RunState.Paused;
         }

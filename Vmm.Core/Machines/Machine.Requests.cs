@@ -114,7 +114,7 @@ public sealed partial class Machine
 
         if (ran)
         {
-            board.Vm.StartCpus();
+            board.Vm.Cpus.Start();
         }
     }
 

@@ -168,7 +168,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
         ResetStopped(board, cause);
         if (ran)
         {
-            board.Vm.StartCpus();
+            board.Vm.Cpus.Start();
         }
         else
         {
@@ -239,7 +239,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
     {
         var board = Board ?? throw NoGuest();
         board.ThawTime();
-        board.Vm.StartCpus();
+        board.Vm.Cpus.Start();
         State = RunState.Running;
         Raise(new MachineResumed(_time.GetUtcNow()));
     }
@@ -248,8 +248,8 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <exception cref="HypervisorException">They run on.</exception>
     private async Task StopCpusAsync(Board board, bool captureState)
     {
-        var stop = board.Vm.StopCpusAsync(captureState);
-        using var limit = stop.IsCompleted ? null : Loop.After(StopLimit, () => board.Vm.WithdrawStop(
+        var stop = board.Vm.Cpus.StopAsync(captureState);
+        using var limit = stop.IsCompleted ? null : Loop.After(StopLimit, () => board.Vm.Cpus.WithdrawStop(
             $"a vCPU is held up by the host and has not stopped for {StopLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
         await stop;
     }
@@ -275,7 +275,7 @@ public sealed partial class Machine : IPowerControl, IDisposable
             }
             catch
             {
-                board.Vm.StartCpus();
+                board.Vm.Cpus.Start();
                 throw;
             }
         }

@@ -24,7 +24,7 @@ internal sealed class RoutedLine(SafeHandle eventFd, IDisposable binding) : IInt
         bool wasHigh = Interlocked.Exchange(ref _level, level ? 1 : 0) != 0;
         if (level && !wasHigh && Volatile.Read(ref _isRouted) != 0)
         {
-            _ = Posix.TrySignal(eventFd);
+            _ = EventFd.TrySignal(eventFd);
         }
     }
 
@@ -34,7 +34,7 @@ internal sealed class RoutedLine(SafeHandle eventFd, IDisposable binding) : IInt
         bool wasRouted = Interlocked.Exchange(ref _isRouted, isRouted ? 1 : 0) != 0;
         if (isRouted && !wasRouted && Volatile.Read(ref _level) != 0)
         {
-            _ = Posix.TrySignal(eventFd);
+            _ = EventFd.TrySignal(eventFd);
         }
     }
 

@@ -169,7 +169,7 @@ public sealed class GuestMemory : IGuestMemory, IDisposable
         // A page of a file that allocates none, or has lost its end, is an error here; touched, it would be SIGBUS.
         ulong page = (ulong)Environment.SystemPageSize;
         ulong before = (ulong)host % page;
-        return Posix.TryAdvise(host - (nint)before, (before + length + page - 1) / page * page, MemoryAdvice.PopulateWrite);
+        return Mapping.TryAdvise(host - (nint)before, (before + length + page - 1) / page * page, MemoryAdvice.PopulateWrite);
     }
 
     /// <summary>Copies a part of a file to guest memory.</summary>

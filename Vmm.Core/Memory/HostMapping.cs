@@ -30,17 +30,17 @@ internal sealed class HostMapping : IDisposable
         ulong alignment = size >= GiganticPage ? GiganticPage : HugePage;
         Size = size;
         _reserved = checked(size + alignment + (2 * Guard));
-        _reservation = Posix.ReserveAddresses(_reserved);
+        _reservation = Mapping.ReserveAddresses(_reserved);
         Address = (nint)(((ulong)_reservation + Guard + alignment - 1) & ~(alignment - 1));
         try
         {
             if (file is null)
             {
-                Posix.MapAnonymousAt(Address, size);
+                Mapping.MapAnonymousAt(Address, size);
             }
             else
             {
-                Posix.MapFileAt(Address, size, file, shared);
+                Mapping.MapFileAt(Address, size, file, shared);
             }
         }
         catch
@@ -62,7 +62,7 @@ internal sealed class HostMapping : IDisposable
         if (!_disposed)
         {
             _disposed = true;
-            Posix.Unmap(_reservation, (long)_reserved);
+            Mapping.Unmap(_reservation, (long)_reserved);
         }
     }
 }

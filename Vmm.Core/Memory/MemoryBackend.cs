@@ -59,10 +59,10 @@ public static class MemoryBackend
 
     private static SafeFileHandle CreateMemfd(MemoryBackendConfiguration backend)
     {
-        var file = Sized(backend.Hugetlb ? CreateHuge(backend) : Posix.CreateMemfd(backend.TypeName, 0), backend);
+        var file = Sized(backend.Hugetlb ? CreateHuge(backend) : Memfd.Create(backend.TypeName, 0), backend);
         if (backend.Seal)
         {
-            Posix.SealSize(file);
+            Memfd.SealSize(file);
         }
 
         return file;
@@ -72,7 +72,7 @@ public static class MemoryBackend
     {
         try
         {
-            return Posix.CreateHugeMemfd(backend.TypeName, backend.HugetlbSize);
+            return Memfd.CreateHuge(backend.TypeName, backend.HugetlbSize);
         }
         catch (PosixException e)
         {
@@ -94,10 +94,10 @@ public static class MemoryBackend
             return CreateNamed(path, backend);
         }
 
-        var file = Posix.OpenToUpdate(path);
+        var file = HostFile.OpenToUpdate(path);
         try
         {
-            var status = Posix.Stat(file);
+            var status = HostFile.Stat(file);
             if (!status.IsRegular)
             {
                 throw Error(backend, $"'{path}' is neither a file nor a directory");
@@ -114,20 +114,20 @@ public static class MemoryBackend
             throw;
         }
 
-        return Posix.Stat(file).Size == 0 ? Sized(file, backend) : file;
+        return HostFile.Stat(file).Size == 0 ? Sized(file, backend) : file;
     }
 
     /// <summary>A new file at a path; it goes again when it cannot be made large enough.</summary>
     private static SafeFileHandle CreateNamed(string path, MemoryBackendConfiguration backend)
     {
-        var file = Posix.CreateNew(path);
+        var file = HostFile.CreateNew(path);
         try
         {
             return Sized(file, backend);
         }
         catch
         {
-            Posix.Unlink(path);
+            HostFile.Unlink(path);
             throw;
         }
     }
@@ -138,8 +138,8 @@ public static class MemoryBackend
         string path = Path.Combine(directory, $"vmm-{Environment.ProcessId}-{Guid.NewGuid():N}");
         try
         {
-            var file = Posix.CreateNew(path);
-            Posix.Unlink(path);
+            var file = HostFile.CreateNew(path);
+            HostFile.Unlink(path);
             return file;
         }
         catch (PosixException e)
@@ -152,13 +152,13 @@ public static class MemoryBackend
     {
         try
         {
-            ulong page = Posix.PageSizeOf(file);
+            ulong page = HostFile.PageSizeOf(file);
             if (backend.Size == 0 || backend.Size % page != 0 || backend.Size > long.MaxValue)
             {
                 throw Error(backend, $"a size of {backend.Size} bytes is no whole number of pages of {page} bytes");
             }
 
-            Posix.Truncate(file, (long)backend.Size);
+            HostFile.Truncate(file, (long)backend.Size);
             return file;
         }
         catch

@@ -39,7 +39,7 @@ public sealed class RamBlock : IDisposable
         File = file;
         try
         {
-            PageSize = file is null ? (ulong)Environment.SystemPageSize : Posix.PageSizeOf(file);
+            PageSize = file is null ? (ulong)Environment.SystemPageSize : HostFile.PageSizeOf(file);
             if (backend.Size == 0 || backend.Size % PageSize != 0 || backend.Size > long.MaxValue)
             {
                 throw MemoryBackend.Error(backend, $"a size of {backend.Size} bytes is no whole number of pages of {PageSize} bytes");
@@ -129,7 +129,7 @@ public sealed class RamBlock : IDisposable
             }
 
             bool sealable = backend.Kind is MemoryBackendKind.Memfd or MemoryBackendKind.Ram;
-            if (sealable && backend.Seal && !Posix.IsSizeSealed(received))
+            if (sealable && backend.Seal && !Memfd.IsSizeSealed(received))
             {
                 throw MemoryBackend.Error(backend, "the received file is not sealed against shrinking and growing");
             }
@@ -168,21 +168,21 @@ public sealed class RamBlock : IDisposable
         // were never written. As many as there can be of those, as long it may take: a file is asked only while that leaves time, and otherwise
         // pages are looked at, no more of them than the next step. So it is for where data ends, which no file is asked.
         var time = new WorkBudget(budget, TimeProvider.System);
-        ulong allocated = Posix.Stat(File!).Allocated;
+        ulong allocated = HostFile.Stat(File!).Allocated;
         (ulong done, ulong seen, ulong probe) = (0, 0, ShortProbe);
         for (ulong position = 0; position < Size && time.AllowsAnother();)
         {
             ulong neverWritten = allocated - Math.Min(allocated, seen);
             bool asksFile = allocated < Size && SearchPerGigabyte * ((double)neverWritten / (1UL << 30)) < time.Left;
-            if ((asksFile ? Posix.NextData(File!, position) : position) is not { } data || data >= Size)
+            if ((asksFile ? HostFile.NextData(File!, position) : position) is not { } data || data >= Size)
             {
                 break;
             }
 
             ulong length = Math.Min(probe, Size - data);
-            var (start, run) = Posix.FirstResident(HostAddress + (nint)data, length);
+            var (start, run) = Mapping.FirstResident(HostAddress + (nint)data, length);
             ulong step = Math.Min(run, PrefaultStep);
-            done += step > 0 && Posix.TryAdvise(HostAddress + (nint)(data + start), step, MemoryAdvice.PopulateRead) ? step : 0;
+            done += step > 0 && Mapping.TryAdvise(HostAddress + (nint)(data + start), step, MemoryAdvice.PopulateRead) ? step : 0;
             seen += step;
             probe = run == length ? Math.Min(probe * 2, PrefaultStep) : run == 0 ? Math.Min(probe * 2, LongProbe) : ShortProbe;
             position = data + start + step;
@@ -204,9 +204,9 @@ public sealed class RamBlock : IDisposable
     {
         if (!_fileIsTheMemory)
         {
-            Posix.CopyFrom(HostAddress + (nint)offset, buffer);
+            MemoryCopy.CopyFrom(HostAddress + (nint)offset, buffer);
         }
-        else if (Posix.ReadAt(File!, buffer, offset) < buffer.Length)
+        else if (HostFile.ReadAt(File!, buffer, offset) < buffer.Length)
         {
             throw new IOException($"the file behind '{Name}' has shrunk");
         }
@@ -220,23 +220,23 @@ public sealed class RamBlock : IDisposable
             return;
         }
 
-        Posix.CopyTo(HostAddress + (nint)offset, buffer);
+        MemoryCopy.CopyTo(HostAddress + (nint)offset, buffer);
     }
 
     /// <summary>Copies from a file to the block without a buffer between; the range is inside the block.</summary>
     /// <returns>Bytes copied; fewer than asked for mean the end of the file.</returns>
     internal ulong ReadFile(ulong offset, ulong length, SafeFileHandle source, ulong position) =>
-        Posix.ReadAt(source, HostAddress + (nint)offset, length, position);
+        HostFile.ReadAt(source, HostAddress + (nint)offset, length, position);
 
     /// <summary>A limit on how large this process's files may be (RLIMIT_FSIZE) is on writes to a file: memory of the same file it leaves alone.</summary>
     private bool TryWriteFile(ulong offset, ReadOnlySpan<byte> buffer)
     {
         try
         {
-            Posix.WriteAt(File!, buffer, offset);
+            HostFile.WriteAt(File!, buffer, offset);
             return true;
         }
-        catch (PosixException e) when (e.Errno == Posix.FileTooLarge)
+        catch (PosixException e) when (e.Errno == HostFile.FileTooLarge)
         {
             return false;
         }
@@ -248,7 +248,7 @@ public sealed class RamBlock : IDisposable
         {
             if (!inCoreDump)
             {
-                Posix.Advise(block.HostAddress, block.Size, MemoryAdvice.DoNotDump);
+                Mapping.Advise(block.HostAddress, block.Size, MemoryAdvice.DoNotDump);
             }
 
             if (prealloc)
@@ -270,9 +270,9 @@ public sealed class RamBlock : IDisposable
     {
         if (IsPreservable)
         {
-            Posix.Allocate(File!, Size);
+            HostFile.Allocate(File!, Size);
         }
 
-        Posix.Advise(HostAddress, Size, MemoryAdvice.PopulateWrite);
+        Mapping.Advise(HostAddress, Size, MemoryAdvice.PopulateWrite);
     }
 }

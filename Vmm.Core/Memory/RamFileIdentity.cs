@@ -14,8 +14,8 @@ public readonly record struct RamFileIdentity(ulong Device, ulong Inode, ulong S
     /// <exception cref="PosixException">The kernel does not say.</exception>
     public static RamFileIdentity Of(SafeFileHandle file)
     {
-        var status = Posix.Stat(file);
-        return new RamFileIdentity(status.Device, status.Inode, status.Size, Posix.SealsOf(file) ?? -1);
+        var status = HostFile.Stat(file);
+        return new RamFileIdentity(status.Device, status.Inode, status.Size, Memfd.SealsOf(file) ?? -1);
     }
 
     /// <summary>What differs from what was promised, in words; null when nothing does.</summary>

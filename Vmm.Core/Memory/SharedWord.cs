@@ -17,7 +17,7 @@ public sealed unsafe class SharedWord : IDisposable
     private SharedWord(SafeFileHandle file)
     {
         _file = file;
-        _word = (ulong*)Posix.MapShared(file, Environment.SystemPageSize);
+        _word = (ulong*)Mapping.MapShared(file, Environment.SystemPageSize);
     }
 
     /// <summary>The memfd behind the word, to be handed to the other process.</summary>
@@ -40,10 +40,10 @@ public sealed unsafe class SharedWord : IDisposable
     /// <param name="value">The first value.</param>
     public static SharedWord Create(string name, ulong value)
     {
-        var file = Posix.CreateMemfd(name, Environment.SystemPageSize);
+        var file = Memfd.Create(name, Environment.SystemPageSize);
         try
         {
-            Posix.SealSize(file);
+            Memfd.SealSize(file);
             var word = new SharedWord(file);
             *word._word = value;
             return word;
@@ -61,7 +61,7 @@ public sealed unsafe class SharedWord : IDisposable
     {
         try
         {
-            if (!Posix.IsSizeSealed(file) || RandomAccess.GetLength(file) != Environment.SystemPageSize)
+            if (!Memfd.IsSizeSealed(file) || RandomAccess.GetLength(file) != Environment.SystemPageSize)
             {
                 throw new IOException($"a memfd of {Environment.SystemPageSize} bytes, sealed against resizing, was expected");
             }
@@ -90,7 +90,7 @@ public sealed unsafe class SharedWord : IDisposable
     {
         if (_word is not null)
         {
-            Posix.Unmap((nint)_word, Environment.SystemPageSize);
+            Mapping.Unmap((nint)_word, Environment.SystemPageSize);
             _word = null;
         }
 

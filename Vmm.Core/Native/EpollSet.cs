@@ -14,7 +14,7 @@ internal sealed unsafe partial class EpollSet : IDisposable
     private const int EventsAtOnce = 64;
     private const int EdgeTriggered = 1 << 31; // EPOLLET
 
-    private readonly SafeFileHandle _handle = Posix.CreateEpoll();
+    private readonly SafeFileHandle _handle = Epoll.Create();
     private readonly int _descriptor;
     private readonly epoll_event* _events;
 

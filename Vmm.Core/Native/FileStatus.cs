@@ -7,7 +7,7 @@ namespace Vmm.Core.Native;
 /// <param name="Allocated">How many bytes of it have room where it is kept, whether or not they were ever written; holes have none.</param>
 /// <param name="Mode">What kind of file it is and who may do what with it: st_mode.</param>
 /// <param name="Owner">The user id of its owner.</param>
-internal readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size, ulong Allocated, uint Mode, uint Owner)
+public readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size, ulong Allocated, uint Mode, uint Owner)
 {
     private const uint KindMask = 0xf000; // S_IFMT
     private const uint Fifo = 0x1000;
@@ -21,33 +21,33 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size
     private const uint Sticky = 0x200; // S_ISVTX
 
     /// <summary>Which file it is; no two that exist at one time have the same.</summary>
-    internal FileIdentity Identity => new(Device, Inode);
+    public FileIdentity Identity => new(Device, Inode);
 
     /// <summary>Whether it is a regular file.</summary>
-    internal bool IsRegular => Kind == RegularFile;
+    public bool IsRegular => Kind == RegularFile;
 
     /// <summary>Whether it is a directory.</summary>
-    internal bool IsDirectory => Kind == DirectoryFile;
+    public bool IsDirectory => Kind == DirectoryFile;
 
     /// <summary>Whether it is a socket.</summary>
-    internal bool IsSocket => Kind == Socket;
+    public bool IsSocket => Kind == Socket;
 
     /// <summary>Whether it is a symbolic link.</summary>
-    internal bool IsLink => Kind == SymbolicLink;
+    public bool IsLink => Kind == SymbolicLink;
 
     /// <summary>Whether bytes written to it go to a reader: a pipe or FIFO, a terminal or another character device.</summary>
-    internal bool IsStream => Kind is Fifo or CharacterDevice;
+    public bool IsStream => Kind is Fifo or CharacterDevice;
 
     /// <summary>Whether it is a directory in which every user may make names.</summary>
-    internal bool IsOpenToAll => (Mode & OthersMayWrite) != 0;
+    public bool IsOpenToAll => (Mode & OthersMayWrite) != 0;
 
     /// <summary>Whether it is a directory in which names can be changed only by their owners.</summary>
-    internal bool IsSticky => (Mode & Sticky) != 0;
+    public bool IsSticky => (Mode & Sticky) != 0;
 
     private uint Kind => Mode & KindMask;
 
     /// <summary>The kind of file in words, with its article.</summary>
-    internal string KindName => Kind switch
+    public string KindName => Kind switch
     {
         Fifo => "a FIFO",
         CharacterDevice => "a character device",

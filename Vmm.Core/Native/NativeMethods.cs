@@ -1,5 +1,6 @@
 // What Tmds.LibC lacks, declared as the C library has it (x86-64, glibc).
 
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Vmm.Core.Native;
@@ -37,6 +38,47 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
     internal static partial int LockFile(int fd, int operation);
+
+    [LibraryImport(Library, EntryPoint = "pthread_create")]
+    internal static partial int CreateThread(nint* thread, void* attributes, nint start, void* argument);
+
+    [LibraryImport(Library, EntryPoint = "pthread_join")]
+    internal static partial int JoinThread(nint thread, void** result);
+
+    [LibraryImport(Library, EntryPoint = "sem_init")]
+    internal static partial int InitSemaphore(Semaphore* semaphore, int shared, uint value);
+
+    [LibraryImport(Library, EntryPoint = "sem_post")]
+    internal static partial int PostSemaphore(Semaphore* semaphore);
+
+    [LibraryImport(Library, EntryPoint = "grantpt", SetLastError = true)]
+    internal static partial int GrantPty(int master);
+
+    [LibraryImport(Library, EntryPoint = "unlockpt", SetLastError = true)]
+    internal static partial int UnlockPty(int master);
+
+    /// <summary>Returns the error number itself.</summary>
+    [LibraryImport(Library, EntryPoint = "ptsname_r")]
+    internal static partial int PtySlaveName(int master, byte* name, nuint capacity);
+
+    [LibraryImport(Library, EntryPoint = "tcgetattr", SetLastError = true)]
+    internal static partial int GetTerminalAttributes(int fd, out TerminalAttributes attributes);
+
+    [LibraryImport(Library, EntryPoint = "tcsetattr", SetLastError = true)]
+    internal static partial int SetTerminalAttributes(int fd, int when, in TerminalAttributes attributes);
+
+    [LibraryImport(Library, EntryPoint = "tcgetpgrp", SetLastError = true)]
+    internal static partial int ForegroundGroup(int fd);
+
+    [LibraryImport(Library, EntryPoint = "getpgrp")]
+    internal static partial int OwnGroup();
+
+    /// <summary>sem_t: 32 bytes, of which the C library alone knows the meaning.</summary>
+    [InlineArray(4)]
+    internal struct Semaphore
+    {
+        private long _part;
+    }
 
     /// <summary>struct iovec.</summary>
     [StructLayout(LayoutKind.Sequential)]

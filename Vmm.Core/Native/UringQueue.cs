@@ -178,12 +178,12 @@ internal sealed unsafe partial class UringQueue : IDisposable
     {
         if (_entries != null)
         {
-            Posix.Unmap((nint)_entries, _entriesLength);
+            Mapping.Unmap((nint)_entries, _entriesLength);
         }
 
         if (_rings != null)
         {
-            Posix.Unmap((nint)_rings, _ringsLength);
+            Mapping.Unmap((nint)_rings, _ringsLength);
         }
 
         _handle.Dispose();

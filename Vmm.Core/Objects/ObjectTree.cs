@@ -93,11 +93,22 @@ public sealed class ObjectTree(ObjectNode root)
         }
     }
 
+    /// <summary>What every device says of its life, in QEMU's words.</summary>
+    private static ObjectProperty[] LifeOf(DeviceType type) =>
+    [
+        new("realized", "bool", true),
+        new("hotplugged", "bool", false),
+        new("hotpluggable", "bool", type.IsHotPluggable),
+    ];
+
     private static ObjectNode DevicesIn(string container, IReadOnlyList<PlacedDevice> devices) => ObjectNode.Holding(
         container[(container.LastIndexOf('/') + 1)..],
         [
             .. devices.Where(device => device.Path.StartsWith($"{container}/", StringComparison.Ordinal)).Select(device => new ObjectNode(
-                device.Path[(container.Length + 1)..], device.Configuration.Type.Name, PropertiesOf(device.Configuration), [])),
+                device.Path[(container.Length + 1)..],
+                device.Configuration.Type.Name,
+                [.. LifeOf(device.Configuration.Type), .. PropertiesOf(device.Configuration)],
+                [])),
         ]);
 
     private static ObjectProperty[] MachineProperties(MachineConfiguration machine) =>

@@ -57,7 +57,7 @@ internal static class KickSignal
 
     /// <summary>Lets kicks reach the calling thread, whatever signals were blocked in the thread that started it.</summary>
     /// <returns>0, or the error number.</returns>
-    internal static int Unblock() => Posix.UnblockSignal(Number);
+    internal static int Unblock() => HostSignals.Unblock(Number);
 
     /// <summary>Interrupts whatever the thread waits for in the kernel.</summary>
     /// <returns>0, or the error number with which the kernel refused to the last: ESRCH when there is no such thread any more.</returns>
@@ -76,7 +76,7 @@ internal static class KickSignal
                 return error;
             }
 
-            Posix.Sleep(Pause);
+            OsThread.Sleep(Pause);
         }
     }
 }

@@ -254,7 +254,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private void Work()
     {
         _unblockError = KickSignal.Unblock();
-        ThreadId = Posix.CurrentThreadId;
+        ThreadId = OsThread.CurrentId;
         _started.Set();
         while (true)
         {

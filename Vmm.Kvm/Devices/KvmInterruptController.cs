@@ -1,6 +1,6 @@
 // KVM's timer pulses its line: up and down again, in two steps. State that was read between the two has the line up, and
-// nobody will ever take it down in the machine that it is loaded into: there the next pulse is no edge, is not seen, and
-// is never acknowledged, and KVM's timer waits for that before it pulses again. The guest would sleep for ever. So the
+// nothing ever takes it down in the machine that it is loaded into: there the next pulse is no edge, is not seen, and
+// is never acknowledged, and KVM's timer waits for that before it pulses again. The guest would sleep indefinitely. So the
 // line of the timer, which nothing else drives, is always loaded as down; whatever interrupt it had raised stays raised.
 
 using System.Buffers.Binary;

@@ -12,10 +12,10 @@ internal static class Connecting
     /// <exception cref="PosixException">No process listens there.</exception>
     internal static SafeFileHandle ToUnix(string path)
     {
-        var socket = Posix.CreateUnixSocket();
+        var socket = UnixSocket.Create();
         try
         {
-            Posix.Connect(socket, path);
+            UnixSocket.Connect(socket, path);
             return socket;
         }
         catch (PosixException e)
@@ -56,11 +56,11 @@ internal static class Connecting
 
     private static async ValueTask<LoopSocket> ToAsync(EventLoop loop, IPEndPoint target, Deadline deadline, CancellationToken cancelled)
     {
-        var handle = Posix.CreateTcpSocket(target.AddressFamily);
+        var handle = TcpSocket.Create(target.AddressFamily);
         LoopSocket socket;
         try
         {
-            Posix.BeginConnect(handle, target);
+            TcpSocket.BeginConnect(handle, target);
             socket = new LoopSocket(loop, handle);
         }
         catch

@@ -33,10 +33,10 @@ internal sealed class LoopSocket : IDisposable
     }
 
     /// <summary>Who is at the other end.</summary>
-    internal (int ProcessId, uint UserId) Peer => Posix.PeerOf(_handle);
+    internal (int ProcessId, uint UserId) Peer => UnixSocket.PeerOf(_handle);
 
     /// <summary>A descriptor that stands for the process at the other end; null where the kernel does not say.</summary>
-    internal SafeFileHandle? OpenPeer() => Posix.TryOpenPeer(_handle);
+    internal SafeFileHandle? OpenPeer() => PidFd.TryOpenPeer(_handle);
 
     /// <summary>Waits until a connection that was begun is there.</summary>
     /// <exception cref="PosixException">It was refused.</exception>
@@ -45,7 +45,7 @@ internal sealed class LoopSocket : IDisposable
         ObjectDisposedException.ThrowIf(_closed, this);
         _writable = new TaskCompletionSource();
         await WaitAsync(_writable, deadline);
-        if (Posix.ErrorOf(_handle) is not 0 and var error)
+        if (HostSocket.ErrorOf(_handle) is not 0 and var error)
         {
             throw new PosixException("connect", error);
         }
@@ -64,8 +64,8 @@ internal sealed class LoopSocket : IDisposable
             }
 
             ObjectDisposedException.ThrowIf(_closed, this);
-            int got = Posix.Receive(_handle, buffer.Span, descriptors);
-            if (got != Posix.WouldBlock)
+            int got = UnixSocket.Receive(_handle, buffer.Span, descriptors);
+            if (got != FileDescriptor.WouldBlock)
             {
                 return got;
             }
@@ -82,8 +82,8 @@ internal sealed class LoopSocket : IDisposable
         while (!bytes.IsEmpty)
         {
             ObjectDisposedException.ThrowIf(_closed, this);
-            int sent = Posix.Send(_handle, bytes.Span, descriptors);
-            if (sent == Posix.WouldBlock)
+            int sent = UnixSocket.Send(_handle, bytes.Span, descriptors);
+            if (sent == FileDescriptor.WouldBlock)
             {
                 _writable = new TaskCompletionSource();
                 await WaitAsync(_writable, deadline);

@@ -86,7 +86,7 @@ internal sealed class MessageChannel : IDisposable
         catch (PosixException e)
         {
             string failure = $"cannot send {type} to {PeerName}: {e.Reason}";
-            throw e.Errno == Posix.BrokenPipe ? new PeerGoneException(failure, e) : new HandoverException(failure, e);
+            throw e.Errno == HostSocket.BrokenPipe ? new PeerGoneException(failure, e) : new HandoverException(failure, e);
         }
     }
 
@@ -100,7 +100,7 @@ internal sealed class MessageChannel : IDisposable
     internal async ValueTask<Message> ReceiveAsync(ICollection<SafeFileHandle> descriptors, Deadline deadline)
     {
         int before = descriptors.Count;
-        await FillAsync(_header, descriptors, before + Posix.MostDescriptors, deadline);
+        await FillAsync(_header, descriptors, before + UnixSocket.MostDescriptors, deadline);
         uint magic = BinaryPrimitives.ReadUInt32BigEndian(_header);
         int count = BinaryPrimitives.ReadUInt16BigEndian(_header.AsSpan(6));
         uint length = BinaryPrimitives.ReadUInt32BigEndian(_header.AsSpan(8));
@@ -117,14 +117,14 @@ internal sealed class MessageChannel : IDisposable
         }
 
         int largest = ProtocolLimits.LargestBody(type);
-        if (length > largest || count > Posix.MostDescriptors)
+        if (length > largest || count > UnixSocket.MostDescriptors)
         {
             throw new HandoverException(
-                $"{PeerName} announced a message of {length} bytes and {count} descriptors; at most {largest} and {Posix.MostDescriptors} are taken for {type}");
+                $"{PeerName} announced a message of {length} bytes and {count} descriptors; at most {largest} and {UnixSocket.MostDescriptors} are taken for {type}");
         }
 
         var rest = deadline.ForPart(ProtocolLimits.MessageTime, PeerName, "did not finish a message");
-        byte[] frame = await ReadRestAsync(HeaderSize + (int)length + _checksumSize, descriptors, before + Posix.MostDescriptors, rest);
+        byte[] frame = await ReadRestAsync(HeaderSize + (int)length + _checksumSize, descriptors, before + UnixSocket.MostDescriptors, rest);
         if (_checksumSize > 0)
         {
             Verify(frame);
@@ -178,7 +178,7 @@ internal sealed class MessageChannel : IDisposable
             {
                 got = await _socket.ReceiveAsync(buffer, descriptors, deadline);
             }
-            catch (PosixException e) when (e.Errno == Posix.ConnectionReset)
+            catch (PosixException e) when (e.Errno == HostSocket.ConnectionReset)
             {
                 // It closed before it had read everything: that is the end as well, said differently.
                 got = 0;
@@ -196,7 +196,7 @@ internal sealed class MessageChannel : IDisposable
             // Each byte may bring as many as a whole message may.
             if (descriptors.Count > mostDescriptors)
             {
-                throw new HandoverException($"{PeerName} sent more than the {Posix.MostDescriptors} descriptors that a message may carry");
+                throw new HandoverException($"{PeerName} sent more than the {UnixSocket.MostDescriptors} descriptors that a message may carry");
             }
 
             buffer = buffer[got..];

@@ -12,9 +12,9 @@ internal static class StreamSockets
     /// <summary>Why a descriptor cannot carry a stream to a peer, as the end of a sentence about it; null if it can.</summary>
     internal static string? WhyNotConnected(SafeHandle handle) =>
         WhyNotStream(handle)
-        ?? (Posix.IsListening(handle) ? "it is a listening socket"
-            : !Posix.HasPeer(handle) ? "it is not connected"
-            : (Posix.PollNow(handle, FdEvents.In) & (FdEvents.HangUp | FdEvents.Error)) != 0 ? "its peer has closed the connection"
+        ?? (HostSocket.IsListening(handle) ? "it is a listening socket"
+            : !HostSocket.HasPeer(handle) ? "it is not connected"
+            : (FileDescriptor.PollNow(handle, FdEvents.In) & (FdEvents.HangUp | FdEvents.Error)) != 0 ? "its peer has closed the connection"
             : null);
 
     /// <summary>Why clients cannot be accepted from a descriptor, as the end of a sentence about it; null if they can.</summary>
@@ -22,12 +22,12 @@ internal static class StreamSockets
     /// <param name="unixOnly">Whether it must be a unix socket, which carries descriptors and says who the peer is.</param>
     internal static string? WhyNotListening(SafeHandle handle, bool unixOnly) =>
         WhyNotStream(handle)
-        ?? (unixOnly && !Posix.IsUnixSocket(handle) ? "it is no unix socket"
-            : !Posix.IsListening(handle) ? "it does not listen"
+        ?? (unixOnly && !HostSocket.IsUnix(handle) ? "it is no unix socket"
+            : !HostSocket.IsListening(handle) ? "it does not listen"
             : null);
 
     private static string? WhyNotStream(SafeHandle handle) =>
-        !Posix.IsSocket(handle) ? "it is no socket"
-        : !Posix.IsStreamSocket(handle) ? "it is no unix or TCP stream socket"
+        !HostSocket.IsSocket(handle) ? "it is no socket"
+        : !HostSocket.IsStream(handle) ? "it is no unix or TCP stream socket"
         : null;
 }

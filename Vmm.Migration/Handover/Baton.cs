@@ -52,7 +52,7 @@ internal sealed class Baton : IDisposable
         ulong attempt;
         do
         {
-            attempt = Posix.RandomNumber() & AttemptMask;
+            attempt = HostRandom.Number() & AttemptMask;
         }
         while (attempt == 0);
 

@@ -36,7 +36,7 @@ internal sealed class EarlyConnections(EventLoop loop, Func<SafeFileHandle, bool
     {
         foreach (var (connection, _) in _waiting.ToArray())
         {
-            if (Posix.PollNow(connection, FdEvents.In) != FdEvents.None)
+            if (FileDescriptor.PollNow(connection, FdEvents.In) != FdEvents.None)
             {
                 Spoke(connection);
             }

@@ -153,7 +153,7 @@ internal sealed class IncomingHandover : IDisposable
         ulong running = tookAt;
         _machine.Own(board, taken, released: () =>
         {
-            running = board.Vm.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
+            running = board.Vm.Cpus.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
             ThreadScheduling.EndBoost();
             OnOwned?.Invoke();
             Boundary.Passed(HandoverStep.NewReleased);
@@ -217,7 +217,7 @@ internal sealed class IncomingHandover : IDisposable
         _noGc = NoGcRegion.Begin();
         ThreadScheduling.Yield();
         ThreadScheduling.BeginBoost();
-        _build!.Board!.Vm.SetBoost(true);
+        _build!.Board!.Vm.Cpus.SetBoost(true);
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
     }
 

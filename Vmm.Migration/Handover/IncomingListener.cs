@@ -61,7 +61,7 @@ internal sealed partial class IncomingListener : IDisposable
                 return new IncomingListener(loop, Bind(unix.Path, out var name), name, log, accepted) { Address = address };
             case InetAddress inet:
                 var socket = Bind(inet);
-                string port = Posix.BoundTo(socket).Port.ToString(CultureInfo.InvariantCulture);
+                string port = TcpSocket.BoundTo(socket).Port.ToString(CultureInfo.InvariantCulture);
                 return new IncomingListener(loop, socket, null, log, accepted) { Address = inet with { Port = port } };
             case DescriptorAddress descriptor:
                 return new IncomingListener(loop, Inherited(descriptor.NameOrNumber, unixOnly), null, log, accepted) { Address = address };
@@ -75,12 +75,12 @@ internal sealed partial class IncomingListener : IDisposable
     {
         try
         {
-            for (int accepted = 0; accepted < ProtocolLimits.AcceptsInTurn && !_closed && Posix.Accept(_socket) is { } connection; accepted++)
+            for (int accepted = 0; accepted < ProtocolLimits.AcceptsInTurn && !_closed && HostSocket.Accept(_socket) is { } connection; accepted++)
             {
                 _accepted(connection);
             }
 
-            if (!_closed && Posix.IsShutDown(_socket))
+            if (!_closed && HostSocket.IsShutDown(_socket))
             {
                 // By another process that has it: no client will come, and it would be reported again and again.
                 _watch.Dispose();
@@ -168,10 +168,10 @@ internal sealed partial class IncomingListener : IDisposable
 
     private static SafeFileHandle Bind(IPEndPoint place)
     {
-        var socket = Posix.CreateTcpSocket(place.AddressFamily);
+        var socket = TcpSocket.Create(place.AddressFamily);
         try
         {
-            Posix.Listen(socket, place, Backlog);
+            TcpSocket.Listen(socket, place, Backlog);
             return socket;
         }
         catch
@@ -197,7 +197,7 @@ internal sealed partial class IncomingListener : IDisposable
 
         try
         {
-            Posix.MakePrivate(socket);
+            FileDescriptor.MakePrivate(socket);
             return socket;
         }
         catch (PosixException e)

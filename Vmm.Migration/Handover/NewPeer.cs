@@ -42,7 +42,7 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
     /// <summary>Sends descriptors under their names, in as many messages as it takes.</summary>
     internal async Task SendDescriptorsAsync(List<HandoverDescriptor> descriptors, Deadline deadline)
     {
-        foreach (var part in descriptors.Chunk(Posix.MostDescriptors))
+        foreach (var part in descriptors.Chunk(UnixSocket.MostDescriptors))
         {
             var body = new StateWriter(4096);
             PlanCodec.WriteList(body, part, c => body.WriteText(c.Name));

@@ -126,7 +126,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     {
         try
         {
-            return Posix.OpenProcess(Environment.ProcessId);
+            return PidFd.Open(Environment.ProcessId);
         }
         catch (PosixException)
         {

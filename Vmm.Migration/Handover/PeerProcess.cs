@@ -37,18 +37,18 @@ internal sealed class PeerProcess : IDisposable
     internal string Name { get; }
 
     /// <summary>Whether it is known to have ended.</summary>
-    internal bool HasEnded => _ended || (_handle is { IsClosed: false } handle && Posix.HasEnded(handle));
+    internal bool HasEnded => _ended || (_handle is { IsClosed: false } handle && PidFd.HasEnded(handle));
 
     /// <summary>The process at the other end of a channel.</summary>
     /// <exception cref="PosixException">There is no such process any more.</exception>
     internal static PeerProcess Of(EventLoop loop, MessageChannel channel) => new(
-        loop, channel.PeerName, channel.OpenPeer() ?? (channel.PeerProcessId > 0 ? Posix.OpenProcess(channel.PeerProcessId) : null));
+        loop, channel.PeerName, channel.OpenPeer() ?? (channel.PeerProcessId > 0 ? PidFd.Open(channel.PeerProcessId) : null));
 
     /// <summary>Takes what the peer sent of itself, if the kernel did not say which process it is.</summary>
     /// <param name="descriptors">What came with its greeting; what is taken is taken out of the list.</param>
     internal void Identify(List<SafeFileHandle> descriptors)
     {
-        if (_handle is null && descriptors.FindIndex(Posix.IsProcess) is >= 0 and var index)
+        if (_handle is null && descriptors.FindIndex(PidFd.IsPidFd) is >= 0 and var index)
         {
             _handle = descriptors[index];
             descriptors.RemoveAt(index);

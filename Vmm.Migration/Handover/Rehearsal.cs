@@ -27,7 +27,7 @@ internal static class Rehearsal
         {
             ThreadScheduling.Yield();
             ulong begin = HandoverTimes.Now;
-            await board.Vm.StopCpusAsync(captureState: true);
+            await board.Vm.Cpus.StopAsync(captureState: true);
             state.Clear();
             VmStateWriter.Write(state, machine.Configuration.MachineType, RamTable.Of(board), board.Sections);
             VmStateReader.Read(

@@ -21,7 +21,7 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
 
     /// <summary>Reads this process's placement. A sandbox may forbid a part of it; that is no reason to fail.</summary>
     internal static HostPlacement OfThisProcess() => new(
-        OrDefault(NumaPolicy.OfThisThread), OrDefault<int?>(() => Posix.GetHugePagesDisabled()), OrDefault<ulong?>(() => Posix.GetLockLimit().Soft));
+        OrDefault(NumaPolicy.OfThisThread), OrDefault<int?>(() => ProcessMemory.GetHugePagesDisabled()), OrDefault<ulong?>(() => ProcessMemory.GetLockLimit().Soft));
 
     /// <summary>Places this process likewise, as far as it may. Before RAM is mapped and the vCPU threads are made; on the machine loop.</summary>
     /// <returns>What could not be applied and why, for the operator.</returns>
@@ -36,7 +36,7 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
 
         if (HugePagesDisabled is { } disabled && disabled != own.HugePagesDisabled)
         {
-            problems.Try($"transparent huge pages {(disabled == 0 ? "allowed" : "banned")}", () => Posix.SetHugePagesDisabled(disabled));
+            problems.Try($"transparent huge pages {(disabled == 0 ? "allowed" : "banned")}", () => ProcessMemory.SetHugePagesDisabled(disabled));
         }
 
         // More than old had is the operator's generosity; it is not taken away.
@@ -44,7 +44,7 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
         {
             problems.Try(
                 $"a limit of {(limit == ulong.MaxValue ? "any number of" : $"{limit}")} bytes of locked memory",
-                () => Posix.SetLockLimit(limit, Math.Max(limit, Posix.GetLockLimit().Hard)));
+                () => ProcessMemory.SetLockLimit(limit, Math.Max(limit, ProcessMemory.GetLockLimit().Hard)));
         }
 
         return problems.Sentences;

@@ -14,12 +14,12 @@ internal sealed record NumaPolicy(int Mode, ReadOnlyMemory<byte> Nodes)
     /// <summary>The calling thread's.</summary>
     internal static NumaPolicy OfThisThread()
     {
-        var (mode, nodes) = Posix.GetMemoryPolicy();
+        var (mode, nodes) = ProcessMemory.GetPolicy();
         return new NumaPolicy(mode, nodes);
     }
 
     /// <summary>Makes it the calling thread's.</summary>
-    internal void Apply() => Posix.SetMemoryPolicy(Mode, Nodes.Span);
+    internal void Apply() => ProcessMemory.SetPolicy(Mode, Nodes.Span);
 
     /// <inheritdoc/>
     public bool Equals(NumaPolicy? other) => other is not null && Mode == other.Mode && Nodes.Span.SequenceEqual(other.Nodes.Span);

@@ -16,8 +16,8 @@ internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy
     /// <summary>Reads a thread's placement.</summary>
     internal static ThreadPlacement Of(int threadId)
     {
-        var (policy, priority) = Posix.GetScheduler(threadId);
-        return new ThreadPlacement(Posix.GetAffinity(threadId), policy, priority);
+        var (policy, priority) = OsThread.GetScheduler(threadId);
+        return new ThreadPlacement(OsThread.GetAffinity(threadId), policy, priority);
     }
 
     /// <summary>Places a thread likewise, as far as this process may.</summary>
@@ -27,16 +27,16 @@ internal sealed record ThreadPlacement(ReadOnlyMemory<byte> Affinity, int Policy
         var problems = new PlacementProblems();
         problems.Try($"processors {IdList.Of(Affinity.Span)}", () =>
         {
-            if (!Posix.GetAffinity(threadId).AsSpan().SequenceEqual(Affinity.Span))
+            if (!OsThread.GetAffinity(threadId).AsSpan().SequenceEqual(Affinity.Span))
             {
-                Posix.SetAffinity(threadId, Affinity.Span);
+                OsThread.SetAffinity(threadId, Affinity.Span);
             }
         });
         problems.Try($"scheduling policy {PolicyName}, priority {Priority}", () =>
         {
-            if (Posix.GetScheduler(threadId) != (Policy, Priority))
+            if (OsThread.GetScheduler(threadId) != (Policy, Priority))
             {
-                Posix.SetScheduler(threadId, Policy, Priority);
+                OsThread.SetScheduler(threadId, Policy, Priority);
             }
         });
         return problems.Sentences;

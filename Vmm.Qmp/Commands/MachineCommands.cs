@@ -37,7 +37,7 @@ public sealed class MachineCommands(Machine machine) : IMachineCommands
         var topology = Configuration.Topology;
         return ValueTask.FromResult<IReadOnlyList<CpuInfoFast>>(
         [
-            .. (machine.Board?.Vm.Cpus ?? []).Select(cpu => new CpuInfoFast
+            .. (machine.Board?.Vm.Cpus.AsEnumerable() ?? []).Select(cpu => new CpuInfoFast
             {
                 CpuIndex = cpu.Index,
                 QomPath = $"/machine/cpu[{cpu.Index}]",

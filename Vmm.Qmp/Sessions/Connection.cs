@@ -43,7 +43,7 @@ public sealed class Connection : IDisposable
     internal OutboundQueue? Outbound { get; set; }
 
     /// <summary>Whether the client sits at a terminal.</summary>
-    internal bool IsTerminal => !_isSocket && Posix.IsTerminal(_input) && Posix.IsTerminal(_output);
+    internal bool IsTerminal => !_isSocket && TerminalDevice.IsTerminal(_input) && TerminalDevice.IsTerminal(_output);
 
     /// <summary>The terminal's descriptor.</summary>
     internal SafeHandle Input => _input;
@@ -105,7 +105,7 @@ public sealed class Connection : IDisposable
             while (!full && Outbound!.TryPeek(out var bytes))
             {
                 int sent = SendSome(bytes.Span);
-                full = sent == Posix.WouldBlock;
+                full = sent == FileDescriptor.WouldBlock;
                 if (!full)
                 {
                     Outbound.Advance(sent);
@@ -143,12 +143,12 @@ public sealed class Connection : IDisposable
     {
         if (_isSocket)
         {
-            return Posix.Send(_output, bytes, []);
+            return UnixSocket.Send(_output, bytes, []);
         }
 
-        return Posix.PollNow(_output, FdEvents.Out) == FdEvents.None
-            ? Posix.WouldBlock
-            : Posix.Write(_output, bytes[..Math.Min(bytes.Length, AlwaysFits)]);
+        return FileDescriptor.PollNow(_output, FdEvents.Out) == FdEvents.None
+            ? FileDescriptor.WouldBlock
+            : FileDescriptor.Write(_output, bytes[..Math.Min(bytes.Length, AlwaysFits)]);
     }
 
     private void WatchSocket(bool sending)
@@ -246,7 +246,7 @@ public sealed class Connection : IDisposable
         int got;
         try
         {
-            got = _isSocket ? Posix.Receive(_input, _piece, descriptors) : Posix.Read(_input, _piece);
+            got = _isSocket ? UnixSocket.Receive(_input, _piece, descriptors) : FileDescriptor.Read(_input, _piece);
         }
         catch (IOException)
         {
@@ -272,7 +272,7 @@ public sealed class Connection : IDisposable
     {
         try
         {
-            return _isSocket && (Posix.PollNow(_input, FdEvents.None) & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None;
+            return _isSocket && (FileDescriptor.PollNow(_input, FdEvents.None) & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None;
         }
         catch (PosixException)
         {

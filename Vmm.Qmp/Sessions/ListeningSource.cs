@@ -115,13 +115,13 @@ public sealed class ListeningSource : IConnectionSource
 
         try
         {
-            if (Posix.Accept(_listener!) is { } socket)
+            if (HostSocket.Accept(_listener!) is { } socket)
             {
                 _isFailing = false;
                 StopWatching();
                 Hand(socket);
             }
-            else if (Posix.IsShutDown(_listener!))
+            else if (HostSocket.IsShutDown(_listener!))
             {
                 // By another process that has it: no client will come, and it would be reported again and again. Another may be adopted.
                 StopWatching();

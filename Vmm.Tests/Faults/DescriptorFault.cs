@@ -26,10 +26,10 @@ internal sealed class DescriptorFault(
             (names, sent) => Instead(names, sent, DescriptorNames.Baton, Null()),
             Outcome.Stays(Rest.Exits, "a memfd of 4096 bytes, sealed against resizing, was expected")),
         new DescriptorFault(
-            "RAM file too small", Ram(() => Posix.CreateMemfd("small", Party.RamSize / 2)), Outcome.Stays(Rest.Exits, "size 0x200000 where 0x400000 was promised")),
+            "RAM file too small", Ram(() => Memfd.Create("small", Party.RamSize / 2)), Outcome.Stays(Rest.Exits, "size 0x200000 where 0x400000 was promised")),
         new DescriptorFault(
             "RAM file that is not the promised one",
-            Ram(() => Posix.CreateMemfd("other", Party.RamSize)),
+            Ram(() => Memfd.Create("other", Party.RamSize)),
             Outcome.Stays(Rest.Exits, "inode .* where .* was promised")),
     ];
 

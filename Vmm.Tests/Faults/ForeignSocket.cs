@@ -62,7 +62,7 @@ internal static partial class ForeignSocket
 
     private static SafeFileHandle Take(Party party, int number)
     {
-        using var process = Posix.OpenProcess(party.Process.Pid);
+        using var process = PidFd.Open(party.Process.Pid);
         long taken = Syscall(GetDescriptor, process, number, 0);
         Check((int)taken, "pidfd_getfd");
         return new SafeFileHandle((nint)taken, ownsHandle: true);

@@ -18,7 +18,7 @@ internal sealed class Wire : IDisposable
     private const uint EndMagic = 0x564d_4d65;
 
     private readonly EventLoop _loop = new("wire");
-    private readonly SafeFileHandle _listener = Posix.CreateUnixSocket();
+    private readonly SafeFileHandle _listener = UnixSocket.Create();
     private readonly string _to;
     private readonly bool _isMain;
     private readonly Func<WireMessage, IReadOnlyList<WireMessage>> _spoil;
@@ -33,7 +33,7 @@ internal sealed class Wire : IDisposable
     internal Wire(string at, string to, bool isMain, Func<WireMessage, IReadOnlyList<WireMessage>> spoil)
     {
         (_to, _isMain, _spoil) = (to, isMain, spoil);
-        Posix.Listen(_listener, at, 8);
+        UnixSocket.Listen(_listener, at, 8);
         _loop.Start();
         _loop.Post(() => _open.Add(_loop.Watch(_listener, FdEvents.In, _ => Accept())));
     }
@@ -53,7 +53,7 @@ internal sealed class Wire : IDisposable
 
     private void Accept()
     {
-        while (Posix.Accept(_listener) is { } connection)
+        while (HostSocket.Accept(_listener) is { } connection)
         {
             try
             {

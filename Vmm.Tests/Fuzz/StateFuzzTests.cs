@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Vmm.Core.Buses;
 using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.IoApic;
 using Vmm.Core.Devices.Isa.Acpi;
 using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.DebugConsole;
@@ -22,7 +23,7 @@ public sealed class StateFuzzTests
 
     [Test]
     [Promise(19)]
-    public void A_device_refuses_a_state_or_lives_with_it([Values("serial", "clock", "acpi", "i8042", "debugcon")] string device, [Range(1, 4)] int seed)
+    public void A_device_refuses_a_state_or_lives_with_it([Values("serial", "clock", "acpi", "i8042", "debugcon", "ioapic")] string device, [Range(1, 4)] int seed)
     {
         var random = new Random(seed);
         byte[] state = [];
@@ -97,11 +98,13 @@ public sealed class StateFuzzTests
     private sealed class Board
     {
         private readonly PortBus _bus = new();
+        private readonly MmioBus _mmio = new();
         private readonly FakeTimeProvider _now = new(new DateTimeOffset(2026, 11, 23, 14, 5, 58, 250, TimeSpan.Zero));
         private readonly RecordedTimer _timer = new();
         private readonly IStateful _device;
         private readonly GuestClock _clock;
         private readonly List<IPortDevice> _ports = [];
+        private readonly List<IMmioDevice> _windows = [];
 
         internal Board(ScriptedBackEnd backEnd, string device)
         {
@@ -112,6 +115,7 @@ public sealed class StateFuzzTests
                 "clock" => On(new CmosClock(_now, new RecordedLine(), _timer, memoryBelow4G: 64 << 20, memoryAbove4G: 0)),
                 "acpi" => On(new Acpi(new RecordedLine(), _clock, new RecordedPower())),
                 "i8042" => On(new I8042(new RecordedPower())),
+                "ioapic" => In(new IoApic(new RecordedRouter())),
                 _ => On(new DebugConsole(0xe9, backEnd.Chardev, () => { })),
             };
         }
@@ -146,8 +150,15 @@ public sealed class StateFuzzTests
             _device.Apply();
             (_device as CmosClock)?.Resume();
             (_device as Serial)?.Resume();
+            (_device as IoApic)?.Resume();
             for (int access = 0; access < 50; access++)
             {
+                if (_windows.Count > 0)
+                {
+                    UseWindow(random, _windows[random.Next(_windows.Count)]);
+                    continue;
+                }
+
                 var device = _ports[random.Next(_ports.Count)];
                 ushort port = (ushort)(device.Ports.First + random.Next(device.Ports.Count));
                 int size = 1 << random.Next(3);
@@ -166,6 +177,29 @@ public sealed class StateFuzzTests
                     _timer.Fire();
                 }
             }
+        }
+
+        private void UseWindow(Random random, IMmioDevice device)
+        {
+            ulong address = device.Range.First + (ulong)random.Next(0x20);
+            Span<byte> data = stackalloc byte[1 << random.Next(4)];
+            if (random.Next(2) == 0)
+            {
+                _mmio.Read(address, data);
+            }
+            else
+            {
+                random.NextBytes(data);
+                _mmio.Write(address, data);
+            }
+        }
+
+        private T In<T>(T device)
+            where T : IMmioDevice
+        {
+            _mmio.Attach(device);
+            _windows.Add(device);
+            return device;
         }
 
         private T On<T>(T device)

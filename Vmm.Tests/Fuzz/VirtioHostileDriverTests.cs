@@ -3,9 +3,7 @@
 // A case is a list of steps, each an operation with two numbers. Half of the operations mean well, so that cases get as far as rings that are
 // served; the others write anything anywhere. Whatever happens, no step throws, one turn of a queue does a bounded amount of work, and the
 // state at the end can be saved and loaded. A case that fails is made smaller by CsCheck and printed with its seed.
-// VMM_HOSTILE_CASES says how many cases there are.
 
-using System.Globalization;
 using CsCheck;
 using Vmm.Core.Devices.Virtio;
 using Vmm.Core.Devices.Virtio.Rng;
@@ -20,21 +18,21 @@ public sealed class VirtioHostileDriverTests
 {
     private const int MostSteps = 60;
 
-    private static readonly long Cases =
-        long.Parse(Environment.GetEnvironmentVariable("VMM_HOSTILE_CASES") ?? "5000", CultureInfo.InvariantCulture);
-
     private static readonly Gen<HostileStep[]> Steps =
         Gen.Select(Gen.Enum<HostileOperation>(), Gen.UInt, Gen.UInt, (operation, a, b) => new HostileStep(operation, a, b)).Array[1, MostSteps];
 
     [ThreadStatic]
     private static RingRam? _ram;
 
-    [Test]
-    public void A_sample_device_survives_any_driver() =>
-        Survives(context => new EchoDevice(context), mostDescriptors: 2 * 8 * EchoDevice.QueueSize);
+    [TestCase(5_000)]
+    [Soak(1_000_000)]
+    public void A_sample_device_survives_any_driver(int cases) =>
+        Survives(cases, context => new EchoDevice(context), mostDescriptors: 2 * 8 * EchoDevice.QueueSize);
 
-    [Test]
-    public void The_entropy_device_survives_any_driver() => Survives(
+    [TestCase(5_000)]
+    [Soak(1_000_000)]
+    public void The_entropy_device_survives_any_driver(int cases) => Survives(
+        cases,
         context => new Rng(context, new ScriptedRng { Left = 1 << 20 }, quota: 1 << 14, TimeSpan.FromSeconds(1)), mostDescriptors: 2 * 4 * 8);
 
     /// <summary>The steps do reach what they are meant to reach: otherwise a driver that never gets anywhere would prove nothing.</summary>
@@ -58,14 +56,14 @@ public sealed class VirtioHostileDriverTests
         Assert.That(live, Is.GreaterThan(50), "devices live at the end");
     }
 
-    private static void Survives(Func<VirtioContext, VirtioDevice> create, int mostDescriptors) => Steps.Sample(
+    private static void Survives(int cases, Func<VirtioContext, VirtioDevice> create, int mostDescriptors) => Steps.Sample(
         steps =>
         {
             using var machine = new HostileMachine(Ram(), create, mostDescriptors);
             machine.Do(steps);
             machine.Update();
         },
-        iter: Cases,
+        iter: cases,
         print: steps => string.Join('\n', steps));
 
     private static RingRam Ram()

@@ -25,7 +25,7 @@ public sealed class BusyPortTests : IDisposable
         await WaitingAsync(machine, at: 1);
 
         _busy = false;
-        machine.Vm.WakeCpus();
+        machine.Vm.Cpus.Wake();
 
         await machine.WritesAsync(100);
         await machine.StopAsync();
@@ -40,7 +40,7 @@ public sealed class BusyPortTests : IDisposable
 
         for (int i = 0; i < 100; i++)
         {
-            machine.Vm.WakeCpus();
+            machine.Vm.Cpus.Wake();
             Assert.That(await _asked.WaitAsync(TimeSpan.FromSeconds(30)), "it asks again");
         }
 
@@ -66,7 +66,7 @@ public sealed class BusyPortTests : IDisposable
 
         Assert.That(machine.Writes, Is.EqualTo(1), "the port was written once and the guest did not go on");
         _busy = false;
-        machine.Vm.WakeCpus();
+        machine.Vm.Cpus.Wake();
         await machine.WritesAsync(10);
         await machine.StopAsync();
         Assert.That(machine.Written.Select(w => w.Value), Is.EqualTo(Enumerable.Range(1, machine.Written.Count).Select(n => (uint)n)));
@@ -90,7 +90,7 @@ public sealed class BusyPortTests : IDisposable
             // Lets exactly one more write through: the port is busy again as soon as that is there.
             machine.OnPortWrite = (_, _, _) => _busy = true;
             _busy = false;
-            machine.Vm.WakeCpus();
+            machine.Vm.Cpus.Wake();
             await machine.WritesAsync(1);
             Assert.That(machine.Written.Single().Value, Is.EqualTo(2 + hop));
         }
@@ -108,7 +108,7 @@ public sealed class BusyPortTests : IDisposable
         for (int round = 0; round < 2000; round++)
         {
             _busy = false;
-            machine.Vm.WakeCpus();
+            machine.Vm.Cpus.Wake();
             Thread.SpinWait(round * 7 % 2000);
             await machine.StopAsync();
             machine.Start();

@@ -59,7 +59,7 @@ public sealed class CaughtStateTests : IDisposable
             bytes.Add(value);
             if (bytes.Count == 100)
             {
-                _ = machine.Vm.StopCpusAsync(captureState: true);
+                _ = machine.Vm.Cpus.StopAsync(captureState: true);
                 stopped.SetResult();
             }
         };
@@ -86,7 +86,7 @@ public sealed class CaughtStateTests : IDisposable
         {
             if (next == 20)
             {
-                _ = machine.Vm.StopCpusAsync(captureState: true);
+                _ = machine.Vm.Cpus.StopAsync(captureState: true);
                 stopped.SetResult();
             }
 

@@ -39,12 +39,12 @@ public sealed class ClockTests
         });
     }
 
-    /// <summary>Where the host reports flags with its answer, the clock goes by the TSC, and a thousand hops shall not move it by a millisecond.</summary>
-    [Test]
+    /// <summary>Where the host reports flags with its answer, the clock goes by the TSC, and any number of hops shall not move it by a millisecond.</summary>
+    [TestCase(100)]
+    [Soak(1000)]
     [Promise(24)]
-    public async Task The_clock_is_within_a_millisecond_and_never_went_back_after_a_thousand_hops()
+    public async Task The_clock_is_within_a_millisecond_and_never_went_back_after_many_hops(int hops)
     {
-        const int Hops = 1_000;
         const long Millisecond = 1_000_000;
         using var memory = new TinyMemory();
         var machine = new TinyMachine(memory: memory).Load(TinyGuests.Reporting);
@@ -57,7 +57,7 @@ public sealed class ClockTests
         Assume.That(first.Anchor.Tsc, Is.Not.Zero, "this host's KVM_GET_CLOCK tells no TSC: the flagged path does not exist here");
         var last = first.Last;
         long worst = 0;
-        for (int hop = 0; hop < Hops; hop++)
+        for (int hop = 0; hop < hops; hop++)
         {
             machine.Start();
             await machine.WritesAsync(1);
@@ -76,7 +76,7 @@ public sealed class ClockTests
         long byTheHost = firstReadings
             .SelectMany(f => lastReadings, (f, l) => (long)(l.Guest - f.Guest) - (long)(l.Raw - f.Raw))
             .MinBy(Math.Abs);
-        await TestContext.Out.WriteLineAsync($"{Hops} hops: at most {worst} ns off the anchor, {byTheHost} ns off the host's clock in the end");
+        await TestContext.Out.WriteLineAsync($"{hops} hops: at most {worst} ns off the anchor, {byTheHost} ns off the host's clock in the end");
         Assert.Multiple(() =>
         {
             Assert.That(worst, Is.LessThan(Millisecond), "nanoseconds off the anchor");
@@ -93,13 +93,13 @@ public sealed class ClockTests
         machine.Start();
         await machine.WritesAsync(1);
         await machine.StopAsync();
-        machine.Vm.FreezeClock();
+        machine.Vm.Clock.Freeze();
         ulong frozen = ClockOf(machine).Last.Guest;
         using var successor = await machine.HandOverAsync();
         Assert.That(ClockOf(successor).Last.Guest, Is.EqualTo(frozen));
 
         var before = ClockReading(successor);
-        successor.Vm.ThawClock();
+        successor.Vm.Clock.Thaw();
         var after = ClockOf(successor);
 
         Assert.Multiple(() =>

@@ -71,7 +71,7 @@ public sealed class HypervisorTests
         using var machine = new TinyMachine();
 
         Assert.That(
-            () => machine.Vm.AddMemory(new MemorySlot(1, 0x1000, 0x1000, machine.Memory.Address)),
+            () => machine.Vm.Memory.Add(new MemorySlot(1, 0x1000, 0x1000, machine.Memory.Address)),
             Throws.TypeOf<HypervisorException>().With.Message.Contains("memory slot 1, guest address 0x1000"));
     }
 

@@ -19,7 +19,7 @@ public sealed class KickTests
         {
             machine.Start();
             System.Threading.Thread.SpinWait(random.Next(2000));
-            await machine.Vm.StopCpusAsync(captureState: false).WaitAsync(TimeSpan.FromSeconds(30));
+            await machine.Vm.Cpus.StopAsync(captureState: false).WaitAsync(TimeSpan.FromSeconds(30));
         }
 
         Assert.That(machine.Writes, Is.EqualTo(machine.Count).Or.EqualTo(machine.Count - 1), "stopped between count and write at most");
@@ -59,7 +59,7 @@ public sealed class KickTests
         {
             for (int i = 0; i < 1000; i++)
             {
-                var stop = machine.Vm.StopCpusAsync(captureState: false);
+                var stop = machine.Vm.Cpus.StopAsync(captureState: false);
 
                 // Looked at and not waited for: a wait would have the vCPU's thread wake the waiter.
                 Assert.That(SpinWait.SpinUntil(() => stop.IsCompleted, TimeSpan.FromSeconds(30)), Is.True, "the stop completes");
@@ -85,9 +85,9 @@ public sealed class KickTests
         };
         machine.Start();
         await entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        var stop = machine.Vm.StopCpusAsync(captureState: true);
+        var stop = machine.Vm.Cpus.StopAsync(captureState: true);
 
-        machine.Vm.WithdrawStop("it is held up");
+        machine.Vm.Cpus.WithdrawStop("it is held up");
 
         Assert.That(async () => await stop.WaitAsync(TimeSpan.FromSeconds(30)), Throws.TypeOf<HypervisorException>().With.Message.EqualTo("it is held up"));
         held.Set();
@@ -107,9 +107,9 @@ public sealed class KickTests
         int withdrawn = 0;
         for (int i = 0; i < 10_000; i++)
         {
-            var stop = machine.Vm.StopCpusAsync(captureState: i % 2 == 0);
+            var stop = machine.Vm.Cpus.StopAsync(captureState: i % 2 == 0);
             System.Threading.Thread.SpinWait(random.Next(1000));
-            machine.Vm.WithdrawStop("for the test");
+            machine.Vm.Cpus.WithdrawStop("for the test");
             try
             {
                 await stop.WaitAsync(TimeSpan.FromSeconds(30));
@@ -136,7 +136,7 @@ public sealed class KickTests
         machine.Start();
         await TinyMachine.Until(() => machine.Count > 0);
 
-        var stop = await RefusedKicks.DoAsync(() => machine.Vm.StopCpusAsync(captureState: true)).WaitAsync(TimeSpan.FromSeconds(30));
+        var stop = await RefusedKicks.DoAsync(() => machine.Vm.Cpus.StopAsync(captureState: true)).WaitAsync(TimeSpan.FromSeconds(30));
 
         Assert.That(
             async () => await stop.WaitAsync(TimeSpan.FromSeconds(30)),
@@ -154,7 +154,7 @@ public sealed class KickTests
     {
         const int NoSuchThread = 3; // ESRCH
         int id = 0;
-        var thread = new Thread(() => id = Vmm.Core.Native.Posix.CurrentThreadId);
+        var thread = new Thread(() => id = Vmm.Core.Native.OsThread.CurrentId);
         thread.Start();
         thread.Join();
 

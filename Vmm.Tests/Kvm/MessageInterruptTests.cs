@@ -26,34 +26,34 @@ public sealed class MessageInterruptTests
     [Test]
     public async Task An_eventfd_raises_an_interrupt_where_its_route_leads()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var machine = Start();
         using var binding = machine.Vm.Interrupts.Bind(Gsi, eventFd);
         machine.Vm.Interrupts.Route([new(Gsi, Nmi)]);
 
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         await machine.WritesAsync(1);
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         await machine.WritesAsync(1);
     }
 
     [Test]
     public async Task Without_a_route_or_a_binding_nothing_is_raised()
     {
-        using var eventFd = Posix.CreateEventFd();
-        using var other = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
+        using var other = EventFd.Create();
         using var machine = Start();
         using var another = machine.Vm.Interrupts.Bind(Gsi + 1, other);
 
         // KVM hands an interrupt without a route to a worker of the kernel's; the end of the binding waits for that.
         using (machine.Vm.Interrupts.Bind(Gsi, eventFd))
         {
-            Posix.Signal(eventFd);
+            EventFd.Signal(eventFd);
         }
 
         machine.Vm.Interrupts.Route([new(Gsi, Nmi), new(Gsi + 1, Nmi)]);
-        Posix.Signal(eventFd);
-        Posix.Signal(other);
+        EventFd.Signal(eventFd);
+        EventFd.Signal(other);
         await machine.WritesAsync(1);
 
         await machine.StopAsync();
@@ -92,14 +92,14 @@ public sealed class MessageInterruptTests
             0xe6, 0x10,                             // out 0x10, al
             0xf4,                                   // hlt
         ];
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var machine = new TinyMachine().Load(rings);
         using (machine.Vm.Doorbells.Bind(0x100040, 5, eventFd))
         {
             machine.Start();
             await machine.WritesAsync(1);
             await machine.StopAsync();
-            Assert.That(Posix.PollNow(eventFd, FdEvents.In), Is.EqualTo(FdEvents.In));
+            Assert.That(FileDescriptor.PollNow(eventFd, FdEvents.In), Is.EqualTo(FdEvents.In));
             Assert.That(machine.MmioWritten.Select(write => (write.Address, write.Data[0])), Is.EqualTo(new[] { (0x100040ul, (byte)6) }));
         }
 

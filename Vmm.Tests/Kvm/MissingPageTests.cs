@@ -23,7 +23,7 @@ public sealed class MissingPageTests
     {
         using var ram = RamBlock.Create(Backend);
         using var machine = new TinyMachine();
-        machine.Vm.AddMemory(new MemorySlot(1, Above, ram.Size, ram.HostAddress));
+        machine.Vm.Memory.Add(new MemorySlot(1, Above, ram.Size, ram.HostAddress));
         Resize(ram, 0);
 
         machine.Load(writes ? TinyGuests.WritingAbove : TinyGuests.ReachingOut).Start();

@@ -88,7 +88,7 @@ public sealed class StateTransferTests
                 bytes.Add(value);
                 if (bytes.Count == stopAt)
                 {
-                    _ = machine.Vm.StopCpusAsync(captureState: true);
+                    _ = machine.Vm.Cpus.StopAsync(captureState: true);
                     stopped.SetResult();
                 }
             };
@@ -113,7 +113,7 @@ public sealed class StateTransferTests
         {
             if (next == 20)
             {
-                _ = machine.Vm.StopCpusAsync(captureState: true);
+                _ = machine.Vm.Cpus.StopAsync(captureState: true);
                 stopped.SetResult();
             }
 
@@ -295,7 +295,7 @@ public sealed class StateTransferTests
             var stopping = machine;
             arm(machine, () =>
             {
-                _ = stopping.Vm.StopCpusAsync(captureState: true);
+                _ = stopping.Vm.Cpus.StopAsync(captureState: true);
                 stopped.SetResult();
             });
             machine.Start();

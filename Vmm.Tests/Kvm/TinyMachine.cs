@@ -38,7 +38,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
                 InheritedAbi = inherited,
             },
             this);
-        Vm.AddMemory(new MemorySlot(0, 0, TinyMemory.Size, Memory.Address));
+        Vm.Memory.Add(new MemorySlot(0, 0, TinyMemory.Size, Memory.Address));
     }
 
     internal TinyMemory Memory { get; }
@@ -93,9 +93,9 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
         return this;
     }
 
-    internal void Start() => Vm.StartCpus();
+    internal void Start() => Vm.Cpus.Start();
 
-    internal Task StopAsync(bool capture = false) => Vm.StopCpusAsync(capture).WaitAsync(Patience);
+    internal Task StopAsync(bool capture = false) => Vm.Cpus.StopAsync(capture).WaitAsync(Patience);
 
     /// <summary>Waits until the guest has written ports <paramref name="count"/> times more.</summary>
     internal async Task WritesAsync(int count)
@@ -153,7 +153,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
             device.Apply();
         }
 
-        await Vm.ApplyCpuStatesAsync().WaitAsync(Patience);
+        await Vm.Cpus.ApplyStatesAsync().WaitAsync(Patience);
     }
 
     /// <summary>A second VM over the same memory that has taken this one's state, as the new process of a handover has.</summary>

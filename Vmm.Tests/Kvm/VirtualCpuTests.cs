@@ -126,7 +126,7 @@ public sealed class VirtualCpuTests
         await machine.StopAsync();
         byte[] quiet = machine.Vm.KernelDevices.Take(4).SelectMany(Saved).ToArray();
 
-        machine.Vm.ResetKernelDevices();
+        machine.Vm.KernelDevices.Reset();
         machine.Memory.Bytes[TinyMachine.Counter] = 0;
         machine.Load(TinyGuests.Reporting);
         byte[] reset = machine.Vm.KernelDevices.Take(4).SelectMany(Saved).ToArray();
@@ -177,7 +177,7 @@ public sealed class VirtualCpuTests
     {
         using var machine = new TinyMachine().Load(TinyGuests.Counting);
 
-        Assert.That(machine.Vm.StopCpusAsync(captureState: false).IsCompletedSuccessfully);
+        Assert.That(machine.Vm.Cpus.StopAsync(captureState: false).IsCompletedSuccessfully);
         Assert.That(() => machine.Save(), Throws.InvalidOperationException);
         await machine.StopAsync(capture: true);
         Assert.That(machine.Save(), Is.Not.Empty);
@@ -192,8 +192,8 @@ public sealed class VirtualCpuTests
         {
             if (value == 3)
             {
-                stops.Add(machine.Vm.StopCpusAsync(true));
-                stops.Add(machine.Vm.StopCpusAsync(false));
+                stops.Add(machine.Vm.Cpus.StopAsync(true));
+                stops.Add(machine.Vm.Cpus.StopAsync(false));
                 machine.Shutdown.SetResult(0);
             }
         };
@@ -213,7 +213,7 @@ public sealed class VirtualCpuTests
         Assert.Multiple(() =>
         {
             Assert.That(() => machine.Vm.Cpus[0].Reset(null), Throws.InvalidOperationException);
-            Assert.That(machine.Vm.ResetKernelDevices, Throws.InvalidOperationException);
+            Assert.That(machine.Vm.KernelDevices.Reset, Throws.InvalidOperationException);
         });
     }
 

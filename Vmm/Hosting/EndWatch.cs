@@ -137,7 +137,7 @@ internal sealed partial class EndWatch : IEndWatch
                 }
                 else if (now >= _endAt)
                 {
-                    Posix.ExitNow(_status);
+                    HostProcess.ExitNow(_status);
                 }
                 else if (now >= _cleanUpAt && !_cleansUp)
                 {
@@ -159,14 +159,14 @@ internal sealed partial class EndWatch : IEndWatch
             try
             {
                 // Not poll, which is refused where RLIMIT_NOFILE is 0.
-                Posix.WaitForSignal(_signals);
+                SignalFd.Wait(_signals);
                 Begin(State.Ending, status: 0, replaces: false);
                 ThreadPool.UnsafeQueueUserWorkItem(static watch => watch._signalled(), this, preferLocal: false);
             }
             catch (PosixException)
             {
                 // The host refuses even to wait: a signal that comes meanwhile stays.
-                Posix.Sleep(Rest);
+                OsThread.Sleep(Rest);
             }
         }
     }

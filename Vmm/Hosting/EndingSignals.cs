@@ -22,7 +22,7 @@ internal static class EndingSignals
     /// <returns>What they are read from.</returns>
     internal static SafeFileHandle Take()
     {
-        Posix.BlockSignals(Numbers);
+        HostSignals.Block(Numbers);
         for (int attempt = 0; attempt < Attempts && !FinalizerBlocks.IsSet; attempt++)
         {
             LeaveToFinalizer();
@@ -38,10 +38,10 @@ internal static class EndingSignals
         // Started in the background of a shell, or under nohup, some come ignored.
         foreach (int number in Numbers)
         {
-            Posix.RestoreSignal(number);
+            HostSignals.Restore(number);
         }
 
-        return Posix.CreateSignalFd(Numbers);
+        return SignalFd.Create(Numbers);
     }
 
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
@@ -51,7 +51,7 @@ internal static class EndingSignals
     {
         ~Blocker()
         {
-            Posix.BlockSignals(Numbers);
+            HostSignals.Block(Numbers);
             FinalizerBlocks.Set();
         }
     }

@@ -91,7 +91,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
             }
 
             _carried = mine;
-            string? unfit = WhyUnfit(Posix.Stat(mine)) ?? (Posix.IsWritable(mine) ? null : "the old process has not opened it for writing");
+            string? unfit = WhyUnfit(HostFile.Stat(mine)) ?? (FileDescriptor.IsWritable(mine) ? null : "the old process has not opened it for writing");
             return unfit is null ? [] : [Error(_path, unfit).Message];
         }
         catch (IOException e)

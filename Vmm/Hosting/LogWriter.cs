@@ -72,7 +72,7 @@ internal sealed class LogWriter
             catch (OutOfMemoryException)
             {
                 // What a count of lost lines takes may be refused; the lines that wait are written when it is not.
-                Posix.Sleep(Rest);
+                OsThread.Sleep(Rest);
             }
         }
     }
@@ -111,12 +111,12 @@ internal sealed class LogWriter
             var destination = Volatile.Read(ref _destination)!;
             while (done < bytes.Length)
             {
-                int put = Posix.Write(destination, bytes[done..]);
+                int put = FileDescriptor.Write(destination, bytes[done..]);
                 if (put > 0)
                 {
                     done += put;
                 }
-                else if (put == 0 || (Posix.WaitFor(destination, FdEvents.Out) & FdEvents.Out) == 0)
+                else if (put == 0 || (FileDescriptor.WaitFor(destination, FdEvents.Out) & FdEvents.Out) == 0)
                 {
                     _refusal = "the other end takes no more";
                     break;

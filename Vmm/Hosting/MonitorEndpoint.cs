@@ -134,7 +134,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
             return [];
         }
 
-        if (!Posix.IsListening(came) || !Posix.IsUnixSocket(came))
+        if (!HostSocket.IsListening(came) || !HostSocket.IsUnix(came))
         {
             return [$"descriptor '{DescriptorName}' of the old process is no listening unix socket"];
         }
@@ -142,7 +142,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         if (handedOver.Claim(DescriptorName, IsAtOwnPath) is { } handle)
         {
             _prepared = handle;
-            _preparedToServe = Posix.Duplicate(handle);
+            _preparedToServe = FileDescriptor.Duplicate(handle);
         }
 
         return [];
@@ -212,7 +212,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     }
 
     private bool IsAtOwnPath(SafeFileHandle listener) =>
-        _listener!.Path is not { } own || (Posix.BoundPath(listener) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));
+        _listener!.Path is not { } own || (UnixSocket.BoundPath(listener) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));
 
     /// <summary>Opens the end, or serves the one that is open; what the host refuses is tried again until it grants it.</summary>
     private void TryAgain()
@@ -248,7 +248,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// </summary>
     private void Serve()
     {
-        var shared = Posix.Duplicate(_listener!.Handle!);
+        var shared = FileDescriptor.Duplicate(_listener!.Handle!);
         _ = _server.Adopt(_listening!, shared);
         _listener.Guard(Serve);
     }
@@ -260,10 +260,10 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
             return Inherited(socket.Id, number);
         }
 
-        var handle = Posix.CreateUnixSocket();
+        var handle = UnixSocket.Create();
         try
         {
-            Posix.Connect(handle, socket.Path!);
+            UnixSocket.Connect(handle, socket.Path!);
             return handle;
         }
         catch (PosixException e)
@@ -284,7 +284,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         var handle = new SafeFileHandle(number, ownsHandle: true);
         try
         {
-            Posix.MakePrivate(handle);
+            FileDescriptor.MakePrivate(handle);
             return handle;
         }
         catch (PosixException e)

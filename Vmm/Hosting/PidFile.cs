@@ -60,7 +60,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
             }
 
             _received = mine;
-            string? unfit = WhyUnfit(Posix.Stat(mine)) ?? (Posix.IsWritable(mine) ? null : "the old process has not opened it for writing");
+            string? unfit = WhyUnfit(HostFile.Stat(mine)) ?? (FileDescriptor.IsWritable(mine) ? null : "the old process has not opened it for writing");
             return unfit is null ? [] : [Error(unfit).Message];
         }
         catch (IOException e)
@@ -140,7 +140,7 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
         var file = waiting.Take();
         try
         {
-            if (!Posix.TryLock(file))
+            if (!FileLocks.TryLock(file))
             {
                 throw new IOException($"cannot create PID file: '{path}' is held by another process");
             }
@@ -171,8 +171,8 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
         byte[] text = Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n");
         try
         {
-            Posix.WriteAt(file, text, 0);
-            Posix.Truncate(file, text.Length);
+            HostFile.WriteAt(file, text, 0);
+            HostFile.Truncate(file, text.Length);
         }
         catch (PosixException e)
         {
@@ -184,9 +184,9 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
     {
         try
         {
-            if (Posix.StatName(path)?.Identity == Posix.Stat(file).Identity)
+            if (HostFile.StatName(path)?.Identity == HostFile.Stat(file).Identity)
             {
-                Posix.RemoveName(path);
+                HostFile.RemoveName(path);
             }
         }
         catch (PosixException e)

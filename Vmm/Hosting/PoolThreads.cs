@@ -28,7 +28,7 @@ internal static class PoolThreads
     internal static void Start(int others)
     {
         ThreadPool.GetMinThreads(out int count, out _);
-        if (!Posix.MayHaveThreads(count + Supervisors + others))
+        if (!SpareThreads.MayHave(count + Supervisors + others))
         {
             throw NoMore();
         }

@@ -34,12 +34,12 @@ internal static class ProcessSignals
     {
         foreach (int number in Needless.Concat(Enumerable.Range(FirstRealTime, Last - FirstRealTime + 1)))
         {
-            if (!Posix.HasSignalHandler(number))
+            if (!HostSignals.HasHandler(number))
             {
-                Posix.IgnoreSignal(number);
+                HostSignals.Ignore(number);
             }
         }
 
-        Posix.UnblockSignals();
+        HostSignals.UnblockAll();
     }
 }

@@ -17,9 +17,9 @@ internal static class StandardDescriptors
     /// <exception cref="PosixException">The host does not let them be opened.</exception>
     internal static void Fill()
     {
-        if (Posix.FillStandardDescriptors())
+        if (ProgramStart.FillStandardDescriptors())
         {
-            throw Posix.StartAnew();
+            throw ProgramStart.StartAnew();
         }
     }
 }

@@ -24,7 +24,7 @@ internal static class StandardStream
         ReadOnlySpan<byte> left = Encoding.UTF8.GetBytes(line + "\n");
         try
         {
-            while (!left.IsEmpty && Posix.Write(stream, left) is > 0 and var written)
+            while (!left.IsEmpty && FileDescriptor.Write(stream, left) is > 0 and var written)
             {
                 left = left[written..];
             }

@@ -18,10 +18,10 @@ internal sealed class StartProcessor : IDisposable
         int processor = Thread.GetCurrentProcessorId();
         try
         {
-            byte[] given = Posix.GetAffinity(0);
+            byte[] given = OsThread.GetAffinity(0);
             var one = new byte[given.Length];
             one[processor / 8] = (byte)(1 << (processor % 8));
-            Posix.SetAffinity(0, one);
+            OsThread.SetAffinity(0, one);
             _given = given;
         }
         catch (Exception e) when (e is PosixException or IndexOutOfRangeException)
@@ -44,9 +44,9 @@ internal sealed class StartProcessor : IDisposable
             int id = int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture);
             try
             {
-                Posix.SetAffinity(id, _given);
+                OsThread.SetAffinity(id, _given);
             }
-            catch (PosixException e) when (e.Errno == Posix.NoSuchThread)
+            catch (PosixException e) when (e.Errno == OsThread.NoSuchThread)
             {
                 // It has ended meanwhile.
             }

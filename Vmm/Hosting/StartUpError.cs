@@ -19,7 +19,7 @@ internal static class StartUpError
         }
         catch (Exception again) when (again is OutOfMemoryException or TypeInitializationException)
         {
-            Posix.WriteErrorOnce("vmm: the host gives this process no memory (RLIMIT_AS, RLIMIT_DATA, control groups)\n"u8);
+            HostProcess.WriteErrorOnce("vmm: the host gives this process no memory (RLIMIT_AS, RLIMIT_DATA, control groups)\n"u8);
         }
     }
 

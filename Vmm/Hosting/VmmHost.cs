@@ -92,7 +92,7 @@ internal sealed partial class VmmHost : IDisposable
     /// <returns>The exit status.</returns>
     internal static int Run(ProgramConfiguration configuration)
     {
-        Posix.ShareHeap();
+        ProcessMemory.ShareHeap();
         VmmHost? host = null;
         try
         {

@@ -26,7 +26,7 @@ internal sealed class WaitingFile : IDisposable
     /// <exception cref="IOException">It cannot be opened, or may be another user's.</exception>
     internal static WaitingFile Open(string path, bool append, bool readable)
     {
-        var file = Posix.OpenOutput(path, append, readable, Posix.OwnerOnly, out bool created);
+        var file = OutputFile.Open(path, append, readable, HostFile.OwnerOnly, out bool created);
         return new WaitingFile(path, file, created);
     }
 
@@ -39,10 +39,10 @@ internal sealed class WaitingFile : IDisposable
     };
 
     /// <summary>What it is.</summary>
-    internal FileStatus Status => Posix.Stat(_file!);
+    internal FileStatus Status => HostFile.Stat(_file!);
 
     /// <summary>Empties a regular file: a process that boots its guest begins it anew.</summary>
-    internal void Empty() => Posix.Truncate(_file!, 0);
+    internal void Empty() => HostFile.Truncate(_file!, 0);
 
     /// <summary>Takes it, to be owned by the caller.</summary>
     internal SafeFileHandle Take()
@@ -53,7 +53,7 @@ internal sealed class WaitingFile : IDisposable
     }
 
     /// <summary>Whether a name leads to an open file, over links or not.</summary>
-    internal static bool Leads(string path, SafeFileHandle file) => Posix.StatPath(path)?.Identity == Posix.Stat(file).Identity;
+    internal static bool Leads(string path, SafeFileHandle file) => HostFile.StatPath(path)?.Identity == HostFile.Stat(file).Identity;
 
     /// <summary>Closes it unused; one that was made for nothing goes.</summary>
     public void Dispose()
@@ -65,9 +65,9 @@ internal sealed class WaitingFile : IDisposable
 
         try
         {
-            if (_created && Posix.StatName(_path)?.Identity == Status.Identity)
+            if (_created && HostFile.StatName(_path)?.Identity == Status.Identity)
             {
-                Posix.RemoveName(_path);
+                HostFile.RemoveName(_path);
             }
         }
         catch (PosixException)

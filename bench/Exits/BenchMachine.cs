@@ -26,7 +26,7 @@ internal sealed unsafe class BenchMachine : IDisposable
             : [0xe6, 0x10, 0xeb, 0xfc]; // out 0x10, al; jmp
         guest.CopyTo(memory[CodeAddress..]);
         Vm = _kvm.CreateMachine(new VirtualMachineOptions { Topology = CpuTopology.Single, Cpu = CpuModel.Default }, exits);
-        Vm.AddMemory(new MemorySlot(0, 0, Size, (nint)_memory));
+        Vm.Memory.Add(new MemorySlot(0, 0, Size, (nint)_memory));
         Vm.Cpus[0].Reset(new CpuEntry { Mode = CpuEntryMode.Real, InstructionPointer = CodeAddress });
     }
 

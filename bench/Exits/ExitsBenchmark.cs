@@ -46,7 +46,7 @@ internal static class ExitsBenchmark
     {
         using var exits = new CountingExits(Warm, Exits);
         using var machine = new BenchMachine(exits, mmio);
-        machine.Vm.StartCpus();
+        machine.Vm.Cpus.Start();
         exits.Done.Wait();
         return exits.Failure is null ? (exits.Nanoseconds, exits.Allocated) : throw new InvalidOperationException(exits.Failure);
     }

@@ -19,10 +19,10 @@ internal static class KicksBenchmark
         var clock = Stopwatch.StartNew();
         for (int i = 0; i < count; i++)
         {
-            machine.Vm.StartCpus();
+            machine.Vm.Cpus.Start();
             Thread.SpinWait(random.Next(MostSpins));
             long start = Stopwatch.GetTimestamp();
-            var stop = machine.Vm.StopCpusAsync(captureState: false);
+            var stop = machine.Vm.Cpus.StopAsync(captureState: false);
 
             // Looked at and not waited for: a wait would have the vCPU's thread wake us, at a cost that is not the kick's.
             var elapsed = Stopwatch.GetElapsedTime(start);
@@ -45,7 +45,7 @@ internal static class KicksBenchmark
         }
 
         exits.Finish();
-        machine.Vm.StartCpus();
+        machine.Vm.Cpus.Start();
         exits.Done.Wait();
         Array.Sort(microseconds);
         Console.WriteLine($"{count:n0} kicks, none lost; from kick to stopped: median {microseconds[count / 2]:f0} us, "

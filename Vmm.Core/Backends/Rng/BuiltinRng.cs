@@ -6,5 +6,5 @@ namespace Vmm.Core.Backends.Rng;
 public sealed class BuiltinRng : RngBackEnd
 {
     /// <inheritdoc/>
-    public override int Fill(nint address, int length) => RngAnswer.Of(Posix.TryGetRandom(address, length));
+    public override int Fill(nint address, int length) => RngAnswer.Of(HostRandom.TryFill(address, length));
 }

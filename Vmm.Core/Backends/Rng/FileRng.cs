@@ -12,10 +12,10 @@ public sealed class FileRng : RngBackEnd
 
     /// <summary>Opens a file. No byte of it is read.</summary>
     /// <exception cref="IOException">It cannot be opened; the message names it and the reason.</exception>
-    public static FileRng Open(string path) => new(Posix.OpenToRead(path));
+    public static FileRng Open(string path) => new(HostFile.OpenToRead(path));
 
     /// <inheritdoc/>
-    public override int Fill(nint address, int length) => RngAnswer.Of(Posix.TryReadVector(_file, address, length));
+    public override int Fill(nint address, int length) => RngAnswer.Of(VectorIo.TryRead(_file, address, length));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

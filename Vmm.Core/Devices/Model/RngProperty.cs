@@ -1,6 +1,6 @@
 namespace Vmm.Core.Devices.Model;
 
-/// <summary>The source of random numbers of a device, by its id. No guest can tell one from another.</summary>
+/// <summary>The source of random numbers of a device, by its id. No guest can distinguish one from another.</summary>
 /// <param name="name">Its name.</param>
 /// <param name="help">What it means.</param>
 public sealed class RngProperty(string name, string help) : Property<string>(name, help)

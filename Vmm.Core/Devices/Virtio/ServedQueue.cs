@@ -7,7 +7,7 @@ namespace Vmm.Core.Devices.Virtio;
 /// <summary>A queue with what has it served: the eventfd that the driver's notification signals, and the thread that waits on it.</summary>
 internal sealed class ServedQueue : IDisposable
 {
-    private readonly SafeFileHandle _kick = Posix.CreateEventFd();
+    private readonly SafeFileHandle _kick = EventFd.Create();
     private readonly IIoSource _source;
     private IDisposable? _doorbell;
     private bool _isRunning;
@@ -36,7 +36,7 @@ internal sealed class ServedQueue : IDisposable
     internal void Connect(Func<SafeFileHandle, IDisposable> bind) => _doorbell = bind(_kick);
 
     /// <summary>Has the queue served once more. Any thread.</summary>
-    internal void Kick() => Posix.TrySignal(_kick);
+    internal void Kick() => EventFd.TrySignal(_kick);
 
     /// <summary>Begins to serve it, if it is not served already.</summary>
     /// <returns>False if its rings are not what they must be.</returns>

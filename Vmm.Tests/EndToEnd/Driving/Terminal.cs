@@ -23,7 +23,7 @@ internal sealed class Terminal : IAsyncDisposable
 
     internal Terminal()
     {
-        (_master, SlavePath) = Posix.CreatePty();
+        (_master, SlavePath) = TerminalDevice.CreatePty();
 
         // Kept open, for the settings last only while a process has it open; and cooked, as a shell leaves it,
         // but for what the terminal would add to line ends.
@@ -35,13 +35,13 @@ internal sealed class Terminal : IAsyncDisposable
     internal string SlavePath { get; }
 
     /// <summary>Whether the terminal echoes and edits lines by itself, as it does between two programs.</summary>
-    internal bool IsCooked => (Posix.GetTerminal(_slave).LocalFlags & (Echo | Canonical)) == (Echo | Canonical);
+    internal bool IsCooked => (TerminalDevice.GetAttributes(_slave).LocalFlags & (Echo | Canonical)) == (Echo | Canonical);
 
     /// <summary>The command line that runs a program on the terminal; it ends with the program.</summary>
     internal string[] Running(string program) => ["/bin/sh", "-c", $"exec \"$0\" \"$@\" <{SlavePath} >{SlavePath}", program];
 
     /// <summary>Presses keys.</summary>
-    internal void Press(string keys) => Posix.Write(_master, Encoding.UTF8.GetBytes(keys));
+    internal void Press(string keys) => FileDescriptor.Write(_master, Encoding.UTF8.GetBytes(keys));
 
     /// <summary>
     /// Waits until the program has shown something, and returns all that it has shown since the last time, up to and with that. Nothing reports
@@ -54,7 +54,7 @@ internal sealed class Terminal : IAsyncDisposable
         int end;
         while ((end = _unread.ToString().IndexOf(text, StringComparison.Ordinal)) < 0)
         {
-            int got = Posix.ReadNow(_master, buffer);
+            int got = FileDescriptor.ReadNow(_master, buffer);
             if (got > 0)
             {
                 _unread.Append(Encoding.UTF8.GetString(buffer, 0, got));
@@ -84,9 +84,9 @@ internal sealed class Terminal : IAsyncDisposable
 
     private void Cook()
     {
-        var attributes = Posix.GetTerminal(_slave);
+        var attributes = TerminalDevice.GetAttributes(_slave);
         attributes.LocalFlags |= Echo | Canonical;
         attributes.OutputFlags &= ~LineFeedGetsReturn;
-        Posix.SetTerminal(_slave, attributes);
+        TerminalDevice.SetAttributes(_slave, attributes);
     }
 }

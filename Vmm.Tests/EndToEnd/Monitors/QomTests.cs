@@ -30,6 +30,8 @@ public sealed class QomTests : EndToEndTest
     [TestCase("/machine/peripheral/com", "iobase", "760")]
     [TestCase("/machine/peripheral/com", "irq", "3")]
     [TestCase("com", "chardev", "\"c\"")]
+    [TestCase("com", "realized", "true")]
+    [TestCase("com", "hotpluggable", "false")]
     [TestCase("/machine/peripheral-anon/device[0]", "type", "\"isa-debug-exit\"")]
     [TestCase("/machine", "type", "\"microvm-machine\"")]
     [TestCase("/machine", "peripheral", "\"/machine/peripheral\"")]
@@ -66,7 +68,7 @@ public sealed class QomTests : EndToEndTest
         Assert.That(objects.GetArrayLength(), Is.EqualTo(2));
         Assert.That(
             objects[0].GetProperty("properties").EnumerateArray().Select(p => $"{p.GetProperty("name")}={p.GetProperty("value")}"),
-            Is.EqualTo(new[] { "type=isa-serial", "iobase=760", "irq=3", "index=1", "chardev=c" }));
+            Is.EqualTo(new[] { "type=isa-serial", "realized=True", "hotplugged=False", "hotpluggable=False", "iobase=760", "irq=3", "index=1", "chardev=c" }));
     }
 
     [TestCase(1024, true)]

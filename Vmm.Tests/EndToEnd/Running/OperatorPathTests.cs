@@ -59,7 +59,7 @@ public sealed partial class OperatorPathTests : EndToEndTest
     public async Task It_works_or_ends_with_an_error_that_names_it(object given)
     {
         var option = (PathOption)given;
-        var (master, terminal) = Posix.CreatePty();
+        var (master, terminal) = TerminalDevice.CreatePty();
         using var terminalMaster = master;
         Fifo.Make(InFolder("fifo"));
         Directory.CreateDirectory(InFolder("directory"));
@@ -76,10 +76,10 @@ public sealed partial class OperatorPathTests : EndToEndTest
             await ExpectWorkOrErrorAsync(option, path);
         }
 
-        Assert.That(Posix.StatName(InFolder("fifo"))?.KindName, Is.EqualTo("a FIFO"));
-        Assert.That(Posix.StatName(InFolder("directory"))?.IsDirectory, Is.True);
-        Assert.That(Posix.HasLiveListener(InFolder("live")), Is.True);
-        Assert.That(Posix.StatName(InFolder("dangling"))?.IsLink, Is.True);
+        Assert.That(HostFile.StatName(InFolder("fifo"))?.KindName, Is.EqualTo("a FIFO"));
+        Assert.That(HostFile.StatName(InFolder("directory"))?.IsDirectory, Is.True);
+        Assert.That(UnixSocket.HasLiveListener(InFolder("live")), Is.True);
+        Assert.That(HostFile.StatName(InFolder("dangling"))?.IsLink, Is.True);
     }
 
     private async Task ExpectWorkOrErrorAsync(PathOption option, string path)

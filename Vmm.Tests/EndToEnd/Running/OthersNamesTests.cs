@@ -30,7 +30,7 @@ public sealed class OthersNamesTests : EndToEndTest
             await winner.Exited.WaitAsync(Patience.Answer);
         }
 
-        Assert.That(Posix.IsDeadSocket(InFolder("shared.qmp")), Is.True);
+        Assert.That(UnixSocket.IsDead(InFolder("shared.qmp")), Is.True);
         Assert.That(Directory.GetFileSystemEntries(Folder), Has.Length.EqualTo(1), "nothing is left that was moved aside");
     }
 
@@ -49,7 +49,7 @@ public sealed class OthersNamesTests : EndToEndTest
 
         Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
         Assert.That(await File.ReadAllTextAsync(InFolder("vmm.pid")), Is.EqualTo("another's"));
-        Assert.That(Posix.HasLiveListener(InFolder(TinyMachine.Qmp)), Is.True);
+        Assert.That(UnixSocket.HasLiveListener(InFolder(TinyMachine.Qmp)), Is.True);
     }
 
     [TestCase("-cpr-uri")]

@@ -1,6 +1,5 @@
 // Updates whose new process dies, sleeps or is asked to end, or whose operator interferes, at any instant. The fault tests do that at every
 // boundary, one after the other; here the instants are random, so that they fall between the boundaries too.
-// CI disturbs sixty updates; VMM_DISTURBED asks for more (a thousand take a minute).
 
 using System.Diagnostics;
 using Vmm.Lab.Drivers;
@@ -28,11 +27,11 @@ public sealed class DisturbedUpdatesTests : UpdateTest
         OperatorStops,
     }
 
-    [Test]
+    [TestCase(60)]
+    [Soak(1500)]
     [Promise(8)]
-    public async Task One_process_has_the_guest_and_the_guest_has_lost_nothing()
+    public async Task One_process_has_the_guest_and_the_guest_has_lost_nothing(int updates)
     {
-        int updates = Asked("VMM_DISTURBED", 60);
         var seen = new SortedDictionary<string, int>(StringComparer.Ordinal);
         var owner = await BootAgainAsync();
         for (int update = 0; update < updates; update++)

@@ -57,7 +57,7 @@ public sealed class GreedyPeerTests : UpdateTest
         Assert.That(listeners, Has.Count.EqualTo(2));
         foreach (var (index, _) in listeners)
         {
-            using var shared = Posix.Duplicate(peer.Cpr.Received[index]);
+            using var shared = FileDescriptor.Duplicate(peer.Cpr.Received[index]);
             using var socket = new Socket(new SafeSocketHandle(shared.DangerousGetHandle(), ownsHandle: false));
             socket.Shutdown(SocketShutdown.Both);
         }
@@ -104,7 +104,7 @@ public sealed class GreedyPeerTests : UpdateTest
         var clients = new List<Peer>();
         try
         {
-            using var file = Posix.CreateEventFd();
+            using var file = EventFd.Create();
             for (int i = 0; i < Clients; i++)
             {
                 var client = Peer.To(InFolder(_route.Cpr));

@@ -88,7 +88,7 @@ public sealed class InheritedChannelTests : UpdateTest
     /// <summary>Sends a descriptor along with getfd, on the command's own bytes or on a blank before them.</summary>
     private async Task<string> GiveAsync(Socket descriptor, bool onTheCommand)
     {
-        Posix.Send(_session.SafeHandle, Encoding.ASCII.GetBytes(onTheCommand ? GetFd : " "), [(int)descriptor.Handle]);
+        UnixSocket.Send(_session.SafeHandle, Encoding.ASCII.GetBytes(onTheCommand ? GetFd : " "), [(int)descriptor.Handle]);
         return onTheCommand ? (await _client.ReadToReplyAsync())[^1] : await _client.AskAsync(GetFd);
     }
 }

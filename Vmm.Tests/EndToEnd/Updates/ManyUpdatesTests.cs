@@ -1,5 +1,4 @@
-// One guest that is handed on very often, and many guests that are handed on at once. CI makes fifty hops and moves five guests;
-// VMM_MANY_HOPS and VMM_MANY_GUESTS ask for more (a thousand hops take a minute or two).
+// One guest that is handed on very often, and many guests that are handed on at once.
 
 using System.Diagnostics;
 using System.Globalization;
@@ -20,10 +19,10 @@ public sealed class ManyUpdatesTests : UpdateTest
     /// The guest has a timer, serial output, interrupts between its vCPUs both ways, and sleeps in HLT; of those interrupts its lines show if
     /// one is lost or taken twice.
     /// </summary>
-    [Test]
-    public async Task Many_hops_of_one_guest_lose_nothing_and_grow_nothing()
+    [TestCase(50)]
+    [Soak(2000)]
+    public async Task Many_hops_of_one_guest_lose_nothing_and_grow_nothing(int hops)
     {
-        int hops = Asked("VMM_MANY_HOPS", 50);
         var generation = await BootAsync("relay", "-smp", "2", "-serial", "file:lines.out");
         var output = new GrowingFile(InFolder("lines.out"));
         string[] descriptors = [];
@@ -63,10 +62,10 @@ public sealed class ManyUpdatesTests : UpdateTest
         });
     }
 
-    [Test]
-    public async Task Many_guests_at_once_are_all_updated()
+    [TestCase(5)]
+    [Soak(50)]
+    public async Task Many_guests_at_once_are_all_updated(int guests)
     {
-        int guests = Asked("VMM_MANY_GUESTS", 5);
         var routes = Enumerable.Range(0, guests).Select(i => new UpdateRoute($"many{i}")).ToArray();
         var olds = new Generation[guests];
         var news = new Generation[guests];

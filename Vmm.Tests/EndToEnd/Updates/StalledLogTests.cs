@@ -25,7 +25,7 @@ public sealed partial class StalledLogTests : UpdateTest
     {
         Fifo.Make(InFolder("errors"));
         _errors = File.OpenHandle(InFolder("errors"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        while (Posix.WriteNow(_errors, new byte[4096]) != Posix.WouldBlock)
+        while (FileDescriptor.WriteNow(_errors, new byte[4096]) != FileDescriptor.WouldBlock)
         {
         }
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Vmm.Lab.Drivers;
 using Vmm.Tests.EndToEnd.Driving;
 
@@ -12,10 +11,6 @@ public abstract class UpdateTest : EndToEndTest
 
     /// <summary>The program that processes of the line are started from.</summary>
     internal string Program { get; set; } = ProgramFixture.Program;
-
-    /// <summary>How many updates an environment variable asks for.</summary>
-    internal static int Asked(string variable, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out int asked) ? asked : otherwise;
 
     /// <summary>Boots a guest in the first process.</summary>
     internal Task<Generation> BootAsync(string guest, params string[] more) => BootAsync(TinyMachine.Silent(guest).With(more));

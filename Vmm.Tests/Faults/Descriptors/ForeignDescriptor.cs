@@ -50,16 +50,16 @@ internal sealed partial class ForeignDescriptor : IDisposable
         ["UDP socket"] = _ => Of(new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)),
         ["terminal"] = _ =>
         {
-            var (master, slave) = Posix.CreatePty();
-            return new(Posix.OpenToUpdate(slave), master);
+            var (master, slave) = TerminalDevice.CreatePty();
+            return new(HostFile.OpenToUpdate(slave), master);
         },
-        ["terminal's master"] = _ => new(Posix.CreatePty().Master),
-        ["pidfd"] = _ => new(Posix.OpenProcess(Environment.ProcessId)),
-        ["epoll"] = _ => new(Posix.CreateEpoll()),
-        ["eventfd"] = _ => new(Posix.CreateEventFd()),
+        ["terminal's master"] = _ => new(TerminalDevice.CreatePty().Master),
+        ["pidfd"] = _ => new(PidFd.Open(Environment.ProcessId)),
+        ["epoll"] = _ => new(Epoll.Create()),
+        ["eventfd"] = _ => new(EventFd.Create()),
         ["timerfd"] = _ => new(Own(CreateTimer(MonotonicClock, CloseOnExec))),
-        ["memfd"] = _ => new(Posix.CreateMemfd("foreign", 4096)),
-        ["directory"] = folder => new(Posix.OpenToRead(folder)),
+        ["memfd"] = _ => new(Memfd.Create("foreign", 4096)),
+        ["directory"] = folder => new(HostFile.OpenToRead(folder)),
         ["null device"] = _ => Open("/dev/null", FileAccess.ReadWrite),
         ["full device"] = _ => Open("/dev/full", FileAccess.ReadWrite),
         ["KVM device"] = _ => Open("/dev/kvm", FileAccess.ReadWrite),

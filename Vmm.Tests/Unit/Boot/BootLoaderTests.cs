@@ -46,7 +46,7 @@ public sealed class BootLoaderTests
 
         Assert.That(successor.Load(memory, new BootParameters()).InstructionPointer, Is.EqualTo(LoadAddress));
 
-        static BootFile Crossed(BootFile file) => BootFile.Adopt(file.Path, Posix.Duplicate(file.Handle), file.Length);
+        static BootFile Crossed(BootFile file) => BootFile.Adopt(file.Path, FileDescriptor.Duplicate(file.Handle), file.Length);
     }
 
     [Test]
@@ -84,7 +84,7 @@ public sealed class BootLoaderTests
     public void A_file_that_shrank_before_it_was_taken_over_is_refused()
     {
         using var folder = new Folder();
-        var handle = Posix.OpenToRead(folder.File("kernel", new byte[100]));
+        var handle = HostFile.OpenToRead(folder.File("kernel", new byte[100]));
 
         Assert.That(() => BootFile.Adopt("kernel", handle, 200), Throws.InstanceOf<BootException>().With.Message.Contains("has shrunk"));
         Assert.That(handle.IsClosed, Is.True, "nothing leaks");

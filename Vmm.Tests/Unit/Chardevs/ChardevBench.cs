@@ -43,7 +43,7 @@ internal sealed class ChardevBench : IDisposable
     /// <summary>Hands the guest's line of bytes from one process to the next: descriptors by duplication, as SCM_RIGHTS does, state as bytes.</summary>
     internal static void HandOver(Chardev old, Chardev next, IReadOnlyList<ChardevDescriptor>? exported = null)
     {
-        var crossed = (exported ?? old.Export()).ToDictionary(d => d.Name, d => Posix.Duplicate(d.Handle));
+        var crossed = (exported ?? old.Export()).ToDictionary(d => d.Name, d => FileDescriptor.Duplicate(d.Handle));
         old.Quiesce();
         var writer = new StateWriter();
         old.Save(writer);

@@ -36,8 +36,8 @@ public sealed class HandoverOfOutputTests
         var old = bench.Keep(new SocketChardev("serial0", bench.Loop, options));
         old.Open();
         old.Start();
-        var client = Posix.CreateUnixSocket();
-        Posix.Connect(client, options.Path);
+        var client = UnixSocket.Create();
+        UnixSocket.Connect(client, options.Path);
         Assert.That(old.FirstClient.Wait(TimeSpan.FromSeconds(20)), Is.True);
         using var reader = new SlowReader(client, Total);
 
@@ -71,7 +71,7 @@ public sealed class HandoverOfOutputTests
         using var reader = new SlowReader(readEnd, Total);
 
         StdioChardev Stdio(EventLoop loop) =>
-            bench.Keep(new StdioChardev("serial0", loop, File.OpenHandle("/dev/null"), Posix.Duplicate(writeEnd)));
+            bench.Keep(new StdioChardev("serial0", loop, File.OpenHandle("/dev/null"), FileDescriptor.Duplicate(writeEnd)));
 
         WriteAcrossHop(Stdio(bench.Loop), Stdio(bench.NewLoop()), reader);
         Assert.That(reader.WaitForAll(), Is.EqualTo(Sequence));
@@ -107,16 +107,16 @@ public sealed class HandoverOfOutputTests
         var frontEnd = new CollectingFrontEnd(chardev);
         chardev.Open();
         chardev.Start();
-        using var client = Posix.CreateUnixSocket();
-        Posix.Connect(client, options.Path);
+        using var client = UnixSocket.Create();
+        UnixSocket.Connect(client, options.Path);
         Assert.That(chardev.FirstClient.Wait(TimeSpan.FromSeconds(20)), Is.True);
         int sent = 0;
         for (int round = 0; round < 500; round++)
         {
-            sent += Math.Max(0, Posix.SendNow(client, Sequence.AsSpan(sent % 1024, 64)));
+            sent += Math.Max(0, HostSocket.SendNow(client, Sequence.AsSpan(sent % 1024, 64)));
             chardev.Quiesce();
             int quiet = frontEnd.Received.Length;
-            sent += Math.Max(0, Posix.SendNow(client, Sequence.AsSpan(sent % 1024, 64)));
+            sent += Math.Max(0, HostSocket.SendNow(client, Sequence.AsSpan(sent % 1024, 64)));
             bench.Loop.Send(static _ => { }, null);
             Assert.That(frontEnd.Received, Has.Length.EqualTo(quiet));
             chardev.Resume();

@@ -30,7 +30,7 @@ public sealed class PtyChardevTests : IDisposable
         byte[] every = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
 
         frontEnd.WriteAll(every);
-        Posix.Write(slave, every);
+        FileDescriptor.Write(slave, every);
 
         frontEnd.WaitFor(256);
         Assert.That(frontEnd.Received, Is.EqualTo(every));
@@ -62,7 +62,7 @@ public sealed class PtyChardevTests : IDisposable
         var frontEnd = new CollectingFrontEnd(pty);
         using var slave = OpenSlave(pty);
 
-        Posix.Write(slave, "typed"u8);
+        FileDescriptor.Write(slave, "typed"u8);
 
         frontEnd.WaitFor(5);
     }
@@ -76,7 +76,7 @@ public sealed class PtyChardevTests : IDisposable
         var frontEnd = new CollectingFrontEnd(next);
 
         ChardevBench.HandOver(old, next);
-        Posix.Write(slave, "typed"u8);
+        FileDescriptor.Write(slave, "typed"u8);
         next.Write("shown"u8);
 
         frontEnd.WaitFor(5);
@@ -108,19 +108,19 @@ public sealed class PtyChardevTests : IDisposable
     [Test]
     public void A_raw_terminal_gets_its_former_mode_back()
     {
-        var (master, slavePath) = Posix.CreatePty();
+        var (master, slavePath) = TerminalDevice.CreatePty();
         using var keep = master;
         using var slave = File.OpenHandle(slavePath, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        var cooked = Posix.GetTerminal(slave);
+        var cooked = TerminalDevice.GetAttributes(slave);
         cooked.LocalFlags |= 0x8 | 0x2 | 0x1;
-        Posix.SetTerminal(slave, cooked);
+        TerminalDevice.SetAttributes(slave, cooked);
 
         using (TerminalMode.TryEnterRaw(slave, signalKeys: true))
         {
-            Assert.That(Posix.GetTerminal(slave).LocalFlags & 0xb, Is.EqualTo(0x1), "no echo, no lines, but Ctrl-C");
+            Assert.That(TerminalDevice.GetAttributes(slave).LocalFlags & 0xb, Is.EqualTo(0x1), "no echo, no lines, but Ctrl-C");
         }
 
-        Assert.That(Posix.GetTerminal(slave).LocalFlags, Is.EqualTo(cooked.LocalFlags));
+        Assert.That(TerminalDevice.GetAttributes(slave).LocalFlags, Is.EqualTo(cooked.LocalFlags));
     }
 
     [Test]
@@ -141,7 +141,7 @@ public sealed class PtyChardevTests : IDisposable
         Assert.That(
             () =>
             {
-                for (int got; (got = Posix.ReadNow(handle, buffer)) > 0;)
+                for (int got; (got = FileDescriptor.ReadNow(handle, buffer)) > 0;)
                 {
                     all.AddRange(buffer.AsSpan(0, got));
                 }

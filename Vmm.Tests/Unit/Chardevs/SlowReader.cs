@@ -37,7 +37,7 @@ internal sealed class SlowReader : IDisposable
         Span<byte> buffer = stackalloc byte[97];
         while (_bytes.Count < _expected)
         {
-            int got = Posix.ReadNow(_handle, buffer);
+            int got = FileDescriptor.ReadNow(_handle, buffer);
             if (got > 0)
             {
                 _bytes.AddRange(buffer[..got]);

@@ -111,9 +111,9 @@ public sealed class SocketChardevTests : IDisposable
     [Test]
     public void A_path_left_behind_by_a_dead_process_is_bound_again()
     {
-        using (var dead = Posix.CreateUnixSocket())
+        using (var dead = UnixSocket.Create())
         {
-            Posix.Listen(dead, Address, 1);
+            UnixSocket.Listen(dead, Address, 1);
         }
 
         Assert.That(() => Started(Server()), Throws.Nothing);
@@ -158,7 +158,7 @@ public sealed class SocketChardevTests : IDisposable
         Assert.That(frontEnd.Received, Is.EqualTo("after"u8.ToArray()));
         Assert.That(Read(client, 6), Is.EqualTo("answer"));
         Assert.That(oldFrontEnd.Received, Is.EqualTo("before"u8.ToArray()));
-        Assert.That(Posix.HasLiveListener(Address), Is.True);
+        Assert.That(UnixSocket.HasLiveListener(Address), Is.True);
         next.Dispose();
         Assert.That(File.Exists(Address), Is.False, "the last owner removes it");
     }
@@ -222,9 +222,9 @@ public sealed class SocketChardevTests : IDisposable
     [Test]
     public void An_inherited_listening_socket_serves_and_keeps_its_path()
     {
-        using var bound = Posix.CreateUnixSocket();
-        Posix.Listen(bound, Address, 4);
-        var inherited = Posix.Duplicate(bound);
+        using var bound = UnixSocket.Create();
+        UnixSocket.Listen(bound, Address, 4);
+        var inherited = FileDescriptor.Duplicate(bound);
         var server = _bench.Keep(new SocketChardev(
             "serial0", _bench.Loop, new SocketChardevOptions { Descriptor = (int)inherited.DangerousGetHandle(), Server = true }));
         inherited.SetHandleAsInvalid();
@@ -278,9 +278,9 @@ public sealed class SocketChardevTests : IDisposable
 
     private SafeFileHandle Connect()
     {
-        var client = Posix.CreateUnixSocket();
+        var client = UnixSocket.Create();
         _clients.Add(client);
-        Posix.Connect(client, Address);
+        UnixSocket.Connect(client, Address);
         return client;
     }
 

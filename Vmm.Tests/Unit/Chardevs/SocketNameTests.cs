@@ -45,11 +45,11 @@ public sealed class SocketNameTests : IDisposable
                 break;
         }
 
-        var before = Posix.StatName(SocketPath);
+        var before = HostFile.StatName(SocketPath);
 
         Assert.That(() => SocketName.TryListen(SocketPath, 1, out _), Throws.InstanceOf<IOException>().With.Message.EqualTo(
             $"Failed to bind socket to {SocketPath}: File exists: it is {called}, and only a socket is ever replaced"));
-        Assert.That(Posix.StatName(SocketPath)?.Identity, Is.EqualTo(before?.Identity));
+        Assert.That(HostFile.StatName(SocketPath)?.Identity, Is.EqualTo(before?.Identity));
     }
 
     [Test]
@@ -59,7 +59,7 @@ public sealed class SocketNameTests : IDisposable
         using var listening = SocketName.TryListen(SocketPath, 1, out _);
 
         Assert.That(SocketName.TryListen(SocketPath, 1, out _), Is.Null);
-        Assert.That(Posix.HasLiveListener(SocketPath), Is.True);
+        Assert.That(UnixSocket.HasLiveListener(SocketPath), Is.True);
     }
 
     [Test]
@@ -98,9 +98,9 @@ public sealed class SocketNameTests : IDisposable
 
         void Judge(SocketName name, SafeFileHandle mine, int round)
         {
-            using var client = Posix.CreateUnixSocket();
-            Posix.Connect(client, SocketPath);
-            using var accepted = Posix.Accept(mine);
+            using var client = UnixSocket.Create();
+            UnixSocket.Connect(client, SocketPath);
+            using var accepted = HostSocket.Accept(mine);
             if (got.Count(g => g is not null) != 1 || accepted is null || !name.IsStillThere)
             {
                 failures.Add($"round {round}: {got.Count(g => g is not null)} have it");
@@ -120,7 +120,7 @@ public sealed class SocketNameTests : IDisposable
     public void A_lock_on_the_directory_keeps_no_process_from_replacing()
     {
         LeaveDead(SocketPath);
-        using var hostile = Posix.TryLockDirectoryOf(SocketPath);
+        using var hostile = FileLocks.TryLockDirectoryOf(SocketPath);
         Assert.That(hostile, Is.Not.Null);
 
         using var socket = SocketName.TryListen(SocketPath, 1, out _);
@@ -149,7 +149,7 @@ public sealed class SocketNameTests : IDisposable
 
         name!.Remove();
 
-        Assert.That(Posix.HasLiveListener(SocketPath), Is.True);
+        Assert.That(UnixSocket.HasLiveListener(SocketPath), Is.True);
     }
 
     [Test]
@@ -158,7 +158,7 @@ public sealed class SocketNameTests : IDisposable
     {
         using var alive = SocketName.TryListen(SocketPath, 1, out var name);
 
-        Assert.That(Posix.TryRemoveDeadSocket(SocketPath), Is.False);
+        Assert.That(UnixSocket.TryRemoveDead(SocketPath), Is.False);
 
         Assert.That(name!.IsStillThere, Is.True);
         Assert.That(Directory.GetFileSystemEntries(_folder), Is.EqualTo(new[] { SocketPath }));
@@ -185,7 +185,7 @@ public sealed class SocketNameTests : IDisposable
 
     private static void LeaveDead(string path)
     {
-        using var dead = Posix.CreateUnixSocket();
-        Posix.Listen(dead, path, 1);
+        using var dead = UnixSocket.Create();
+        UnixSocket.Listen(dead, path, 1);
     }
 }

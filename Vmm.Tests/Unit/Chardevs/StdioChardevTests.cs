@@ -23,14 +23,14 @@ public sealed partial class StdioChardevTests : IDisposable
         var (shown, output) = TestPipe.Create();
         var stdio = Started(new StdioChardev("serial0", _bench.Loop, input, output));
         var frontEnd = new CollectingFrontEnd(stdio);
-        Posix.Write(typing, "typed"u8);
+        FileDescriptor.Write(typing, "typed"u8);
         typing.Dispose();
         frontEnd.WaitFor(5);
 
         stdio.Write("shown"u8);
 
         byte[] buffer = new byte[16];
-        Assert.That(Posix.ReadNow(shown, buffer), Is.EqualTo(5));
+        Assert.That(FileDescriptor.ReadNow(shown, buffer), Is.EqualTo(5));
         shown.Dispose();
         output.Dispose();
     }
@@ -68,7 +68,7 @@ public sealed partial class StdioChardevTests : IDisposable
     [Test]
     public void A_file_that_could_not_be_written_to_is_written_to_again()
     {
-        var output = Posix.CreateMemfd("output", 0);
+        var output = Memfd.Create("output", 0);
         Assert.That(Seek(output, long.MaxValue, 0), Is.EqualTo(long.MaxValue));
         var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), output));
 
@@ -120,7 +120,7 @@ public sealed partial class StdioChardevTests : IDisposable
     {
         const int NonBlocking = 0x800;
         var (shown, output) = TestPipe.Create();
-        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), Posix.Duplicate(output)));
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), FileDescriptor.Duplicate(output)));
         int total = 0;
         for (int taken; (taken = stdio.Write(new byte[100])) > 0;)
         {

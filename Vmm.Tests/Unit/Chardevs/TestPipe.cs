@@ -10,7 +10,7 @@ internal static class TestPipe
     internal static (SafeFileHandle ReadEnd, SafeFileHandle WriteEnd) Create()
     {
         using var server = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
-        var ends = (Posix.Duplicate(server.SafePipeHandle), Posix.Duplicate(server.ClientSafePipeHandle));
+        var ends = (FileDescriptor.Duplicate(server.SafePipeHandle), FileDescriptor.Duplicate(server.ClientSafePipeHandle));
         server.DisposeLocalCopyOfClientHandle();
         return ends;
     }

@@ -71,8 +71,8 @@ public sealed class UnixListenerTests : IDisposable
     {
         using var old = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
         old.Open();
-        var crossed = Posix.Duplicate(old.Handle!);
-        var shared = Posix.Duplicate(old.Handle!);
+        var crossed = FileDescriptor.Duplicate(old.Handle!);
+        var shared = FileDescriptor.Duplicate(old.Handle!);
         old.Release();
         var clients = new BlockingCollection<SafeFileHandle>();
         using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
@@ -109,8 +109,8 @@ public sealed class UnixListenerTests : IDisposable
     public void One_without_a_path_of_its_own_takes_none()
     {
         var log = new LogLines();
-        var inherited = Posix.CreateUnixSocket();
-        Posix.Listen(inherited, _bench.PathOf("socket"), 1);
+        var inherited = UnixSocket.Create();
+        UnixSocket.Listen(inherited, _bench.PathOf("socket"), 1);
         using var listener = new UnixListener(_bench.Loop, path: null, logger: log);
         listener.Adopt(inherited);
         listener.Start(_ => { });
@@ -123,7 +123,7 @@ public sealed class UnixListenerTests : IDisposable
 
     private static void ShutDown(SafeFileHandle listener)
     {
-        using var shared = Posix.Duplicate(listener);
+        using var shared = FileDescriptor.Duplicate(listener);
         using var socket = new Socket(new SafeSocketHandle(shared.DangerousGetHandle(), ownsHandle: false));
         socket.Shutdown(SocketShutdown.Both);
     }
@@ -136,8 +136,8 @@ public sealed class UnixListenerTests : IDisposable
         {
             try
             {
-                using var client = Posix.CreateUnixSocket();
-                Posix.Connect(client, path);
+                using var client = UnixSocket.Create();
+                UnixSocket.Connect(client, path);
                 return;
             }
             catch (PosixException) when (!deadline.IsCancellationRequested)

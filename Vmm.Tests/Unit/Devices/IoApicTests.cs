@@ -180,28 +180,4 @@ public sealed class IoApicTests
         _bus.Read(Base + 0x10, data);
         return BinaryPrimitives.ReadUInt32LittleEndian(data);
     }
-
-    /// <summary>Keeps the routes that lead somewhere.</summary>
-    private sealed class RecordedRouter : IInterruptRouter
-    {
-        internal Dictionary<int, InterruptMessage> Routes { get; } = [];
-
-        internal int Changes { get; set; }
-
-        public void Route(ReadOnlySpan<InterruptRoute> routes)
-        {
-            Changes++;
-            foreach (var route in routes)
-            {
-                if (route.Message is { } message)
-                {
-                    Routes[route.Gsi] = message;
-                }
-                else
-                {
-                    Routes.Remove(route.Gsi);
-                }
-            }
-        }
-    }
 }

@@ -15,11 +15,11 @@ internal static class SocketPair
         string path = Path.Combine(Path.GetTempPath(), $"vmm-pair-{Guid.NewGuid():N}");
         listener.Bind(new UnixDomainSocketEndPoint(path));
         listener.Listen(1);
-        var far = Posix.CreateUnixSocket();
-        Posix.Connect(far, path);
+        var far = UnixSocket.Create();
+        UnixSocket.Connect(far, path);
         using var accepted = listener.Accept();
         File.Delete(path);
-        using var near = Posix.Duplicate(accepted.SafeHandle);
+        using var near = FileDescriptor.Duplicate(accepted.SafeHandle);
         int descriptor = (int)near.DangerousGetHandle();
         near.SetHandleAsInvalid();
         return (descriptor, far);
@@ -29,7 +29,7 @@ internal static class SocketPair
     {
         while (!bytes.IsEmpty)
         {
-            int sent = Posix.SendNow(socket, bytes);
+            int sent = HostSocket.SendNow(socket, bytes);
             bytes = bytes[Math.Max(0, sent)..];
         }
     }
@@ -38,7 +38,7 @@ internal static class SocketPair
     {
         var all = new List<byte>();
         Span<byte> buffer = stackalloc byte[4096];
-        for (int got; (got = Posix.ReceiveNow(socket, buffer)) > 0;)
+        for (int got; (got = HostSocket.ReceiveNow(socket, buffer)) > 0;)
         {
             all.AddRange(buffer[..got]);
         }

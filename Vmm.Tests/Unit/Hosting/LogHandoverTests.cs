@@ -37,7 +37,7 @@ public sealed class LogHandoverTests : IDisposable
     public void The_old_processs_log_continues_at_its_end()
     {
         File.WriteAllText(FilePath, "old\n");
-        using var handedOver = HandedOverWith(Posix.OpenOutput(FilePath, append: true, readable: false, Posix.OwnerOnly, out _));
+        using var handedOver = HandedOverWith(OutputFile.Open(FilePath, append: true, readable: false, HostFile.OwnerOnly, out _));
         Assert.That(_sink.Prepare(handedOver), Is.Empty);
 
         _sink.Adopt();
@@ -80,7 +80,7 @@ public sealed class LogHandoverTests : IDisposable
     public void A_fifo_that_is_full_holds_up_nothing()
     {
         Fifo.Make(FilePath);
-        using var reader = Posix.OpenToRead(FilePath);
+        using var reader = HostFile.OpenToRead(FilePath);
         using var handedOver = new HandedOverDescriptors();
         Assert.That(_sink.Prepare(handedOver), Is.Empty);
         _sink.Adopt();
@@ -101,10 +101,10 @@ public sealed class LogHandoverTests : IDisposable
     {
         using var handedOver = HandedOverWith(kind switch
         {
-            "directory" => Posix.OpenToRead(_folder),
-            "eventfd" => Posix.CreateEventFd(),
-            "socket" => Posix.CreateUnixSocket(),
-            _ => Posix.CreateEpoll(),
+            "directory" => HostFile.OpenToRead(_folder),
+            "eventfd" => EventFd.Create(),
+            "socket" => UnixSocket.Create(),
+            _ => Epoll.Create(),
         });
         Assert.That(_sink.Prepare(handedOver), Is.Empty);
 

@@ -82,7 +82,7 @@ public sealed class LogSinkTests : IDisposable
 
         Assert.That(Flushed(sink), Is.True);
         byte[] buffer = new byte[4096];
-        int got = Posix.Read(second, buffer);
+        int got = FileDescriptor.Read(second, buffer);
         Assert.That(
             System.Text.Encoding.ASCII.GetString(buffer, 0, got),
             Does.StartWith("vmm: warning: 1 messages were lost: Broken pipe\n"));
@@ -138,12 +138,12 @@ public sealed class LogSinkTests : IDisposable
 
     private static void Fill(SafeFileHandle pipe)
     {
-        while (Posix.WriteNow(pipe, new byte[4096]) != Posix.WouldBlock)
+        while (FileDescriptor.WriteNow(pipe, new byte[4096]) != FileDescriptor.WouldBlock)
         {
         }
     }
 
-    private static SafeFileHandle OpenReader(string fifo) => Posix.OpenToRead(fifo);
+    private static SafeFileHandle OpenReader(string fifo) => HostFile.OpenToRead(fifo);
 
     private static async Task<string> ReadToEndAsync(SafeFileHandle pipe)
     {

@@ -139,7 +139,7 @@ public sealed class PidFileTests : IDisposable
         pidFile.Adopt();
 
         Assert.That(File.ReadAllText(FilePath), Is.EqualTo(OwnId));
-        Assert.That(Posix.PollNow(readEnd, FdEvents.In), Is.EqualTo(FdEvents.None));
+        Assert.That(FileDescriptor.PollNow(readEnd, FdEvents.In), Is.EqualTo(FdEvents.None));
         readEnd.Dispose();
     }
 

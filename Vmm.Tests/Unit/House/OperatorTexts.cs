@@ -39,7 +39,7 @@ internal static partial class OperatorTexts
     private static readonly string[] Exceptions = ["StateException", "HypervisorException", "MachineException", "MemoryBackendException", "IOException"];
 
     /// <summary>Methods that make such an exception of their argument.</summary>
-    private static readonly string[] Makers = ["Error", "MemoryBackend.Error", "Withdraw", "board.Vm.WithdrawStop"];
+    private static readonly string[] Makers = ["Error", "MemoryBackend.Error", "Withdraw", "board.Vm.Cpus.WithdrawStop"];
 
     private static readonly string[] Defects =
         ["InvalidOperationException", "ArgumentException", "ArgumentOutOfRangeException", "ObjectDisposedException", "BestEffort"];

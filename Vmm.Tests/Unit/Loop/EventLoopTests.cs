@@ -144,16 +144,16 @@ public sealed class EventLoopTests : IDisposable
     public async Task A_descriptor_that_gets_ready_is_reported_until_it_is_not_watched()
     {
         _loop.Start();
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         var reported = new TaskCompletionSource<FdEvents>();
         int times = 0;
         var watch = await On(() => Task.FromResult(_loop.Watch(eventFd, FdEvents.In, events =>
         {
             times++;
-            Posix.Drain(eventFd);
+            EventFd.Drain(eventFd);
             reported.TrySetResult(events);
         })));
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         Assert.That(await reported.Task.WaitAsync(Patience), Is.EqualTo(FdEvents.In));
 
         await On(() =>
@@ -161,7 +161,7 @@ public sealed class EventLoopTests : IDisposable
             watch.Events = FdEvents.None;
             return Task.FromResult(true);
         });
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         await Turn();
         await Turn();
         Assert.That(times, Is.EqualTo(1));
@@ -176,8 +176,8 @@ public sealed class EventLoopTests : IDisposable
     [Test]
     public async Task A_watch_that_another_callback_ends_is_not_reported_any_more()
     {
-        using var one = Posix.CreateEventFd();
-        using var other = Posix.CreateEventFd();
+        using var one = EventFd.Create();
+        using var other = EventFd.Create();
         int reported = 0;
         var happened = new TaskCompletionSource();
         FdWatch? first = null;
@@ -194,8 +194,8 @@ public sealed class EventLoopTests : IDisposable
         {
             first = _loop.Watch(one, FdEvents.In, Ready);
             second = _loop.Watch(other, FdEvents.In, Ready);
-            Posix.Signal(one);
-            Posix.Signal(other);
+            EventFd.Signal(one);
+            EventFd.Signal(other);
         });
         _loop.Start();
         await happened.Task.WaitAsync(Patience);
@@ -206,8 +206,8 @@ public sealed class EventLoopTests : IDisposable
     [Test]
     public async Task What_was_ready_before_a_turn_was_asked_for_is_handled_when_it_is_over()
     {
-        using var one = Posix.CreateEventFd();
-        using var other = Posix.CreateEventFd();
+        using var one = EventFd.Create();
+        using var other = EventFd.Create();
         bool handled = false;
         var verdict = new TaskCompletionSource<bool>();
         _loop.Post(() =>
@@ -217,11 +217,11 @@ public sealed class EventLoopTests : IDisposable
             first = _loop.Watch(one, FdEvents.In, async _ =>
             {
                 first!.Dispose();
-                Posix.Signal(other);
+                EventFd.Signal(other);
                 await _loop.TurnAsync();
                 verdict.SetResult(handled);
             });
-            Posix.Signal(one);
+            EventFd.Signal(one);
         });
         _loop.Start();
 
@@ -247,7 +247,7 @@ public sealed class EventLoopTests : IDisposable
     [Test]
     public async Task Posted_work_starves_no_descriptor()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         var reported = new TaskCompletionSource();
         bool over = false;
         void Again()
@@ -261,12 +261,12 @@ public sealed class EventLoopTests : IDisposable
         _loop.Post(() => _loop.Watch(eventFd, FdEvents.In, _ =>
         {
             over = true;
-            Posix.Drain(eventFd);
+            EventFd.Drain(eventFd);
             reported.TrySetResult();
         }));
         _loop.Post(Again);
         _loop.Start();
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         await reported.Task.WaitAsync(Patience);
     }
 
@@ -286,7 +286,7 @@ public sealed class EventLoopTests : IDisposable
     public async Task A_descriptor_that_the_host_refuses_to_watch_is_served_all_the_same()
     {
         // A descriptor is refused that is watched already.
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         var refusals = new List<Exception>();
         _loop.HostRefused = refusals.Add;
         _loop.Start();
@@ -299,7 +299,7 @@ public sealed class EventLoopTests : IDisposable
             return Task.FromResult(true);
         });
 
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         await granted.Task.WaitAsync(Patience);
         await refused.Task.WaitAsync(Patience);
 
@@ -311,7 +311,7 @@ public sealed class EventLoopTests : IDisposable
     [Promise(47)]
     public async Task A_refused_watch_is_granted_later_follows_its_events_and_ends_when_disposed()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         _loop.Start();
         int calls = 0;
         var called = new TaskCompletionSource();
@@ -322,7 +322,7 @@ public sealed class EventLoopTests : IDisposable
                 calls++;
                 called.TrySetResult();
             }))));
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         await On(async () =>
         {
             first.Dispose();

@@ -22,7 +22,7 @@ public sealed class IoRequestsTests : IDisposable
 
     private readonly IoThread _thread = new("io under test");
     private readonly IIoRequests _requests;
-    private readonly SafeFileHandle _file = Posix.CreateMemfd("a disk", Size);
+    private readonly SafeFileHandle _file = Memfd.Create("a disk", Size);
     private readonly nint _memory = Marshal.AllocHGlobal(Size);
 
     public IoRequestsTests(IoEngine engine)
@@ -70,17 +70,17 @@ public sealed class IoRequestsTests : IDisposable
     [Test]
     public void Memory_that_is_not_there_is_a_result_and_no_signal()
     {
-        nint nowhere = Posix.ReserveAddresses(4096);
+        nint nowhere = Mapping.ReserveAddresses(4096);
         Assert.That(Do(IoOperation.Read, 0, (nowhere - _memory, 4096)), Is.EqualTo(BadAddress));
         Assert.That(Do(IoOperation.Write, 0, (nowhere - _memory, 4096)), Is.EqualTo(BadAddress));
         Assert.That(Do(IoOperation.Read, 0, (0, 4096)), Is.EqualTo(4096), "the next one works");
-        Posix.Unmap(nowhere, 4096);
+        Mapping.Unmap(nowhere, 4096);
     }
 
     [Test]
     public void A_file_that_may_not_be_written_and_a_negative_offset_are_results()
     {
-        using var readOnly = Posix.OpenToRead("/dev/null");
+        using var readOnly = HostFile.OpenToRead("/dev/null");
 
         Assert.That(Do(readOnly, IoOperation.Write, 0, 0, (0, 4096)), Is.EqualTo(BadDescriptor));
         Assert.That(Do(IoOperation.Discard, -4096, 4096), Is.EqualTo(Invalid));

@@ -18,7 +18,7 @@ public sealed class IoThreadStopTests : IDisposable
     [Test]
     public void Stop_returns_after_the_callback_that_runs()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var entered = new BlockingCollection<int>();
         bool isRunning = false;
         using var source = _thread.Add(eventFd, () =>
@@ -63,7 +63,7 @@ public sealed class IoThreadStopTests : IDisposable
     [Test]
     public void No_callback_comes_after_Stop_whatever_is_signalled()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         bool isStopped = true;
         int late = 0;
         using var source = _thread.Add(eventFd, () =>
@@ -79,7 +79,7 @@ public sealed class IoThreadStopTests : IDisposable
             {
                 while (!over.IsCancellationRequested)
                 {
-                    Posix.Signal(eventFd);
+                    EventFd.Signal(eventFd);
                 }
             },
             TaskCreationOptions.LongRunning);
@@ -100,12 +100,12 @@ public sealed class IoThreadStopTests : IDisposable
     [Test]
     public void Stop_in_the_callback_returns_at_once_and_is_obeyed()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var called = new BlockingCollection<int>();
         IIoSource? source = null;
         using var stopped = source = _thread.Add(eventFd, () =>
         {
-            Posix.Signal(eventFd);
+            EventFd.Signal(eventFd);
             source!.Stop();
             called.Add(0);
         });
@@ -122,7 +122,7 @@ public sealed class IoThreadStopTests : IDisposable
     [Test]
     public void A_source_and_a_timer_may_be_disposed_in_their_own_callbacks()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var called = new BlockingCollection<int>();
         IIoSource? source = null;
         IIoTimer? timer = null;
@@ -142,7 +142,7 @@ public sealed class IoThreadStopTests : IDisposable
 
         Assert.That(called.TryTake(out _, Patience));
         Assert.That(called.TryTake(out _, Patience));
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         _thread.Turn();
         Assert.That(called, Is.Empty);
     }
@@ -150,8 +150,8 @@ public sealed class IoThreadStopTests : IDisposable
     [Test]
     public void Stop_waits_for_no_other_sources_callback_and_Start_for_none()
     {
-        using var busyFd = Posix.CreateEventFd();
-        using var idleFd = Posix.CreateEventFd();
+        using var busyFd = EventFd.Create();
+        using var idleFd = EventFd.Create();
         using var entered = new ManualResetEventSlim();
         using var release = new ManualResetEventSlim();
         using var busy = _thread.Add(busyFd, () =>
@@ -186,7 +186,7 @@ public sealed class IoThreadStopTests : IDisposable
     [Test]
     public void A_callback_may_take_a_lock_under_which_its_source_is_started()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var called = new BlockingCollection<int>();
         var gate = new Lock();
         using var source = _thread.Add(eventFd, () =>
@@ -244,7 +244,7 @@ public sealed class IoThreadStopTests : IDisposable
     /// <summary>Counts what is produced, and what its source's callback has seen of it.</summary>
     private sealed class CountingQueue : IDisposable
     {
-        private readonly Microsoft.Win32.SafeHandles.SafeFileHandle _eventFd = Posix.CreateEventFd();
+        private readonly Microsoft.Win32.SafeHandles.SafeFileHandle _eventFd = EventFd.Create();
         private readonly AutoResetEvent _served = new(false);
         private readonly IIoSource _source;
         private int _produced;
@@ -271,7 +271,7 @@ public sealed class IoThreadStopTests : IDisposable
                 for (int burst = Math.Min(random.Next(1, 40), count - _produced); burst > 0; burst--)
                 {
                     Volatile.Write(ref _produced, _produced + 1);
-                    Posix.Signal(_eventFd);
+                    EventFd.Signal(_eventFd);
                 }
 
                 while (Seen < _produced)

@@ -21,13 +21,13 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void A_signal_calls_back_on_the_thread()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var called = new BlockingCollection<bool>();
         using var source = _thread.Add(eventFd, () => called.Add(_thread.IsCurrent));
         source.Start();
         Assert.That(Next(called), Is.True);
 
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
 
         Assert.That(Next(called), Is.True);
         Assert.That(_thread.IsCurrent, Is.False);
@@ -36,13 +36,13 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void An_eventfd_was_read_when_its_source_is_called_back()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var ready = new BlockingCollection<FdEvents>();
-        using var source = _thread.Add(eventFd, () => ready.Add(Posix.PollNow(eventFd, FdEvents.In)));
+        using var source = _thread.Add(eventFd, () => ready.Add(FileDescriptor.PollNow(eventFd, FdEvents.In)));
         source.Start();
         Next(ready);
 
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
 
         Assert.That(Next(ready), Is.EqualTo(FdEvents.None));
     }
@@ -50,7 +50,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void Start_calls_back_once_though_nothing_came()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var called = new BlockingCollection<int>();
         using var source = _thread.Add(eventFd, () => called.Add(0));
 
@@ -64,17 +64,17 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void A_stopped_source_is_not_called_back_and_Start_finds_what_came()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var called = new BlockingCollection<int>();
         using var source = _thread.Add(eventFd, () => called.Add(0));
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         _thread.Turn();
         Assert.That(called, Is.Empty, "it was never started");
         source.Start();
         Next(called);
         source.Stop();
 
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         _thread.Turn();
         Assert.That(called, Is.Empty, "it was stopped");
 
@@ -85,18 +85,18 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void A_stopped_source_with_a_signal_leaves_the_thread_asleep()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var source = _thread.Add(eventFd, () => { });
-        using var otherFd = Posix.CreateEventFd();
+        using var otherFd = EventFd.Create();
         using var threadIds = new BlockingCollection<int>();
-        using var other = _thread.Add(otherFd, () => threadIds.Add(Posix.CurrentThreadId));
+        using var other = _thread.Add(otherFd, () => threadIds.Add(OsThread.CurrentId));
         other.Start();
         int threadId = Next(threadIds);
         using var later = new ManualResetEventSlim();
         using var timer = _thread.CreateTimer(later.Set);
         var before = ProcessorTime(threadId);
 
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         timer.Arm(TimeSpan.FromMilliseconds(300));
         Assert.That(later.Wait(Patience));
 
@@ -108,12 +108,12 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     {
         const int Count = 300;
         using var called = new BlockingCollection<int>();
-        var eventFds = Enumerable.Range(0, Count).Select(_ => Posix.CreateEventFd()).ToArray();
+        var eventFds = Enumerable.Range(0, Count).Select(_ => EventFd.Create()).ToArray();
         var sources = eventFds.Select((eventFd, i) => _thread.Add(eventFd, () => called.Add(i))).ToArray();
         Array.ForEach(sources, source => source.Start());
         Assert.That(Enumerable.Range(0, Count).Select(_ => Next(called)), Is.EquivalentTo(Enumerable.Range(0, Count)));
 
-        Array.ForEach(eventFds, Posix.Signal);
+        Array.ForEach(eventFds, EventFd.Signal);
 
         Assert.That(Enumerable.Range(0, Count).Select(_ => Next(called)), Is.EquivalentTo(Enumerable.Range(0, Count)));
         Array.ForEach(sources, source => source.Dispose());
@@ -126,11 +126,11 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
         using var called = new BlockingCollection<int>();
         for (int i = 0; i < 100; i++)
         {
-            using var eventFd = Posix.CreateEventFd();
+            using var eventFd = EventFd.Create();
             using var source = _thread.Add(eventFd, () => called.Add(i));
             source.Start();
             Assert.That(Next(called), Is.EqualTo(i));
-            Posix.Signal(eventFd);
+            EventFd.Signal(eventFd);
             Assert.That(Next(called), Is.EqualTo(i));
         }
     }
@@ -140,8 +140,8 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     {
         using var defects = new BlockingCollection<Exception>();
         _thread.UnhandledException = defects.Add;
-        using var badFd = Posix.CreateEventFd();
-        using var goodFd = Posix.CreateEventFd();
+        using var badFd = EventFd.Create();
+        using var goodFd = EventFd.Create();
         using var called = new BlockingCollection<int>();
         using var bad = _thread.Add(badFd, () => throw new InvalidOperationException("a defect"));
         using var good = _thread.Add(goodFd, () => called.Add(0));
@@ -150,8 +150,8 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
 
         bad.Start();
         Assert.That(Next(defects).Message, Is.EqualTo("a defect"));
-        Posix.Signal(badFd);
-        Posix.Signal(goodFd);
+        EventFd.Signal(badFd);
+        EventFd.Signal(goodFd);
         Next(called);
         _thread.Turn();
         Assert.That(defects, Is.Empty, "the source is stopped");
@@ -164,7 +164,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     public void An_eventfd_that_the_host_refuses_to_watch_is_served_all_the_same()
     {
         // A descriptor is refused that is watched already.
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var refusals = new BlockingCollection<Exception>();
         _thread.HostRefused = refusals.Add;
         using var called = new BlockingCollection<int>();
@@ -175,14 +175,14 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
         Next(called);
         for (int i = 0; i < 3; i++)
         {
-            Posix.Signal(eventFd);
+            EventFd.Signal(eventFd);
             Next(called);
         }
 
         granted.Dispose();
         for (int i = 0; i < 3; i++)
         {
-            Posix.Signal(eventFd);
+            EventFd.Signal(eventFd);
             Next(called);
         }
 
@@ -192,9 +192,9 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void A_descriptor_that_could_block_the_thread_or_is_always_ready_is_refused()
     {
-        using var blocking = Posix.CreateMemfd("a blocking file", 4096);
-        using var file = Posix.CreateMemfd("a regular file", 4096);
-        Posix.MakePrivate(file);
+        using var blocking = Memfd.Create("a blocking file", 4096);
+        using var file = Memfd.Create("a regular file", 4096);
+        FileDescriptor.MakePrivate(file);
 
         Assert.That(() => _thread.Add(blocking, () => { }), Throws.ArgumentException);
         Assert.That(() => _thread.Add(file, () => { }), Throws.ArgumentException);
@@ -205,7 +205,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     {
         const int Warm = 2_000;
         const int Events = 20_000;
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var done = new ManualResetEventSlim();
         IIoTimer? timer = null;
         int seen = 0;
@@ -227,7 +227,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
 
             timer!.Arm(TimeSpan.Zero);
         });
-        using var armed = timer = _thread.CreateTimer(() => Posix.Signal(eventFd));
+        using var armed = timer = _thread.CreateTimer(() => EventFd.Signal(eventFd));
 
         source.Start();
 
@@ -238,7 +238,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void Starting_and_stopping_a_source_and_setting_a_timer_allocate_nothing()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var source = _thread.Add(eventFd, () => { });
         using var timer = _thread.CreateTimer(() => { });
 
@@ -257,14 +257,14 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void A_thread_that_has_ended_calls_nothing_back_and_takes_nothing_in()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         int calls = 0;
         using var source = _thread.Add(eventFd, () => calls++);
         using var timer = _thread.CreateTimer(() => calls++);
 
         _thread.Dispose();
         source.Start();
-        Posix.Signal(eventFd);
+        EventFd.Signal(eventFd);
         timer.Arm(TimeSpan.Zero);
         source.Stop();
         timer.Disarm();
@@ -278,7 +278,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     [Test]
     public void A_callback_may_end_the_thread()
     {
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var called = new BlockingCollection<int>();
         using var source = _thread.Add(eventFd, () =>
         {

@@ -88,7 +88,7 @@ public sealed class IoThreadTimerTests : IDisposable
     public void A_timer_that_has_elapsed_unseen_and_is_disarmed_does_not_call_back()
     {
         using var timer = _thread.CreateTimer(() => _calls.Add(0));
-        using var eventFd = Posix.CreateEventFd();
+        using var eventFd = EventFd.Create();
         using var entered = new ManualResetEventSlim();
         using var release = new ManualResetEventSlim();
         using var busy = _thread.Add(eventFd, () =>

@@ -12,7 +12,7 @@ internal static class IoThreadTurn
     {
         for (int round = 0; round < 2; round++)
         {
-            using var eventFd = Posix.CreateEventFd();
+            using var eventFd = EventFd.Create();
             using var served = new ManualResetEventSlim();
             using var source = thread.Add(eventFd, served.Set);
             source.Start();

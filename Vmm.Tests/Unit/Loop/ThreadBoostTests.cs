@@ -12,16 +12,16 @@ public sealed class ThreadBoostTests
     private const int Batch = 3; // SCHED_BATCH
     private const int ResetOnFork = 0x4000_0000; // SCHED_RESET_ON_FORK
 
-    private static (int Policy, int Priority) Scheduler => Posix.GetScheduler(Posix.CurrentThreadId);
+    private static (int Policy, int Priority) Scheduler => OsThread.GetScheduler(OsThread.CurrentId);
 
     [Test]
     public void A_thread_is_real_time_while_it_is_boosted_and_then_what_it_was() => OwnThread.Run(() =>
     {
-        Posix.SetScheduler(Posix.CurrentThreadId, Batch, 0);
+        OsThread.SetScheduler(OsThread.CurrentId, Batch, 0);
         var boost = new ThreadBoost();
 
-        boost.Raise(Posix.CurrentThreadId);
-        boost.Raise(Posix.CurrentThreadId);
+        boost.Raise(OsThread.CurrentId);
+        boost.Raise(OsThread.CurrentId);
         int raised = Scheduler.Policy;
         boost.Lower();
 
@@ -33,7 +33,7 @@ public sealed class ThreadBoostTests
     public void What_a_boosted_thread_starts_is_an_ordinary_thread() => OwnThread.Run(() =>
     {
         var boost = new ThreadBoost();
-        boost.Raise(Posix.CurrentThreadId);
+        boost.Raise(OsThread.CurrentId);
 
         (int, int) started = default;
         OwnThread.Run(() => started = Scheduler);
@@ -45,13 +45,13 @@ public sealed class ThreadBoostTests
     public void A_thread_that_is_real_time_already_keeps_its_own_priority() => OwnThread.Run(() =>
     {
         const int Priority = 5;
-        if (!Posix.TrySetScheduler(Posix.CurrentThreadId, RoundRobin, Priority))
+        if (!OsThread.TrySetScheduler(OsThread.CurrentId, RoundRobin, Priority))
         {
             Assert.Ignore("SKIPPED: the host gives no real-time priority");
         }
 
         var boost = new ThreadBoost();
-        boost.Raise(Posix.CurrentThreadId);
+        boost.Raise(OsThread.CurrentId);
         Assert.That(Scheduler, Is.EqualTo((RoundRobin, Priority)));
         boost.Lower();
 
@@ -81,7 +81,7 @@ public sealed class ThreadBoostTests
         for (int i = 0; i < 3; i++)
         {
             var boost = new ThreadBoost();
-            boost.Raise(Posix.CurrentThreadId);
+            boost.Raise(OsThread.CurrentId);
             var raised = Scheduler;
             boost.Lower();
 
@@ -97,7 +97,7 @@ public sealed class ThreadBoostTests
         get
         {
             bool may = false;
-            OwnThread.Run(() => may = Posix.TrySetScheduler(Posix.CurrentThreadId, Fifo, 1));
+            OwnThread.Run(() => may = OsThread.TrySetScheduler(OsThread.CurrentId, Fifo, 1));
             return may;
         }
     }

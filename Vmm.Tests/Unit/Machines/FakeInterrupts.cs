@@ -46,12 +46,12 @@ internal sealed class FakeInterrupts : IInterrupts
     /// <summary>Whether the interrupt was signalled since this was asked last.</summary>
     internal bool WasRaised(int gsi)
     {
-        if (Posix.PollNow(_bound[gsi], FdEvents.In) == FdEvents.None)
+        if (FileDescriptor.PollNow(_bound[gsi], FdEvents.In) == FdEvents.None)
         {
             return false;
         }
 
-        Posix.TryDrain(_bound[gsi]);
+        EventFd.TryDrain(_bound[gsi]);
         return true;
     }
 

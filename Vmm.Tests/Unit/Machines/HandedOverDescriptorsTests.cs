@@ -10,7 +10,7 @@ public sealed class HandedOverDescriptorsTests
     public void A_descriptor_is_claimed_once()
     {
         using var handedOver = new HandedOverDescriptors();
-        using var file = Posix.CreateEventFd();
+        using var file = EventFd.Create();
         Assert.That(handedOver.TryAdd("a", file), Is.True);
         Assert.That(handedOver.Names, Is.EqualTo(new[] { "a" }));
 
@@ -27,7 +27,7 @@ public sealed class HandedOverDescriptorsTests
     public void A_descriptor_that_is_not_the_wanted_one_stays_unclaimed()
     {
         using var handedOver = new HandedOverDescriptors();
-        var file = Posix.CreateEventFd();
+        var file = EventFd.Create();
         handedOver.TryAdd("a", file);
 
         Assert.Multiple(() =>
@@ -44,8 +44,8 @@ public sealed class HandedOverDescriptorsTests
     public void What_is_not_claimed_is_closed_with_the_set()
     {
         var handedOver = new HandedOverDescriptors();
-        using var claimed = Posix.CreateEventFd();
-        var left = Posix.CreateEventFd();
+        using var claimed = EventFd.Create();
+        var left = EventFd.Create();
         handedOver.TryAdd("claimed", claimed);
         handedOver.TryAdd("left", left);
         handedOver.Claim("claimed");
@@ -59,8 +59,8 @@ public sealed class HandedOverDescriptorsTests
     public void A_second_descriptor_of_a_name_is_closed_and_the_first_kept()
     {
         using var handedOver = new HandedOverDescriptors();
-        using var first = Posix.CreateEventFd();
-        var second = Posix.CreateEventFd();
+        using var first = EventFd.Create();
+        var second = EventFd.Create();
         handedOver.TryAdd("a", first);
         Assert.That(handedOver.TryAdd("a", second), Is.False);
         Assert.That(second.IsClosed, Is.True);

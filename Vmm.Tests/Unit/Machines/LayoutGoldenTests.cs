@@ -6,7 +6,7 @@
 using System.Runtime.CompilerServices;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
-using Vmm.Core.Devices.Virtio.Rng;
+using Vmm.Core.Devices.Model;
 using Vmm.Core.State;
 using Vmm.Kvm;
 using Vmm.Tests.Unit.Devices;
@@ -60,20 +60,22 @@ public sealed class LayoutGoldenTests
         [
             .. host.Board.Sections.Select(s => s.Item.Layout)
                 .Append(ChardevState.Layout)
-                .Append(RngState.Layout)
+                .Concat(DeviceTypes.All.Where(IsOfTheProgram).SelectMany(type => type.Layouts))
                 .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
                 .DistinctBy(l => l.Name),
         ];
     }
 
     /// <summary>Compares layouts with their files; also for the hypervisors' own, from where there is one.</summary>
-    internal static void AssertGolden(IEnumerable<StateLayout> layouts)
+    /// <param name="layouts">The layouts.</param>
+    /// <param name="folder">Where the files are, if they are no released layouts.</param>
+    internal static void AssertGolden(IEnumerable<StateLayout> layouts, string? folder = null)
     {
         Assert.Multiple(() =>
         {
             foreach (var layout in layouts)
             {
-                string file = Path.Combine(Folder(), $"{layout.Name.Replace('/', '-')}.txt");
+                string file = Path.Combine(folder ?? Folder(), $"{layout.Name.Replace('/', '-')}.txt");
                 string now = layout.Describe();
                 if (File.Exists(file))
                 {
@@ -81,11 +83,14 @@ public sealed class LayoutGoldenTests
                 }
                 else
                 {
-                    Assert.Fail($"layout '{layout.Name}' has no golden file; if it is as it shall be for good, add Golden/layouts/{Path.GetFileName(file)}:\n{now}");
+                    Assert.Fail($"layout '{layout.Name}' has no golden file; if it is as it shall be for good, add {Path.GetRelativePath(Path.Combine(Folder(), "..", ".."), file)}:\n{now}");
                 }
             }
         });
     }
+
+    /// <summary>Tests have devices of their own, with files of their own.</summary>
+    private static bool IsOfTheProgram(DeviceType type) => type.GetType().Assembly == typeof(DeviceType).Assembly;
 
     private static string Folder([CallerFilePath] string here = "") =>
         Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "Golden", "layouts");

@@ -87,7 +87,7 @@ public sealed class GuestMemoryTests
         Assert.That(memory.TryPopulate(0x1ffe, 4, out nint host), Is.True);
 
         Assert.That(host, Is.EqualTo(memory.Ram.HostAddress + 0x1ffe));
-        Assert.That(Posix.FirstResident(memory.Ram.HostAddress, 16 << 12), Is.EqualTo((0x1000UL, 0x2000UL)));
+        Assert.That(Mapping.FirstResident(memory.Ram.HostAddress, 16 << 12), Is.EqualTo((0x1000UL, 0x2000UL)));
     }
 
     [Test]
@@ -95,7 +95,7 @@ public sealed class GuestMemoryTests
     {
         using var memory = new GuestMemory(RamBlock.Create(
             new MemoryBackendConfiguration(MemoryBackendKind.Memfd, "mem0", 16 << 12) { Seal = false }));
-        Posix.Truncate(memory.Ram.File!, 4 << 12);
+        HostFile.Truncate(memory.Ram.File!, 4 << 12);
 
         Assert.That(memory.TryPopulate(0x8000, 16, out _), Is.False);
         Assert.That(memory.TryRead(0x8000, new byte[16]), Is.False);
@@ -156,7 +156,7 @@ public sealed class GuestMemoryTests
         {
             var backend = new MemoryBackendConfiguration(MemoryBackendKind.File, "mem0", 1 << 20) { Share = share, MemPath = path };
             using var memory = new GuestMemory(RamBlock.Create(backend));
-            Posix.Truncate(memory.Ram.File!, 4096);
+            HostFile.Truncate(memory.Ram.File!, 4096);
 
             var error = Assert.Throws<GuestMemoryException>(() => memory.Read(8192, new byte[16]))!;
 
@@ -177,8 +177,8 @@ public sealed class GuestMemoryTests
         {
             var backend = new MemoryBackendConfiguration(MemoryBackendKind.File, "mem0", 1 << 20) { Share = true, MemPath = path };
             using var memory = new GuestMemory(RamBlock.Create(backend));
-            using var source = Posix.CreateMemfd("source", 16384);
-            Posix.Truncate(memory.Ram.File!, 4096);
+            using var source = Memfd.Create("source", 16384);
+            HostFile.Truncate(memory.Ram.File!, 4096);
 
             Assert.That(memory.CopyFromFile(0, 4096, source, 0), Is.EqualTo(4096));
             var error = Assert.Throws<GuestMemoryException>(() => memory.CopyFromFile(8192, 4096, source, 0))!;
@@ -194,7 +194,7 @@ public sealed class GuestMemoryTests
     public void The_end_of_a_file_ends_its_copy()
     {
         using var memory = Of(1 << 20);
-        using var source = Posix.CreateMemfd("source", 5000);
+        using var source = Memfd.Create("source", 5000);
 
         Assert.That(memory.CopyFromFile(0, 8192, source, 100), Is.EqualTo(4900));
     }

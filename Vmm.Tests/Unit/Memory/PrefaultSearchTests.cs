@@ -14,10 +14,10 @@ public sealed class PrefaultSearchTests
     {
         const ulong Large = 1UL << 30;
         using var ram = RamBlock.Create(new(MemoryBackendKind.Memfd, "mem0", Large));
-        Posix.Allocate(ram.File!, Large - 4096); // a hole is left, so that the file does not say by its size that it has none
+        HostFile.Allocate(ram.File!, Large - 4096); // a hole is left, so that the file does not say by its size that it has none
 
         // A busy host can make either take long: what counts is the best of some tries.
-        var search = Enumerable.Range(0, 5).Min(_ => Taken(() => Posix.NextData(ram.File!, 0)));
+        var search = Enumerable.Range(0, 5).Min(_ => Taken(() => HostFile.NextData(ram.File!, 0)));
         var prefault = Enumerable.Range(0, 5).Min(_ => Taken(() => ram.PrefaultExtents(search / 10)));
 
         Assert.That(prefault, Is.LessThan(search / 2));

@@ -27,7 +27,7 @@ public sealed partial class RamBlockTests : IDisposable
         {
             Assert.That(ram.Identity!.Value.Seals, Is.EqualTo(ShrinkGrowSeal));
             Assert.That(ram.Identity!.Value.Size, Is.EqualTo(Size));
-            Assert.That(() => Posix.Truncate(ram.File!, 4096), Throws.InstanceOf<PosixException>());
+            Assert.That(() => HostFile.Truncate(ram.File!, 4096), Throws.InstanceOf<PosixException>());
             Assert.That(ram.IsPreservable, Is.True);
         });
     }
@@ -196,7 +196,7 @@ public sealed partial class RamBlockTests : IDisposable
     public void An_adopted_block_shows_the_same_bytes()
     {
         using var old = RamBlock.Create(Memfd());
-        using var successor = RamBlock.Adopt(Memfd(), Posix.Duplicate(old.File!), old.Identity!.Value);
+        using var successor = RamBlock.Adopt(Memfd(), FileDescriptor.Duplicate(old.File!), old.Identity!.Value);
 
         old.Write(12345, "hello"u8);
         byte[] seen = new byte[5];
@@ -220,7 +220,7 @@ public sealed partial class RamBlockTests : IDisposable
             "size" => truth with { Size = truth.Size + 4096 },
             _ => truth with { Seals = 0 },
         };
-        var received = Posix.Duplicate(old.File!);
+        var received = FileDescriptor.Duplicate(old.File!);
 
         Assert.That(() => RamBlock.Adopt(Memfd(), received, promised), Throws.InstanceOf<MemoryBackendException>().With.Message.Contains(difference));
         Assert.That(received.IsClosed, Is.True, "nothing leaks");
@@ -233,7 +233,7 @@ public sealed partial class RamBlockTests : IDisposable
         using var loose = RamBlock.Create(Memfd() with { Seal = false });
 
         Assert.That(
-            () => RamBlock.Adopt(Memfd(), Posix.Duplicate(loose.File!), loose.Identity!.Value),
+            () => RamBlock.Adopt(Memfd(), FileDescriptor.Duplicate(loose.File!), loose.Identity!.Value),
             Throws.InstanceOf<MemoryBackendException>().With.Message.Contains("not sealed"));
     }
 
@@ -244,7 +244,7 @@ public sealed partial class RamBlockTests : IDisposable
         var wanted = Memfd() with { Size = 2 * Size };
 
         Assert.That(
-            () => RamBlock.Adopt(wanted, Posix.Duplicate(small.File!), small.Identity!.Value),
+            () => RamBlock.Adopt(wanted, FileDescriptor.Duplicate(small.File!), small.Identity!.Value),
             Throws.InstanceOf<MemoryBackendException>().With.Message.Contains("too small for 'size' option 0x800000"));
     }
 
@@ -252,7 +252,7 @@ public sealed partial class RamBlockTests : IDisposable
     public void A_pipe_in_the_place_of_ram_is_refused()
     {
         using var old = RamBlock.Create(Memfd());
-        var eventFd = Posix.CreateEventFd();
+        var eventFd = EventFd.Create();
 
         Assert.That(() => RamBlock.Adopt(Memfd(), eventFd, old.Identity!.Value), Throws.InstanceOf<MemoryBackendException>());
     }
@@ -264,7 +264,7 @@ public sealed partial class RamBlockTests : IDisposable
         using var old = RamBlock.Create(Memfd());
         old.Write(0, new byte[8192]);
         old.Write(3 << 20, new byte[4096]);
-        using var successor = RamBlock.Adopt(Memfd(), Posix.Duplicate(old.File!), old.Identity!.Value);
+        using var successor = RamBlock.Adopt(Memfd(), FileDescriptor.Duplicate(old.File!), old.Identity!.Value);
 
         ulong entered = successor.PrefaultExtents(TimeSpan.FromSeconds(10));
 
@@ -289,7 +289,7 @@ public sealed partial class RamBlockTests : IDisposable
             written.Add((start, start + (pages * 4096)));
         }
 
-        using var successor = RamBlock.Adopt(Memfd(), Posix.Duplicate(old.File!), old.Identity!.Value);
+        using var successor = RamBlock.Adopt(Memfd(), FileDescriptor.Duplicate(old.File!), old.Identity!.Value);
         ulong entered = successor.PrefaultExtents(TimeSpan.FromSeconds(10));
 
         Assert.That(entered, Is.EqualTo(written.Aggregate(0UL, (sum, run) => sum + run.End - run.Start)));
@@ -310,12 +310,12 @@ public sealed partial class RamBlockTests : IDisposable
     public void Prefaulting_enters_of_ram_that_was_set_aside_only_what_was_written()
     {
         using var old = RamBlock.Create(Memfd());
-        Posix.Allocate(old.File!, Size);
+        HostFile.Allocate(old.File!, Size);
         old.Write(Size - 8192, new byte[4096]);
-        using var successor = RamBlock.Adopt(Memfd(), Posix.Duplicate(old.File!), old.Identity!.Value);
+        using var successor = RamBlock.Adopt(Memfd(), FileDescriptor.Duplicate(old.File!), old.Identity!.Value);
 
         Assert.That(successor.PrefaultExtents(TimeSpan.FromSeconds(10)), Is.EqualTo(4096));
-        Assert.That(Posix.Stat(old.File!).Allocated, Is.EqualTo(Size));
+        Assert.That(HostFile.Stat(old.File!).Allocated, Is.EqualTo(Size));
     }
 
     [Test]
@@ -329,7 +329,7 @@ public sealed partial class RamBlockTests : IDisposable
 
         var backend = Memfd() with { Hugetlb = true, HugetlbSize = 2 << 20, Prealloc = true };
         using var ram = RamBlock.Create(backend);
-        using var successor = RamBlock.Adopt(backend, Posix.Duplicate(ram.File!), ram.Identity!.Value);
+        using var successor = RamBlock.Adopt(backend, FileDescriptor.Duplicate(ram.File!), ram.Identity!.Value);
 
         ram.Write(Size - 5, "hello"u8);
         byte[] seen = new byte[5];
@@ -367,7 +367,7 @@ public sealed partial class RamBlockTests : IDisposable
     private static List<(ulong Start, ulong End)> Extents(SafeFileHandle file)
     {
         List<(ulong, ulong)> extents = [];
-        for (ulong position = 0; Posix.NextData(file, position) is { } start;)
+        for (ulong position = 0; HostFile.NextData(file, position) is { } start;)
         {
             position = (ulong)SeekHole(file, (long)start);
             extents.Add((start, position));

@@ -123,13 +123,13 @@ public sealed class BatonTests : IDisposable
 
     [Test]
     public void A_file_that_could_shrink_is_no_baton() =>
-        Assert.That(() => Baton.Open(Posix.CreateMemfd("loose", Environment.SystemPageSize), 1), Throws.InstanceOf<IOException>());
+        Assert.That(() => Baton.Open(Memfd.Create("loose", Environment.SystemPageSize), 1), Throws.InstanceOf<IOException>());
 
     [Test]
     public void A_file_of_another_size_is_no_baton()
     {
-        var file = Posix.CreateMemfd("long", 2 * Environment.SystemPageSize);
-        Posix.SealSize(file);
+        var file = Memfd.Create("long", 2 * Environment.SystemPageSize);
+        Memfd.SealSize(file);
         Assert.That(() => Baton.Open(file, 1), Throws.InstanceOf<IOException>());
         Assert.That(file.IsClosed, Is.True);
     }
@@ -144,7 +144,7 @@ public sealed class BatonTests : IDisposable
         for (int i = 0; i < Rounds; i++)
         {
             using var old = Baton.Create();
-            using var next = Baton.Open(Posix.Duplicate(old.File), old.Attempt);
+            using var next = Baton.Open(FileDescriptor.Duplicate(old.File), old.Attempt);
             old.Offer();
             bool took = false;
             var other = Task.Run(() =>
@@ -163,5 +163,5 @@ public sealed class BatonTests : IDisposable
         TestContext.Out.WriteLine($"taken {taken} of {Rounds}");
     }
 
-    private Baton Open(ulong attempt) => Baton.Open(Posix.Duplicate(_old.File), attempt);
+    private Baton Open(ulong attempt) => Baton.Open(FileDescriptor.Duplicate(_old.File), attempt);
 }

@@ -36,7 +36,7 @@ public sealed class ChannelTests : IDisposable
     {
         using var near = new MessageChannel(_loop, _near);
         using var far = new MessageChannel(_loop, _far);
-        using var file = Posix.CreateMemfd("marked", 123);
+        using var file = Memfd.Create("marked", 123);
         await near.SendAsync(MessageType.Hello, Body(1, 2, 3), Soon());
         await near.SendAsync(MessageType.Descriptors, Body(), [file], Soon());
         var descriptors = new List<SafeFileHandle>();
@@ -58,7 +58,7 @@ public sealed class ChannelTests : IDisposable
         var deadline = Deadline.In(50, "peer", "said nothing");
 
         var nothing = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], deadline));
-        Posix.Send(_near, head, []);
+        UnixSocket.Send(_near, head, []);
         var half = await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Deadline.In(50, "peer", "said nothing")));
 
         Assert.That(nothing.Message, Is.EqualTo("peer said nothing within 50 ms"));
@@ -70,7 +70,7 @@ public sealed class ChannelTests : IDisposable
     {
         using var near = new MessageChannel(_loop, _near);
         using var far = new MessageChannel(_loop, _far);
-        var sent = Enumerable.Range(0, 253).Select(i => Posix.CreateMemfd("one of many", i)).ToList();
+        var sent = Enumerable.Range(0, 253).Select(i => Memfd.Create("one of many", i)).ToList();
         var received = new List<SafeFileHandle>();
         await near.SendAsync(MessageType.Descriptors, Body(9), sent, Soon());
 
@@ -84,7 +84,7 @@ public sealed class ChannelTests : IDisposable
     public Task A_message_with_254_descriptors_is_not_sent() => Run(async () =>
     {
         using var near = new MessageChannel(_loop, _near);
-        using var file = Posix.CreateEventFd();
+        using var file = EventFd.Create();
         var error = await Caught<ArgumentException>(async () =>
             await near.SendAsync(MessageType.Descriptors, Body(1), [.. Enumerable.Repeat(file, 254)], Soon()));
         Assert.That(error.Message, Does.Contain("at most 253 descriptors"));
@@ -95,7 +95,7 @@ public sealed class ChannelTests : IDisposable
     public Task A_message_that_announces_254_descriptors_is_refused() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
-        Posix.Send(_near, [.. "VMMc"u8, 0, 2, 0, 254, 0, 0, 0, 0, 0, 0, 0, 0], []);
+        UnixSocket.Send(_near, [.. "VMMc"u8, 0, 2, 0, 254, 0, 0, 0, 0, 0, 0, 0, 0], []);
         var error = await Caught<HandoverException>(async () => await far.ReceiveAsync([], Soon()));
         Assert.That(error.Message, Does.Contain("announced a message of 0 bytes and 254 descriptors"));
     });
@@ -108,7 +108,7 @@ public sealed class ChannelTests : IDisposable
         near.Settle(Greeting.NewestProtocol);
         await near.SendAsync(MessageType.Plan, Body(1, 2, 3), Soon());
         byte[] frame = new byte[64];
-        frame = frame[..Posix.Receive(_far, frame, [])];
+        frame = frame[..UnixSocket.Receive(_far, frame, [])];
         for (int bit = 0; bit < frame.Length * 8; bit++)
         {
             byte[] damaged = [.. frame];
@@ -116,7 +116,7 @@ public sealed class ChannelTests : IDisposable
             var (there, here) = SocketPair.Create();
             using var channel = new MessageChannel(_loop, here);
             channel.Settle(Greeting.NewestProtocol);
-            Posix.Send(there, damaged, []);
+            UnixSocket.Send(there, damaged, []);
             there.Dispose();
             await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Soon()));
         }
@@ -173,7 +173,7 @@ public sealed class ChannelTests : IDisposable
     public Task What_was_sent_before_the_end_is_still_received() => Run(async () =>
     {
         using var far = new LoopSocket(_loop, _far);
-        Posix.Send(_near, [1, 2], []);
+        UnixSocket.Send(_near, [1, 2], []);
         _near.Dispose();
 
         // A turn of the loop passes while no one waits: the hang-up is not watched.
@@ -196,10 +196,10 @@ public sealed class ChannelTests : IDisposable
     public Task Descriptors_of_a_message_that_fails_still_have_an_owner() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
-        using var file = Posix.CreateEventFd();
+        using var file = EventFd.Create();
         using (var borrowed = new BorrowedDescriptors([file, file]))
         {
-            Posix.Send(_near, "no message at all"u8, borrowed.Numbers);
+            UnixSocket.Send(_near, "no message at all"u8, borrowed.Numbers);
         }
 
         var received = new List<SafeFileHandle>();

@@ -22,7 +22,7 @@ internal sealed class Flood : IDisposable
     /// <param name="first">What the first message says; all others are signs of life.</param>
     internal Flood(SafeFileHandle connection, uint sequence, MessageType first = MessageType.Waiting)
     {
-        _connection = Posix.Duplicate(connection);
+        _connection = FileDescriptor.Duplicate(connection);
         _socket = new Socket(new SafeSocketHandle(_connection.DangerousGetHandle(), ownsHandle: false));
         _sender = new Thread(() => Send(first, sequence)) { IsBackground = true, Name = "flood" };
         _sender.Start();
@@ -71,8 +71,8 @@ internal sealed class Flood : IDisposable
             {
                 for (int at = 0; at < frames.Length;)
                 {
-                    int sent = Posix.Send(_connection, frames.AsSpan(at), []);
-                    if (sent == Posix.WouldBlock)
+                    int sent = UnixSocket.Send(_connection, frames.AsSpan(at), []);
+                    if (sent == FileDescriptor.WouldBlock)
                     {
                         _socket.Poll(TimeSpan.FromSeconds(1), SelectMode.SelectWrite);
                         continue;

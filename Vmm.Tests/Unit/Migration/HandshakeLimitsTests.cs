@@ -44,7 +44,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
                 peer.HandoverDescriptors.Add(new HandoverDescriptor($"unwanted/{more}", peer.Baton.File));
             }
 
-            foreach (var part in peer.HandoverDescriptors.Chunk(Posix.MostDescriptors))
+            foreach (var part in peer.HandoverDescriptors.Chunk(UnixSocket.MostDescriptors))
             {
                 await peer.SendDescriptors(part);
             }

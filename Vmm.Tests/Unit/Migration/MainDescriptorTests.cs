@@ -20,10 +20,10 @@ public sealed class MainDescriptorTests : IDisposable
     /// <summary>Every kind of descriptor that is no connection, and what is said of it.</summary>
     private static readonly Dictionary<string, (Func<MainDescriptorTests, SafeHandle> Make, string Problem)> Kinds = new()
     {
-        ["a file"] = (test => Posix.OpenToRead(test._fixture.Files.Path("kernel")), "it is no socket"),
+        ["a file"] = (test => HostFile.OpenToRead(test._fixture.Files.Path("kernel")), "it is no socket"),
         ["a pipe"] = (test => test.Pipe(), "it is no socket"),
-        ["an eventfd"] = (_ => Posix.CreateEventFd(), "it is no socket"),
-        ["a process"] = (_ => Posix.OpenProcess(Environment.ProcessId), "it is no socket"),
+        ["an eventfd"] = (_ => EventFd.Create(), "it is no socket"),
+        ["a process"] = (_ => PidFd.Open(Environment.ProcessId), "it is no socket"),
         ["a datagram socket"] = (test => test.Unix(SocketType.Dgram), "it is no unix or TCP stream socket"),
         ["a UDP socket"] = (test => test.Kept(new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)), "it is no unix or TCP stream socket"),
         ["a socket of packets"] = (test => test.Unix(SocketType.Seqpacket), "it is no unix or TCP stream socket"),

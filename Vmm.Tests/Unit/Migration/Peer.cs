@@ -24,7 +24,7 @@ internal sealed class Peer : IDisposable
     private Peer(SafeFileHandle socket)
     {
         _loop.Start();
-        Connection = Posix.Duplicate(socket);
+        Connection = FileDescriptor.Duplicate(socket);
         (_channel, _unframed) = Run(() => Task.FromResult((new MessageChannel(_loop, socket), new LoopSocket(_loop, Connection)))).Result;
     }
 

@@ -39,13 +39,13 @@ internal sealed class PeerAsNew : IDisposable
 
     internal List<string> Names { get; } = [];
 
-    internal Baton Baton => _baton ??= Baton.Open(Posix.Duplicate(Cpr.Received[Names.IndexOf(DescriptorNames.Baton)]), Plan.Attempt);
+    internal Baton Baton => _baton ??= Baton.Open(FileDescriptor.Duplicate(Cpr.Received[Names.IndexOf(DescriptorNames.Baton)]), Plan.Attempt);
 
     /// <summary>Accepts the old process.</summary>
     internal async Task Accept()
     {
         using var accepted = await _cprListener.AcceptAsync().WaitAsync(Patience);
-        Cpr = Peer.Of(Posix.Duplicate(accepted.SafeHandle));
+        Cpr = Peer.Of(FileDescriptor.Duplicate(accepted.SafeHandle));
     }
 
     /// <summary>The newest protocol version that it speaks.</summary>

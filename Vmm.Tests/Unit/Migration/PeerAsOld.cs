@@ -119,7 +119,7 @@ internal sealed class PeerAsOld : IDisposable
     }
 
     /// <summary>Stops the guest at its source, as an old process does before it sends.</summary>
-    internal Task StopGuest() => _source.DoAsync(() => _source.Machine.Board!.Vm.StopCpusAsync(captureState: true));
+    internal Task StopGuest() => _source.DoAsync(() => _source.Machine.Board!.Vm.Cpus.StopAsync(captureState: true));
 
     /// <summary>Sends bytes on the main channel. The new process may close while it reads: that is its right.</summary>
     internal async Task SendMain(byte[] bytes)

@@ -33,15 +33,15 @@ public sealed class PeerProcessTests : IDisposable
     [Test]
     public void A_descriptor_of_a_process_is_distinguished_from_every_other()
     {
-        using var itself = Posix.OpenProcess(Environment.ProcessId);
-        using var memory = Posix.CreateMemfd("pidfd:[1]", 4096);
-        using var counter = Posix.CreateEventFd();
-        using var directory = Posix.OpenToRead("/proc/self");
+        using var itself = PidFd.Open(Environment.ProcessId);
+        using var memory = Memfd.Create("pidfd:[1]", 4096);
+        using var counter = EventFd.Create();
+        using var directory = HostFile.OpenToRead("/proc/self");
 
         Assert.Multiple(() =>
         {
-            Assert.That(Posix.IsProcess(itself), Is.True);
-            Assert.That(((SafeFileHandle[])[memory, counter, directory, _near]).Where(Posix.IsProcess), Is.Empty);
+            Assert.That(PidFd.IsPidFd(itself), Is.True);
+            Assert.That(((SafeFileHandle[])[memory, counter, directory, _near]).Where(PidFd.IsPidFd), Is.Empty);
         });
     }
 
@@ -49,8 +49,8 @@ public sealed class PeerProcessTests : IDisposable
     public Task A_process_without_a_known_number_is_known_by_the_descriptor_that_it_sends() => Run(async () =>
     {
         using var child = Process.Start(new ProcessStartInfo("sleep", "1000"))!;
-        using var ofChild = Posix.OpenProcess(child.Id);
-        using var other = Posix.CreateEventFd();
+        using var ofChild = PidFd.Open(child.Id);
+        using var other = EventFd.Create();
         using var process = new PeerProcess(_loop, "a process in another pid namespace", handle: null);
         using var peer = new NewPeer(new MessageChannel(_loop, _far)) { Process = process };
         using var itself = new MessageChannel(_loop, _near);
@@ -71,7 +71,7 @@ public sealed class PeerProcessTests : IDisposable
     [Test]
     public Task A_peer_that_sends_something_else_of_itself_stays_unknown_and_does_no_harm() => Run(async () =>
     {
-        using var other = Posix.CreateEventFd();
+        using var other = EventFd.Create();
         using var process = new PeerProcess(_loop, "a process in another pid namespace", handle: null);
         using var peer = new NewPeer(new MessageChannel(_loop, _far)) { Process = process };
         using var itself = new MessageChannel(_loop, _near);
@@ -89,7 +89,7 @@ public sealed class PeerProcessTests : IDisposable
     {
         using var channel = new MessageChannel(_loop, _far);
         using var process = PeerProcess.Of(_loop, channel);
-        using var known = Posix.OpenProcess(Environment.ProcessId);
+        using var known = PidFd.Open(Environment.ProcessId);
         List<SafeFileHandle> sent = [known];
 
         process.Identify(sent);
@@ -110,7 +110,7 @@ public sealed class PeerProcessTests : IDisposable
         await peer.Receive(MessageType.Hello);
 
         Assert.That(peer.Received, Has.Count.EqualTo(1));
-        Assert.That(Posix.IsProcess(peer.Received[0]), Is.True);
+        Assert.That(PidFd.IsPidFd(peer.Received[0]), Is.True);
     }
 
     private async Task Run(Func<Task> test) => await _loop.InvokeAsync(async () =>

@@ -20,12 +20,12 @@ public sealed class PlacementTests : IDisposable
     {
         var old = _fixture.Old();
         var next = _fixture.New();
-        old.Do(() => Posix.SetMemoryPolicy(Bind, Nodes(0)));
-        Assert.That(next.Do(Posix.GetMemoryPolicy).Mode, Is.Zero);
+        old.Do(() => ProcessMemory.SetPolicy(Bind, Nodes(0)));
+        Assert.That(next.Do(ProcessMemory.GetPolicy).Mode, Is.Zero);
 
         await _fixture.HandOverAsync(old, next);
 
-        var (mode, nodes) = next.Do(Posix.GetMemoryPolicy);
+        var (mode, nodes) = next.Do(ProcessMemory.GetPolicy);
         Assert.That((mode, IdList.Of(nodes)), Is.EqualTo((Bind, "0")));
     }
 
@@ -57,17 +57,17 @@ public sealed class PlacementTests : IDisposable
     {
         var old = _fixture.Old();
         var next = _fixture.Deferred();
-        old.Do(() => Posix.SetMemoryPolicy(Bind, Nodes(0)));
+        old.Do(() => ProcessMemory.SetPolicy(Bind, Nodes(0)));
         old.Migrate(_fixture.Channels);
         await next.HasBuilt();
-        Assert.That(next.Do(Posix.GetMemoryPolicy).Mode, Is.EqualTo(Bind));
+        Assert.That(next.Do(ProcessMemory.GetPolicy).Mode, Is.EqualTo(Bind));
 
         old.Do(old.Migrator.Cancel);
         await next.Events.Of("failed");
 
         // The machine is dropped in the turn that reports the failure, or the one after it.
         next.Do(() => { });
-        Assert.That(next.Do(Posix.GetMemoryPolicy).Mode, Is.Zero);
+        Assert.That(next.Do(ProcessMemory.GetPolicy).Mode, Is.Zero);
     }
 
     [Test]
@@ -109,7 +109,7 @@ public sealed class PlacementTests : IDisposable
 
         await peer.Prepare();
 
-        Assert.That(next.Do(Posix.GetMemoryPolicy).Mode, Is.Zero);
+        Assert.That(next.Do(ProcessMemory.GetPolicy).Mode, Is.Zero);
     }
 
     [Test]
@@ -123,7 +123,7 @@ public sealed class PlacementTests : IDisposable
     [Test]
     public void A_thread_inherits_the_policy_of_the_one_that_starts_it() => OwnThread.Run(() =>
     {
-        Posix.SetMemoryPolicy(Bind, Nodes(0));
+        ProcessMemory.SetPolicy(Bind, Nodes(0));
         OwnThread.Run(() => Assert.That(NumaPolicy.OfThisThread().Mode, Is.EqualTo(Bind)));
     });
 
@@ -137,14 +137,14 @@ public sealed class PlacementTests : IDisposable
     [NonParallelizable] // the limit is the whole process's, and every handover in another test would raise it
     public void A_lower_limit_of_locked_memory_is_raised_and_a_higher_one_left()
     {
-        var (soft, hard) = Posix.GetLockLimit();
-        Posix.SetLockLimit(soft / 2, hard);
+        var (soft, hard) = ProcessMemory.GetLockLimit();
+        ProcessMemory.SetLockLimit(soft / 2, hard);
 
         Assert.That((HostPlacement.Unknown with { LockLimit = soft / 4 }).Apply(), Is.Empty);
-        Assert.That(Posix.GetLockLimit(), Is.EqualTo((soft / 2, hard)));
+        Assert.That(ProcessMemory.GetLockLimit(), Is.EqualTo((soft / 2, hard)));
 
         Assert.That((HostPlacement.Unknown with { LockLimit = soft }).Apply(), Is.Empty);
-        Assert.That(Posix.GetLockLimit(), Is.EqualTo((soft, hard)));
+        Assert.That(ProcessMemory.GetLockLimit(), Is.EqualTo((soft, hard)));
     }
 
     [TestCase(new byte[] { 0 }, "none")]

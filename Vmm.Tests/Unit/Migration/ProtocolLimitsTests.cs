@@ -56,7 +56,7 @@ public sealed class ProtocolLimitsTests : IDisposable
 
         byte[] header = Flood.Frame((MessageType)type, sequence: 1, hasChecksum: false);
         BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(8), (uint)largest + 1);
-        Posix.Send(_near, header, []);
+        UnixSocket.Send(_near, header, []);
         var error = await Caught(async () => await far.ReceiveAsync([], Soon()));
         Assert.That(error.Message, Does.Contain($"announced a message of {largest + 1} bytes and 0 descriptors; at most {largest} and 253 are taken"));
     });
@@ -68,7 +68,7 @@ public sealed class ProtocolLimitsTests : IDisposable
         using var far = new MessageChannel(_loop, _far);
         byte[] header = Flood.Frame(MessageType.Plan, sequence: 0, hasChecksum: false);
         BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(8), ProtocolLimits.LargestPlan);
-        Posix.Send(_near, header, []);
+        UnixSocket.Send(_near, header, []);
 
         // The receive runs on this thread up to where it waits for the body.
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -84,12 +84,12 @@ public sealed class ProtocolLimitsTests : IDisposable
     public Task Descriptors_on_every_byte_of_a_message_are_no_more_than_a_message_may_carry() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
-        using var file = Posix.CreateEventFd();
+        using var file = EventFd.Create();
         using var borrowed = new BorrowedDescriptors([.. Enumerable.Repeat(file, 200)]);
         byte[] header = Flood.Frame(MessageType.Descriptors, sequence: 0, hasChecksum: false);
         for (int at = 0; at < 3; at++)
         {
-            Posix.Send(_near, header.AsSpan(at, 1), borrowed.Numbers);
+            UnixSocket.Send(_near, header.AsSpan(at, 1), borrowed.Numbers);
         }
 
         var received = new List<SafeFileHandle>();
@@ -150,9 +150,9 @@ public sealed class ProtocolLimitsTests : IDisposable
         PlanCodec.WriteList(reasons, ["no room"], reasons.WriteText);
         byte[] refusal = Flood.Frame(MessageType.Refused, (uint)before, hasChecksum: false);
         BinaryPrimitives.WriteUInt32BigEndian(refusal.AsSpan(8), (uint)reasons.Length);
-        Posix.Send(_near, [.. refusal, .. reasons.Written], []);
+        UnixSocket.Send(_near, [.. refusal, .. reasons.Written], []);
 
-        var failure = new PosixException("send", Posix.BrokenPipe);
+        var failure = new PosixException("send", HostSocket.BrokenPipe);
         var cause = await peer.CauseAsync(failure);
 
         Assert.That(cause.Message, Does.EndWith(found ? "refused the guest: no room" : failure.Message));
@@ -178,7 +178,7 @@ public sealed class ProtocolLimitsTests : IDisposable
     {
         for (uint sequence = 0; sequence < count; sequence++)
         {
-            Posix.Send(_near, Flood.Frame(MessageType.Waiting, sequence, hasChecksum: false), []);
+            UnixSocket.Send(_near, Flood.Frame(MessageType.Waiting, sequence, hasChecksum: false), []);
         }
     }
 

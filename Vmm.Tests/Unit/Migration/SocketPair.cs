@@ -16,10 +16,10 @@ internal static class SocketPair
             using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             listener.Bind(new UnixDomainSocketEndPoint(path));
             listener.Listen();
-            var one = Posix.CreateUnixSocket();
-            Posix.Connect(one, path);
+            var one = UnixSocket.Create();
+            UnixSocket.Connect(one, path);
             using var accepted = listener.Accept();
-            return (one, Posix.Duplicate(accepted.SafeHandle));
+            return (one, FileDescriptor.Duplicate(accepted.SafeHandle));
         }
         finally
         {

@@ -30,22 +30,22 @@ public sealed class SpoiledPlanTests : OldPeerTest
 
     [Test]
     public Task A_baton_that_is_no_baton() => IsRefused(
-        peer => Replace(peer, "baton", Posix.CreateMemfd("not sealed", 4096)),
+        peer => Replace(peer, "baton", Memfd.Create("not sealed", 4096)),
         "a memfd of 4096 bytes, sealed against resizing, was expected");
 
     [Test]
     public Task A_kernel_that_is_no_file() => IsRefused(
-        peer => Replace(peer, "boot/kernel", Posix.CreateEventFd()),
+        peer => Replace(peer, "boot/kernel", EventFd.Create()),
         "a regular file was expected");
 
     [Test]
     public Task RAM_that_is_another_file() => IsRefused(
-        peer => Replace(peer, "ram/", Posix.CreateMemfd("other", 4 << 20)),
+        peer => Replace(peer, "ram/", Memfd.Create("other", 4 << 20)),
         "was promised");
 
     [Test]
     public Task A_back_end_that_cannot_be_written_to() => IsRefused(
-        peer => Replace(peer, "chardev/serial0/file", Posix.OpenToRead(Fixture.Files.Path("kernel"))),
+        peer => Replace(peer, "chardev/serial0/file", HostFile.OpenToRead(Fixture.Files.Path("kernel"))),
         "a file open for writing expected, the descriptor is not writable");
 
     [Test]

@@ -191,7 +191,7 @@ public sealed class SwitchTests : IDisposable
     [Test]
     public async Task What_the_process_carries_crosses_and_is_released()
     {
-        var mine = new FakeDescriptorOwner(Posix.CreateMemfd("log", 321));
+        var mine = new FakeDescriptorOwner(Memfd.Create("log", 321));
         _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
         var next = _fixture.Host();
         var theirs = new FakeDescriptorOwner(null);

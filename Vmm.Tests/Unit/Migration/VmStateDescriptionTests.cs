@@ -129,6 +129,17 @@ public sealed class VmStateDescriptionTests
         });
     }
 
+    /// <summary>A stream as a file has it: the description stands behind the end, under a mark and its length.</summary>
+    internal static byte[] Described(IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
+    {
+        byte[] stream = Written(ram, sections);
+        byte[] text = Encoding.ASCII.GetBytes(VmStateDescription.Of(stream, MachineType, ram, sections));
+        var end = new StateWriter();
+        end.WriteByte(0x06);
+        end.WriteUInt32((uint)text.Length);
+        return [.. stream, .. end.Written, .. text];
+    }
+
     private static byte[] Written(IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
     {
         var writer = new StateWriter();
@@ -141,15 +152,4 @@ public sealed class VmStateDescriptionTests
     private static string Text(byte[] stream, IReadOnlyList<StateSection> sections) => VmStateDescription.Of(stream, MachineType, Ram, sections);
 
     private static IResolveConstraint Refused(string reason) => Throws.TypeOf<StateException>().With.Message.EqualTo(reason);
-
-    /// <summary>A stream as a file has it: the description stands behind the end, under a mark and its length.</summary>
-    private static byte[] Described(IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
-    {
-        byte[] stream = Written(ram, sections);
-        byte[] text = Encoding.ASCII.GetBytes(VmStateDescription.Of(stream, MachineType, ram, sections));
-        var end = new StateWriter();
-        end.WriteByte(0x06);
-        end.WriteUInt32((uint)text.Length);
-        return [.. stream, .. end.Written, .. text];
-    }
 }

@@ -46,7 +46,7 @@ public sealed partial class OutputFileTests : IDisposable
 
         using var file = Open(out _);
 
-        Assert.That(Posix.Stat(file).Identity, Is.EqualTo(Posix.StatName(Target)?.Identity));
+        Assert.That(HostFile.Stat(file).Identity, Is.EqualTo(HostFile.StatName(Target)?.Identity));
     }
 
     [TestCase(false)]
@@ -90,9 +90,9 @@ public sealed partial class OutputFileTests : IDisposable
     [Test]
     public void Streams_that_the_operator_names_are_opened()
     {
-        using var file = Posix.OpenOutput("/dev/null", append: true, readable: false, 0x180, out bool created);
+        using var file = OutputFile.Open("/dev/null", append: true, readable: false, 0x180, out bool created);
 
-        Assert.That(Posix.Stat(file).IsStream, Is.True);
+        Assert.That(HostFile.Stat(file).IsStream, Is.True);
         Assert.That(created, Is.False);
     }
 
@@ -106,7 +106,7 @@ public sealed partial class OutputFileTests : IDisposable
         SetMode(_folder, openToAll ? StickyOpenToAll : TheOwners);
     }
 
-    private SafeFileHandle Open(out bool created) => Posix.OpenOutput(FilePath, append: false, readable: false, 0x180, out created);
+    private SafeFileHandle Open(out bool created) => OutputFile.Open(FilePath, append: false, readable: false, 0x180, out created);
 
     private static void Give(string path)
     {

@@ -75,7 +75,7 @@ public sealed class HmpMonitorTests : IDisposable
     [Test]
     public void At_a_terminal_typing_is_echoed_and_edited()
     {
-        var (master, slavePath) = Posix.CreatePty();
+        var (master, slavePath) = TerminalDevice.CreatePty();
         using var masterHandle = master;
         using var slave = File.OpenHandle(slavePath, FileMode.Open, FileAccess.ReadWrite);
         _qmp.Server.Add(Monitor(new ConnectedSource(Connection.OverPair(slave, slave))));
@@ -104,7 +104,7 @@ public sealed class HmpMonitorTests : IDisposable
     {
         private string _shown = "";
 
-        internal void Type(string keys) => Posix.Write(master, System.Text.Encoding.UTF8.GetBytes(keys));
+        internal void Type(string keys) => FileDescriptor.Write(master, System.Text.Encoding.UTF8.GetBytes(keys));
 
         internal void Expect(string end)
         {
@@ -113,7 +113,7 @@ public sealed class HmpMonitorTests : IDisposable
             using var watch = loop.Watch(master, FdEvents.In, _ =>
             {
                 byte[] piece = new byte[4096];
-                int got = Posix.Read(master, piece);
+                int got = FileDescriptor.Read(master, piece);
 
                 // The terminal still gives a line feed a carriage return of its own.
                 _shown = (_shown + System.Text.Encoding.UTF8.GetString(piece, 0, Math.Max(0, got))).Replace("\r\r\n", "\r\n", StringComparison.Ordinal);

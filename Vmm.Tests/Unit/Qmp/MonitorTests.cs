@@ -44,7 +44,7 @@ public sealed class MonitorTests : IDisposable
         using var next = new QmpFixture();
         string path = _qmp.FreshPath();
         using var listener = QmpFixture.Listener(path);
-        var serving = new ListeningSource(Posix.Duplicate(listener));
+        var serving = new ListeningSource(FileDescriptor.Duplicate(listener));
         _qmp.Server.Add(new QmpMonitor("old", serving, _qmp.Service));
         var waiting = new ListeningSource();
         next.Server.Add(new QmpMonitor("new", waiting, next.Service));
@@ -53,7 +53,7 @@ public sealed class MonitorTests : IDisposable
         next.Add("who", (_, _, result) => result.Write("\"new\""u8));
 
         serving.StopAccepting();
-        await next.Server.Adopt(waiting, Posix.Duplicate(listener));
+        await next.Server.Adopt(waiting, FileDescriptor.Duplicate(listener));
         using var late = next.Negotiate(path: path);
 
         Assert.Multiple(() =>
@@ -69,7 +69,7 @@ public sealed class MonitorTests : IDisposable
         using var next = new QmpFixture();
         string path = _qmp.FreshPath();
         using var listener = QmpFixture.Listener(path);
-        var serving = new ListeningSource(Posix.Duplicate(listener));
+        var serving = new ListeningSource(FileDescriptor.Duplicate(listener));
         _qmp.Server.Add(new QmpMonitor("old", serving, _qmp.Service));
         var waiting = new ListeningSource();
         next.Server.Add(new QmpMonitor("new", waiting, next.Service));
@@ -84,7 +84,7 @@ public sealed class MonitorTests : IDisposable
         using var late = new QmpClient(path);
         busy.End();
         await _qmp.Server.FlushAsync(TimeSpan.FromSeconds(30));
-        await next.Server.Adopt(waiting, Posix.Duplicate(listener));
+        await next.Server.Adopt(waiting, FileDescriptor.Duplicate(listener));
 
         next.Add("who", (_, _, result) => result.Write("\"new\""u8));
         Assert.That(late.ReadText(), Does.StartWith("{\"QMP\":"));
@@ -112,12 +112,12 @@ public sealed class MonitorTests : IDisposable
         using var listener = QmpFixture.Listener(path);
 
         // What is no socket accepts no client, but has something to be read.
-        var none = Posix.CreateEventFd();
-        Posix.Signal(none);
+        var none = EventFd.Create();
+        EventFd.Signal(none);
         await _qmp.Server.Adopt(source, none);
         await failed.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
-        await _qmp.Server.Adopt(source, Posix.Duplicate(listener));
+        await _qmp.Server.Adopt(source, FileDescriptor.Duplicate(listener));
         using var client = _qmp.Negotiate(path: path);
 
         Assert.That(failures, Has.Count.EqualTo(1));
@@ -134,7 +134,7 @@ public sealed class MonitorTests : IDisposable
             result.Write(handle is null ? "\"none\""u8 : Encoding.ASCII.GetBytes($"\"{RandomAccess.GetLength(handle)} bytes\""));
         });
         using var client = _qmp.Negotiate();
-        using var file = Posix.CreateMemfd("test", 12345);
+        using var file = Memfd.Create("test", 12345);
 
         client.Send("{\"execute\":\"echo\"}");
         client.SendWith(blank.Length > 0 ? blank : commands, file);

@@ -29,7 +29,7 @@ internal sealed class QmpClient : IDisposable
     }
 
     internal void SendWith(string text, SafeFileHandle descriptor) =>
-        Posix.Send(_socket.SafeHandle, Encoding.UTF8.GetBytes(text), [(int)descriptor.DangerousGetHandle()]);
+        UnixSocket.Send(_socket.SafeHandle, Encoding.UTF8.GetBytes(text), [(int)descriptor.DangerousGetHandle()]);
 
     internal void EndSending() => _socket.Shutdown(SocketShutdown.Send);
 

@@ -82,8 +82,8 @@ internal sealed class QmpFixture : IDisposable
 
     internal static System.Runtime.InteropServices.SafeHandle Listener(string path)
     {
-        var listener = Posix.CreateUnixSocket();
-        Posix.Listen(listener, path, backlog: 4);
+        var listener = UnixSocket.Create();
+        UnixSocket.Listen(listener, path, backlog: 4);
         return listener;
     }
 

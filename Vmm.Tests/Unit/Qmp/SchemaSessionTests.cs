@@ -109,7 +109,7 @@ public sealed class SchemaSessionTests : IDisposable
     public void A_descriptor_is_kept_by_name_until_it_is_closed()
     {
         Negotiate();
-        using var file = Posix.CreateMemfd("test", 1);
+        using var file = Memfd.Create("test", 1);
         _client.SendWith("{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"fd\"}}", file);
 
         Assert.Multiple(() =>

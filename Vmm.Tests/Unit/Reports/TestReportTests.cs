@@ -1,4 +1,5 @@
-using Vmm.Lab;
+using System.Globalization;
+using Vmm.Lab.Reports;
 
 namespace Vmm.Tests.Unit.Reports;
 
@@ -11,9 +12,10 @@ public sealed class TestReportTests
 
     private readonly StringWriter _output = new();
     private readonly List<string> _files = [];
+    private readonly List<string> _reruns = [];
 
     [TearDown]
-    public void RemoveFiles() => _files.ForEach(File.Delete);
+    public void RemoveFiles() => _files.Concat(_reruns).ToList().ForEach(File.Delete);
 
     [Test]
     public void The_last_line_is_the_counts()
@@ -46,7 +48,7 @@ public sealed class TestReportTests
     {
         int status = Report(134, new Result("A_passes"));
 
-        Assert.That(Printed()[^2], Is.EqualTo("FAILED  the test run itself, with status 134"));
+        Assert.That(Printed()[^2], Is.EqualTo("FAILED  the test run itself: 134"));
         Assert.That(Printed()[^1], Is.EqualTo("1 passed, 1 failed, 0 skipped"));
         Assert.That(status, Is.EqualTo(1));
     }
@@ -96,6 +98,57 @@ public sealed class TestReportTests
         Assert.That(Printed()[^1], Is.EqualTo("2 passed, 0 failed, 0 skipped"));
     }
 
+    [Test]
+    public void A_test_that_passes_each_time_when_run_again_is_unstable()
+    {
+        Rerun(3, new Result("A_fails"));
+        int status = Report(1, new("A_fails") { Outcome = "Failed", Message = "too late" }, new("B_passes"));
+
+        Assert.That(Printed()[^2], Is.EqualTo("UNSTABLE (failed, then passed 3 times)  A_fails: too late"));
+        Assert.That(Printed()[^1], Is.EqualTo("2 passed, 0 failed, 0 skipped"));
+        Assert.That(status, Is.Zero);
+    }
+
+    [TestCase("Passed", Description = "not often enough")]
+    [TestCase("Passed", "Passed", "Failed")]
+    [TestCase("Passed", "Passed", "NotExecuted")]
+    public void A_test_that_does_not_pass_each_time_when_run_again_has_failed(params string[] outcomes)
+    {
+        foreach (string outcome in outcomes)
+        {
+            Rerun(1, new Result("A_fails") { Outcome = outcome });
+        }
+
+        int status = Report(1, new Result("A_fails") { Outcome = "Failed", Message = "wrong" });
+
+        Assert.That(Printed()[^2], Is.EqualTo("FAILED  A_fails: wrong"));
+        Assert.That(status, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void A_few_failed_tests_are_run_again()
+    {
+        var failed = new Result("A_fails(1)") { Class = "Vmm.Tests.Lab.LinuxTests(2)", Outcome = "Failed" };
+        Assert.That(Again(failed, new("B_passes")), Is.EqualTo("(FullyQualifiedName~Vmm.Tests.Lab.LinuxTests&FullyQualifiedName~.A_fails)"));
+    }
+
+    [Test]
+    public void Many_failed_tests_or_a_fault_test_are_not_run_again()
+    {
+        Assert.That(Again([.. "ABCD".Select(name => new Result($"{name}_fails") { Outcome = "Failed" })]), Is.Empty);
+        Assert.That(Again(new Result("A_fails") { Class = "Vmm.Tests.Faults.FaultTests", Outcome = "Failed" }), Is.Empty);
+        Assert.That(Again(new Result("A_passes")), Is.Empty);
+    }
+
+    private string Again(params Result[] results)
+    {
+        string file = Trx(results);
+        _files.Add(file);
+        return TestRerun.Filter([file]);
+    }
+
+    private void Rerun(int times, Result result) => _reruns.AddRange(Enumerable.Range(0, times).Select(_ => Trx(result)));
+
     private int Report(int status, params Result[] results)
     {
         if (results.Length > 0)
@@ -103,7 +156,7 @@ public sealed class TestReportTests
             _files.Add(Trx(results));
         }
 
-        return TestReport.Print(status, _files, _output);
+        return TestReport.Print(status.ToString(CultureInfo.InvariantCulture), _files, _reruns, _output);
     }
 
     private string[] Printed() => _output.ToString().TrimEnd().Split(Environment.NewLine, Lines);

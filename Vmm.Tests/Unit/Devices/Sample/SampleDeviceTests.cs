@@ -1,6 +1,9 @@
+using System.Runtime.CompilerServices;
 using Vmm.CommandLine;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
+using Vmm.Core.Objects;
+using Vmm.Migration.Handover;
 using Vmm.Tests.Unit.CommandLine;
 using Vmm.Tests.Unit.Machines;
 using Vmm.Tests.Unit.Migration;
@@ -80,6 +83,35 @@ public sealed class SampleDeviceTests : IDisposable
     }
 
     [Test]
+    public void The_tree_says_that_it_can_be_plugged() => Assert.That(
+        ObjectTree.Of(Running().Machine).Find(Path, out _)!.Value.Node.Properties,
+        Has.Member(new ObjectProperty("hotpluggable", "bool", true)).And.Member(new ObjectProperty("window", "size", 4096ul)));
+
+    [Test]
+    public void Its_layout_is_as_its_golden_file_says() => LayoutGoldenTests.AssertGolden(SampleType.Instance.Layouts, Folder());
+
+    [Test]
+    public void Its_state_is_read_by_the_description_of_a_stream_alone()
+    {
+        var board = Running().Board;
+        board.PortWrite(0x701, 1, 9);
+        board.PortWrite(0x700, 1, 2);
+
+        var lines = StreamAnalysis.Of(VmStateDescriptionTests.Described(RamTable.Of(board), board.Sections));
+
+        Assert.That(lines.Where(line => line.StartsWith($"{Path}/0", StringComparison.Ordinal)), Is.EqualTo(new[]
+        {
+            $"{Path}/0.written = 1",
+            $"{Path}/0.history[0] = 0",
+            $"{Path}/0.history[1] = 0",
+            $"{Path}/0.history[2] = 1",
+            $"{Path}/0.history[3] = 0",
+            $"{Path}/0.last.value = 2",
+            $"{Path}/0:sample/alarm.alarm = 9",
+        }));
+    }
+
+    [Test]
     public void Its_state_is_found_by_its_path() =>
         Assert.That(Running().Board.Sections.Select(section => section.Name), Does.Contain(Path));
 
@@ -118,6 +150,8 @@ public sealed class SampleDeviceTests : IDisposable
         Assert.That(() => host.Do(host.Machine.PowerOn), Throws.InstanceOf<Vmm.Core.Machines.MachineException>().With.Message.EqualTo(
             "device b: I/O port 0x700 is already in use"));
     }
+
+    private static string Folder([CallerFilePath] string here = "") => System.IO.Path.GetDirectoryName(here)!;
 
     private MachineHost Running() => _fixture.Old(WithSample);
 

@@ -114,10 +114,10 @@ internal sealed class ManualIoThread : IIoThread
                 return false;
             }
 
-            bool isSignalled = Posix.PollNow(eventFd, FdEvents.In) != FdEvents.None;
+            bool isSignalled = FileDescriptor.PollNow(eventFd, FdEvents.In) != FdEvents.None;
             if (isSignalled)
             {
-                Posix.Drain(eventFd);
+                EventFd.Drain(eventFd);
             }
 
             bool calls = isSignalled || _isDue;

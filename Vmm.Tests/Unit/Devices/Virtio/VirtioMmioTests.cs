@@ -168,7 +168,7 @@ public sealed class VirtioMmioTests : IDisposable
     {
         var ring = _driver.Start();
         Offer(ring, "hello"u8);
-        Posix.Signal(_driver.Context.Doorbells[(Base + 0x50, 0)]);
+        EventFd.Signal(_driver.Context.Doorbells[(Base + 0x50, 0)]);
         _driver.Context.Thread.Run();
         Assert.That(ring.UsedIndex, Is.EqualTo(1));
     }

@@ -1,0 +1,39 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using static Tmds.Linux.LibC;
+using static Vmm.Core.Native.NativeCall;
+
+namespace Vmm.Core.Native;
+
+/// <summary>Descriptors of processes.</summary>
+public static partial class PidFd
+{
+    private const int PeerPidFd = 77; // SO_PEERPIDFD
+
+    /// <summary>A descriptor that stands for a process, whatever becomes of its number.</summary>
+    public static SafeFileHandle Open(int processId) => Own(pidfd_open(processId, 0), $"pidfd_open {processId}");
+
+    /// <summary>
+    /// A descriptor that stands for the process at the other end of a unix socket, wherever its pid namespace is; null where the kernel does not
+    /// say (before Linux 6.5), or the process has ended.
+    /// </summary>
+    /// <exception cref="PosixException">This process may open no more descriptors.</exception>
+    public static SafeFileHandle? TryOpenPeer(SafeHandle socket) => HostSocket.TryGetOption(socket, PeerPidFd, out int descriptor)
+        ? Own(descriptor, "SO_PEERPIDFD")
+        : LastError is var error && (error == EMFILE || error == ENFILE || error == ENOMEM) ? throw new PosixException("SO_PEERPIDFD", error)
+        : null;
+
+    /// <summary>Whether a descriptor, which any peer may have sent, stands for a process. No other file's link has such a name: those of paths begin with a slash.</summary>
+    public static bool IsPidFd(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        return new FileInfo($"/proc/self/fd/{(int)fd}").LinkTarget is { } link
+            && (link == "anon_inode:[pidfd]" || link.StartsWith("pidfd:[", StringComparison.Ordinal));
+    }
+
+    /// <summary>Whether the process behind a pidfd has ended.</summary>
+    public static bool HasEnded(SafeHandle process) => (FileDescriptor.PollNow(process, FdEvents.In) & FdEvents.In) != 0;
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int pidfd_open(int pid, uint flags);
+}

@@ -1,0 +1,112 @@
+// The vCPUs of a VM as the machine sees them: CpuGroup's rounds, and the short polls with which a thread that a pause depends on waits for them.
+
+using System.Collections;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
+using Vmm.Kvm.Clocks;
+
+namespace Vmm.Kvm.Cpus;
+
+/// <summary>The vCPUs of a VM, with their threads.</summary>
+internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClock clock) : IVirtualCpus
+{
+    /// <inheritdoc/>
+    public int Count => cpus.Count;
+
+    /// <inheritdoc/>
+    public IVirtualCpu this[int index] => cpus[index];
+
+    /// <inheritdoc/>
+    public ulong StartedAt
+    {
+        get
+        {
+            ulong last = 0;
+            foreach (var cpu in cpus)
+            {
+                if (cpu.EnteredAt is not (> 0 and var at))
+                {
+                    return 0;
+                }
+
+                last = Math.Max(last, at);
+            }
+
+            return last;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Start()
+    {
+        group.Start();
+
+        // Nothing that runs longer than a moment may keep a vCPU from its processor.
+        ThreadScheduling.EndBoost();
+        PollBriefly(() => StartedAt != 0);
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(bool captureState)
+    {
+        var round = group.Stop(captureState);
+        if (captureState)
+        {
+            PollBriefly(() => round.IsCompleted);
+        }
+
+        return round;
+    }
+
+    /// <inheritdoc/>
+    public void WithdrawStop(string reason) => group.WithdrawStop(reason);
+
+    /// <inheritdoc/>
+    public void Wake()
+    {
+        foreach (var cpu in cpus)
+        {
+            cpu.Wake();
+        }
+    }
+
+    /// <summary>Applies the states; then the clock is held to its anchor once more, because a vCPU's TSC may have moved it.</summary>
+    public async Task ApplyStatesAsync()
+    {
+        var round = group.Apply();
+        PollBriefly(() => round.IsCompleted);
+        await round;
+        clock.Correct();
+    }
+
+    /// <inheritdoc/>
+    public void SetBoost(bool isBoosted)
+    {
+        foreach (var cpu in cpus)
+        {
+            cpu.SetBoost(isBoosted);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<IVirtualCpu> GetEnumerator() => cpus.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>
+    /// Gives what a guest's pause depends on the moment that it usually takes, and the processor to any thread that wants it. Sleeping and being
+    /// woken would cost as much again. With as many vCPUs as processors this thread polls nothing: each processor is a vCPU's.
+    /// </summary>
+    private void PollBriefly(Func<bool> isDone)
+    {
+        const ulong Moment = 250_000; // nanoseconds
+        if (cpus.Count < Environment.ProcessorCount)
+        {
+            ulong end = HostClock.RawNanoseconds + Moment;
+            while (!isDone() && HostClock.RawNanoseconds < end)
+            {
+                Thread.Yield();
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Collections;
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Machines;
+
+namespace Vmm.Tests.Unit.Machines;
+
+/// <summary>The vCPUs of a <see cref="FakeMachine"/>.</summary>
+internal sealed class FakeCpuGroup(FakeHypervisor hypervisor, FakeMachine machine) : IVirtualCpus
+{
+    public int Count => machine.FakeCpus.Count;
+
+    public IVirtualCpu this[int index] => machine.FakeCpus[index];
+
+    public ulong StartedAt { get; private set; }
+
+    public void Start()
+    {
+        hypervisor.Note("start");
+        machine.IsRunning = true;
+        StartedAt = Instant.Now;
+        hypervisor.Ownership.Starts(machine);
+    }
+
+    public async Task StopAsync(bool captureState)
+    {
+        hypervisor.Note(captureState ? "stop and capture" : "stop");
+        if (hypervisor.WhileStopping is { } wait)
+        {
+            await wait();
+        }
+
+        if (hypervisor.RefuseStop is { } reason)
+        {
+            throw new HypervisorException(reason);
+        }
+
+        machine.IsRunning = false;
+        hypervisor.IsRehearsing = captureState;
+        hypervisor.Ownership.Stops(machine);
+    }
+
+    public void WithdrawStop(string reason)
+    {
+        hypervisor.Note("withdraw");
+        hypervisor.RefuseStop = reason;
+        hypervisor.Withdrawn.TrySetResult();
+    }
+
+    public void Wake() => hypervisor.Note("wake");
+
+    public async Task ApplyStatesAsync()
+    {
+        if (!hypervisor.IsRehearsing && hypervisor.WhileApplying is { } wait)
+        {
+            await wait();
+        }
+
+        foreach (var cpu in machine.FakeCpus)
+        {
+            cpu.Apply();
+        }
+
+        hypervisor.IsRehearsing = false;
+    }
+
+    public void SetBoost(bool isBoosted)
+    {
+    }
+
+    public IEnumerator<IVirtualCpu> GetEnumerator() => machine.FakeCpus.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}
