@@ -10,6 +10,7 @@ using Vmm.Core.Boot;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Devices;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Hypervisors;
@@ -118,7 +119,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         .. Ram.Where(block => block.File is not null).Select(block => new HandoverDescriptor($"ram/{block.Name}", block.File!)),
         new HandoverDescriptor(KernelDescriptor, _boot.Kernel.Handle),
         .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
-        .. Chardevs.SelectMany(chardev => chardev.Export()).Select(d => new HandoverDescriptor(d.Name, d.Handle)),
+        .. Chardevs.SelectMany(chardev => chardev.Export()),
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -180,7 +181,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         ArgumentNullException.ThrowIfNull(handedOver);
         foreach (var chardev in Chardevs)
         {
-            if (!chardev.Adopt(handedOver.Claim))
+            if (!chardev.Adopt(handedOver))
             {
                 _notAdopted.Add(chardev);
             }

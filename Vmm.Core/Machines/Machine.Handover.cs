@@ -1,6 +1,7 @@
 // The machine's part in a live update, on both sides: what is called while a guest leaves, and while one arrives.
 
 using Vmm.Core.Configuration;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Memory;
 

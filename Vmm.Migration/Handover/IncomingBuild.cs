@@ -8,6 +8,7 @@
 // more than he wants.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;

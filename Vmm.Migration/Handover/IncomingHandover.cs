@@ -14,6 +14,7 @@
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;

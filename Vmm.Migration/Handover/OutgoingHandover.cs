@@ -7,6 +7,7 @@
 // when it runs; if not, the guest is in the new process, and that is so even when the new process never said it.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;

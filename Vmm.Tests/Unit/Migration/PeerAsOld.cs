@@ -2,6 +2,7 @@
 
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
