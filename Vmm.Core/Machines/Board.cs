@@ -313,11 +313,11 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void CpuShutdown(int cpu)
     {
         LogTripleFault(_log, cpu);
-        _machine.RequestReset();
+        _machine.Requests.RequestReset();
     }
 
     /// <inheritdoc/>
-    public void CpuFailed(int cpu, string reason) => _machine.ReportFailure($"vCPU {cpu}: {reason}");
+    public void CpuFailed(int cpu, string reason) => _machine.Requests.ReportFailure($"vCPU {cpu}: {reason}");
 
     /// <summary>Parts back ends and devices: one that still moved bytes would drive an interrupt line or wake a vCPU of a VM that is gone.</summary>
     private void DetachBackEnds()

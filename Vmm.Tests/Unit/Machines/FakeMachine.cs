@@ -65,6 +65,11 @@ internal sealed class FakeMachine : IVirtualMachine
     public void StartCpus()
     {
         _hypervisor.Note("start");
+        if (_hypervisor.RefuseStart is { } reason)
+        {
+            throw new HypervisorException(reason);
+        }
+
         IsRunning = true;
         StartedAt = Core.Machines.Instant.Now;
         _hypervisor.Ownership.Starts(this);
