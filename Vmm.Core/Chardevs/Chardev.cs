@@ -11,6 +11,7 @@
 //
 // One lock, the Gate, covers the chardev and its front end.
 
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.State;
 
@@ -81,15 +82,15 @@ public abstract class Chardev : IStateful, IDisposable
     public abstract void Open();
 
     /// <summary>Takes over what the previous process had, instead of <see cref="Open"/>.</summary>
-    /// <param name="take">Hands out the descriptor of a name, to be owned by the caller, or null where none crossed.</param>
+    /// <param name="handedOver">The descriptors that came; what it uses is claimed.</param>
     /// <returns>Whether it was there. If not, nothing was taken, and <see cref="Open"/> may follow once this process owns the guest.</returns>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
-    public abstract bool Adopt(Func<string, Microsoft.Win32.SafeHandles.SafeFileHandle?> take);
+    public abstract bool Adopt(HandedOverDescriptors handedOver);
 
     /// <summary>
     /// The descriptors that the next process needs. From now on until <see cref="Resume"/> none is added: new clients wait in the backlog.
     /// </summary>
-    public abstract IReadOnlyList<ChardevDescriptor> Export();
+    public abstract IReadOnlyList<HandoverDescriptor> Export();
 
     /// <summary>Lets bytes flow for the first time.</summary>
     public void Start() => Resume();

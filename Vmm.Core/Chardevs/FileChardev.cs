@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
@@ -17,9 +18,8 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
 {
     private const int ReadableByAll = 0x1b6; // 0666
 
+    private readonly DescriptorSlot _crossing = new($"chardev/{label}/file", DescriptorKind.Output);
     private bool _lossReported;
-
-    private string DescriptorName => $"chardev/{Label}/file";
 
     /// <inheritdoc/>
     public override string FileName => "file";
@@ -45,17 +45,11 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     }
 
     /// <inheritdoc/>
-    public override bool Adopt(Func<string, SafeFileHandle?> take)
+    public override bool Adopt(HandedOverDescriptors handedOver)
     {
-        if (take(DescriptorName) is not { } file)
+        if (_crossing.Claim(handedOver) is not { } file)
         {
             return false;
-        }
-
-        if (!FileDescriptor.IsWritable(file))
-        {
-            file.Dispose();
-            throw new IOException($"{DescriptorName}: a file open for writing expected, the descriptor is not writable");
         }
 
         Take(file);
@@ -63,11 +57,11 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<ChardevDescriptor> Export()
+    public override IReadOnlyList<HandoverDescriptor> Export()
     {
         lock (Gate)
         {
-            return Output is null ? [] : [new(DescriptorName, "file", Output.Handle)];
+            return _crossing.Export(Output?.Handle);
         }
     }
 

@@ -1,4 +1,4 @@
-using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 
 namespace Vmm.Core.Chardevs;
@@ -17,10 +17,10 @@ public sealed class NullChardev(string label, EventLoop loop) : Chardev(label, l
     }
 
     /// <inheritdoc/>
-    public override bool Adopt(Func<string, SafeFileHandle?> take) => true;
+    public override bool Adopt(HandedOverDescriptors handedOver) => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<ChardevDescriptor> Export() => [];
+    public override IReadOnlyList<HandoverDescriptor> Export() => [];
 
     /// <inheritdoc/>
     public override void Quiesce() => IsRunning = false;

@@ -8,6 +8,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
@@ -19,6 +20,7 @@ public sealed class PtyChardev : StreamChardev
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly string? _linkPath;
+    private readonly DescriptorSlot _crossing;
     private ByteEnd? _master;
     private bool _isCheckDue;
     private bool _ownsLink;
@@ -29,15 +31,17 @@ public sealed class PtyChardev : StreamChardev
     /// <param name="linkPath">A symbolic link to make to the slave; null for none.</param>
     /// <param name="logger">Where failures are reported.</param>
     public PtyChardev(string label, EventLoop loop, string? linkPath = null, ILogger? logger = null)
-        : base(label, loop, logger ?? NullLogger.Instance) => _linkPath = linkPath;
+        : base(label, loop, logger ?? NullLogger.Instance)
+    {
+        _linkPath = linkPath;
+        _crossing = new DescriptorSlot($"chardev/{label}/pty", DescriptorKind.PtyMaster);
+    }
 
     /// <summary>The slave's path; null before it is made or adopted.</summary>
     public string? SlavePath { get; private set; }
 
     /// <inheritdoc/>
     public override string FileName => $"pty:{SlavePath}";
-
-    private string DescriptorName => $"chardev/{Label}/pty";
 
     /// <inheritdoc/>
     public override void Open()
@@ -56,23 +60,17 @@ public sealed class PtyChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override bool Adopt(Func<string, SafeFileHandle?> take)
+    public override bool Adopt(HandedOverDescriptors handedOver)
     {
-        if (take(DescriptorName) is not { } master)
+        if (_crossing.Claim(handedOver) is not { } master)
         {
             return false;
-        }
-
-        if (TerminalDevice.SlaveOf(master) is not { } slavePath)
-        {
-            master.Dispose();
-            throw new IOException($"{DescriptorName}: the master of a pseudo-terminal expected, the descriptor is none");
         }
 
         lock (Gate)
         {
             _master = new ByteEnd(master, ownMode: true);
-            SlavePath = slavePath;
+            SlavePath = TerminalDevice.SlaveOf(master);
             _ownsLink = _linkPath is not null;
             TryConnect();
             return true;
@@ -80,11 +78,11 @@ public sealed class PtyChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<ChardevDescriptor> Export()
+    public override IReadOnlyList<HandoverDescriptor> Export()
     {
         lock (Gate)
         {
-            return _master is null ? [] : [new(DescriptorName, "pty", _master.Handle)];
+            return _crossing.Export(_master?.Handle);
         }
     }
 

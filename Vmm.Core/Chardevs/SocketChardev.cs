@@ -7,8 +7,8 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
-using Vmm.Core.Native;
 
 namespace Vmm.Core.Chardevs;
 
@@ -17,7 +17,8 @@ public sealed class SocketChardev : StreamChardev
 {
     private readonly SocketChardevOptions _options;
     private readonly TaskCompletionSource _firstClient = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly UnixListener? _listener;
+    private readonly SocketEndpoint _socket;
+    private readonly DescriptorSlot _connection;
     private bool _exported;
     private bool _retrying;
 
@@ -29,14 +30,9 @@ public sealed class SocketChardev : StreamChardev
     public SocketChardev(string label, EventLoop loop, SocketChardevOptions options, ILogger? logger = null)
         : base(label, loop, logger ?? NullLogger.Instance)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        if (options.Path is null == options.Descriptor is null)
-        {
-            throw new ArgumentException("exactly one of a path and a descriptor names a socket", nameof(options));
-        }
-
         _options = options;
-        _listener = options.Server ? new UnixListener(loop, options.Path, Gate, Logger) : null;
+        _socket = new SocketEndpoint($"chardev/{label}", options, DescriptorKind.ListeningSocket, loop, Gate, Logger);
+        _connection = new DescriptorSlot($"chardev/{label}/connection", DescriptorKind.ConnectedSocket);
     }
 
     /// <summary>Completes when the first client is connected.</summary>
@@ -49,21 +45,11 @@ public sealed class SocketChardev : StreamChardev
     public bool IsConnected => Input is not null;
 
     /// <inheritdoc/>
-    public override string FileName
-    {
-        get
-        {
-            string role = _options.Server ? ",server=on" : string.Empty;
-            string place = (_options.Path ?? _listener?.Path) is { } path ? $"unix:{path}{role}" : $"fd:{_options.Descriptor}{role}";
-            return IsConnected ? place : $"disconnected:{place}";
-        }
-    }
+    public override string FileName => _socket.FileName(IsConnected);
 
     private protected override bool KeepsRetired => _exported;
 
-    private string ListenerName => $"chardev/{Label}/listener";
-
-    private string ConnectionName => $"chardev/{Label}/connection";
+    private UnixListener? Listener => _socket.Listener;
 
     /// <inheritdoc/>
     public override void Open()
@@ -72,15 +58,11 @@ public sealed class SocketChardev : StreamChardev
         {
             if (_options.Server)
             {
-                OpenServer(_listener!);
+                _socket.Open();
             }
-            else if (_options.Descriptor is { } descriptor)
+            else if (_options.Descriptor is not null || _options.ReconnectSeconds == 0)
             {
-                Connected(TakeSocket(descriptor));
-            }
-            else if (_options.ReconnectSeconds == 0)
-            {
-                Connected(ConnectTo(_options.Path!));
+                Connected(_socket.Connect());
             }
         }
     }
@@ -89,7 +71,7 @@ public sealed class SocketChardev : StreamChardev
     /// Takes over listening socket and connection. A descriptor that this process inherited for the purpose comes first: the program that started
     /// it meant it so.
     /// </summary>
-    public override bool Adopt(Func<string, SafeFileHandle?> take)
+    public override bool Adopt(HandedOverDescriptors handedOver)
     {
         if (_options.Descriptor is not null)
         {
@@ -98,19 +80,18 @@ public sealed class SocketChardev : StreamChardev
 
         lock (Gate)
         {
-            if (_listener is not null)
+            if (_options.Server)
             {
-                if (take(ListenerName) is not { } socket)
+                _socket.Crossing.Prepare(handedOver);
+                if (!_socket.Adopt())
                 {
                     return false;
                 }
-
-                _listener.Adopt(socket);
             }
 
-            if (take(ConnectionName) is { } connection)
+            if (_connection.Claim(handedOver) is { } connection)
             {
-                Connected(RequireSocket(connection, ConnectionName));
+                Connected(connection);
             }
 
             return true;
@@ -118,24 +99,13 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<ChardevDescriptor> Export()
+    public override IReadOnlyList<HandoverDescriptor> Export()
     {
         lock (Gate)
         {
             _exported = true;
-            _listener?.Pause();
-            var descriptors = new List<ChardevDescriptor>();
-            if (_listener?.Handle is { } listening)
-            {
-                descriptors.Add(new(ListenerName, "listener", listening));
-            }
-
-            if (Input is not null)
-            {
-                descriptors.Add(new(ConnectionName, "connection", Input.Handle));
-            }
-
-            return descriptors;
+            Listener?.Pause();
+            return [.. _socket.Export(), .. _connection.Export(Input?.Handle)];
         }
     }
 
@@ -144,7 +114,7 @@ public sealed class SocketChardev : StreamChardev
     {
         lock (Gate)
         {
-            _listener?.Pause();
+            Listener?.Pause();
             base.Quiesce();
         }
     }
@@ -165,7 +135,7 @@ public sealed class SocketChardev : StreamChardev
         lock (Gate)
         {
             _exported = false;
-            _listener?.Release();
+            Listener?.Release();
             base.Release();
         }
     }
@@ -176,7 +146,7 @@ public sealed class SocketChardev : StreamChardev
         {
             _exported = false;
             base.Close();
-            _listener?.Dispose();
+            _socket.Dispose();
         }
     }
 
@@ -187,9 +157,9 @@ public sealed class SocketChardev : StreamChardev
             return;
         }
 
-        if (_listener?.Handle is not null)
+        if (Listener is { Handle: not null } listener)
         {
-            _listener.Start(OnClient);
+            listener.Start(OnClient);
         }
         else if (_options is { Server: false, ReconnectSeconds: > 0 } && !_retrying)
         {
@@ -197,50 +167,9 @@ public sealed class SocketChardev : StreamChardev
         }
     }
 
-    private static SafeFileHandle RequireSocket(SafeFileHandle handle, string name)
-    {
-        if (HostSocket.IsSocket(handle) && !HostSocket.IsListening(handle))
-        {
-            return handle;
-        }
-
-        handle.Dispose();
-        throw new IOException($"{name}: a connected socket expected, the descriptor is none");
-    }
-
-    private static SafeFileHandle TakeSocket(int descriptor) =>
-        RequireSocket(FileDescriptor.TakeInherited(descriptor), $"file descriptor {descriptor}");
-
-    private static SafeFileHandle ConnectTo(string path)
-    {
-        var socket = UnixSocket.Create();
-        try
-        {
-            UnixSocket.Connect(socket, path);
-            return socket;
-        }
-        catch (PosixException error)
-        {
-            socket.Dispose();
-            throw new IOException($"Failed to connect to '{path}': {error.Reason}", error);
-        }
-    }
-
-    private void OpenServer(UnixListener listener)
-    {
-        if (_options.Descriptor is { } descriptor)
-        {
-            listener.Adopt(FileDescriptor.TakeInherited(descriptor));
-        }
-        else
-        {
-            listener.Open();
-        }
-    }
-
     private void OnClient(SafeFileHandle connection)
     {
-        _listener!.Pause();
+        Listener!.Pause();
         Connected(connection);
     }
 
@@ -255,7 +184,7 @@ public sealed class SocketChardev : StreamChardev
     {
         try
         {
-            Connected(ConnectTo(_options.Path!));
+            Connected(_socket.Connect());
         }
         catch (IOException error)
         {

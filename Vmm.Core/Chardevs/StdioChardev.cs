@@ -8,6 +8,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
@@ -58,14 +59,14 @@ public sealed class StdioChardev : StreamChardev
     }
 
     /// <summary>Opens this process's own; nothing crosses.</summary>
-    public override bool Adopt(Func<string, SafeFileHandle?> take)
+    public override bool Adopt(HandedOverDescriptors handedOver)
     {
         Open();
         return true;
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<ChardevDescriptor> Export() => [];
+    public override IReadOnlyList<HandoverDescriptor> Export() => [];
 
     /// <summary>The end of the input is not the end of the output.</summary>
     private protected override void InputEnded()

@@ -12,6 +12,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
@@ -89,10 +90,10 @@ public sealed class UnixListener : IDisposable
     /// <exception cref="IOException">It does not listen.</exception>
     public void Adopt(SafeFileHandle socket)
     {
-        if (!HostSocket.IsListening(socket))
+        if (DescriptorKind.ListeningSocket(socket) is { } reason)
         {
             socket.Dispose();
-            throw new IOException("a listening socket expected, the descriptor does not listen");
+            throw new IOException(reason);
         }
 
         Path ??= UnixSocket.BoundPath(socket);

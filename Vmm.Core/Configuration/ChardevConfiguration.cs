@@ -7,16 +7,35 @@ namespace Vmm.Core.Configuration;
 /// <param name="Id">Its id, unique among chardevs; query-chardev calls it the label.</param>
 public abstract record ChardevConfiguration(string Id)
 {
-    /// <summary>The back end's kind as QEMU spells it: null, stdio, file, pty, socket.</summary>
+    /// <summary>Every kind of back end that there is: what -chardev takes, -chardev help lists and introspection shows.</summary>
+    public static IReadOnlyList<string> Backends { get; } =
+    [
+        NullChardevConfiguration.Name,
+        StdioChardevConfiguration.Name,
+        FileChardevConfiguration.Name,
+        PtyChardevConfiguration.Name,
+        SocketChardevConfiguration.Name,
+    ];
+
+    /// <summary>The back end's kind as QEMU spells it; one of <see cref="Backends"/>.</summary>
     public abstract string Backend { get; }
+
+    /// <summary>The type of object that it is, as QEMU spells it.</summary>
+    public string TypeName => TypeNameOf(Backend);
+
+    /// <summary>The type of object that a kind of back end is.</summary>
+    public static string TypeNameOf(string backend) => $"chardev-{backend}";
 }
 
 /// <summary>A back end that swallows output and never has input.</summary>
 /// <param name="Id">Its id.</param>
 public sealed record NullChardevConfiguration(string Id) : ChardevConfiguration(Id)
 {
+    /// <summary>Its kind.</summary>
+    public const string Name = "null";
+
     /// <inheritdoc/>
-    public override string Backend => "null";
+    public override string Backend => Name;
 }
 
 /// <summary>The process's standard input and output; there is at most one.</summary>
@@ -26,8 +45,11 @@ public sealed record StdioChardevConfiguration(string Id) : ChardevConfiguration
     /// <summary>Whether the terminal's Ctrl-C still raises SIGINT in the process (true) or goes to the front end as a byte (false).</summary>
     public bool Signal { get; init; } = true;
 
+    /// <summary>Its kind.</summary>
+    public const string Name = "stdio";
+
     /// <inheritdoc/>
-    public override string Backend => "stdio";
+    public override string Backend => Name;
 }
 
 /// <summary>Output to a file.</summary>
@@ -36,8 +58,11 @@ public sealed record StdioChardevConfiguration(string Id) : ChardevConfiguration
 /// <param name="Append">Whether what the file holds is kept; false truncates it when the back end is opened.</param>
 public sealed record FileChardevConfiguration(string Id, string Path, bool Append) : ChardevConfiguration(Id)
 {
+    /// <summary>Its kind.</summary>
+    public const string Name = "file";
+
     /// <inheritdoc/>
-    public override string Backend => "file";
+    public override string Backend => Name;
 }
 
 /// <summary>A pseudo-terminal made for the purpose.</summary>
@@ -45,8 +70,11 @@ public sealed record FileChardevConfiguration(string Id, string Path, bool Appen
 /// <param name="Path">Path of a symbolic link to make to the terminal; null for none.</param>
 public sealed record PtyChardevConfiguration(string Id, string? Path) : ChardevConfiguration(Id)
 {
+    /// <summary>Its kind.</summary>
+    public const string Name = "pty";
+
     /// <inheritdoc/>
-    public override string Backend => "pty";
+    public override string Backend => Name;
 }
 
 /// <summary>A unix stream socket, named by exactly one of <see cref="Path"/> and <see cref="Descriptor"/>.</summary>
@@ -65,6 +93,9 @@ public sealed record SocketChardevConfiguration(string Id) : ChardevConfiguratio
     /// <summary>Whether the machine's start waits for the first client; only with <see cref="Server"/>.</summary>
     public bool Wait { get; init; }
 
+    /// <summary>Its kind.</summary>
+    public const string Name = "socket";
+
     /// <inheritdoc/>
-    public override string Backend => "socket";
+    public override string Backend => Name;
 }

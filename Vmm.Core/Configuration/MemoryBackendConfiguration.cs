@@ -24,13 +24,15 @@ public sealed record MemoryBackendConfiguration(MemoryBackendKind Kind, string I
     /// <summary>Whether a memfd is sealed against shrinking and growing.</summary>
     public bool Seal { get; init; } = true;
 
-    /// <summary>The type as QEMU spells it, such as memory-backend-memfd.</summary>
-    public string TypeName => Kind switch
+    /// <summary>Every type of memory backend that there is, by its name as QEMU spells it: what -object takes and introspection shows.</summary>
+    public static IReadOnlyDictionary<string, MemoryBackendKind> Types { get; } = new SortedDictionary<string, MemoryBackendKind>(StringComparer.Ordinal)
     {
-        MemoryBackendKind.Ram => "memory-backend-ram",
-        MemoryBackendKind.Memfd => "memory-backend-memfd",
-        MemoryBackendKind.File => "memory-backend-file",
-        MemoryBackendKind.Shm => "memory-backend-shm",
-        _ => throw new InvalidOperationException($"no name for memory backend kind {Kind}"),
+        ["memory-backend-ram"] = MemoryBackendKind.Ram,
+        ["memory-backend-memfd"] = MemoryBackendKind.Memfd,
+        ["memory-backend-file"] = MemoryBackendKind.File,
+        ["memory-backend-shm"] = MemoryBackendKind.Shm,
     };
+
+    /// <summary>The type as QEMU spells it, such as memory-backend-memfd.</summary>
+    public string TypeName => Types.First(type => type.Value == Kind).Key;
 }

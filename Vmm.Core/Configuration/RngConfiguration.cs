@@ -4,6 +4,14 @@ namespace Vmm.Core.Configuration;
 /// <param name="Id">Its id, unique among all objects.</param>
 public abstract record RngConfiguration(string Id)
 {
+    /// <summary>Every type of source that there is, by its name, with how one of an id begins: what -object takes and introspection shows.</summary>
+    public static IReadOnlyDictionary<string, Func<string, RngConfiguration>> Types { get; } =
+        new SortedDictionary<string, Func<string, RngConfiguration>>(StringComparer.Ordinal)
+        {
+            [BuiltinRngConfiguration.Name] = static id => new BuiltinRngConfiguration(id),
+            [FileRngConfiguration.Name] = static id => new FileRngConfiguration(id),
+        };
+
     /// <summary>The type as QEMU spells it, such as rng-random.</summary>
     public abstract string TypeName { get; }
 }

@@ -10,6 +10,7 @@ using Vmm.Core.Boot;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Devices;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Hypervisors;
@@ -118,7 +119,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         .. Ram.Where(block => block.File is not null).Select(block => new HandoverDescriptor($"ram/{block.Name}", block.File!)),
         new HandoverDescriptor(KernelDescriptor, _boot.Kernel.Handle),
         .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
-        .. Chardevs.SelectMany(chardev => chardev.Export()).Select(d => new HandoverDescriptor(d.Name, d.Handle)),
+        .. Chardevs.SelectMany(chardev => chardev.Export()),
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -180,7 +181,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         ArgumentNullException.ThrowIfNull(handedOver);
         foreach (var chardev in Chardevs)
         {
-            if (!chardev.Adopt(handedOver.Claim))
+            if (!chardev.Adopt(handedOver))
             {
                 _notAdopted.Add(chardev);
             }
@@ -312,11 +313,11 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void CpuShutdown(int cpu)
     {
         LogTripleFault(_log, cpu);
-        _machine.RequestReset();
+        _machine.Requests.RequestReset();
     }
 
     /// <inheritdoc/>
-    public void CpuFailed(int cpu, string reason) => _machine.ReportFailure($"vCPU {cpu}: {reason}");
+    public void CpuFailed(int cpu, string reason) => _machine.Requests.ReportFailure($"vCPU {cpu}: {reason}");
 
     /// <summary>Parts back ends and devices: one that still moved bytes would drive an interrupt line or wake a vCPU of a VM that is gone.</summary>
     private void DetachBackEnds()

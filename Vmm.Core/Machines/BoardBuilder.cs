@@ -2,6 +2,7 @@
 // and the descriptors that came with it. Neither writes guest memory or touches a back end.
 
 using Vmm.Core.Boot;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Memory;
 using Vmm.Core.Native;

@@ -18,11 +18,14 @@ public static class ChardevFactory
         StdioChardevConfiguration stdio => new StdioChardev(stdio.Id, loop, stdio.Signal, log),
         FileChardevConfiguration file => new FileChardev(file.Id, loop, file.Path, file.Append, log),
         PtyChardevConfiguration pty => new PtyChardev(pty.Id, loop, pty.Path, logger: log),
-        SocketChardevConfiguration socket => new SocketChardev(
-            socket.Id,
-            loop,
-            new SocketChardevOptions { Path = socket.Path, Descriptor = socket.Descriptor, Server = socket.Server, Wait = socket.Wait },
-            log),
+        SocketChardevConfiguration socket => new SocketChardev(socket.Id, loop, OptionsOf(socket), log),
         _ => throw new MachineException($"chardev '{configuration.Id}': back end '{configuration.Backend}' is unknown"),
     };
+
+    /// <summary>Which socket a configuration is about.</summary>
+    public static SocketChardevOptions OptionsOf(SocketChardevConfiguration socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        return new SocketChardevOptions { Path = socket.Path, Descriptor = socket.Descriptor, Server = socket.Server, Wait = socket.Wait };
+    }
 }

@@ -4,24 +4,20 @@ namespace Vmm.Core.Machines;
 public sealed class HandoverPause
 {
     private readonly Machine _machine;
-    private readonly IDisposable _pass;
+    private readonly MachinePause _pause;
     private bool _stopReported;
     private bool _over;
 
-    internal HandoverPause(Machine machine, Board board, RunState before, IDisposable pass)
+    internal HandoverPause(Machine machine, MachinePause pause, Board board)
     {
         _machine = machine;
-        _pass = pass;
+        _pause = pause;
         Board = board;
-        Before = before;
         Begin = Instant.Now;
     }
 
     /// <summary>The hardware, stopped, its vCPUs' state captured.</summary>
     public Board Board { get; }
-
-    /// <summary>What the machine was doing.</summary>
-    public RunState Before { get; }
 
     /// <summary>When stopping was decided; an <see cref="Instant"/>.</summary>
     public ulong Begin { get; }
@@ -40,10 +36,10 @@ public sealed class HandoverPause
     /// <summary>Reports that the guest stopped, if it ran and that was not reported yet. Kept for the end of the pause.</summary>
     public void ReportStopped()
     {
-        if (!_stopReported && Before == RunState.Running)
+        if (!_stopReported && _pause.Ran)
         {
             _stopReported = true;
-            _machine.RaiseStopped(StoppedAt);
+            _machine.Raise(new MachineStopped(StoppedAt));
         }
     }
 
@@ -56,7 +52,7 @@ public sealed class HandoverPause
         if (!_over)
         {
             _over = true;
-            _machine.ResumeAfterHandover(this);
+            _pause.Resume(Staying());
         }
     }
 
@@ -64,8 +60,19 @@ public sealed class HandoverPause
     /// <param name="reportFailure">Called between the news that the guest stopped and the news that it runs.</param>
     public void Report(Action? reportFailure)
     {
-        _machine.ReportResumed(this, reportFailure);
-        _pass.Dispose();
+        var steps = Staying();
+        steps.Do("report that it was stopped", ReportStopped);
+        if (reportFailure is not null)
+        {
+            steps.Do("report why", reportFailure);
+        }
+
+        if (_machine.State == RunState.Running)
+        {
+            steps.Do("report that it runs", () => _machine.Raise(new MachineResumed(_machine.Now)));
+        }
+
+        _pause.Dispose();
     }
 
     /// <summary>The guest is gone.</summary>
@@ -79,8 +86,11 @@ public sealed class HandoverPause
         {
             _over = true;
             steps.Do("report that it was stopped", ReportStopped);
-            _machine.FinishHandover(this, steps, outcome, wasTaken);
-            _pass.Dispose();
+            _pause.End(RunState.Postmigrate);
+            _machine.Handover.LetGo(Board, steps, outcome, wasTaken);
+            _pause.Dispose();
         }
     }
+
+    private BestEffort Staying() => new(_machine.Log, "the guest stays in this process");
 }

@@ -1,7 +1,8 @@
 // The machine as its operator sees it: a run state, and the operations that change it.
 //
 // All of this lives on the machine loop. What takes more than one turn (stopping vCPUs is waiting for their threads)
-// passes the gate, so such operations never interleave; queries look at the state and pass no gate.
+// passes the gate, so such operations never interleave; queries look at the state and pass no gate. Each that stops the guest does it by a
+// MachinePause. What the guest itself asks for is in GuestRequests, its way from process to process in MachineHandover.
 //
 // The state says what the guest does. It changes when the vCPUs have done what was asked of them, not before; an operation that the host
 // refuses half-way takes back what it has done, and the guest runs or is stopped as before. The one that cannot go back is a reset that
@@ -10,12 +11,10 @@
 // The hardware itself is the board. A machine that waits for a guest has none yet, and one whose guest went to another
 // process has none any more, but both have a run state and answer questions.
 
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Boot;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
-using Vmm.Core.Devices;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
@@ -23,14 +22,12 @@ using Vmm.Core.Loop;
 namespace Vmm.Core.Machines;
 
 /// <summary>A virtual machine under control. Machine loop only, except where a member says otherwise.</summary>
-public sealed partial class Machine : IPowerControl, IDisposable
+public sealed partial class Machine : IDisposable
 {
     private readonly IHypervisor _hypervisor;
     private readonly TimeProvider _time;
     private readonly BoardSetup _setup;
     private readonly IoThread? _queueThread;
-    private bool _guestLeft;
-    private Func<string>? _handoverOutcome;
 
     /// <summary>Creates a machine without hardware.</summary>
     /// <param name="configuration">What it shall be.</param>
@@ -47,9 +44,11 @@ public sealed partial class Machine : IPowerControl, IDisposable
         Loop = loop;
         _hypervisor = hypervisor;
         _time = time;
-        _setup = BoardSetup.ToStart(configuration, this, ioLoop, time, log);
+        Requests = new GuestRequests(this);
+        _setup = BoardSetup.ToStart(configuration, Requests, ioLoop, time, log);
         _queueThread = QueueThread.StartFor(configuration, log);
         _setup = _setup with { QueueThread = _queueThread };
+        Handover = new MachineHandover(this, hypervisor, _setup);
         AutoStart = !configuration.StartPaused;
     }
 
@@ -69,10 +68,10 @@ public sealed partial class Machine : IPowerControl, IDisposable
     public EventLoop Loop { get; }
 
     /// <summary>What it is doing.</summary>
-    public RunState State { get; private set; } = RunState.Prelaunch;
+    public RunState State { get; internal set; } = RunState.Prelaunch;
 
     /// <summary>The hardware; null before a guest has arrived and after it has left.</summary>
-    public Board? Board { get; private set; }
+    public Board? Board { get; internal set; }
 
     /// <summary>Admits operations that take several turns of the loop.</summary>
     public OperationGate Gate { get; } = new();
@@ -80,14 +79,29 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <summary>While waiting for a guest: whether it shall run when it is here. stop and cont change it.</summary>
     public bool AutoStart { get; private set; }
 
-    /// <summary>Why the guest cannot be run here any more, once it was handed over: to which process, and whether that still runs.</summary>
-    public string? HandoverOutcome => _handoverOutcome?.Invoke();
+    /// <summary>Its part in a live update.</summary>
+    public MachineHandover Handover { get; }
+
+    /// <summary>The properties that another process must agree on before it builds anything for the guest.</summary>
+    public IEnumerable<PropertyValue> GuestVisible => GuestVisibleProperties.Of(Configuration);
+
+    /// <summary>The properties that another process may have otherwise; then its operator gets a warning.</summary>
+    public IEnumerable<PropertyValue> HostOnly => HostOnlyProperties.Of(Configuration);
 
     /// <summary>Why the hypervisor could not continue, in run state internal-error.</summary>
     public string? Failure { get; private set; }
 
     /// <summary>How long vCPUs may take to stop: one that is held up in a device must not hold up the machine's operator.</summary>
     internal TimeSpan StopLimit { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>What the guest asks for.</summary>
+    internal GuestRequests Requests { get; }
+
+    /// <summary>What time it is, for events.</summary>
+    internal DateTimeOffset Now => _time.GetUtcNow();
+
+    /// <summary>Where it is reported what went wrong.</summary>
+    internal ILogger Log => _setup.Log;
 
     /// <summary>Builds the hardware, loads the kernel, and runs the guest unless it shall start paused.</summary>
     /// <exception cref="MachineException">It cannot be built; the message says what was wrong.</exception>
@@ -125,8 +139,8 @@ public sealed partial class Machine : IPowerControl, IDisposable
             return;
         }
 
-        using var pass = await Gate.EnterAsync();
-        await HaltAsync(RunState.Paused);
+        using var pause = await MachinePause.EnterAsync(this);
+        await pause.HoldAsync(RunState.Paused);
     }
 
     /// <summary>Lets the guest run; without effect when it does.</summary>
@@ -158,21 +172,19 @@ public sealed partial class Machine : IPowerControl, IDisposable
     /// <summary>Resets the machine: every device to its power-on state, kernel and tables loaded anew.</summary>
     /// <param name="cause">Who asked.</param>
     /// <exception cref="MachineException">There is no guest here, or its kernel cannot be loaded again.</exception>
-    /// <exception cref="HypervisorException">It cannot be stopped, and runs on.</exception>
+    /// <exception cref="HypervisorException">It cannot be stopped, and runs on; or it was reset, and is paused because it cannot be started.</exception>
     public async Task ResetAsync(ShutdownCause cause)
     {
-        using var pass = await Gate.EnterAsync();
-        var board = Board ?? throw NoGuest();
-        bool ran = State == RunState.Running;
-        await StopCpusAsync(board, captureState: false);
-        ResetStopped(board, cause);
-        if (ran)
+        using var pause = await MachinePause.EnterAsync(this);
+        await pause.StopAsync(captureState: false);
+        pause.Reset(cause);
+        if (pause.Ran)
         {
-            board.Vm.Cpus.Start();
+            pause.Resume();
         }
         else
         {
-            State = RunState.Prelaunch;
+            pause.End(RunState.Prelaunch);
         }
     }
 
@@ -182,16 +194,12 @@ public sealed partial class Machine : IPowerControl, IDisposable
     {
         var board = Board ?? throw NoGuest();
         board.PressPowerButton();
-        Raise(new MachinePowerButton(_time.GetUtcNow()));
+        Raise(new MachinePowerButton(Now));
     }
 
     /// <summary>Ends the process: raises the event, and asks for the exit.</summary>
     /// <param name="cause">Who asked.</param>
-    public void Quit(ShutdownCause cause)
-    {
-        Raise(new MachineShutdown(_time.GetUtcNow(), cause));
-        ExitRequested?.Invoke(0);
-    }
+    public void Quit(ShutdownCause cause) => EndProcess(cause, status: 0);
 
     /// <summary>Completes when the guest's output so far has reached its reader.</summary>
     public Task DeliveredAsync() => Board?.DeliveredAsync() ?? Task.CompletedTask;
@@ -204,11 +212,60 @@ public sealed partial class Machine : IPowerControl, IDisposable
         _queueThread?.Dispose();
     }
 
+    /// <summary>Ends the process with a status.</summary>
+    internal void EndProcess(ShutdownCause cause, int status)
+    {
+        Raise(new MachineShutdown(Now, cause));
+        ExitRequested?.Invoke(status);
+    }
+
+    /// <summary>Reports an event to management.</summary>
+    internal void Raise(MachineEvent raised) => EventRaised?.Invoke(raised);
+
+    /// <summary>Keeps for the operator why the guest cannot continue.</summary>
+    internal void SetFailure(string reason)
+    {
+        Failure = reason;
+        LogFailed(Log, reason.Replace("\n", "; ", StringComparison.Ordinal));
+    }
+
+    /// <summary>The guest can continue again.</summary>
+    internal void ClearFailure() => Failure = null;
+
+    /// <summary>The error of an operation that takes a guest.</summary>
+    internal MachineException NoGuest() => new(Handover.Outcome ?? "there is no guest in this process yet");
+
+    /// <summary>Starts the vCPUs of a guest that runs. One whose vCPUs cannot be started is paused, and can be continued.</summary>
+    internal void ReleaseCpus(Board board, BestEffort steps)
+    {
+        if (State != RunState.Running)
+        {
+            steps.Do("lower its vCPU threads' priority", () => board.Vm.Cpus.SetBoost(false));
+        }
+        else if (!steps.Do("let its vCPUs run", board.Vm.Cpus.Start))
+        {
+            State = RunState.Paused;
+        }
+    }
+
+    /// <summary>Nothing runs that could see the time; a clock that cannot be stopped is one more line in the log.</summary>
+    internal void TryFreezeTime(Board board)
+    {
+        try
+        {
+            board.FreezeTime();
+        }
+        catch (HypervisorException e)
+        {
+            LogNotFrozen(Log, e.Message);
+        }
+    }
+
     private void RefuseToContinue()
     {
-        if (_guestLeft)
+        if (Handover.Outcome is { } outcome)
         {
-            throw new MachineException(HandoverOutcome ?? "the guest has left this process");
+            throw new MachineException(outcome);
         }
 
         if (State == RunState.FinishMigrate)
@@ -221,8 +278,6 @@ public sealed partial class Machine : IPowerControl, IDisposable
             throw new MachineException("Resetting the Virtual Machine is required");
         }
     }
-
-    private MachineException NoGuest() => new(HandoverOutcome ?? "there is no guest in this process yet");
 
     /// <summary>Starts a machine when the clients are there that it was configured to wait for; until then it is as one that starts paused.</summary>
     private async Task RunWithAsync(Task clients)
@@ -239,109 +294,19 @@ public sealed partial class Machine : IPowerControl, IDisposable
     {
         var board = Board ?? throw NoGuest();
         board.ThawTime();
-        board.Vm.Cpus.Start();
+        try
+        {
+            board.Vm.Cpus.Start();
+        }
+        catch
+        {
+            TryFreezeTime(board);
+            throw;
+        }
+
         State = RunState.Running;
-        Raise(new MachineResumed(_time.GetUtcNow()));
+        Raise(new MachineResumed(Now));
     }
-
-    /// <summary>Stops every vCPU, or none: one that does not stop in time is held up, and then all run on.</summary>
-    /// <exception cref="HypervisorException">They run on.</exception>
-    private async Task StopCpusAsync(Board board, bool captureState)
-    {
-        var stop = board.Vm.Cpus.StopAsync(captureState);
-        using var limit = stop.IsCompleted ? null : Loop.After(StopLimit, () => board.Vm.Cpus.WithdrawStop(
-            $"a vCPU is held up by the host and has not stopped for {StopLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
-        await stop;
-    }
-
-    /// <summary>Stops a guest for an operator or for good; its time is stopped. One that is stopped already only changes its run state.</summary>
-    /// <param name="into">The state that it is in then.</param>
-    /// <param name="first">The event raised before that of the stop.</param>
-    /// <exception cref="HypervisorException">It runs on.</exception>
-    private async Task HaltAsync(RunState into, MachineEvent? first = null)
-    {
-        bool ran = State == RunState.Running;
-        if (Board is not { } board || (!ran && into == RunState.Paused))
-        {
-            return;
-        }
-
-        if (ran)
-        {
-            await StopCpusAsync(board, captureState: false);
-            try
-            {
-                board.FreezeTime();
-            }
-            catch
-            {
-                board.Vm.Cpus.Start();
-                throw;
-            }
-        }
-
-        State = into;
-        if (first is not null)
-        {
-            Raise(first);
-        }
-
-        if (ran)
-        {
-            Raise(new MachineStopped(_time.GetUtcNow()));
-        }
-    }
-
-    /// <summary>Resets a machine whose vCPUs are stopped.</summary>
-    /// <exception cref="MachineException">It is half reset, and in internal-error: the guest has nothing to run.</exception>
-    private void ResetStopped(Board board, ShutdownCause cause)
-    {
-        try
-        {
-            board.Reset();
-        }
-        catch (Exception e)
-        {
-            string failure = $"the reset failed: {e.Message}";
-            bool ran = State == RunState.Running;
-            State = RunState.InternalError;
-            SetFailure(failure);
-            FreezeHalted(board);
-            if (ran)
-            {
-                Raise(new MachineStopped(_time.GetUtcNow()));
-            }
-
-            throw new MachineException(failure, e);
-        }
-
-        // What was noted of the vCPUs before they stopped is no longer so.
-        Volatile.Write(ref _failure, null);
-        Volatile.Write(ref _resetRequested, 0);
-        Failure = null;
-        Raise(new MachineReset(_time.GetUtcNow(), cause));
-    }
-
-    private void SetFailure(string reason)
-    {
-        Failure = reason;
-        LogFailed(_setup.Log, reason.Replace("\n", "; ", StringComparison.Ordinal));
-    }
-
-    /// <summary>Nothing runs that could see the time; a clock that cannot be stopped is one more line in the log.</summary>
-    private void FreezeHalted(Board board)
-    {
-        try
-        {
-            board.FreezeTime();
-        }
-        catch (HypervisorException e)
-        {
-            LogNotFrozen(_setup.Log, e.Message);
-        }
-    }
-
-    private void Raise(MachineEvent raised) => EventRaised?.Invoke(raised);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the guest has stopped and needs a reset: {Reason}")]
     private static partial void LogFailed(ILogger log, string reason);

@@ -37,7 +37,7 @@ public sealed class ObjectTree(ObjectNode root)
                         .. Enumerable.Range(0, configuration.Topology.Count).Select(cpu => Leaf($"cpu[{Number(cpu)}]", $"{configuration.Cpu.Name}-x86_64-cpu")),
                     ]),
                 ObjectNode.Holding("objects", [.. configuration.MemoryBackends.Select(Backend), .. configuration.Rngs.Select(Rng)]),
-                ObjectNode.Holding("chardevs", [.. configuration.Chardevs.Select(chardev => Leaf(chardev.Id, $"chardev-{chardev.Backend}"))]),
+                ObjectNode.Holding("chardevs", [.. configuration.Chardevs.Select(chardev => Leaf(chardev.Id, chardev.TypeName))]),
             ]));
     }
 

@@ -11,6 +11,9 @@ namespace Vmm.Core.Objects;
 public sealed record ObjectType(string Name, string? Parent, bool IsAbstract = false)
 {
     private const string Topmost = "object";
+    private const string MemoryBackend = "memory-backend";
+    private const string RngBackend = "rng-backend";
+    private const string Chardev = "chardev";
 
     private static readonly ObjectType[] Fixed =
     [
@@ -21,27 +24,19 @@ public sealed record ObjectType(string Name, string? Parent, bool IsAbstract = f
         new("virtio-device", "device", IsAbstract: true),
         new("virtio-mmio", "sys-bus-device"),
         new("machine", Topmost, IsAbstract: true),
-        new("memory-backend", Topmost, IsAbstract: true),
-        new("rng-backend", Topmost, IsAbstract: true),
-        new("chardev", Topmost, IsAbstract: true),
+        new(MemoryBackend, Topmost, IsAbstract: true),
+        new(RngBackend, Topmost, IsAbstract: true),
+        new(Chardev, Topmost, IsAbstract: true),
         new(ObjectNode.Container, Topmost),
-        new("memory-backend-file", "memory-backend"),
-        new("memory-backend-memfd", "memory-backend"),
-        new("memory-backend-ram", "memory-backend"),
-        new("memory-backend-shm", "memory-backend"),
-        new(BuiltinRngConfiguration.Name, "rng-backend"),
-        new(FileRngConfiguration.Name, "rng-backend"),
-        new("chardev-file", "chardev"),
-        new("chardev-null", "chardev"),
-        new("chardev-pty", "chardev"),
-        new("chardev-socket", "chardev"),
-        new("chardev-stdio", "chardev"),
     ];
 
     /// <summary>All types, by name.</summary>
     public static IReadOnlyList<ObjectType> All =>
     [
         .. Fixed.Concat(DeviceTypes.All.Select(type => new ObjectType(type.Name, type.Parent)))
+            .Concat(MemoryBackendConfiguration.Types.Keys.Select(name => new ObjectType(name, MemoryBackend)))
+            .Concat(RngConfiguration.Types.Keys.Select(name => new ObjectType(name, RngBackend)))
+            .Concat(ChardevConfiguration.Backends.Select(backend => new ObjectType(ChardevConfiguration.TypeNameOf(backend), Chardev)))
             .Concat(MachineType.All.Select(type => new ObjectType($"{type.Name}-machine", "machine")))
             .OrderBy(type => type.Name, StringComparer.Ordinal),
     ];

@@ -5,10 +5,23 @@
 namespace Vmm.Migration.Channels;
 
 /// <summary>The address of one end of a migration stream; <see cref="object.ToString"/> gives the URI.</summary>
-public abstract partial record ChannelAddress
+public abstract record ChannelAddress
 {
     /// <summary>The transport as QAPI names it: socket, file, exec, rdma.</summary>
     public abstract string Transport { get; }
+
+    /// <summary>
+    /// Reads a migration URI: unix:PATH, fd:NAME-OR-NUMBER, tcp:HOST:PORT, vsock:CID:PORT, file:PATH[,offset=SIZE],
+    /// exec:COMMAND (run by /bin/sh -c), rdma:HOST:PORT.
+    /// </summary>
+    /// <param name="uri">The URI.</param>
+    /// <returns>The address.</returns>
+    /// <exception cref="ChannelAddressException">No known scheme, or what follows the scheme does not fit it.</exception>
+    public static ChannelAddress ParseUri(string uri)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        return ChannelUri.Parse(uri);
+    }
 }
 
 /// <summary>A unix stream socket at a path.</summary>

@@ -1,7 +1,7 @@
 // The first part of an incoming handover: which client connects, and with what plan. Every process of the host may connect, so nothing but memory
 // is spent here and that within limits, each wait has its time-out, and a client that fails is turned away without harm to the update.
 
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Plans;
 using Vmm.Migration.Settings;

@@ -8,6 +8,7 @@
 // more than he wants.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Memory;
@@ -47,13 +48,13 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
             Warnings.AddRange(plan.HostOnly is null ? [] : PlanComparison.Differences(plan.HostOnly, machine.HostOnly));
             Warnings.AddRange(plan.Host.Apply());
             ThreadScheduling.Yield();
-            Board = machine.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.GuestAbi, ClaimRam, handedOver);
+            Board = machine.Handover.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.GuestAbi, ClaimRam, handedOver);
             ThreadScheduling.Yield();
             Board.AdoptBackEnds(handedOver);
             Boundary.Passed(HandoverStep.NewBackEndsAdopted);
             reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
             ThreadScheduling.Yield();
-            reasons.AddRange(machine.Prepare(handedOver));
+            reasons.AddRange(machine.Handover.Prepare(handedOver));
             ThreadScheduling.Yield();
             Place(Board);
         }
@@ -84,7 +85,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
         {
             // The names behind its back ends are the old process's.
             end.Do("drop the machine that was built", () => Board?.Release());
-            machine.DropPrepared(end);
+            machine.Handover.DropPrepared(end);
 
             // What was available before is available again.
             end.Do("place the process as it was", () => _before?.Apply());

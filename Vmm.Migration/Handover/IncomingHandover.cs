@@ -14,6 +14,7 @@
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -151,7 +152,7 @@ internal sealed class IncomingHandover : IDisposable
         ulong tookAt = HandoverTimes.Now;
         Boundary.Passed(HandoverStep.NewTaken);
         ulong running = tookAt;
-        _machine.Own(board, taken, released: () =>
+        _machine.Handover.Own(board, taken, released: () =>
         {
             running = board.Vm.Cpus.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
             ThreadScheduling.EndBoost();
@@ -267,7 +268,7 @@ internal sealed class IncomingHandover : IDisposable
         {
             ulong begin = HandoverTimes.Now;
             var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
-            await _machine.PrefaultAsync(build.Board!, budget);
+            await _machine.Handover.PrefaultAsync(build.Board!, budget);
             Times.Prefault = HandoverTimes.Between(begin, HandoverTimes.Now);
             _rehearsed = await Rehearsal.RunAsync(_machine, build.Board!);
             return [];

@@ -3,7 +3,7 @@
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;

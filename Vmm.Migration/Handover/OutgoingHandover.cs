@@ -7,6 +7,7 @@
 // when it runs; if not, the guest is in the new process, and that is so even when the new process never said it.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
@@ -269,7 +270,7 @@ internal sealed class OutgoingHandover : IDisposable
     private async Task SendPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
         ThreadScheduling.Yield();
-        await _peer.SendDescriptorsAsync([.. _machine.HandoverDescriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
+        await _peer.SendDescriptorsAsync([.. _machine.Handover.Descriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);
@@ -296,7 +297,7 @@ internal sealed class OutgoingHandover : IDisposable
         HandoverPause pause;
         try
         {
-            pause = await _machine.PauseForHandoverAsync(static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
+            pause = await _machine.Handover.PauseAsync(static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
         }
         catch (MachineException e)
         {

@@ -5,14 +5,13 @@ namespace Vmm.CommandLine;
 /// <summary>-chardev: BACKEND,id=ID[,…].</summary>
 internal static class ChardevOption
 {
-    /// <summary>The kinds of back ends.</summary>
-    internal static readonly string[] BackEnds = ["file", "null", "pty", "socket", "stdio"];
+    private static string Expected => $"expected {string.Join(", ", ChardevConfiguration.Backends.SkipLast(1))} or {ChardevConfiguration.Backends[^1]}";
 
     /// <summary>Reads a back end.</summary>
     internal static ChardevConfiguration Read(OptionList options)
     {
         var backend = options.Take("backend")
-            ?? throw new CommandLineException("chardev: backend is missing: expected null, stdio, file, pty or socket");
+            ?? throw new CommandLineException($"chardev: backend is missing: {Expected}");
         var id = options.TakeId() ?? throw new CommandLineException("chardev: no id specified");
         if (options.TakeSwitch("mux") == true)
         {
@@ -21,15 +20,15 @@ internal static class ChardevOption
 
         ChardevConfiguration chardev = backend switch
         {
-            "null" => new NullChardevConfiguration(id),
-            "stdio" => new StdioChardevConfiguration(id) { Signal = options.TakeSwitch("signal") ?? true },
-            "file" => new FileChardevConfiguration(
+            NullChardevConfiguration.Name => new NullChardevConfiguration(id),
+            StdioChardevConfiguration.Name => new StdioChardevConfiguration(id) { Signal = options.TakeSwitch("signal") ?? true },
+            FileChardevConfiguration.Name => new FileChardevConfiguration(
                 id,
                 options.TakeText("path") ?? throw new CommandLineException("chardev: file: no filename given"),
                 options.TakeSwitch("append") ?? false),
-            "pty" => new PtyChardevConfiguration(id, options.TakeText("path")),
-            "socket" => ReadSocket(id, options),
-            _ => throw new CommandLineException($"'{backend}' is not a valid char driver name: expected null, stdio, file, pty or socket"),
+            PtyChardevConfiguration.Name => new PtyChardevConfiguration(id, options.TakeText("path")),
+            SocketChardevConfiguration.Name => ReadSocket(id, options),
+            _ => throw new CommandLineException($"'{backend}' is not a valid char driver name: {Expected}"),
         };
         options.Finish();
         return chardev;

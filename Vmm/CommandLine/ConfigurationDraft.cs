@@ -134,7 +134,7 @@ internal sealed class ConfigurationDraft
                 if (device.ValueOf(property) is string id && !machine.Rngs.Any(rng => rng.Id == id))
                 {
                     throw new CommandLineException(
-                        $"{device.Title}: property '{property.Name}': object '{id}' not found: expected the id of an -object {string.Join(" or ", RngOption.Types)}");
+                        $"{device.Title}: property '{property.Name}': object '{id}' not found: expected the id of an -object {string.Join(" or ", RngConfiguration.Types.Keys)}");
                 }
             }
         }

@@ -8,21 +8,10 @@ internal static class MemoryBackendOption
 {
     private const ulong PageSize = 4096;
 
-    private static readonly SortedDictionary<string, MemoryBackendKind> Kinds = new(StringComparer.Ordinal)
-    {
-        ["memory-backend-ram"] = MemoryBackendKind.Ram,
-        ["memory-backend-memfd"] = MemoryBackendKind.Memfd,
-        ["memory-backend-file"] = MemoryBackendKind.File,
-        ["memory-backend-shm"] = MemoryBackendKind.Shm,
-    };
-
-    /// <summary>The types of memory backends.</summary>
-    internal static IEnumerable<string> Types => Kinds.Keys;
-
     /// <summary>Reads size=SIZE[,…].</summary>
     internal static MemoryBackendConfiguration Read(string type, string id, OptionList options)
     {
-        var kind = Kinds[type];
+        var kind = MemoryBackendConfiguration.Types[type];
         var backend = new MemoryBackendConfiguration(kind, id, options.TakeSize("size") ?? 0);
         backend = backend with
         {

@@ -1,13 +1,16 @@
 // -object makes back ends that devices and the machine name by id. Each kind reads its own properties; what is common is the type, the
 // id, and that no two objects have the same one.
 
+using Vmm.Core.Configuration;
+
 namespace Vmm.CommandLine;
 
 /// <summary>-object.</summary>
 internal static class ObjectOption
 {
     /// <summary>The types of objects.</summary>
-    internal static IEnumerable<string> Types => MemoryBackendOption.Types.Concat(RngOption.Types).Order(StringComparer.Ordinal);
+    internal static IEnumerable<string> Types =>
+        MemoryBackendConfiguration.Types.Keys.Concat(RngConfiguration.Types.Keys).Order(StringComparer.Ordinal);
 
     /// <summary>Reads [qom-type=]TYPE,id=ID[,…] or the same as a JSON object.</summary>
     internal static void Add(ConfigurationDraft draft, OptionList options)
@@ -19,7 +22,7 @@ internal static class ObjectOption
         }
 
         string id = options.TakeId() ?? throw new CommandLineException("Parameter 'id' is missing");
-        if (RngOption.Types.Contains(type))
+        if (RngConfiguration.Types.ContainsKey(type))
         {
             draft.AddRng(RngOption.Read(type, id, options));
         }

@@ -5,13 +5,15 @@ namespace Vmm.CommandLine;
 /// <summary>-object rng-builtin and rng-random.</summary>
 internal static class RngOption
 {
-    /// <summary>The types of sources.</summary>
-    internal static IEnumerable<string> Types { get; } = [BuiltinRngConfiguration.Name, FileRngConfiguration.Name];
-
     /// <summary>Reads [filename=PATH].</summary>
     internal static RngConfiguration Read(string type, string id, OptionList options)
     {
-        RngConfiguration rng = type == BuiltinRngConfiguration.Name ? new BuiltinRngConfiguration(id) : File(new FileRngConfiguration(id), options);
+        var rng = RngConfiguration.Types[type](id);
+        if (rng is FileRngConfiguration file)
+        {
+            rng = File(file, options);
+        }
+
         options.Finish();
         return rng;
     }

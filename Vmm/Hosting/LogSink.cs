@@ -10,7 +10,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
 
 namespace Vmm.Hosting;
@@ -18,8 +18,6 @@ namespace Vmm.Hosting;
 /// <summary>The end of the log that lines are written to. Any thread.</summary>
 internal sealed class LogSink : IDescriptorOwner, IDisposable
 {
-    private const string DescriptorName = "log";
-
     /// <summary>How long the end of the process waits for a log that is not taken.</summary>
     private static readonly TimeSpan LastLines = TimeSpan.FromSeconds(1);
 
@@ -27,11 +25,11 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     private readonly bool _timestamps;
     private readonly LogLimiter _limiter;
     private readonly LogWriter _errorWriter;
+    private readonly DescriptorSlot _crossing = new("log", WhyUnfit);
     private LogWriter? _fileWriter;
     private SafeFileHandle? _file;
     private string? _path;
     private WaitingFile? _waiting;
-    private SafeFileHandle? _carried;
     private bool _ended;
 
     /// <summary>Starts the log; its lines go to stderr until there is a file.</summary>
@@ -48,7 +46,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     }
 
     /// <inheritdoc/>
-    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _crossing.Export(_file);
 
     /// <summary>Names the file; it is opened by <see cref="Open"/> or taken over by <see cref="Adopt"/>.</summary>
     internal void UseFile(string path)
@@ -84,28 +82,24 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
 
         try
         {
-            if (handedOver.Claim(DescriptorName, received => WaitingFile.Leads(_path, received)) is not { } mine)
+            if (!_crossing.Prepare(handedOver, received => WaitingFile.Leads(_path, received)))
             {
                 _waiting = OpenFile(_path);
-                return [];
             }
 
-            _carried = mine;
-            string? unfit = WhyUnfit(HostFile.Stat(mine)) ?? (FileDescriptor.IsWritable(mine) ? null : "the old process has not opened it for writing");
-            return unfit is null ? [] : [Error(_path, unfit).Message];
+            return [];
         }
         catch (IOException e)
         {
-            return [e is PosixException refused ? Error(_path, refused.Reason).Message : e.Message];
+            return [e is PosixException or UnfitDescriptorException ? Error(_path, WaitingFile.ReasonOf(e)).Message : e.Message];
         }
     }
 
     /// <inheritdoc/>
     public void Adopt()
     {
-        if ((_carried ?? _waiting?.Take()) is { } file)
+        if ((_crossing.Take() ?? _waiting?.Take()) is { } file)
         {
-            _carried = null;
             Use(file);
         }
 
@@ -117,8 +111,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     {
         _waiting?.Dispose();
         _waiting = null;
-        _carried?.Dispose();
-        _carried = null;
+        _crossing.Drop();
     }
 
     /// <summary>The successor writes the file now; what is still to be said goes there too, at its end.</summary>
@@ -223,6 +216,9 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
             throw Error(path, WaitingFile.ReasonOf(e), e);
         }
     }
+
+    private static string? WhyUnfit(SafeFileHandle received) =>
+        WhyUnfit(HostFile.Stat(received)) ?? (FileDescriptor.IsWritable(received) ? null : "the old process has not opened it for writing");
 
     private static string? WhyUnfit(in FileStatus status) =>
         status.IsRegular || status.IsStream ? null : $"it is {status.KindName}, what can be appended to was expected";

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
@@ -29,10 +30,9 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     private readonly MonitorServer _server;
     private readonly EventLoop _loop;
     private readonly ILogger _log;
-    private readonly UnixListener? _listener;
+    private readonly SocketEndpoint? _socket;
     private readonly ListeningSource? _listening;
     private LoopTimer? _retry;
-    private SafeFileHandle? _prepared;
     private SafeFileHandle? _preparedToServe;
     private bool _isRefused;
 
@@ -51,12 +51,13 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         switch (configuration)
         {
             case SocketChardevConfiguration { Server: true } socket:
-                _listener = new UnixListener(loop, socket.Path, logger: log);
+                _socket = SocketOf(socket);
                 _listening = new ListeningSource { AcceptFailed = e => LogNotAccepted(_log, Label, e.Message) };
                 Source = new FirstClientSource(_listening);
                 break;
             case SocketChardevConfiguration socket:
-                Source = new ConnectedSource(Connection.OverSocket(Connect(socket)));
+                _socket = SocketOf(socket);
+                Source = new ConnectedSource(Connection.OverSocket(Connect(_socket)));
                 break;
             case StdioChardevConfiguration:
                 Source = new ConnectedSource(Connection.OverPair(
@@ -78,46 +79,35 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
 
     /// <summary>What query-chardev shows.</summary>
     /// <param name="connected">Whether a client is connected.</param>
-    internal string FileName(bool connected)
-    {
-        if (_configuration is not SocketChardevConfiguration socket)
-        {
-            return _configuration.Backend;
-        }
-
-        var place = (_listener?.Path ?? socket.Path) is { } path ? $"unix:{path}" : $"fd:{socket.Descriptor}";
-        return (connected ? "" : "disconnected:") + place + (socket.Server ? ",server=on" : "");
-    }
+    internal string FileName(bool connected) => _socket?.FileName(connected) ?? _configuration.Backend;
 
     /// <summary>The chardev's id.</summary>
     internal string Label => _configuration.Id;
 
     /// <inheritdoc/>
-    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
-        _listener?.Handle is { } handle ? [new HandoverDescriptor(DescriptorName, handle)] : [];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _socket?.Export() ?? [];
 
-    private string DescriptorName => $"monitor/{_configuration.Id}/listener";
+    private UnixListener? Listener => _socket?.Listener;
 
     /// <summary>Opens the end.</summary>
     /// <param name="waiting">Whether this process waits for a guest: then a path that is taken is left alone.</param>
     /// <exception cref="IOException">It cannot be opened.</exception>
     internal void Open(bool waiting)
     {
-        if (_listener is null)
+        if (_socket is not { Listener: not null } socket)
         {
             return;
         }
 
-        var socket = (SocketChardevConfiguration)_configuration;
-        if (socket.Descriptor is { } number)
+        if (_configuration is SocketChardevConfiguration { Descriptor: not null })
         {
-            _listener.Adopt(Inherited(socket.Id, number));
+            OpenInherited(socket);
         }
         else if (!waiting)
         {
-            _listener.Open();
+            socket.Open();
         }
-        else if (!_listener.TryOpen())
+        else if (!socket.TryOpen())
         {
             _retry = _loop.After(RetryInterval, TryAgain);
             return;
@@ -129,43 +119,45 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// <summary>The old process's socket, unless this one has its own. Both descriptors that serving it takes are had before the switch.</summary>
     public IReadOnlyList<string> Prepare(HandedOverDescriptors handedOver)
     {
-        if (_listener is null || _listener.Handle is not null || handedOver.Peek(DescriptorName) is not { } came)
+        Drop();
+        if (_socket is not { Listener: { Handle: null } listener, Crossing: var crossing })
         {
             return [];
         }
 
-        if (!HostSocket.IsListening(came) || !HostSocket.IsUnix(came))
+        try
         {
-            return [$"descriptor '{DescriptorName}' of the old process is no listening unix socket"];
-        }
+            if (crossing.Prepare(handedOver, received => IsMeantFor(listener, received)))
+            {
+                _preparedToServe = FileDescriptor.Duplicate(crossing.Received!);
+            }
 
-        if (handedOver.Claim(DescriptorName, IsAtOwnPath) is { } handle)
+            return [];
+        }
+        catch (UnfitDescriptorException e)
         {
-            _prepared = handle;
-            _preparedToServe = FileDescriptor.Duplicate(handle);
+            return [e.Message];
         }
-
-        return [];
     }
 
     /// <summary>After the switch: serves what was prepared, or a path that is free.</summary>
     public void Adopt()
     {
-        if (_listener is null || _listener.Handle is not null)
+        if (_socket is not { Listener: { Handle: null } listener })
         {
             Drop();
             return;
         }
 
         _retry?.Dispose();
-        if (_prepared is { } handle && _preparedToServe is { } toServe)
+        if (_preparedToServe is { } toServe)
         {
-            _prepared = _preparedToServe = null;
+            _preparedToServe = null;
             try
             {
-                _listener.Adopt(handle);
+                _socket.Adopt();
                 _ = _server.Adopt(_listening!, toServe);
-                _listener.Guard(Serve);
+                listener.Guard(Serve);
                 return;
             }
             catch (IOException e)
@@ -182,21 +174,26 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// <inheritdoc/>
     public void Drop()
     {
-        _prepared?.Dispose();
+        _socket?.Crossing.Drop();
         _preparedToServe?.Dispose();
-        _prepared = _preparedToServe = null;
+        _preparedToServe = null;
     }
 
     /// <summary>New clients are the successor's now, and so is the path; sessions that are open stay.</summary>
     public void Release(Func<string, bool?> wasTaken)
     {
-        bool? taken = wasTaken(DescriptorName);
-        if (_listener?.Handle is null || taken == false)
+        if (_socket is not { Listener: { Handle: not null } listener, Crossing.Name: var name })
         {
             return;
         }
 
-        _listener.Release();
+        bool? taken = wasTaken(name);
+        if (taken == false)
+        {
+            return;
+        }
+
+        listener.Release();
         if (taken == true)
         {
             _listening!.StopAccepting();
@@ -208,18 +205,24 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     {
         _retry?.Dispose();
         Drop();
-        _listener?.Dispose();
+        _socket?.Dispose();
     }
 
-    private bool IsAtOwnPath(SafeFileHandle listener) =>
-        _listener!.Path is not { } own || (UnixSocket.BoundPath(listener) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));
+    private SocketEndpoint SocketOf(SocketChardevConfiguration socket) =>
+        new($"monitor/{socket.Id}", ChardevFactory.OptionsOf(socket), DescriptorKind.ListeningUnixSocket, _loop, gate: null, _log);
+
+    /// <summary>Whether a descriptor of the old process is for this monitor: a socket at its path, or what is no such socket and is refused.</summary>
+    private static bool IsMeantFor(UnixListener listener, SafeFileHandle received) =>
+        listener.Path is not { } own
+        || DescriptorKind.ListeningUnixSocket(received) is not null
+        || (UnixSocket.BoundPath(received) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));
 
     /// <summary>Opens the end, or serves the one that is open; what the host refuses is tried again until it grants it.</summary>
     private void TryAgain()
     {
         try
         {
-            if (_listener!.Handle is null)
+            if (Listener!.Handle is null)
             {
                 Open(waiting: true);
             }
@@ -248,49 +251,44 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// </summary>
     private void Serve()
     {
-        var shared = FileDescriptor.Duplicate(_listener!.Handle!);
+        var shared = FileDescriptor.Duplicate(Listener!.Handle!);
         _ = _server.Adopt(_listening!, shared);
-        _listener.Guard(Serve);
+        Listener.Guard(Serve);
     }
 
-    private static SafeFileHandle Connect(SocketChardevConfiguration socket)
+    private SafeFileHandle Connect(SocketEndpoint socket)
     {
-        if (socket.Descriptor is { } number)
-        {
-            return Inherited(socket.Id, number);
-        }
-
-        var handle = UnixSocket.Create();
         try
         {
-            UnixSocket.Connect(handle, socket.Path!);
-            return handle;
+            var connection = socket.Connect();
+            FileDescriptor.MakePrivate(connection);
+            return connection;
         }
-        catch (PosixException e)
+        catch (IOException e)
         {
-            handle.Dispose();
-            throw new MachineException($"chardev '{socket.Id}': Failed to connect to '{socket.Path}': {e.Reason}", e);
+            throw Named(e);
         }
     }
+
+    /// <summary>Sessions neither wait at a socket: an inherited one may be a blocking one.</summary>
+    private void OpenInherited(SocketEndpoint socket)
+    {
+        try
+        {
+            socket.Open();
+            FileDescriptor.MakePrivate(socket.Listener!.Handle!);
+        }
+        catch (IOException e)
+        {
+            throw Named(e);
+        }
+    }
+
+    private MachineException Named(IOException failure) => new($"chardev '{Label}': {failure.Message}", failure);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot accept a client, who waits until it can: {Reason}")]
     private static partial void LogNotAccepted(ILogger log, string label, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be opened, which is tried again until it can: {Reason}")]
     private static partial void LogNotOpened(ILogger log, string label, string reason);
-
-    private static SafeFileHandle Inherited(string id, int number)
-    {
-        var handle = new SafeFileHandle(number, ownsHandle: true);
-        try
-        {
-            FileDescriptor.MakePrivate(handle);
-            return handle;
-        }
-        catch (PosixException e)
-        {
-            handle.SetHandleAsInvalid();
-            throw new MachineException($"chardev '{id}': fd={number} is no inherited descriptor: {e.Reason}", e);
-        }
-    }
 }

@@ -49,7 +49,7 @@ internal sealed class Monitors : IDisposable
             var chardev = configuration.Machine.Chardevs.First(c => c.Id == monitor.ChardevId);
             var endpoint = new MonitorEndpoint(chardev, _server, machine.Loop, log);
             _endpoints.Add(endpoint);
-            machine.AddDescriptorOwner(endpoint);
+            machine.Handover.Add(endpoint);
             _monitors.Add(monitor.Mode == MonitorMode.Control
                 ? new QmpMonitor(chardev.Id, endpoint.Source, qmp, monitor.Pretty)
                 : new HmpMonitor(chardev.Id, endpoint.Source, hmp, machine.Loop, log, endWatch));

@@ -9,8 +9,8 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
-using Vmm.Core.Machines;
 using Vmm.Core.Native;
 
 namespace Vmm.Hosting;
@@ -20,16 +20,15 @@ namespace Vmm.Hosting;
 /// <param name="log">Where it is reported that it cannot be removed.</param>
 internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwner, IDisposable
 {
-    private const string DescriptorName = "pidfile";
     private const int MostAttempts = 8;
 
+    private readonly DescriptorSlot _crossing = new("pidfile", WhyUnfit);
     private SafeFileHandle? _file;
     private WaitingFile? _waiting;
-    private SafeFileHandle? _received;
     private IDisposable? _removal;
 
     /// <inheritdoc/>
-    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _file is null ? [] : [new HandoverDescriptor(DescriptorName, _file)];
+    public IEnumerable<HandoverDescriptor> HandoverDescriptors => _crossing.Export(_file);
 
     /// <summary>Creates the file, or takes over one that no process holds any more.</summary>
     /// <exception cref="IOException">It cannot be written, or another process holds it.</exception>
@@ -53,19 +52,16 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
         Drop();
         try
         {
-            if (handedOver.Claim(DescriptorName, received => WaitingFile.Leads(path, received)) is not { } mine)
+            if (!_crossing.Prepare(handedOver, received => WaitingFile.Leads(path, received)))
             {
                 _waiting = Open();
-                return [];
             }
 
-            _received = mine;
-            string? unfit = WhyUnfit(HostFile.Stat(mine)) ?? (FileDescriptor.IsWritable(mine) ? null : "the old process has not opened it for writing");
-            return unfit is null ? [] : [Error(unfit).Message];
+            return [];
         }
         catch (IOException e)
         {
-            return [e is PosixException refused ? Error(refused.Reason).Message : e.Message];
+            return [e is PosixException or UnfitDescriptorException ? Error(WaitingFile.ReasonOf(e)).Message : e.Message];
         }
     }
 
@@ -74,9 +70,8 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
     {
         try
         {
-            if (_received is { } received)
+            if (_crossing.Take() is { } received)
             {
-                _received = null;
                 Fill(received);
             }
             else if (_waiting is not null && !TryHold(_waiting))
@@ -95,14 +90,13 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
     {
         _waiting?.Dispose();
         _waiting = null;
-        _received?.Dispose();
-        _received = null;
+        _crossing.Drop();
     }
 
     /// <summary>The file is the successor's now.</summary>
     public void Release(Func<string, bool?> wasTaken)
     {
-        if (wasTaken(DescriptorName) != false)
+        if (wasTaken(_crossing.Name) != false)
         {
             Close();
         }
@@ -160,6 +154,9 @@ internal sealed partial class PidFile(string path, ILogger log) : IDescriptorOwn
         Fill(file);
         return true;
     }
+
+    private static string? WhyUnfit(SafeFileHandle received) =>
+        WhyUnfit(HostFile.Stat(received)) ?? (FileDescriptor.IsWritable(received) ? null : "the old process has not opened it for writing");
 
     private static string? WhyUnfit(in FileStatus status) => status.IsRegular ? null : $"it is {status.KindName}, a regular file was expected";
 

@@ -151,10 +151,10 @@ internal sealed partial class VmmHost : IDisposable
 
     private async Task StartAsync()
     {
-        _machine.AddDescriptorOwner(_sink);
+        _machine.Handover.Add(_sink);
         if (_pidFile is not null)
         {
-            _machine.AddDescriptorOwner(_pidFile);
+            _machine.Handover.Add(_pidFile);
         }
 
         bool waiting = _configuration.Incoming is not null;

@@ -4,6 +4,7 @@
 // the file is neither emptied nor locked nor written, and one that had to be made goes again if it was not needed.
 
 using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
 
 namespace Vmm.Hosting;
@@ -35,6 +36,7 @@ internal sealed class WaitingFile : IDisposable
     {
         PosixException refused => refused.Reason,
         UntrustedFileException untrusted => untrusted.Reason,
+        UnfitDescriptorException unfit => unfit.Reason,
         _ => failure.Message,
     };
 

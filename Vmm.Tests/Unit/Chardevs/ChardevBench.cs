@@ -1,8 +1,9 @@
-using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 using Vmm.Core.State;
+using Vmm.Tests.Unit.Descriptors;
 
 namespace Vmm.Tests.Unit.Chardevs;
 
@@ -41,20 +42,16 @@ internal sealed class ChardevBench : IDisposable
     }
 
     /// <summary>Hands the guest's line of bytes from one process to the next: descriptors by duplication, as SCM_RIGHTS does, state as bytes.</summary>
-    internal static void HandOver(Chardev old, Chardev next, IReadOnlyList<ChardevDescriptor>? exported = null)
+    internal static void HandOver(Chardev old, Chardev next, IReadOnlyList<HandoverDescriptor>? exported = null)
     {
-        var crossed = (exported ?? old.Export()).ToDictionary(d => d.Name, d => FileDescriptor.Duplicate(d.Handle));
+        using var crossed = HandedOver.With([.. (exported ?? old.Export()).Select(d => (d.Name, FileDescriptor.Duplicate(d.Handle)))]);
         old.Quiesce();
         var writer = new StateWriter();
         old.Save(writer);
-        Assert.That(next.Adopt(name => crossed.Remove(name, out var handle) ? handle : null), Is.True);
+        Assert.That(next.Adopt(crossed), Is.True);
         next.Load(new StateReader(writer.Written.ToArray()));
         old.Release();
         next.Start();
-        foreach (var unclaimed in crossed.Values)
-        {
-            unclaimed.Dispose();
-        }
     }
 
     public void Dispose()

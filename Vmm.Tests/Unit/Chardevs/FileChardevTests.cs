@@ -1,5 +1,6 @@
 using Vmm.Core.Chardevs;
 using Vmm.Core.Native;
+using Vmm.Tests.Unit.Descriptors;
 
 namespace Vmm.Tests.Unit.Chardevs;
 
@@ -89,16 +90,17 @@ public sealed class FileChardevTests : IDisposable
     public void A_descriptor_that_cannot_be_written_is_refused()
     {
         File.WriteAllText(FilePath, "old");
+        using var crossed = HandedOver.With(("chardev/serial0/file", File.OpenHandle(FilePath)));
 
         Assert.That(
-            () => New(append: false).Adopt(_ => File.OpenHandle(FilePath)),
+            () => New(append: false).Adopt(crossed),
             Throws.InstanceOf<IOException>().With.Message.Contains("not writable"));
     }
 
     [Test]
     public void Nothing_crossed_is_no_error_and_touches_nothing()
     {
-        Assert.That(New(append: false).Adopt(_ => null), Is.False);
+        Assert.That(New(append: false).Adopt(HandedOver.With()), Is.False);
         Assert.That(File.Exists(FilePath), Is.False);
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Native;
+using Vmm.Tests.Unit.Descriptors;
 
 namespace Vmm.Tests.Unit.Chardevs;
 
@@ -101,9 +102,14 @@ public sealed class PtyChardevTests : IDisposable
     }
 
     [Test]
-    public void A_descriptor_that_is_no_master_is_refused() => Assert.That(
-        () => _bench.Keep(new PtyChardev("serial0", _bench.Loop)).Adopt(_ => File.OpenHandle("/dev/null")),
-        Throws.InstanceOf<IOException>().With.Message.Contains("master of a pseudo-terminal expected"));
+    public void A_descriptor_that_is_no_master_is_refused()
+    {
+        using var crossed = HandedOver.With(("chardev/serial0/pty", File.OpenHandle("/dev/null")));
+
+        Assert.That(
+            () => _bench.Keep(new PtyChardev("serial0", _bench.Loop)).Adopt(crossed),
+            Throws.InstanceOf<IOException>().With.Message.Contains("master of a pseudo-terminal expected"));
+    }
 
     [Test]
     public void A_raw_terminal_gets_its_former_mode_back()

@@ -188,7 +188,7 @@ public sealed class SocketChardevTests : IDisposable
         var exported = old.Export();
         first.Dispose();
         Assert.That(() => old.IsConnected, Is.False.After(20_000, 5));
-        Assert.That(exported.Select(d => (d.Kind, d.Handle.IsClosed)), Is.EqualTo(new[] { ("listener", false), ("connection", false) }));
+        Assert.That(exported.Select(d => (d.Name, d.Handle.IsClosed)), Is.EqualTo(new[] { ("chardev/serial0/listener", false), ("chardev/serial0/connection", false) }));
         var next = _bench.Keep(new SocketChardev("serial0", _bench.NewLoop(), Options));
         var frontEnd = new CollectingFrontEnd(next);
         SocketPair.Send(Connect(), "second"u8);

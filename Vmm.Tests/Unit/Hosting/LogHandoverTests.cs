@@ -1,8 +1,9 @@
 using Microsoft.Win32.SafeHandles;
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
 using Vmm.Hosting;
 using Vmm.Tests.Unit.Chardevs;
+using Vmm.Tests.Unit.Descriptors;
 
 namespace Vmm.Tests.Unit.Hosting;
 
@@ -128,10 +129,5 @@ public sealed class LogHandoverTests : IDisposable
         Assert.That(FilePath, Does.Not.Exist);
     }
 
-    private static HandedOverDescriptors HandedOverWith(SafeFileHandle handle)
-    {
-        var handedOver = new HandedOverDescriptors();
-        handedOver.TryAdd("log", handle);
-        return handedOver;
-    }
+    private static HandedOverDescriptors HandedOverWith(SafeFileHandle handle) => HandedOver.With(("log", handle));
 }

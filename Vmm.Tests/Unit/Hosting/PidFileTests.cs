@@ -1,10 +1,11 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
 using Vmm.Hosting;
 using Vmm.Tests.Unit.Chardevs;
+using Vmm.Tests.Unit.Descriptors;
 
 namespace Vmm.Tests.Unit.Hosting;
 
@@ -180,12 +181,7 @@ public sealed class PidFileTests : IDisposable
         Assert.That(pidFile.Dispose, Throws.Nothing);
     }
 
-    private static HandedOverDescriptors HandedOverWith(SafeFileHandle handle)
-    {
-        var handedOver = new HandedOverDescriptors();
-        handedOver.TryAdd("pidfile", handle);
-        return handedOver;
-    }
+    private static HandedOverDescriptors HandedOverWith(SafeFileHandle handle) => HandedOver.With(("pidfile", handle));
 
     private PidFile New() => new(FilePath, NullLogger.Instance);
 }

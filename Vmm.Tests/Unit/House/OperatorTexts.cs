@@ -19,7 +19,7 @@ internal static partial class OperatorTexts
     /// <summary>Folders and files where every text is the operator's.</summary>
     private static readonly string[] OfTheUpdate =
     [
-        "Vmm.Migration", "Vmm.Qmp/Commands/MigrationCommands.cs", "Vmm/Hosting/LogSink.cs", "Vmm/Hosting/MonitorEndpoint.cs", "Vmm/Hosting/PidFile.cs",
+        "Vmm.Core/Descriptors", "Vmm.Migration", "Vmm.Qmp/Commands/MigrationCommands.cs", "Vmm/Hosting/LogSink.cs", "Vmm/Hosting/MonitorEndpoint.cs", "Vmm/Hosting/PidFile.cs",
     ];
 
     /// <summary>Folders that an update calls: their exceptions are its reasons.</summary>

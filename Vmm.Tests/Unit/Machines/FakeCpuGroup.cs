@@ -16,6 +16,11 @@ internal sealed class FakeCpuGroup(FakeHypervisor hypervisor, FakeMachine machin
     public void Start()
     {
         hypervisor.Note("start");
+        if (hypervisor.RefuseStart is { } reason)
+        {
+            throw new HypervisorException(reason);
+        }
+
         machine.IsRunning = true;
         StartedAt = Instant.Now;
         hypervisor.Ownership.Starts(machine);

@@ -36,6 +36,9 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Why vCPUs cannot be stopped.</summary>
     internal string? RefuseStop { get; set; }
 
+    /// <summary>Why vCPUs cannot be started.</summary>
+    internal string? RefuseStart { get; set; }
+
     /// <summary>Why the guest's clock can neither be stopped nor continue.</summary>
     internal string? RefuseClock { get; set; }
 

@@ -165,7 +165,7 @@ public sealed class MachineTests : IDisposable
     {
         var host = PowerOn();
         File.WriteAllBytes(_files.Path("kernel"), [1]);
-        host.Machine.RequestReset();
+        host.Machine.Requests.RequestReset();
         await host.Events.Of("STOP");
         Assert.That(host.State, Is.EqualTo(RunState.InternalError));
         Assert.That(host.Ask(m => m.Failure), Does.StartWith("the reset failed: "));
@@ -175,13 +175,13 @@ public sealed class MachineTests : IDisposable
     public async Task A_guests_reset_resets_or_ends_as_configured()
     {
         var host = PowerOn();
-        host.Machine.RequestReset();
+        host.Machine.Requests.RequestReset();
         await host.Events.Of("RESET GuestReset");
         Assert.That(host.State, Is.EqualTo(RunState.Running));
 
         using var other = new MachineHost(_files.Configuration with { NoReboot = true }, new GuestOwnership());
         other.Do(other.Machine.PowerOn);
-        other.Machine.RequestReset();
+        other.Machine.Requests.RequestReset();
         await other.Events.Of("EXIT 0");
         Assert.That(other.Events.All, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestReset", "EXIT 0" }));
     }
@@ -190,7 +190,7 @@ public sealed class MachineTests : IDisposable
     public async Task A_guest_that_powers_off_ends_the_process_or_stays_as_configured()
     {
         var host = PowerOn(c => c with { NoShutdown = true });
-        host.Machine.RequestShutdown();
+        host.Machine.Requests.RequestShutdown();
         await host.Events.Of("STOP");
         Assert.That(host.State, Is.EqualTo(RunState.Shutdown));
         Assert.That(host.Events.All, Is.EqualTo(new[] { "RESUME", "SHUTDOWN GuestShutdown", "STOP" }));

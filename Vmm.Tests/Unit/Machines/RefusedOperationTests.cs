@@ -95,6 +95,36 @@ public sealed class RefusedOperationTests : IDisposable
 
     [Test]
     [Promise(46)]
+    public async Task A_guest_whose_vCPUs_do_not_start_stays_paused_and_so_does_its_clock()
+    {
+        await _host.DoAsync(_host.Machine.StopAsync);
+        _host.Hypervisor.RefuseStart = Refusal;
+
+        AssertRefused(_host.Machine.ContinueAsync);
+
+        Assert.That((_host.State, _ownership.Running, _host.Hypervisor.Newest.IsClockFrozen), Is.EqualTo((RunState.Paused, 0, true)));
+        _host.Hypervisor.RefuseStart = null;
+        await _host.DoAsync(_host.Machine.ContinueAsync);
+        await AssertRunsAndCanBeControlledAsync();
+    }
+
+    [Test]
+    [Promise(46)]
+    public async Task A_guest_whose_vCPUs_do_not_start_after_its_reset_is_paused_and_continues_later()
+    {
+        _host.Hypervisor.RefuseStart = Refusal;
+
+        AssertRefused(() => _host.Machine.ResetAsync(ShutdownCause.HostQmpSystemReset));
+
+        Assert.That((_host.State, _ownership.Running, _host.Hypervisor.Newest.IsClockFrozen), Is.EqualTo((RunState.Paused, 0, true)));
+        Assert.That(_host.Events.All, Is.EqualTo(new[] { "RESUME", "RESET HostQmpSystemReset", "STOP" }));
+        _host.Hypervisor.RefuseStart = null;
+        await _host.DoAsync(_host.Machine.ContinueAsync);
+        await AssertRunsAndCanBeControlledAsync();
+    }
+
+    [Test]
+    [Promise(46)]
     public async Task What_the_guest_asked_for_is_tried_again_until_the_host_lets_it()
     {
         var tried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -105,7 +135,7 @@ public sealed class RefusedOperationTests : IDisposable
             return Task.CompletedTask;
         };
 
-        _host.Machine.RequestReset();
+        _host.Machine.Requests.RequestReset();
         await tried.Task.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.That(_host.State, Is.EqualTo(RunState.Running));
         _host.Do(() => _host.Hypervisor.RefuseStop = null);

@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 
 namespace Vmm.Tests.Unit.Migration;
 

@@ -1,4 +1,4 @@
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;

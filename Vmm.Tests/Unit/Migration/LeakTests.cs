@@ -1,4 +1,5 @@
 using System.Globalization;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Hypervisors;
 using Vmm.Migration.Channels;
 
@@ -67,7 +68,7 @@ public sealed class LeakTests
                 {
                     int batch = i;
                     await peer.SendDescriptors(
-                        [.. Enumerable.Range(0, 10).Select(n => new Core.Machines.HandoverDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
+                        [.. Enumerable.Range(0, 10).Select(n => new HandoverDescriptor($"unwanted/{batch}/{n}", peer.Baton.File))]);
                 }
 
                 await peer.SendDescriptors([peer.HandoverDescriptors[0], peer.HandoverDescriptors[0]]);

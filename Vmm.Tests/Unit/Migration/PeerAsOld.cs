@@ -2,6 +2,7 @@
 
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
@@ -26,7 +27,7 @@ internal sealed class PeerAsOld : IDisposable
         _source = source;
         Cpr = Peer.To(fixture.CprPath);
         Plan = source.Do(() => OutgoingPlan.Of(source.Machine, source.Machine.Board!, Baton.Attempt, 10, SignOfLifeWithin, isPreflight: false));
-        HandoverDescriptors = [.. source.Do(() => source.Machine.HandoverDescriptors.ToList()), new HandoverDescriptor("baton", Baton.File)];
+        HandoverDescriptors = [.. source.Do(() => source.Machine.Handover.Descriptors.ToList()), new HandoverDescriptor("baton", Baton.File)];
     }
 
     /// <summary>How often it wants to hear of a new process that waits for its operator, in milliseconds.</summary>

@@ -37,9 +37,9 @@ public sealed class PointOfNoReturnTests : IDisposable
     [Promise(44)]
     public async Task A_descriptor_that_the_old_process_cannot_close(Exception failure)
     {
-        _old.Do(() => _old.Machine.AddDescriptorOwner(new FakeDescriptorOwner(null) { ReleaseFails = failure }));
+        _old.Do(() => _old.Machine.Handover.Add(new FakeDescriptorOwner(null) { ReleaseFails = failure }));
         var last = new FakeDescriptorOwner(null);
-        _old.Do(() => _old.Machine.AddDescriptorOwner(last));
+        _old.Do(() => _old.Machine.Handover.Add(last));
 
         var next = await HandOverAsync();
 
@@ -88,7 +88,7 @@ public sealed class PointOfNoReturnTests : IDisposable
     {
         var next = _fixture.Host();
         var wrong = new FakeDescriptorOwner(null) { Reason = "descriptor 'test/log' is a directory" };
-        next.Do(() => next.Machine.AddDescriptorOwner(wrong));
+        next.Do(() => next.Machine.Handover.Add(wrong));
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
@@ -106,7 +106,7 @@ public sealed class PointOfNoReturnTests : IDisposable
         _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
         using var file = Memfd.Create("log", 321);
         var mine = new FakeDescriptorOwner(file);
-        _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
+        _old.Do(() => _old.Machine.Handover.Add(mine));
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
         await peer.AcceptState();
@@ -123,7 +123,7 @@ public sealed class PointOfNoReturnTests : IDisposable
         var next = _fixture.Host();
         if (owner is not null)
         {
-            next.Do(() => next.Machine.AddDescriptorOwner(owner));
+            next.Do(() => next.Machine.Handover.Add(owner));
         }
 
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);

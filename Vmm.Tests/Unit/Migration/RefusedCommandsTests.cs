@@ -182,7 +182,7 @@ public sealed class RefusedCommandsTests : IDisposable
     public async Task A_stopped_guest_that_was_shut_down_is_not_handed_over_and_its_back_ends_continue()
     {
         var old = _fixture.Old(_fixture.Configuration with { NoShutdown = true });
-        old.Machine.RequestShutdown();
+        old.Machine.Requests.RequestShutdown();
         await old.Events.Of("STOP");
         _fixture.New();
 

@@ -104,7 +104,7 @@ public sealed class SwitchTests : IDisposable
         var next = _fixture.New();
         var vm = _old.Hypervisor.Newest;
         vm.FakeCpus[0].State.Rip = 0x1234;
-        WhileStopping(() => _old.Machine.RequestReset());
+        WhileStopping(() => _old.Machine.Requests.RequestReset());
 
         await _fixture.HandOverAsync(_old, next);
 
@@ -121,7 +121,7 @@ public sealed class SwitchTests : IDisposable
     public async Task A_guest_that_was_reset_just_then_and_stays_runs_on_and_is_not_reset_twice()
     {
         var first = _fixture.New();
-        WhileStopping(() => _old.Machine.RequestReset());
+        WhileStopping(() => _old.Machine.Requests.RequestReset());
         _old.Hypervisor.RefuseSave = "not today";
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
@@ -137,7 +137,7 @@ public sealed class SwitchTests : IDisposable
     public async Task A_guest_that_switches_itself_off_just_then_stays_and_is_off()
     {
         _fixture.New();
-        WhileStopping(() => _old.Machine.RequestShutdown());
+        WhileStopping(() => _old.Machine.Requests.RequestShutdown());
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
 
@@ -151,7 +151,7 @@ public sealed class SwitchTests : IDisposable
     {
         var old = _fixture.Old(_fixture.Configuration with { NoReboot = true });
         _fixture.New(_fixture.Configuration with { NoReboot = true });
-        WhileStopping(() => old.Machine.RequestReset(), old);
+        WhileStopping(() => old.Machine.Requests.RequestReset(), old);
 
         Assert.That(await _fixture.MigrateAsync(old), Is.EqualTo("failed"));
 
@@ -166,7 +166,7 @@ public sealed class SwitchTests : IDisposable
         WhileStopping(() =>
         {
             File.WriteAllBytes(_fixture.Files.Path("kernel"), [1]);
-            _old.Machine.RequestReset();
+            _old.Machine.Requests.RequestReset();
         });
 
         Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
@@ -174,6 +174,23 @@ public sealed class SwitchTests : IDisposable
         Assert.That(_old.Report.Error, Does.StartWith("the reset failed: "));
         Assert.That(_old.State, Is.EqualTo(RunState.InternalError));
         Assert.That(_old.Hypervisor.Newest.IsRunning, Is.False);
+    }
+
+    [Test]
+    public async Task A_guest_that_stays_and_whose_vCPUs_do_not_start_is_paused_and_not_said_to_run()
+    {
+        var first = _fixture.New();
+        WhileStopping(() => _old.Hypervisor.RefuseStart = "not now");
+        _old.Hypervisor.RefuseSave = "not today";
+
+        Assert.That(await _fixture.MigrateAsync(_old), Is.EqualTo("failed"));
+        await _old.Events.Of("STOP");
+
+        Assert.That((_old.State, _old.Hypervisor.Newest.IsRunning), Is.EqualTo((RunState.Paused, false)));
+        Assert.That(_old.Events.All, Is.EqualTo(new[] { "setup", "STOP", "failed" }));
+        (_old.Hypervisor.RefuseStart, _old.Hypervisor.RefuseSave) = (null, null);
+        await _old.DoAsync(_old.Machine.ContinueAsync);
+        await RetryWorks(first);
     }
 
     [Test]
@@ -192,10 +209,10 @@ public sealed class SwitchTests : IDisposable
     public async Task What_the_process_carries_crosses_and_is_released()
     {
         var mine = new FakeDescriptorOwner(Memfd.Create("log", 321));
-        _old.Do(() => _old.Machine.AddDescriptorOwner(mine));
+        _old.Do(() => _old.Machine.Handover.Add(mine));
         var next = _fixture.Host();
         var theirs = new FakeDescriptorOwner(null);
-        next.Do(() => next.Machine.AddDescriptorOwner(theirs));
+        next.Do(() => next.Machine.Handover.Add(theirs));
         next.AwaitGuest(_fixture.CprPath, _fixture.MainPath);
 
         await _fixture.HandOverAsync(_old, next);

@@ -4,7 +4,7 @@
 // from the host's clock at every read: nothing ticks here, and nothing can drift. A guest that sets the time moves an
 // offset to the host's; while it does so (SET bit, or a divider that stands) the registers are plain bytes.
 // The rest is battery-backed memory, where firmware keeps the sizes of RAM.
-// Events and the interrupt are in CmosClock.Events.cs.
+// Events and the interrupt are in CmosInterrupt.
 // Source: MC146818A data sheet; registers 0x15 to 0x18, 0x30, 0x31, 0x34, 0x35 and 0x5b to 0x5d as PC firmware uses them.
 
 using Vmm.Core.Buses;
@@ -16,7 +16,7 @@ using static Vmm.Core.Devices.Isa.Cmos.CmosRegisters;
 namespace Vmm.Core.Devices.Isa.Cmos;
 
 /// <summary>The CMOS real-time clock on ports 0x70 and 0x71.</summary>
-public sealed partial class CmosClock : Device, IPortDevice, IStateful
+public sealed class CmosClock : Device, IPortDevice, IStateful
 {
     private const int SelectPort = 0;
     private const byte NmiDisableBit = 0x80;
@@ -25,9 +25,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
     private readonly Lock _lock = new();
     private readonly CmosState _state = new();
     private readonly TimeProvider _host;
-    private readonly IInterruptLine _interrupt;
-    private readonly IDeviceTimer _timer;
-    private readonly Action _elapsed;
+    private readonly CmosInterrupt _interrupt;
 
     /// <summary>Creates the clock, with battery-backed memory as firmware would have left it.</summary>
     /// <param name="host">Where the time comes from; tests pass a fake.</param>
@@ -38,9 +36,7 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
     public CmosClock(TimeProvider host, IInterruptLine interrupt, IDeviceTimer timer, long memoryBelow4G, long memoryAbove4G)
     {
         _host = host;
-        _interrupt = interrupt;
-        _timer = timer;
-        _elapsed = OnTimer;
+        _interrupt = new CmosInterrupt(_state, interrupt, timer, OnTimer);
         StoreMemorySizes(memoryBelow4G, memoryAbove4G);
         Reset();
     }
@@ -97,9 +93,36 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
         {
             WriteRegister(StatusA, StatusADefault);
             WriteRegister(StatusB, Hours24);
-            _ = ReadEvents();
+            _ = _interrupt.ReadEvents(Now.Ticks, IsRunning);
             Registers[StatusD] = ValidRam;
             _state.Selected = 0;
+        }
+    }
+
+    /// <summary>Drives the interrupt line as the state says.</summary>
+    public void Apply()
+    {
+        lock (_lock)
+        {
+            _interrupt.DriveLine();
+        }
+    }
+
+    /// <summary>From now on events raise their interrupts by themselves; one that came meanwhile does so at once.</summary>
+    public override void Resume()
+    {
+        lock (_lock)
+        {
+            _interrupt.Resume(Now.Ticks, IsRunning);
+        }
+    }
+
+    /// <summary>When this returns, nothing but the guest's own accesses moves the interrupt line, until <see cref="Resume"/>.</summary>
+    public override void Quiesce()
+    {
+        lock (_lock)
+        {
+            _interrupt.Quiesce();
         }
     }
 
@@ -139,11 +162,24 @@ public sealed partial class CmosClock : Device, IPortDevice, IStateful
     private static DateTime InRange(long ticks) =>
         new(Math.Clamp(ticks, DateTime.MinValue.Ticks, DateTime.MaxValue.Ticks), DateTimeKind.Utc);
 
+    private void OnTimer()
+    {
+        lock (_lock)
+        {
+            if (_interrupt.IsResumed)
+            {
+                CollectEvents();
+            }
+        }
+    }
+
+    private void CollectEvents() => _interrupt.Collect(Now.Ticks, IsRunning);
+
     private byte ReadRegister(byte register)
     {
         if (register == StatusC)
         {
-            return ReadEvents();
+            return _interrupt.ReadEvents(Now.Ticks, IsRunning);
         }
 
         if (CmosTime.Covers(register))

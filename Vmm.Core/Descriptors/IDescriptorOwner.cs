@@ -1,4 +1,4 @@
-namespace Vmm.Core.Machines;
+namespace Vmm.Core.Descriptors;
 
 /// <summary>
 /// Something of the process, not of the board, with open descriptors that go to the next process when the guest does. In that process: all

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Vmm.Core.Machines;
+namespace Vmm.Core.Descriptors;
 
 /// <summary>An open descriptor that goes to the next process when the guest does.</summary>
 /// <param name="Name">What it is to both processes: "ram/mem0", "chardev/serial0/file", "boot/kernel".</param>

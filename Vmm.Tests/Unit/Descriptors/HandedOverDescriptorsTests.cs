@@ -1,7 +1,7 @@
-using Vmm.Core.Machines;
+using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
 
-namespace Vmm.Tests.Unit.Machines;
+namespace Vmm.Tests.Unit.Descriptors;
 
 [Parallelizable(ParallelScope.All)]
 public sealed class HandedOverDescriptorsTests

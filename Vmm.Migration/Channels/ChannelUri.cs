@@ -2,20 +2,15 @@ using Vmm.Core.Text;
 
 namespace Vmm.Migration.Channels;
 
-public abstract partial record ChannelAddress
+/// <summary>Reads an address that is written as a URI.</summary>
+internal static class ChannelUri
 {
     private const string OffsetOption = ",offset=";
 
-    /// <summary>
-    /// Reads a migration URI: unix:PATH, fd:NAME-OR-NUMBER, tcp:HOST:PORT, vsock:CID:PORT, file:PATH[,offset=SIZE],
-    /// exec:COMMAND (run by /bin/sh -c), rdma:HOST:PORT.
-    /// </summary>
-    /// <param name="uri">The URI.</param>
-    /// <returns>The address.</returns>
+    /// <summary>Reads a URI; <see cref="ChannelAddress.ParseUri"/> says which there are.</summary>
     /// <exception cref="ChannelAddressException">No known scheme, or what follows the scheme does not fit it.</exception>
-    public static ChannelAddress ParseUri(string uri)
+    internal static ChannelAddress Parse(string uri)
     {
-        ArgumentNullException.ThrowIfNull(uri);
         var colon = uri.IndexOf(':', StringComparison.Ordinal);
         var rest = uri[(colon + 1)..];
         return (colon < 0 ? "" : uri[..colon]) switch

@@ -3,7 +3,7 @@
 
 using Microsoft.Win32.SafeHandles;
 
-namespace Vmm.Core.Machines;
+namespace Vmm.Core.Descriptors;
 
 /// <summary>Received descriptors by name. Not thread-safe.</summary>
 public sealed class HandedOverDescriptors : IDisposable
@@ -38,10 +38,6 @@ public sealed class HandedOverDescriptors : IDisposable
         ArgumentNullException.ThrowIfNull(isWanted);
         return _handles.TryGetValue(name, out var handle) && isWanted(handle) ? Claim(name) : null;
     }
-
-    /// <summary>Looks at a descriptor, which stays the set's.</summary>
-    /// <returns>Null when there is none of that name, or it was claimed before.</returns>
-    public SafeFileHandle? Peek(string name) => _handles.GetValueOrDefault(name);
 
     /// <summary>Closes what was not claimed.</summary>
     public void Dispose()

@@ -1,0 +1,30 @@
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Descriptors;
+
+/// <summary>
+/// What a descriptor that another program made has to be: each member says why one is not, or null. They ask the kernel and change nothing.
+/// </summary>
+public static class DescriptorKind
+{
+    /// <summary>Takes output.</summary>
+    public static string? Output(SafeFileHandle handle) =>
+        FileDescriptor.IsWritable(handle) ? null : "a file open for writing expected, the descriptor is not writable";
+
+    /// <summary>The master of a pseudo-terminal.</summary>
+    public static string? PtyMaster(SafeFileHandle handle) =>
+        TerminalDevice.SlaveOf(handle) is not null ? null : "the master of a pseudo-terminal expected, the descriptor is none";
+
+    /// <summary>A socket with a peer.</summary>
+    public static string? ConnectedSocket(SafeFileHandle handle) =>
+        HostSocket.IsSocket(handle) && !HostSocket.IsListening(handle) ? null : "a connected socket expected, the descriptor is none";
+
+    /// <summary>A socket that clients connect to.</summary>
+    public static string? ListeningSocket(SafeFileHandle handle) =>
+        HostSocket.IsListening(handle) ? null : "a listening socket expected, the descriptor does not listen";
+
+    /// <summary>A unix socket that clients connect to.</summary>
+    public static string? ListeningUnixSocket(SafeFileHandle handle) =>
+        HostSocket.IsListening(handle) && HostSocket.IsUnix(handle) ? null : "a listening unix socket expected, the descriptor is none";
+}

@@ -1,0 +1,178 @@
+// A guest that is kept from running: by an operator's stop, for a reset, because it came to its end, or to be handed over. All of them stop it
+// here, so all of them keep the same rules.
+//
+// A pause is entered at the machine's gate, so there is one at a time, and it knows what the guest did before. The vCPUs stop all or none. What
+// the host refuses half-way is taken back: the guest does again what it did, and its run state says so. A pause ends in one of two ways: the
+// guest resumes as before, or the machine is in another run state. Disposing it only opens the gate.
+
+using System.Globalization;
+using Vmm.Core.Hypervisors;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>The one operation that may stop the guest now. Machine loop only.</summary>
+internal sealed class MachinePause : IDisposable
+{
+    private readonly Machine _machine;
+    private readonly IDisposable _pass;
+    private bool _isQuiesced;
+
+    private MachinePause(Machine machine, IDisposable pass)
+    {
+        _machine = machine;
+        _pass = pass;
+        Board = machine.Board;
+        Before = machine.State;
+    }
+
+    /// <summary>The hardware; null where there is no guest.</summary>
+    internal Board? Board { get; }
+
+    /// <summary>What the machine was doing; after <see cref="End"/>, what it does since.</summary>
+    internal RunState Before { get; private set; }
+
+    /// <summary>Whether the guest ran, and runs after <see cref="Resume()"/>.</summary>
+    internal bool Ran => Before == RunState.Running;
+
+    private Board Guest => Board ?? throw _machine.NoGuest();
+
+    /// <summary>Waits for the operations that came before.</summary>
+    internal static async Task<MachinePause> EnterAsync(Machine machine)
+    {
+        var pass = await machine.Gate.EnterAsync();
+        return new MachinePause(machine, pass);
+    }
+
+    /// <summary>Quiesces queues, timers and back ends; the vCPUs still run.</summary>
+    /// <returns>Those that took longer than 100 us.</returns>
+    internal IReadOnlyList<SlowQuiesce> Quiesce()
+    {
+        _isQuiesced = true;
+        return Guest.QuiesceBackEnds();
+    }
+
+    /// <summary>Stops every vCPU, or none: one that does not stop in time is held up, and then all run on.</summary>
+    /// <param name="captureState">Whether their state is to be saved.</param>
+    /// <exception cref="MachineException">There is no guest here.</exception>
+    /// <exception cref="HypervisorException">They run on.</exception>
+    internal async Task StopAsync(bool captureState)
+    {
+        var board = Guest;
+        var patience = _machine.StopLimit;
+        var stop = board.Vm.Cpus.StopAsync(captureState);
+        using var limit = stop.IsCompleted ? null : _machine.Loop.After(patience, () => board.Vm.Cpus.WithdrawStop(
+            $"a vCPU is held up by the host and has not stopped for {patience.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
+        await stop;
+    }
+
+    /// <summary>Stops a guest for an operator or for good, and its time with it. One that does not run only changes its run state.</summary>
+    /// <param name="into">The state that it is in then.</param>
+    /// <param name="first">The event raised before that of the stop.</param>
+    /// <exception cref="HypervisorException">It runs on.</exception>
+    internal async Task HoldAsync(RunState into, MachineEvent? first = null)
+    {
+        bool ran = Ran;
+        if (Board is not { } board || (!ran && into == RunState.Paused))
+        {
+            return;
+        }
+
+        if (ran)
+        {
+            await StopAsync(captureState: false);
+            try
+            {
+                board.FreezeTime();
+            }
+            catch
+            {
+                Resume();
+                throw;
+            }
+        }
+
+        End(into);
+        if (first is not null)
+        {
+            _machine.Raise(first);
+        }
+
+        if (ran)
+        {
+            _machine.Raise(new MachineStopped(_machine.Now));
+        }
+    }
+
+    /// <summary>Resets a machine whose vCPUs are stopped.</summary>
+    /// <exception cref="MachineException">It is half reset, and in internal-error: the guest has nothing to run.</exception>
+    internal void Reset(ShutdownCause cause)
+    {
+        try
+        {
+            Guest.Reset();
+        }
+        catch (Exception e)
+        {
+            string failure = $"the reset failed: {e.Message}";
+            bool ran = Ran;
+            End(RunState.InternalError);
+            _machine.SetFailure(failure);
+            StayStopped(ran);
+            throw new MachineException(failure, e);
+        }
+
+        _machine.Requests.ForgetVcpus();
+        _machine.ClearFailure();
+        _machine.Raise(new MachineReset(_machine.Now, cause));
+    }
+
+    /// <summary>The guest does again what it did. One whose vCPUs the host does not start is paused, and can be continued.</summary>
+    /// <exception cref="HypervisorException">It is paused.</exception>
+    internal void Resume()
+    {
+        End(Before);
+        if (!Ran)
+        {
+            return;
+        }
+
+        try
+        {
+            Guest.Vm.Cpus.Start();
+        }
+        catch
+        {
+            End(RunState.Paused);
+            StayStopped(ran: true);
+            throw;
+        }
+    }
+
+    /// <summary>The same at once and whatever fails, vCPUs first, then queues and back ends, for a guest that was to be handed over.</summary>
+    /// <param name="steps">Reports what fails.</param>
+    internal void Resume(BestEffort steps)
+    {
+        End(Before);
+        _machine.ReleaseCpus(Guest, steps);
+        if (_isQuiesced)
+        {
+            Guest.ResumeBackEnds(steps);
+        }
+    }
+
+    /// <summary>The machine is in another run state from now on.</summary>
+    internal void End(RunState into) => _machine.State = Before = into;
+
+    /// <summary>Lets the next operation in.</summary>
+    public void Dispose() => _pass.Dispose();
+
+    /// <summary>A guest that was only to be stopped for a moment does not run again.</summary>
+    private void StayStopped(bool ran)
+    {
+        _machine.TryFreezeTime(Guest);
+        if (ran)
+        {
+            _machine.Raise(new MachineStopped(_machine.Now));
+        }
+    }
+}
