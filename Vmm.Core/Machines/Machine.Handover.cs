@@ -36,8 +36,6 @@ public sealed partial class Machine
             throw new MachineException($"a guest in run state {before.Name()} cannot be handed over");
         }
 
-        // Before the pause begins: the guest still runs, and what it costs is not part of it.
-        board.Vm.SetBoost(before == RunState.Running);
         var pause = new HandoverPause(this, board, before, pass);
         try
         {
@@ -58,7 +56,6 @@ public sealed partial class Machine
             {
                 // Its reset failed: there is nothing to resume.
                 var steps = new BestEffort(_setup.Log, "the guest's reset failed");
-                steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
                 board.ResumeBackEnds(steps);
                 pass.Dispose();
             }
@@ -158,18 +155,13 @@ public sealed partial class Machine
             var other => other,
         };
         ReleaseCpus(board, steps);
-        if (released is not null)
-        {
-            steps.Do("take the times of the switch", released);
-        }
-
-        ThreadScheduling.Yield();
-        board.ResumeBackEnds(steps);
-        foreach (var owner in _descriptorOwners)
-        {
-            steps.Do("use a descriptor of the old process", owner.Adopt);
-            ThreadScheduling.Yield();
-        }
+        Paced.Run(
+        [
+            () => steps.Do("take the times of the switch", released ?? (static () => { })),
+            () => board.ResumeBackEnds(steps),
+            .. _descriptorOwners.Select<IDescriptorOwner, Action>(
+                owner => () => steps.Do("use a descriptor of the old process", owner.Adopt)),
+        ]);
 
         if (State == RunState.Running)
         {
@@ -225,11 +217,7 @@ public sealed partial class Machine
     /// <summary>Releases the vCPUs of a guest that runs. One that cannot be released is paused, and can be continued.</summary>
     private void ReleaseCpus(Board board, BestEffort steps)
     {
-        if (State != RunState.Running)
-        {
-            steps.Do("lower its vCPU threads' priority", () => board.Vm.SetBoost(false));
-        }
-        else if (!steps.Do("let its vCPUs run", board.Vm.StartCpus))
+        if (State == RunState.Running && !steps.Do("let its vCPUs run", board.Vm.StartCpus))
         {
             State = RunState.Paused;
         }

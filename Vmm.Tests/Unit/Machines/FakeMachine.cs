@@ -37,6 +37,10 @@ internal sealed class FakeMachine : IVirtualMachine
 
     public ulong StartedAt { get; private set; }
 
+    internal bool IsBoosted { get; private set; }
+
+    internal bool WasBoosted { get; private set; }
+
     internal bool IsClockFrozen { get; private set; }
 
     internal TaskCompletionSource Disposed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,6 +64,8 @@ internal sealed class FakeMachine : IVirtualMachine
 
     public void SetBoost(bool isBoosted)
     {
+        IsBoosted = isBoosted;
+        WasBoosted |= isBoosted;
     }
 
     public void StartCpus()
