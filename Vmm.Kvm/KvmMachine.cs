@@ -8,6 +8,7 @@ using Vmm.Core.Buses;
 using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
+using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Kvm.Clocks;
 using Vmm.Kvm.Cpuid;
@@ -49,9 +50,8 @@ internal sealed class KvmMachine : IVirtualMachine
             CheckCount(options.Topology.Count);
             var inherited = options.InheritedAbi.IsEmpty ? null : KvmGuestAbi.Parse(options.InheritedAbi);
             var table = GuestTable(hypervisor, options, inherited, logger);
-            var capabilities = EnableCapabilities(inherited?.Capabilities);
-            ThreadScheduling.Yield();
-            CreateDevices();
+            uint[] capabilities = [];
+            Paced.Run(() => capabilities = EnableCapabilities(inherited?.Capabilities), CreateDevices);
             Interrupts = new KvmInterrupts(_file);
             KvmDevice[] devices =
             [
@@ -61,12 +61,10 @@ internal sealed class KvmMachine : IVirtualMachine
                 new KvmPit(_file),
             ];
             Doorbells = new KvmDoorbells(_file);
-            foreach (var device in devices)
+            foreach (var device in Paced.Each(devices))
             {
                 device.RememberPowerOn();
             }
-
-            ThreadScheduling.Yield();
 
             uint tscKhz = CreateCpus(hypervisor, options, table, inherited, exits, logger);
             _cpus[0].RehearseRun();
@@ -76,10 +74,9 @@ internal sealed class KvmMachine : IVirtualMachine
             Cpus = new KvmCpus(_cpus, _group, clock);
             KernelDevices = new KvmKernelDevices(devices, clock, _group);
             Clock = new KvmGuestClock(clock, _cpus);
-            foreach (var cpu in _cpus)
+            foreach (var cpu in Paced.Each(_cpus))
             {
                 cpu.StartThread(_group);
-                ThreadScheduling.Yield();
             }
         }
         catch
@@ -192,20 +189,22 @@ internal sealed class KvmMachine : IVirtualMachine
         KvmHypervisor hypervisor, VirtualMachineOptions options, CpuidTable table, KvmGuestAbi? inherited, IExitHandler exits, ILogger logger)
     {
         KvmCpuSetup? setup = null;
-        for (int index = 0; index < options.Topology.Count; index++)
+        foreach (int index in Paced.Each(Enumerable.Range(0, options.Topology.Count)))
         {
             var file = _file.Create(KvmRequest.CreateVcpu, index);
             try
             {
-                var own = table.Copy();
-                CpuidTopology.SetApicId(own, options.Topology, index);
-                own.Install(file);
-                uint tscKhz = TscFrequency.AgreeOn(file, inherited?.TscKhz);
-                SetUpMachineCheck(file);
-                setup ??= ProbeCpuSetup(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
-                ThreadScheduling.Yield();
-                _cpus.Add(new KvmCpu(index, file, setup, exits));
-                ThreadScheduling.Yield();
+                Paced.Run(
+                    () =>
+                    {
+                        var own = table.Copy();
+                        CpuidTopology.SetApicId(own, options.Topology, index);
+                        own.Install(file);
+                        uint tscKhz = TscFrequency.AgreeOn(file, inherited?.TscKhz);
+                        SetUpMachineCheck(file);
+                        setup ??= ProbeCpuSetup(hypervisor, options, file, own, tscKhz, isFirstBoot: inherited is null, logger);
+                    },
+                    () => _cpus.Add(new KvmCpu(index, file, setup!, exits)));
             }
             catch
             {

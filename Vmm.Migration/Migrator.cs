@@ -1,28 +1,33 @@
-// The migrations of one process: its parameters and capabilities, where the present migration stands, and the commands
-// that start and end one. A process is at most once the new one, when it starts, and may be the old one any number of
-// times, until one attempt succeeds.
+// The migrations of one process: its parameters and capabilities, and the commands that start and end a migration. A process is at most
+// once the new one, when it starts, and may be the old one any number of times, until one attempt succeeds.
+//
+// How a guest moves is an engine's part (Engines/IMigrationEngine), which the parameter "mode" chooses; where the present migration
+// stands is MigrationProgress's. What is left here is what all modes have in common: which command is refused when.
 //
 // The parameters that an attempt began with hold until it ends: nothing about the mode changes while a migration runs.
 
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Machines;
-using Vmm.Core.Memory;
 using Vmm.Migration.Channels;
+using Vmm.Migration.Cpr;
+using Vmm.Migration.Engines;
+using Vmm.Migration.Handover;
 using Vmm.Migration.Settings;
 
 namespace Vmm.Migration;
 
 /// <summary>Migrations of a machine. Machine loop only.</summary>
-public sealed partial class Migrator : IDisposable
+public sealed class Migrator : IDisposable
 {
     private readonly Machine _machine;
     private readonly ILogger _log;
     private readonly MigrationMetrics _metrics;
-    private ulong _began;
-    private ulong? _totalTime;
-    private ulong? _setupTime;
-    private string? _error;
-    private TaskCompletionSource _settled = new();
+    private readonly MigrationProgress _progress;
+    private readonly Dictionary<MigrationMode, IMigrationEngine> _engines;
+    private IIncomingMigration? _incoming;
+    private IOutgoingMigration? _outgoing;
+    private IPreflight? _preflight;
 
     /// <summary>Creates the migrations of a machine.</summary>
     /// <param name="machine">The machine.</param>
@@ -32,16 +37,33 @@ public sealed partial class Migrator : IDisposable
         _machine = machine;
         _log = log;
         _metrics = new MigrationMetrics(this);
+        _progress = new MigrationProgress(_metrics, () => Capabilities.Events);
+        _engines = new() { [MigrationMode.CprTransfer] = new CprEngine(machine, log) };
     }
 
     /// <summary>Raised for each state that the migration enters.</summary>
-    public event Action<MigrationStatus>? StatusChanged;
+    public event Action<MigrationStatus>? StatusChanged
+    {
+        add => _progress.StatusChanged += value;
+        remove => _progress.StatusChanged -= value;
+    }
 
     /// <summary>Raised for each pass over the state, counted from 1.</summary>
-    public event Action<int>? PassBegan;
+    public event Action<int>? PassBegan
+    {
+        add => _progress.PassBegan += value;
+        remove => _progress.PassBegan -= value;
+    }
+
+    /// <summary>Raised when an incoming attempt failed and this process has nothing left to wait for.</summary>
+    public event Action<string>? IncomingFailed
+    {
+        add => _progress.IncomingFailed += value;
+        remove => _progress.IncomingFailed -= value;
+    }
 
     /// <summary>Where the present or last migration stands.</summary>
-    public MigrationStatus Status { get; private set; }
+    public MigrationStatus Status => _progress.Status;
 
     /// <summary>The parameters.</summary>
     public MigrationParameters Parameters { get; private set; } = new();
@@ -49,8 +71,8 @@ public sealed partial class Migrator : IDisposable
     /// <summary>The capabilities.</summary>
     public MigrationCapabilities Capabilities { get; private set; } = new();
 
-    private bool IsUnderWay =>
-        Status is MigrationStatus.Setup or MigrationStatus.Active or MigrationStatus.Device or MigrationStatus.Cancelling;
+    /// <summary>The mode that reports its blockers unasked, that preflights ask for, and in which guests are waited for.</summary>
+    private IMigrationEngine CprTransfer => _engines[MigrationMode.CprTransfer];
 
     /// <summary>Changes parameters, all at once.</summary>
     /// <exception cref="MigrationException">A migration runs, or a value is out of range.</exception>
@@ -72,39 +94,170 @@ public sealed partial class Migrator : IDisposable
     /// <summary>Switches the events on before any client could: the command line asked for them.</summary>
     public void EnableEvents() => Capabilities = Capabilities with { Events = true };
 
+    /// <summary>Waits for a guest.</summary>
+    /// <param name="cpr">Where the old process will connect.</param>
+    /// <param name="main">The main channel; null leaves it to <see cref="StartIncoming"/> (-incoming defer).</param>
+    /// <exception cref="HandoverException">An address cannot be listened on.</exception>
+    public void AwaitGuest(ChannelAddress cpr, ChannelAddress? main)
+    {
+        _machine.AwaitGuest();
+        _incoming = CprTransfer.Await(cpr, main, () => Parameters, _progress);
+    }
+
+    /// <summary>Opens the main channel of a process that was started with -incoming defer.</summary>
+    /// <exception cref="MigrationException">It was not, or the channel is open, or cannot be opened.</exception>
+    public void StartIncoming(ChannelAddress main)
+    {
+        if (_incoming is null)
+        {
+            throw new MigrationException("'-incoming' was not specified on the command line");
+        }
+
+        try
+        {
+            _incoming.Listen(main);
+        }
+        catch (HandoverException e)
+        {
+            throw new MigrationException(e.Message, e);
+        }
+    }
+
+    /// <summary>Starts a migration; it continues after this returns.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="takeDescriptor">Hands out the descriptor that getfd named; it then belongs to the migration.</param>
+    /// <exception cref="MigrationException">It is refused, or no process listens for it; the guest is untouched.</exception>
+    public void Migrate(MigrationTarget target, Func<string, SafeHandle?>? takeDescriptor = null)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        RefuseByRunState();
+        RefuseWhileUnderWay();
+        var outgoing = EngineOf(Parameters.Mode).Leave(target, Parameters, takeDescriptor, _progress);
+
+        _outgoing?.Dispose();
+        _outgoing = outgoing;
+        _progress.Begin();
+        try
+        {
+            outgoing.Open();
+        }
+        catch (HandoverException e)
+        {
+            outgoing.Dispose();
+            _progress.Stays(e);
+            throw new MigrationException(e.Message, e);
+        }
+
+        _ = outgoing.RunAsync();
+    }
+
+    /// <summary>Gives the migration or preflight under way up; without effect when there is none.</summary>
+    public void Cancel()
+    {
+        _preflight?.Cancel();
+        if (_outgoing is not null && Status is MigrationStatus.Setup or MigrationStatus.Active or MigrationStatus.Device)
+        {
+            _progress.Cancelling();
+            _outgoing.Cancel();
+        }
+    }
+
+    /// <summary>Tries a live update out, up to the pause.</summary>
+    /// <param name="target">Where to, as for <see cref="Migrate"/>.</param>
+    /// <param name="findDescriptor">Shows the descriptor that getfd named; it stays where it is.</param>
+    /// <returns>Whether it would succeed, or every reason why not.</returns>
+    /// <exception cref="MigrationException">A migration or another preflight is under way.</exception>
+    public async Task<PreflightVerdict> PreflightAsync(MigrationTarget target, Func<string, SafeHandle?>? findDescriptor = null)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        RefuseWhileUnderWay();
+        var reasons = new List<string>();
+        Note(reasons, RefuseByRunState);
+        Note(reasons, () => EngineOf(Parameters.Mode));
+        using var preflight = _preflight = CprTransfer.Ask(target, Parameters, findDescriptor);
+        try
+        {
+            return await preflight.RunAsync(reasons);
+        }
+        finally
+        {
+            _preflight = null;
+        }
+    }
+
     /// <summary>What query-migrate reports.</summary>
     public MigrationReport Report() => new()
     {
         Status = Status,
-        Error = OutgoingError(),
-        Blockers = Blockers(),
-        ListeningAddress = Status == MigrationStatus.Setup ? _mainAddress : null,
-        Transferred = _outgoing?.Transferred ?? _transferred,
-        TotalTime = Status is MigrationStatus.None or MigrationStatus.Setup ? null : _totalTime ?? Elapsed(),
-        SetupTime = _setupTime,
+        Error = Errors() is [_, ..] errors ? string.Join("; ", errors) : null,
+        Blockers = CprTransfer.Blockers,
+        ListeningAddress = Status == MigrationStatus.Setup ? _incoming?.ListeningAddress : null,
+        Transferred = _outgoing?.Transferred ?? 0,
+        TotalTime = _progress.TotalTime,
+        SetupTime = _progress.SetupTime,
         ExpectedDowntime = Status is MigrationStatus.Active or MigrationStatus.Device ? Milliseconds(_outgoing?.ExpectedPause) : null,
-        Downtime = Status == MigrationStatus.Completed && _times is { Pause: > 0 } ? Milliseconds(_times.Pause) : null,
-        Times = Status == MigrationStatus.Completed ? _times : null,
+        Downtime = Status == MigrationStatus.Completed && _progress.Times is { Pause: > 0 } times ? Milliseconds(times.Pause) : null,
+        Times = Status == MigrationStatus.Completed ? _progress.Times : null,
     };
 
     /// <summary>Completes when no migration is under way (any more).</summary>
-    public Task SettledAsync() => IsUnderWay ? _settled.Task : Task.CompletedTask;
+    public Task SettledAsync() => _progress.SettledAsync();
 
     /// <summary>Ends whatever is under way and closes every channel.</summary>
     public void Dispose()
     {
         var end = new BestEffort(_log, "the process ends");
-        IEnumerable<IDisposable?> parts = [_preflight, _outgoing, _peer, _incoming, _cprListener, _mainListener, _early, _metrics];
-        foreach (var part in parts)
+        foreach (var part in (IDisposable?[])[_preflight, _outgoing, _incoming, _metrics])
         {
             end.Do("close a channel", () => part?.Dispose());
+        }
+    }
+
+    /// <summary>Microseconds in milliseconds, rounded up.</summary>
+    private static ulong? Milliseconds(ulong? microseconds) => (microseconds + 999) / 1000;
+
+    private static void Note(List<string> reasons, Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (MigrationException e)
+        {
+            reasons.Add(e.Message);
+        }
+    }
+
+    private IMigrationEngine EngineOf(MigrationMode mode) => _engines.GetValueOrDefault(mode) ?? throw new MigrationException(
+        "migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'");
+
+    /// <summary>What went wrong, if anything, and whether the peer has ended since.</summary>
+    private string[] Errors()
+    {
+        string? peerEnd = Status is MigrationStatus.Completed or MigrationStatus.Failed ? _outgoing?.PeerEnd : null;
+        return
+        [
+            .. _progress.Error is { } error ? [error] : Array.Empty<string>(),
+            .. _progress.FinalSteps?.Failures ?? [],
+            .. peerEnd is null ? [] : (string[])[peerEnd],
+        ];
+    }
+
+    private void RefuseByRunState()
+    {
+        switch (_machine.State)
+        {
+            case RunState.Inmigrate:
+                throw new MigrationException("Guest is waiting for an incoming migration");
+            case RunState.Postmigrate:
+                throw new MigrationException("Can't migrate the vm that was paused due to previous migration");
         }
     }
 
     /// <summary>A process that waits for a guest may still be configured: what it will do as the old one is not under way.</summary>
     private void RefuseWhileUnderWay()
     {
-        if (IsUnderWay && _machine.State != RunState.Inmigrate)
+        if (_progress.IsUnderWay && _machine.State != RunState.Inmigrate)
         {
             throw new MigrationException("There's a migration process in progress");
         }
@@ -114,62 +267,4 @@ public sealed partial class Migrator : IDisposable
             throw new MigrationException("There's a preflight of a migration in progress");
         }
     }
-
-    private void Begin()
-    {
-        _began = Instant.Now;
-        _totalTime = null;
-        _setupTime = null;
-        _error = null;
-        _times = null;
-        _finalSteps = null;
-        _transferred = 0;
-        Enter(MigrationStatus.Setup);
-    }
-
-    private void Enter(MigrationStatus status)
-    {
-        Status = status;
-        if (!IsUnderWay)
-        {
-            _totalTime ??= Elapsed();
-        }
-
-        try
-        {
-            if (Capabilities.Events)
-            {
-                StatusChanged?.Invoke(status);
-            }
-        }
-        finally
-        {
-            if (!IsUnderWay)
-            {
-                _settled.TrySetResult();
-                _settled = new TaskCompletionSource();
-            }
-        }
-    }
-
-    private void Pass(int number)
-    {
-        if (Capabilities.Events)
-        {
-            PassBegan?.Invoke(number);
-        }
-    }
-
-    /// <summary>Microseconds in milliseconds, rounded up.</summary>
-    private static ulong? Milliseconds(ulong? microseconds) => (microseconds + 999) / 1000;
-
-    private ulong Elapsed() => (Instant.Now - _began) / 1_000_000;
-
-    private List<string> Blockers() => _machine.Configuration.IsRamShared
-        ? []
-        :
-        [
-            $"Memory region {MemoryBackend.OfMachine(_machine.Configuration).Id} is not compatible with CPR. share=on is "
-            + "required for memory-backend objects, and aux-ram-share=on is required.",
-        ];
 }

@@ -12,7 +12,7 @@ public interface IVirtualCpus : IReadOnlyList<IVirtualCpu>
     /// <summary>When the last vCPU went into the guest after they were started; an <see cref="Machines.Instant"/>, 0 while one has not.</summary>
     ulong StartedAt { get; }
 
-    /// <summary>Lets every vCPU run.</summary>
+    /// <summary>Lets every vCPU run. The calling thread's boost, if it is in a <see cref="Machines.PauseScope"/>, is over.</summary>
     void Start();
 
     /// <summary>
@@ -42,6 +42,6 @@ public interface IVirtualCpus : IReadOnlyList<IVirtualCpu>
     /// The guest is about to stand still until it runs elsewhere, or has just come: the vCPUs' threads go before what else the host does, as far as
     /// this process may have it so, each until it next goes into the guest.
     /// </summary>
-    /// <param name="isBoosted">False ends that now; the vCPUs are stopped.</param>
+    /// <param name="isBoosted">False ends that now, but for a vCPU that was started and has yet to go into the guest.</param>
     void SetBoost(bool isBoosted);
 }

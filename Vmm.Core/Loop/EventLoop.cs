@@ -24,11 +24,11 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     private readonly ConcurrentQueue<(SendOrPostCallback Callback, object? State)> _posted = new();
     private readonly PriorityQueue<LoopTimer, long> _timers = new();
     private readonly string _name;
-    private readonly Action _waited;
+    private readonly LoopCalls _calls = new();
+    private readonly Action _rested;
     private readonly Action _woken;
     private readonly Action<FdWatch, FdEvents> _ready;
     private Thread? _thread;
-    private bool _mayBlock;
     private int _wakePending;
     private bool _stopping;
 
@@ -37,12 +37,16 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
     public EventLoop(string name)
     {
         _name = name;
-        (_waited, _woken, _ready) = (Waited, Woken, Ready);
+        (_rested, _woken, _ready) = (LoopCalls.Rested, Woken, Ready);
         _watches = new WatchSet(_wake, refusal => HostRefused?.Invoke(refusal));
     }
 
     /// <summary>What becomes of an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
-    public Action<Exception>? UnhandledException { get; set; }
+    public Action<Exception>? UnhandledException
+    {
+        get => _calls.UnhandledException;
+        set => _calls.UnhandledException = value;
+    }
 
     /// <summary>Called when the host refuses to watch a descriptor, or to wait; the loop continues without and tries again. Once until it is granted.</summary>
     public Action<Exception>? HostRefused { get; set; }
@@ -232,24 +236,14 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         // Work that is posted meanwhile waits for the next turn, so that descriptors are never starved.
         for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out var work); left--)
         {
-            Guarded(static w => w.Callback(w.State), work);
-            ThreadScheduling.Yield();
+            _calls.Call(static w => w.Callback(w.State), work);
         }
     }
 
     private void WaitAndDispatch()
     {
         int timeout = TimeoutMilliseconds();
-        _mayBlock = timeout != 0;
-        _watches.Wait(timeout, _waited, _woken, _ready);
-    }
-
-    private void Waited()
-    {
-        if (_mayBlock)
-        {
-            ThreadScheduling.BeginSlice();
-        }
+        _watches.Wait(timeout, timeout == 0 ? static () => { } : _rested, _woken, _ready);
     }
 
     private void Woken()
@@ -259,19 +253,14 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         Thread.MemoryBarrier();
     }
 
-    private void Ready(FdWatch watch, FdEvents events)
-    {
-        Guarded(static w => w.watch.Callback(w.events), (watch, events));
-        ThreadScheduling.Yield();
-    }
+    private void Ready(FdWatch watch, FdEvents events) => _calls.Call(static w => w.watch.Callback(w.events), (watch, events));
 
     private void RunTimers()
     {
         while (_timers.TryPeek(out var timer, out long due) && due <= Environment.TickCount64)
         {
             _timers.Dequeue();
-            Guarded(static c => c(), timer.Callback);
-            ThreadScheduling.Yield();
+            _calls.Call(static c => c(), timer.Callback);
         }
     }
 
@@ -299,30 +288,5 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         return _timers.TryPeek(out _, out long due)
             ? (int)Math.Clamp(due - Environment.TickCount64, 0, int.MaxValue)
             : Timeout.Infinite;
-    }
-
-    private void Guarded<T>(Action<T> work, T argument)
-    {
-        try
-        {
-            work(argument);
-        }
-        catch (Exception e) when (UnhandledException is { } handler)
-        {
-            Report(handler, e);
-        }
-    }
-
-    /// <summary>A report takes memory, which may be what the host has just refused. Without it the loop continues and the defect is not reported.</summary>
-    private static void Report(Action<Exception> handler, Exception defect)
-    {
-        try
-        {
-            handler(defect);
-        }
-        catch (OutOfMemoryException)
-        {
-            return;
-        }
     }
 }

@@ -9,6 +9,9 @@
 //
 // While the guest is stopped anyway, between two processes, the work is what it waits for: the thread does not sleep, and has
 // real-time priority (ThreadBoost).
+//
+// No work calls this: it is entered as a scope where work begins. Paced yields between the parts of long work, LoopCalls between the calls of
+// a loop, and Machines/PauseScope boosts the thread that a stopped guest waits for.
 
 using System.Diagnostics;
 using Vmm.Core.Native;
@@ -16,7 +19,7 @@ using Vmm.Core.Native;
 namespace Vmm.Core.Loop;
 
 /// <summary>The calling thread's use of its processor: yielding, and real-time boost. Every member is about the calling thread.</summary>
-public static class ThreadScheduling
+internal static class ThreadScheduling
 {
     /// <summary>The least that makes the scheduler choose anew; nanoseconds, to which the kernel adds its timer slack, 50,000.</summary>
     private const uint ShortSleep = 20_000;
@@ -34,7 +37,7 @@ public static class ThreadScheduling
     private static ThreadBoost? _boost;
 
     /// <summary>Called between two parts of what need not be done at once: yields the processor if the thread has used up its slice.</summary>
-    public static void Yield()
+    internal static void Yield()
     {
         if (!_isBoosted && Stopwatch.GetElapsedTime(_sliceBegan) > Slice)
         {
@@ -43,7 +46,7 @@ public static class ThreadScheduling
     }
 
     /// <summary>Yields the processor, also before the slice is used up: what comes next should not be cut short.</summary>
-    public static void YieldNow()
+    internal static void YieldNow()
     {
         OsThread.Sleep(ShortSleep);
         BeginSlice();
@@ -52,14 +55,14 @@ public static class ThreadScheduling
     /// <summary>
     /// A guest is stopped, or is about to be, until the thread is done: it does not yield and has real-time priority, until <see cref="EndBoost"/>.
     /// </summary>
-    public static void BeginBoost()
+    internal static void BeginBoost()
     {
         _isBoosted = true;
         (_boost ??= new ThreadBoost()).Raise(OsThread.CurrentId);
     }
 
     /// <summary>Ends what <see cref="BeginBoost"/> began, if it did.</summary>
-    public static void EndBoost()
+    internal static void EndBoost()
     {
         _isBoosted = false;
         _boost?.Lower();

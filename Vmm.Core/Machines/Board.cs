@@ -51,13 +51,10 @@ public sealed partial class Board : IExitHandler, IDisposable
         Vm = hypervisor.CreateMachine(options, this);
         try
         {
-            foreach (var slot in memory.Slots)
+            foreach (var slot in Paced.Each(memory.Slots))
             {
-                ThreadScheduling.Yield();
                 Vm.Memory.Add(slot);
             }
-
-            ThreadScheduling.Yield();
 
             _context = new BoardContext(setup, Vm, memory);
             _devices = new DeviceTree();

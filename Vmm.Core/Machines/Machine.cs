@@ -238,11 +238,7 @@ public sealed partial class Machine : IDisposable
     /// <summary>Starts the vCPUs of a guest that runs. One whose vCPUs cannot be started is paused, and can be continued.</summary>
     internal void ReleaseCpus(Board board, BestEffort steps)
     {
-        if (State != RunState.Running)
-        {
-            steps.Do("lower its vCPU threads' priority", () => board.Vm.Cpus.SetBoost(false));
-        }
-        else if (!steps.Do("let its vCPUs run", board.Vm.Cpus.Start))
+        if (State == RunState.Running && !steps.Do("let its vCPUs run", board.Vm.Cpus.Start))
         {
             State = RunState.Paused;
         }

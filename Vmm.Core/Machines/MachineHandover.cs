@@ -46,8 +46,6 @@ public sealed class MachineHandover
             throw new MachineException($"a guest in run state {pause.Before.Name()} cannot be handed over");
         }
 
-        // Before the pause begins: the guest still runs, and what it costs is not part of it.
-        board.Vm.Cpus.SetBoost(pause.Ran);
         var handover = new HandoverPause(_machine, pause, board);
         try
         {
@@ -126,18 +124,12 @@ public sealed class MachineHandover
         _machine.Board = board;
         _machine.State = before == RunState.Running && !_machine.AutoStart ? RunState.Paused : before;
         _machine.ReleaseCpus(board, steps);
-        if (released is not null)
-        {
-            steps.Do("take the times of the switch", released);
-        }
-
-        ThreadScheduling.Yield();
-        board.ResumeBackEnds(steps);
-        foreach (var owner in _owners)
-        {
-            steps.Do("use a descriptor of the old process", owner.Adopt);
-            ThreadScheduling.Yield();
-        }
+        Paced.Run(
+        [
+            () => steps.Do("take the times of the switch", released ?? (static () => { })),
+            () => board.ResumeBackEnds(steps),
+            .. _owners.Select<IDescriptorOwner, Action>(owner => () => steps.Do("use a descriptor of the old process", owner.Adopt)),
+        ]);
 
         if (_machine.State == RunState.Running)
         {

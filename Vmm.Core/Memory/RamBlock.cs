@@ -170,10 +170,11 @@ public sealed class RamBlock : IDisposable
         var time = new WorkBudget(budget, TimeProvider.System);
         ulong allocated = HostFile.Stat(File!).Allocated;
         (ulong done, ulong seen, ulong probe) = (0, 0, ShortProbe);
-        for (ulong position = 0; position < Size && time.AllowsAnother();)
+        ulong position = 0;
+        foreach (var left in Paced.Each(time.Parts()))
         {
             ulong neverWritten = allocated - Math.Min(allocated, seen);
-            bool asksFile = allocated < Size && SearchPerGigabyte * ((double)neverWritten / (1UL << 30)) < time.Left;
+            bool asksFile = allocated < Size && SearchPerGigabyte * ((double)neverWritten / (1UL << 30)) < left;
             if ((asksFile ? HostFile.NextData(File!, position) : position) is not { } data || data >= Size)
             {
                 break;
@@ -186,7 +187,10 @@ public sealed class RamBlock : IDisposable
             seen += step;
             probe = run == length ? Math.Min(probe * 2, PrefaultStep) : run == 0 ? Math.Min(probe * 2, LongProbe) : ShortProbe;
             position = data + start + step;
-            ThreadScheduling.Yield();
+            if (position >= Size)
+            {
+                break;
+            }
         }
 
         return done;

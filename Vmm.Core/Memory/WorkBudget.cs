@@ -13,7 +13,16 @@ internal sealed class WorkBudget(TimeSpan total, TimeProvider clock)
     private TimeSpan _longest;
 
     /// <summary>What is left of it.</summary>
-    internal TimeSpan Left => total - clock.GetElapsedTime(_began);
+    private TimeSpan Left => total - clock.GetElapsedTime(_began);
+
+    /// <summary>One item for each part that there is time for: what is left when it begins.</summary>
+    internal IEnumerable<TimeSpan> Parts()
+    {
+        while (AllowsAnother())
+        {
+            yield return Left;
+        }
+    }
 
     /// <summary>Called before each part: whether another part as long as the longest so far would end within the budget.</summary>
     internal bool AllowsAnother()

@@ -38,6 +38,9 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Over,
     }
 
+    /// <summary>Whether all run, and none was asked to stop. Any thread; it may have changed when this returns.</summary>
+    internal bool IsRunning => _phase == Phase.Running;
+
     /// <summary>Lets all run; without effect while they do.</summary>
     internal void Start()
     {

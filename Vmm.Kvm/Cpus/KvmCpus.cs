@@ -2,7 +2,7 @@
 
 using System.Collections;
 using Vmm.Core.Hypervisors;
-using Vmm.Core.Loop;
+using Vmm.Core.Machines;
 using Vmm.Kvm.Clocks;
 
 namespace Vmm.Kvm.Cpus;
@@ -41,8 +41,8 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
     {
         group.Start();
 
-        // Nothing that runs longer than a moment may keep a vCPU from its processor.
-        ThreadScheduling.EndBoost();
+        // Before the wait: a real-time thread that polls would keep a vCPU from its processor.
+        PauseScope.EndBoost();
         PollBriefly(() => StartedAt != 0);
     }
 
@@ -82,7 +82,10 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
     /// <inheritdoc/>
     public void SetBoost(bool isBoosted)
     {
-        foreach (var cpu in cpus)
+        bool isRunning = group.IsRunning;
+
+        // One that was let run and has no processor yet needs its priority for that, and ends it itself when it has one.
+        foreach (var cpu in cpus.Where(cpu => isBoosted || !isRunning || cpu.EnteredAt > 0))
         {
             cpu.SetBoost(isBoosted);
         }

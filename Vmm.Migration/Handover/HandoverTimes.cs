@@ -58,14 +58,14 @@ public sealed record HandoverTimes
     internal static ulong Between(ulong from, ulong to) => to > from ? (to - from) / 1000 : 0;
 
     /// <summary>Fills in the pause from what both processes saw of it.</summary>
-    internal void Account(PauseInstants old, ulong received, ulong applied, ulong taken, ulong running)
+    internal void Account(PauseInstants old, ArrivalInstants arrival)
     {
         Account(old);
-        Send = Between(old.Saved, received);
-        Load = Between(received, applied);
-        Take = Between(applied, taken);
-        Resume = Between(taken, running);
-        Pause = Between(old.Begin, running);
+        Send = Between(old.Saved, arrival.Received);
+        Load = Between(arrival.Received, arrival.Applied);
+        Take = Between(arrival.Applied, arrival.Taken);
+        Resume = Between(arrival.Taken, arrival.Running);
+        Pause = Between(old.Begin, arrival.Running);
     }
 
     /// <summary>Fills in what the old process knows by itself.</summary>

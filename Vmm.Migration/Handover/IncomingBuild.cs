@@ -43,20 +43,12 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
         Boundary.Passed(HandoverStep.NewPlanAccepted);
         try
         {
-            _baton = Baton.Open(handedOver.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
-            _before = HostPlacement.OfThisProcess();
-            Warnings.AddRange(plan.HostOnly is null ? [] : PlanComparison.Differences(plan.HostOnly, machine.HostOnly));
-            Warnings.AddRange(plan.Host.Apply());
-            ThreadScheduling.Yield();
-            Board = machine.Handover.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.GuestAbi, ClaimRam, handedOver);
-            ThreadScheduling.Yield();
-            Board.AdoptBackEnds(handedOver);
-            Boundary.Passed(HandoverStep.NewBackEndsAdopted);
-            reasons.AddRange(LayoutComparison.Differences(plan.Layouts, Board.Sections));
-            ThreadScheduling.Yield();
-            reasons.AddRange(machine.Handover.Prepare(handedOver));
-            ThreadScheduling.Yield();
-            Place(Board);
+            Paced.Run(
+                PlaceProcess,
+                () => Board = machine.Handover.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.GuestAbi, ClaimRam, handedOver),
+                () => reasons.AddRange(AdoptBackEnds(Board!)),
+                () => reasons.AddRange(machine.Handover.Prepare(handedOver)),
+                () => PlaceCpus(Board!));
         }
         catch (Exception e)
         {
@@ -101,7 +93,24 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
         return new ReceivedRam(file, planned.Identity);
     }
 
-    private void Place(Board board)
+    /// <summary>Opens the baton, and has the host treat this process as it treats the old one: before there is RAM, or a vCPU's thread.</summary>
+    private void PlaceProcess()
+    {
+        _baton = Baton.Open(handedOver.Claim(DescriptorNames.Baton) ?? throw new HandoverException("no baton came with the plan"), plan.Attempt);
+        _before = HostPlacement.OfThisProcess();
+        Warnings.AddRange(plan.HostOnly is null ? [] : PlanComparison.Differences(plan.HostOnly, machine.HostOnly));
+        Warnings.AddRange(plan.Host.Apply());
+    }
+
+    /// <returns>The layouts in which the machine's state would not be read.</returns>
+    private IReadOnlyList<string> AdoptBackEnds(Board board)
+    {
+        board.AdoptBackEnds(handedOver);
+        Boundary.Passed(HandoverStep.NewBackEndsAdopted);
+        return LayoutComparison.Differences(plan.Layouts, board.Sections);
+    }
+
+    private void PlaceCpus(Board board)
     {
         foreach (var cpu in board.Vm.Cpus.Where(cpu => cpu.Index < plan.Placement.Count))
         {

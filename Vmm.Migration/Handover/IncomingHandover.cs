@@ -40,7 +40,6 @@ internal sealed class IncomingHandover : IDisposable
     private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
     private ulong _rehearsed;
-    private NoGcRegion? _noGc;
 
     /// <summary>Begins with a client that was accepted on the cpr channel.</summary>
     /// <param name="machine">The machine that waits.</param>
@@ -129,41 +128,29 @@ internal sealed class IncomingHandover : IDisposable
     internal async Task<BestEffort> RunAsync(Plan plan)
     {
         var board = await BuildAsync(plan);
-        Times.Prepare = HandoverTimes.Between(_began, HandoverTimes.Now);
+        await OrReportAsync(() => AnnounceReadyAsync(plan));
         var taken = new BestEffort(_log, "the guest was taken over");
-        var state = await ReceiveAsync(plan);
-        ulong received = HandoverTimes.Now;
-        var old = PauseInstants.Read(state[^PauseInstants.Size..]);
-        await LoadAsync(board, new StateReader(state[..^PauseInstants.Size]));
-        ulong applied = HandoverTimes.Now;
-        if (!_build!.TakeBaton())
+        ArrivalInstants arrival;
+
+        // Before the old process learns that this one listens: it stops the guest then.
+        using (var scope = PauseScope.Enter(board.Vm))
         {
-            throw new HandoverException($"{PeerName} kept the guest: it gave this attempt up before it was taken");
+            ReadOnlyMemory<byte> state = default;
+            await OrReportAsync(async () => state = await ReceiveAsync(plan));
+            ulong received = HandoverTimes.Now;
+            var old = PauseInstants.Read(state[^PauseInstants.Size..]);
+            await LoadAsync(board, new StateReader(state[..^PauseInstants.Size]));
+            ulong applied = HandoverTimes.Now;
+            Take();
+
+            // The guest is this process's: from here on nothing is an error.
+            arrival = Resume(board, taken, new ArrivalInstants(received, applied, HandoverTimes.Now, 0));
+            Times.Collections = scope.Collections;
+            Times.Account(old, arrival);
         }
 
-        // The guest is this process's.
-        await taken.DoAsync("finish the switch", () => SettleAsync(board, taken, old, received, applied));
+        await taken.DoAsync("report to the old process", () => SendTakenAsync(arrival));
         return taken;
-    }
-
-    /// <summary>Lets the guest run, and has the process and the old one learn of it.</summary>
-    private async Task SettleAsync(Board board, BestEffort taken, PauseInstants old, ulong received, ulong applied)
-    {
-        ulong tookAt = HandoverTimes.Now;
-        Boundary.Passed(HandoverStep.NewTaken);
-        ulong running = tookAt;
-        _machine.Handover.Own(board, taken, released: () =>
-        {
-            running = board.Vm.Cpus.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
-            ThreadScheduling.EndBoost();
-            OnOwned?.Invoke();
-            Boundary.Passed(HandoverStep.NewReleased);
-        });
-        Boundary.Passed(HandoverStep.NewRunning);
-        Times.Collections = _noGc!.Collections;
-        taken.Do("allow garbage collections again", _noGc.Dispose);
-        Times.Account(old, received, applied, tookAt, running);
-        await taken.DoAsync("report to the old process", () => SendTakenAsync(received, applied, tookAt, running));
     }
 
     /// <summary>Hands over a connection that was accepted on the main channel's socket.</summary>
@@ -172,9 +159,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Closes everything that is not part of a running guest. Does not throw.</summary>
     public void Dispose()
     {
-        ThreadScheduling.EndBoost();
         var end = new BestEffort(_log, "the handover is over");
-        end.Do("allow garbage collections again", () => _noGc?.Dispose());
         end.Do("close the cpr channel", _peer.Dispose);
         end.Do("close the main channel", _state.Dispose);
         end.Do("close the descriptors that were not claimed", _handedOver.Dispose);
@@ -191,16 +176,16 @@ internal sealed class IncomingHandover : IDisposable
             throw new HandoverException($"the plan of {PeerName} cannot be met: {string.Join("; ", reasons)}");
         }
 
+        Times.Prepare = HandoverTimes.Between(_began, HandoverTimes.Now);
         return _build.Board!;
     }
 
-    /// <summary>Waits for the state. What ends the wait is reported: an old process that has stopped its guest resumes it at once, and knows why.</summary>
-    private async Task<ReadOnlyMemory<byte>> ReceiveAsync(Plan plan)
+    /// <summary>Has the old process learn what ends the wait for its state: if it has stopped its guest it resumes it at once, and knows why.</summary>
+    private async Task OrReportAsync(Func<Task> step)
     {
         try
         {
-            await AnnounceReadyAsync(plan);
-            return await _state.ReceiveAsync(plan.Attempt, Deadline.In(_parameters.CprStateTimeout, PeerName, "did not send its state"));
+            await step();
         }
         catch (Exception e)
         {
@@ -209,17 +194,19 @@ internal sealed class IncomingHandover : IDisposable
         }
     }
 
-    /// <summary>Says that this process is ready, and later, with -incoming defer, that it listens.</summary>
+    /// <summary>Says that this process is ready, and waits, with -incoming defer, until it may listen.</summary>
     private async Task AnnounceReadyAsync(Plan plan)
     {
         await _peer.SendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
         await WaitForOperatorAsync(plan.SignOfLifeWithin);
-        _noGc = NoGcRegion.Begin();
-        ThreadScheduling.Yield();
-        ThreadScheduling.BeginBoost();
-        _build!.Board!.Vm.Cpus.SetBoost(true);
+    }
+
+    /// <summary>Says that this process listens, and waits for the state.</summary>
+    private async Task<ReadOnlyMemory<byte>> ReceiveAsync(Plan plan)
+    {
         await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
+        return await _state.ReceiveAsync(plan.Attempt, Deadline.In(_parameters.CprStateTimeout, PeerName, "did not send its state"));
     }
 
     /// <summary>
@@ -298,14 +285,38 @@ internal sealed class IncomingHandover : IDisposable
         }
     }
 
+    private void Take()
+    {
+        if (!_build!.TakeBaton())
+        {
+            throw new HandoverException($"{PeerName} kept the guest: it gave this attempt up before it was taken");
+        }
+    }
+
+    /// <summary>Lets the guest run, and has the process learn of it. Does not throw.</summary>
+    /// <returns>The instants, with the one at which it ran.</returns>
+    private ArrivalInstants Resume(Board board, BestEffort taken, ArrivalInstants arrival)
+    {
+        ulong running = arrival.Taken;
+        taken.Do("finish the switch", () =>
+        {
+            Boundary.Passed(HandoverStep.NewTaken);
+            _machine.Handover.Own(board, taken, released: () =>
+            {
+                running = board.Vm.Cpus.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
+                OnOwned?.Invoke();
+                Boundary.Passed(HandoverStep.NewReleased);
+            });
+            Boundary.Passed(HandoverStep.NewRunning);
+        });
+        return arrival with { Running = running };
+    }
+
     /// <summary>The guest is ours whether or not the old process hears of it: it will look at the baton.</summary>
-    private async Task SendTakenAsync(ulong received, ulong applied, ulong taken, ulong running)
+    private async Task SendTakenAsync(ArrivalInstants arrival)
     {
         var body = new StateWriter(64);
-        body.WriteUInt64(received);
-        body.WriteUInt64(applied);
-        body.WriteUInt64(taken);
-        body.WriteUInt64(running);
+        arrival.Write(body);
         PlanCodec.WriteList(body, _handedOver.Names, body.WriteText);
         if (await _peer.TrySendAsync(MessageType.Taken, body, Deadline.In(_parameters.CprAcknowledgeTimeout, PeerName, "did not take the news")))
         {

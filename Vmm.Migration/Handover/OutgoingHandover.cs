@@ -41,7 +41,6 @@ internal sealed class OutgoingHandover : IDisposable
     private readonly Baton _baton;
     private readonly OutgoingState _state;
     private HashSet<string>? _notTaken;
-    private NoGcRegion? _noGc;
 
     /// <summary>Opens the cpr channel.</summary>
     /// <param name="machine">The machine whose guest goes.</param>
@@ -112,15 +111,18 @@ internal sealed class OutgoingHandover : IDisposable
     /// <exception cref="HandoverException">It is not, and runs on here (or is paused here, if it was).</exception>
     internal async Task<BestEffort> RunAsync()
     {
-        var pause = await PrepareAndStopAsync();
+        await PrepareAsync();
+        using var scope = PauseScope.Enter(Board.Vm);
+        var pause = await StopAsync();
         Task<StateReader>? taken = null;
         try
         {
-            Times.Drains = pause.Drains;
             Save(pause);
             var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
             await SendAsync(load);
             await OfferAsync(load);
+            PauseScope.EndBoost();
+            Times.Collections = scope.Collections;
             taken = ReceiveTakenAsync();
             await ReportSwitchAsync(pause, taken);
             Account(await load.WaitAsync(_machine.Loop, taken));
@@ -129,11 +131,12 @@ internal sealed class OutgoingHandover : IDisposable
         {
             if (_baton.TakeBack())
             {
+                // Still in the scope: no other thread of the host comes before the guest.
                 pause.Resume();
                 throw await StayAsync(pause, failure);
             }
 
-            ThreadScheduling.EndBoost();
+            PauseScope.EndBoost();
             await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(taken, failure));
         }
 
@@ -177,42 +180,17 @@ internal sealed class OutgoingHandover : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _noGc?.Dispose();
         _peer.Dispose();
         _state.Dispose();
         _baton.Dispose();
         _cancel.Dispose();
     }
 
-    /// <summary>Everything before the pause, and its beginning. A failure costs the guest nothing, or the time that a stop took.</summary>
-    private async Task<HandoverPause> PrepareAndStopAsync()
-    {
-        try
-        {
-            await PrepareAsync();
-            await ConnectMainAsync();
-            _noGc = NoGcRegion.Begin();
-
-            // The guest gets its processor before it is stopped.
-            ThreadScheduling.YieldNow();
-            ThreadScheduling.BeginBoost();
-            return await StopAsync();
-        }
-        catch (Exception e)
-        {
-            ThreadScheduling.EndBoost();
-
-            // Back ends that were listed for the new process take clients again.
-            ResumeBackEnds();
-            throw AsHandoverException(await _peer.CauseAsync(e));
-        }
-    }
+    private Board Board => _machine.Board ?? throw new HandoverException("there is no guest to hand over");
 
     /// <summary>The state is on its way: what is left to do here is not what the guest waits for.</summary>
     private async Task ReportSwitchAsync(HandoverPause pause, Task taken)
     {
-        ThreadScheduling.EndBoost();
-        Times.Collections = _noGc!.Collections;
         await Task.WhenAny(taken, _machine.Loop.Delay(LongestReportDelay));
         pause.ReportStopped();
         OnStateSent?.Invoke();
@@ -221,7 +199,6 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>The guest runs here again. Why it stays is looked for now, and reported between the events of its stop and of its resumption.</summary>
     private async Task<HandoverException> StayAsync(HandoverPause pause, Exception failure)
     {
-        ThreadScheduling.EndBoost();
         var reason = AsHandoverException(failure);
         try
         {
@@ -235,18 +212,34 @@ internal sealed class OutgoingHandover : IDisposable
         return reason;
     }
 
+    /// <summary>The guest was not stopped, or runs already again: such a failure costs it nothing, or the time that a stop took.</summary>
+    private async Task<HandoverException> NotStoppedAsync(Exception failure)
+    {
+        // Back ends that were listed for the new process take clients again.
+        ResumeBackEnds();
+        return AsHandoverException(await _peer.CauseAsync(failure));
+    }
+
     private void ResumeBackEnds() => _machine.Board?.ResumeBackEnds(new BestEffort(_log, "the guest stays in this process"));
 
-    /// <summary>The guest runs: greet, send the plan, wait until the new process has built the machine and listens.</summary>
+    /// <summary>The guest runs: greet, send the plan, wait until the new process has built the machine and listens, connect to it.</summary>
     private async Task PrepareAsync()
     {
-        ulong begin = HandoverTimes.Now;
-        await MakeReadyAsync(isPreflight: false);
-        Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
+        try
+        {
+            ulong begin = HandoverTimes.Now;
+            await MakeReadyAsync(isPreflight: false);
+            Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
-        // With -incoming defer the operator opens the main channel, in his own time.
-        await _peer.ListensAsync(_parameters.CprConnectTimeout);
-        Boundary.Passed(HandoverStep.OldPeerReady);
+            // With -incoming defer the operator opens the main channel, in his own time.
+            await _peer.ListensAsync(_parameters.CprConnectTimeout);
+            Boundary.Passed(HandoverStep.OldPeerReady);
+            await ConnectMainAsync();
+        }
+        catch (Exception e)
+        {
+            throw await NotStoppedAsync(e);
+        }
     }
 
     /// <summary>Greets, sends the plan, and waits until the new process has built the machine.</summary>
@@ -255,9 +248,9 @@ internal sealed class OutgoingHandover : IDisposable
         ushort protocol = await _peer.GreetAsync(_parameters.CprConnectTimeout);
         Boundary.Passed(HandoverStep.OldGreeted);
 
-        var board = _machine.Board ?? throw new HandoverException("there is no guest to hand over");
+        var board = Board;
         var ready = Deadline.In(_parameters.CprReadyTimeout, _peer.Name, "was not ready");
-        await SendPlanAsync(board, isPreflight, protocol, ready);
+        await Paced.RunAsync(() => SendDescriptorsAsync(ready), () => SendPlanAsync(board, isPreflight, protocol, ready));
         Boundary.Passed(HandoverStep.OldPlanSent);
 
         var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
@@ -267,14 +260,14 @@ internal sealed class OutgoingHandover : IDisposable
         return report;
     }
 
+    private Task SendDescriptorsAsync(Deadline ready) =>
+        _peer.SendDescriptorsAsync([.. _machine.Handover.Descriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
+
     private async Task SendPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
     {
-        ThreadScheduling.Yield();
-        await _peer.SendDescriptorsAsync([.. _machine.Handover.Descriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
         var body = new StateWriter();
         uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
         PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);
-        ThreadScheduling.Yield();
         await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 
@@ -294,18 +287,17 @@ internal sealed class OutgoingHandover : IDisposable
 
     private async Task<HandoverPause> StopAsync()
     {
-        HandoverPause pause;
         try
         {
-            pause = await _machine.Handover.PauseAsync(static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
+            var pause = await _machine.Handover.PauseAsync(static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
+            Times.Drains = pause.Drains;
+            Boundary.Passed(HandoverStep.OldStopped);
+            return pause;
         }
-        catch (MachineException e)
+        catch (Exception e)
         {
-            throw new HandoverException(e.Message, e);
+            throw await NotStoppedAsync(e);
         }
-
-        Boundary.Passed(HandoverStep.OldStopped);
-        return pause;
     }
 
     private void Save(HandoverPause pause)
@@ -367,12 +359,9 @@ internal sealed class OutgoingHandover : IDisposable
 
     private void Account(StateReader taken)
     {
-        ulong received = taken.ReadUInt64();
-        ulong applied = taken.ReadUInt64();
-        ulong tookAt = taken.ReadUInt64();
-        ulong running = taken.ReadUInt64();
+        var arrival = ArrivalInstants.Read(taken);
         _notTaken = [.. PlanCodec.ReadList(taken, taken.ReadText)];
-        Times.Account(_state.Instants, received, applied, tookAt, running);
+        Times.Account(_state.Instants, arrival);
     }
 
     /// <summary>Whether the new process took a descriptor over; null where it did not live to say, or was not heard.</summary>

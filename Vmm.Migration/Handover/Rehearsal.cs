@@ -23,9 +23,8 @@ internal static class Rehearsal
     {
         ulong fastest = ulong.MaxValue;
         var state = new StateWriter(256 * 1024);
-        for (int round = 0; round < Rounds; round++)
+        foreach (int _ in Paced.Each(Enumerable.Range(0, Rounds)))
         {
-            ThreadScheduling.Yield();
             ulong begin = HandoverTimes.Now;
             await board.Vm.Cpus.StopAsync(captureState: true);
             state.Clear();

@@ -68,9 +68,7 @@ internal sealed class FakeCpuGroup(FakeHypervisor hypervisor, FakeMachine machin
         hypervisor.IsRehearsing = false;
     }
 
-    public void SetBoost(bool isBoosted)
-    {
-    }
+    public void SetBoost(bool isBoosted) => machine.SetBoost(isBoosted);
 
     public IEnumerator<IVirtualCpu> GetEnumerator() => machine.FakeCpus.GetEnumerator();
 

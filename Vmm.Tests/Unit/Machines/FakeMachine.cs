@@ -40,6 +40,10 @@ internal sealed class FakeMachine : IVirtualMachine, IMemorySlots, IGuestClock
 
     internal bool IsRunning { get; set; }
 
+    internal bool IsBoosted { get; private set; }
+
+    internal bool WasBoosted { get; private set; }
+
     internal bool IsClockFrozen { get; private set; }
 
     internal TaskCompletionSource Disposed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -49,6 +53,12 @@ internal sealed class FakeMachine : IVirtualMachine, IMemorySlots, IGuestClock
     public IInterrupts Interrupts { get; } = new FakeInterrupts();
 
     public IDoorbells Doorbells { get; } = new FakeDoorbells();
+
+    internal void SetBoost(bool isBoosted)
+    {
+        IsBoosted = isBoosted;
+        WasBoosted |= isBoosted;
+    }
 
     public void Freeze() => IsClockFrozen = _hypervisor.RefuseClock is { } reason ? throw new HypervisorException(reason) : true;
 

@@ -6,6 +6,7 @@ using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;
 using Vmm.Migration;
 using Vmm.Migration.Channels;
+using Vmm.Migration.Settings;
 using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Vmm.Migration;
+using Vmm.Migration.Settings;
 using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;

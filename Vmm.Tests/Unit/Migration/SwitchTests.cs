@@ -58,7 +58,7 @@ public sealed class SwitchTests : IDisposable
         string cpr = _fixture.Files.Path("cpr2");
         string main = _fixture.Files.Path("main2");
         next.AwaitGuest(cpr, main);
-        await _fixture.HandOverAsync(_old, next, Vmm.Migration.MigrationTarget.FromChannels(
+        await _fixture.HandOverAsync(_old, next, Vmm.Migration.Settings.MigrationTarget.FromChannels(
             [(false, new Vmm.Migration.Channels.UnixAddress(main)), (true, new Vmm.Migration.Channels.UnixAddress(cpr))]));
         held.SetResult();
 

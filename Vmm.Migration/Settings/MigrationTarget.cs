@@ -3,7 +3,7 @@
 
 using Vmm.Migration.Channels;
 
-namespace Vmm.Migration;
+namespace Vmm.Migration.Settings;
 
 /// <summary>The channels that a migrate command names.</summary>
 /// <param name="Main">The main channel.</param>

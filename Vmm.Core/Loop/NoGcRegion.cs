@@ -3,7 +3,7 @@
 
 using System.Runtime;
 
-namespace Vmm.Migration.Handover;
+namespace Vmm.Core.Loop;
 
 /// <summary>A region without garbage collections in this process.</summary>
 internal sealed class NoGcRegion : IDisposable
@@ -26,7 +26,7 @@ internal sealed class NoGcRegion : IDisposable
     /// <summary>Collections since the region began: 0, unless there was no room for it.</summary>
     internal uint Collections => (uint)(GC.CollectionCount(0) - _before);
 
-    /// <summary>Collects, and begins.</summary>
+    /// <summary>Collects, and begins. Does not throw.</summary>
     internal static NoGcRegion Begin()
     {
         lock (Gate)
@@ -35,7 +35,7 @@ internal sealed class NoGcRegion : IDisposable
         }
     }
 
-    /// <summary>Collections may happen again.</summary>
+    /// <summary>Collections may happen again. Does not throw.</summary>
     public void Dispose()
     {
         lock (Gate)
@@ -67,7 +67,7 @@ internal sealed class NoGcRegion : IDisposable
         {
             return GCSettings.LatencyMode != GCLatencyMode.NoGCRegion && GC.TryStartNoGCRegion(Room);
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or OutOfMemoryException)
         {
             return false;
         }

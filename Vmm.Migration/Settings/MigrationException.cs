@@ -1,6 +1,6 @@
 using Vmm.Core.Errors;
 
-namespace Vmm.Migration;
+namespace Vmm.Migration.Settings;
 
 /// <summary>A migration command is refused. The message is what the client reads.</summary>
 public sealed class MigrationException : VmmException

@@ -1,88 +1,97 @@
-// The new process's side: where it listens, which client it serves, and what becomes of it when an attempt fails. With -incoming
-// defer it keeps waiting; otherwise its owner ends it, because no peer would come a second time.
+// The new process's side of an update: where it listens, which client it serves, and what becomes of it when an attempt fails. With
+// -incoming defer it keeps waiting; otherwise its owner ends it, because no peer would come a second time.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
 using Vmm.Migration.Channels;
+using Vmm.Migration.Engines;
 using Vmm.Migration.Handover;
 using Vmm.Migration.Plans;
+using Vmm.Migration.Settings;
 
-namespace Vmm.Migration;
+namespace Vmm.Migration.Cpr;
 
-public sealed partial class Migrator
+/// <summary>A process's wait for a guest. Machine loop only.</summary>
+internal sealed partial class CprIncoming : IIncomingMigration
 {
+    private readonly Machine _machine;
+    private readonly Func<MigrationParameters> _parameters;
+    private readonly IIncomingProgress _progress;
+    private readonly ILogger _log;
+    private readonly bool _deferred;
     private readonly TaskCompletionSource _mainOpen = new();
     private readonly HandshakeSlots _handshakes = new();
-    private IncomingListener? _cprListener;
+    private readonly IncomingListener _cprListener;
     private IncomingListener? _mainListener;
     private EarlyConnections? _early;
-    private IncomingHandover? _incoming;
-    private ChannelAddress? _mainAddress;
-    private bool _isIncoming;
-    private bool _deferred;
+    private IncomingHandover? _handover;
 
-    /// <summary>Called when an incoming attempt failed and this process has nothing left to wait for.</summary>
-    public event Action<string>? IncomingFailed;
-
-    /// <summary>Waits for a guest.</summary>
+    /// <summary>Begins to listen.</summary>
+    /// <param name="machine">The machine that waits.</param>
     /// <param name="cpr">Where the old process will connect.</param>
-    /// <param name="main">The main channel; null leaves it to migrate-incoming (-incoming defer).</param>
+    /// <param name="main">The main channel; null leaves it to <see cref="Listen"/> (-incoming defer).</param>
+    /// <param name="parameters">The parameters, asked for when an attempt begins.</param>
+    /// <param name="progress">What is reported to.</param>
+    /// <param name="log">Where accounts and failures are reported.</param>
     /// <exception cref="HandoverException">An address cannot be listened on.</exception>
-    public void AwaitGuest(ChannelAddress cpr, ChannelAddress? main)
+    internal CprIncoming(
+        Machine machine, ChannelAddress cpr, ChannelAddress? main, Func<MigrationParameters> parameters, IIncomingProgress progress, ILogger log)
     {
-        _machine.AwaitGuest();
-        _isIncoming = true;
+        _machine = machine;
+        _parameters = parameters;
+        _progress = progress;
+        _log = log;
         _deferred = main is null;
-        _cprListener = IncomingListener.Open(_machine.Loop, cpr, _log, Serve, unixOnly: true);
-        if (main is not null)
+        _cprListener = IncomingListener.Open(machine.Loop, cpr, log, Serve, unixOnly: true);
+        try
         {
-            OpenMainListener(main);
+            if (main is not null)
+            {
+                Listen(main);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
-    /// <summary>Opens the main channel of a process that was started with -incoming defer.</summary>
-    /// <exception cref="MigrationException">It was not, or the channel is open, or cannot be opened.</exception>
-    public void StartIncoming(ChannelAddress main)
-    {
-        if (!_isIncoming)
-        {
-            throw new MigrationException("'-incoming' was not specified on the command line");
-        }
+    /// <inheritdoc/>
+    public ChannelAddress? ListeningAddress { get; private set; }
 
+    /// <inheritdoc/>
+    public void Listen(ChannelAddress main)
+    {
         if (_mainListener is not null || _machine.State != RunState.Inmigrate)
         {
             throw new MigrationException("The incoming migration has already been started");
         }
 
-        try
-        {
-            OpenMainListener(main);
-        }
-        catch (HandoverException e)
-        {
-            throw new MigrationException(e.Message, e);
-        }
+        _mainListener = IncomingListener.Open(_machine.Loop, main, _log, OnMainConnection);
+        _early = new EarlyConnections(_machine.Loop, connection => _handover?.TryOfferMain(connection) == true);
+        ListeningAddress = _mainListener.Address;
+        _progress.Listening();
+        _mainOpen.TrySetResult();
     }
 
-    private void OpenMainListener(ChannelAddress main)
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        _mainListener = IncomingListener.Open(_machine.Loop, main, _log, OnMainConnection);
-        _early = new EarlyConnections(_machine.Loop, connection => _incoming?.TryOfferMain(connection) == true);
-        _mainAddress = _mainListener.Address;
-        Begin();
-        _mainOpen.TrySetResult();
+        _handover?.Dispose();
+        EndListening();
     }
 
     private void OnMainConnection(SafeFileHandle connection)
     {
         // An unknown client must speak first: another client of a TCP port must not keep the old process away.
-        if (Credentials.AreKnown(connection) && _incoming?.TryOfferMain(connection) == true)
+        if (Credentials.AreKnown(connection) && _handover?.TryOfferMain(connection) == true)
         {
             return;
         }
 
-        if (_incoming?.IsMainConnected != true && Credentials.Permit(connection))
+        if (_handover?.IsMainConnected != true && Credentials.Permit(connection))
         {
             _early!.Add(connection);
         }
@@ -103,10 +112,10 @@ public sealed partial class Migrator
         IncomingHandover handover;
         try
         {
-            handover = new IncomingHandover(_machine, Parameters, connection, AcceptPending, _log)
+            handover = new IncomingHandover(_machine, _parameters(), connection, AcceptPending, _log)
             {
                 Handshakes = _handshakes,
-                TryClaim = () => _incoming is null && _machine.State == RunState.Inmigrate,
+                TryClaim = () => _handover is null && _machine.State == RunState.Inmigrate,
                 WaitForListening = () => _mainOpen.Task,
             };
         }
@@ -118,8 +127,8 @@ public sealed partial class Migrator
             return;
         }
 
-        handover.OnBuilt = () => LogWarnings(handover.Warnings);
-        handover.OnOwned = () => ReportActive(handover);
+        handover.OnBuilt = () => Differences.Log(_log, handover.Warnings);
+        handover.OnOwned = () => ReportReceiving(handover);
         _ = ServeAsync(handover);
     }
 
@@ -132,14 +141,14 @@ public sealed partial class Migrator
             return;
         }
 
-        _incoming = handover;
+        _handover = handover;
         if (plan.IsPreflight)
         {
             await AnswerPreflightAsync(handover, plan);
             return;
         }
 
-        BeginAttempt();
+        _progress.AttemptBegan(_mainOpen.Task.IsCompleted);
         try
         {
             Finish(handover, await handover.RunAsync(plan));
@@ -151,47 +160,28 @@ public sealed partial class Migrator
         }
         finally
         {
-            _incoming = null;
-            _metrics.Record(isOutgoing: false, Status, _times);
-        }
-    }
-
-    private void BeginAttempt()
-    {
-        if (Status == MigrationStatus.Failed && _mainOpen.Task.IsCompleted)
-        {
-            // An earlier attempt failed; this one is reported from its beginning.
-            Begin();
-        }
-        else if (!_mainOpen.Task.IsCompleted)
-        {
-            // With -incoming defer nothing is reported before migrate-incoming. What fails before that began here all the same.
-            _began = Instant.Now;
-            _totalTime = null;
+            _handover = null;
         }
     }
 
     /// <summary>The guest is here. Does not throw.</summary>
     private void Finish(IncomingHandover handover, BestEffort taken)
     {
-        _finalSteps = taken;
-        _times = handover.Times;
         taken.Do("close the sockets that it waited at", EndListening);
-        taken.Do("report that the migration is completed", () => Enter(MigrationStatus.Completed));
+        _progress.Arrived(handover.Times, taken);
         taken.Do("log that", () => LogTaken(_log, handover.PeerName, handover.Times));
     }
 
     private void Fail(IncomingHandover handover, Exception failure)
     {
         var steps = new BestEffort(_log, "the guest was not taken over");
-        steps.Do("report that the channel was used", () => ReportActive(handover));
-        _error = failure.Message;
-        steps.Do("report that the migration failed", () => Enter(MigrationStatus.Failed));
+        steps.Do("report that the channel was used", () => ReportReceiving(handover));
+        steps.Do("report that the migration failed", () => _progress.NotTaken(failure));
         LogNotTaken(_log, handover.PeerName, failure.Message);
         if (!_deferred)
         {
             steps.Do("close the sockets that it waited at", EndListening);
-            IncomingFailed?.Invoke(failure.Message);
+            _progress.GaveUp(failure.Message);
         }
     }
 
@@ -205,41 +195,29 @@ public sealed partial class Migrator
         }
         finally
         {
-            _incoming = null;
+            _handover = null;
         }
 
         LogPreflight(_log, handover.PeerName, reasons.Count == 0 ? "it would succeed" : string.Join("; ", reasons));
         await handover.AnswerAsync(reasons);
     }
 
-    /// <summary>The main channel was in use; reported after the pause.</summary>
-    private void ReportActive(IncomingHandover handover)
+    private void ReportReceiving(IncomingHandover handover)
     {
-        if (handover.IsMainConnected && Status == MigrationStatus.Setup)
+        if (handover.IsMainConnected)
         {
-            Enter(MigrationStatus.Active);
+            _progress.Receiving();
         }
     }
 
     private void EndListening()
     {
-        _mainAddress = null;
+        ListeningAddress = null;
         var steps = new BestEffort(_log, "nothing is waited for any more");
-        steps.Do("close the cpr socket", () => _cprListener?.Dispose());
+        steps.Do("close the cpr socket", _cprListener.Dispose);
         steps.Do("close the main socket", () => _mainListener?.Dispose());
         steps.Do("close early connections", () => _early?.Dispose());
     }
-
-    private void LogWarnings(IReadOnlyList<string> warnings)
-    {
-        foreach (string warning in warnings)
-        {
-            LogDifference(_log, warning);
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: not as before: {Difference}")]
-    private static partial void LogDifference(ILogger log, string difference);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: took the guest over from {Peer}: {Times}")]
     private static partial void LogTaken(ILogger log, string peer, HandoverTimes times);

@@ -1,6 +1,6 @@
-using Vmm.Migration.Handover;
+using Vmm.Core.Loop;
 
-namespace Vmm.Tests.Unit.Migration;
+namespace Vmm.Tests.Unit.Loop;
 
 /// <summary>A pause without collections, in a process in which others have one too.</summary>
 [Parallelizable(ParallelScope.All)]

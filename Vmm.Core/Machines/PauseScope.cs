@@ -1,0 +1,54 @@
+// The time in which a guest stands still, or is about to, and waits for this thread and its vCPUs' threads. In it these have real-time
+// priority (ThreadBoost), this thread never yields, and no garbage is collected.
+//
+// It is entered once, where the pause begins, and nothing in the pause knows of it. What must not be part of the pause comes at its entry,
+// in this order: the collection, which takes longest; then the guest gets its processor; then the priorities.
+//
+// A priority that outlasts the wait would keep the guest itself from a processor. So each ends as soon as it can (EndBoost): this thread's
+// when the vCPUs are started or another process is to continue, a vCPU's own when it goes into the guest.
+
+using Vmm.Core.Hypervisors;
+using Vmm.Core.Loop;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>What the threads are to the host's scheduler, and to the collector, while a guest waits for them. Entered and left on one thread.</summary>
+public sealed class PauseScope : IDisposable
+{
+    private readonly IVirtualMachine _vm;
+    private readonly NoGcRegion _noGc;
+
+    private PauseScope(IVirtualMachine vm, NoGcRegion noGc)
+    {
+        _vm = vm;
+        _noGc = noGc;
+    }
+
+    /// <summary>Garbage collections of the process since the scope was entered.</summary>
+    public uint Collections => _noGc.Collections;
+
+    /// <summary>Enters it. The guest still runs, here or elsewhere, and what this costs is not part of its pause. Does not fail: a pause proceeds without.</summary>
+    /// <param name="vm">The VM whose vCPUs will stop, or start.</param>
+    public static PauseScope Enter(IVirtualMachine vm)
+    {
+        ArgumentNullException.ThrowIfNull(vm);
+        var noGc = NoGcRegion.Begin();
+        ThreadScheduling.YieldNow();
+        ThreadScheduling.BeginBoost();
+        vm.Cpus.SetBoost(true);
+        return new PauseScope(vm, noGc);
+    }
+
+    /// <summary>The guest does not wait for the calling thread any more, though the scope lasts. Without effect outside of one.</summary>
+    public static void EndBoost() => ThreadScheduling.EndBoost();
+
+    /// <summary>Leaves it. Does not throw.</summary>
+    public void Dispose()
+    {
+        ThreadScheduling.EndBoost();
+
+        // Those that have not gone into the guest.
+        _vm.Cpus.SetBoost(false);
+        _noGc.Dispose();
+    }
+}

@@ -1,0 +1,57 @@
+// Mode cpr-transfer: the guest goes to a new process on the same host, its RAM and its descriptors stay where they are. What the two
+// processes say to each other is in the folder Handover; here is what commands and operators see of it.
+
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Vmm.Core.Machines;
+using Vmm.Core.Memory;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Engines;
+using Vmm.Migration.Settings;
+
+namespace Vmm.Migration.Cpr;
+
+/// <summary>The mode cpr-transfer of a machine. Machine loop only.</summary>
+/// <param name="machine">The machine.</param>
+/// <param name="log">Where accounts and failures are reported.</param>
+internal sealed class CprEngine(Machine machine, ILogger log) : IMigrationEngine
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Blockers => machine.Configuration.IsRamShared
+        ? []
+        :
+        [
+            $"Memory region {MemoryBackend.OfMachine(machine.Configuration).Id} is not compatible with CPR. share=on is "
+            + "required for memory-backend objects, and aux-ram-share=on is required.",
+        ];
+
+    /// <inheritdoc/>
+    public IOutgoingMigration Leave(
+        MigrationTarget target, MigrationParameters parameters, Func<string, SafeHandle?>? takeDescriptor, IOutgoingProgress progress)
+    {
+        var cpr = CprTarget.CprAddress(target, parameters);
+        CprTarget.RefuseMain(target.Main);
+        RefuseBlocked();
+        return new CprOutgoing(machine, parameters, cpr, MainChannel.To(target.Main, takeDescriptor), progress, log);
+    }
+
+    /// <inheritdoc/>
+    public IIncomingMigration Await(
+        ChannelAddress? cpr, ChannelAddress? main, Func<MigrationParameters> parameters, IIncomingProgress progress)
+    {
+        ArgumentNullException.ThrowIfNull(cpr);
+        return new CprIncoming(machine, cpr, main, parameters, progress, log);
+    }
+
+    /// <inheritdoc/>
+    public IPreflight Ask(MigrationTarget target, MigrationParameters parameters, Func<string, SafeHandle?>? findDescriptor) =>
+        new CprPreflight(machine, target, parameters, findDescriptor, RefuseBlocked, log);
+
+    private void RefuseBlocked()
+    {
+        if (Blockers is [var blocker, ..])
+        {
+            throw new MigrationException(blocker);
+        }
+    }
+}
