@@ -1,5 +1,3 @@
 using System.Runtime.CompilerServices;
 
-[assembly: InternalsVisibleTo("Vmm.Qmp")]
-[assembly: InternalsVisibleTo("vmm")]
 [assembly: InternalsVisibleTo("Vmm.Tests")]

@@ -1,4 +1,3 @@
 using System.Runtime.CompilerServices;
 
-[assembly: InternalsVisibleTo("vmm")]
 [assembly: InternalsVisibleTo("Vmm.Tests")]
