@@ -13,7 +13,7 @@ using Vmm.Core.Native;
 namespace Vmm.Core.Chardevs;
 
 /// <summary>A socket's name, as it was when the socket got it or was taken over.</summary>
-internal sealed class SocketName
+public sealed class SocketName
 {
     private const int MostAttempts = 16;
 
@@ -30,10 +30,10 @@ internal sealed class SocketName
     }
 
     /// <summary>Whether it still is the name of that socket.</summary>
-    internal bool IsStillThere => HostFile.StatName(_path)?.Identity == _identity;
+    public bool IsStillThere => HostFile.StatName(_path)?.Identity == _identity;
 
     /// <summary>The name of a socket that another process bound and that is held here now; null if there is no such name any more.</summary>
-    internal static SocketName? Of(string path) => HostFile.StatName(path) is { IsSocket: true } there ? new SocketName(path, there.Identity) : null;
+    public static SocketName? Of(string path) => HostFile.StatName(path) is { IsSocket: true } there ? new SocketName(path, there.Identity) : null;
 
     /// <summary>Listens at a path, where there is nothing or a socket that no process holds.</summary>
     /// <param name="path">Where.</param>
@@ -41,7 +41,7 @@ internal sealed class SocketName
     /// <param name="name">The name that was made.</param>
     /// <returns>The listening socket; null if another process holds one there.</returns>
     /// <exception cref="IOException">Something else has the name, or the host refuses it.</exception>
-    internal static SafeFileHandle? TryListen(string path, int backlog, out SocketName? name)
+    public static SafeFileHandle? TryListen(string path, int backlog, out SocketName? name)
     {
         name = null;
         for (int attempt = 0; attempt < MostAttempts; attempt++)
@@ -65,7 +65,7 @@ internal sealed class SocketName
 
     /// <summary>Takes the name away, if it still is that socket's.</summary>
     /// <exception cref="IOException">The host refuses it.</exception>
-    internal void Remove()
+    public void Remove()
     {
         if (IsStillThere)
         {

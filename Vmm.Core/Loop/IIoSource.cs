@@ -9,6 +9,12 @@ public interface IIoSource : IDisposable
     void Start();
 
     /// <summary>
+    /// Calls back once more if it is started, as a signal of the eventfd would, but needs nothing of the host on the thread itself. Any thread, with
+    /// any lock held: it never waits.
+    /// </summary>
+    void Trigger();
+
+    /// <summary>
     /// When this returns, no callback runs or comes until <see cref="Start"/>, except on the caller's own stack. Any thread. It waits while the
     /// callback runs, so the caller holds no lock that the callback takes; the same goes for disposing.
     /// </summary>

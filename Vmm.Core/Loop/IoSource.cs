@@ -25,6 +25,8 @@ internal sealed class IoSource(IoThread thread, SafeHandle eventFd, Action ready
         thread.CallBack(this);
     }
 
+    public void Trigger() => thread.CallBack(this);
+
     public void Stop()
     {
         lock (_gate)

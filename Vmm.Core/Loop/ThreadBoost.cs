@@ -9,7 +9,7 @@ using Vmm.Core.Native;
 namespace Vmm.Core.Loop;
 
 /// <summary>A thread's scheduling policy, raised and lowered. Raised by one thread at a time; lowered by any. Neither fails: a pause proceeds without.</summary>
-internal sealed class ThreadBoost
+public sealed class ThreadBoost
 {
     private const int Fifo = 1;
     private const int RoundRobin = 2;
@@ -24,7 +24,7 @@ internal sealed class ThreadBoost
     /// Raises the thread. One that is real-time already stays what it is, and so does every thread where this process may not: then the pause
     /// depends on how busy the host is.
     /// </summary>
-    internal void Raise(int threadId)
+    public void Raise(int threadId)
     {
         if (Volatile.Read(ref _isRaised) != 0)
         {
@@ -42,7 +42,7 @@ internal sealed class ThreadBoost
     }
 
     /// <summary>Gives the thread back the policy that it had; without effect when it was not raised. Allocates nothing.</summary>
-    internal void Lower()
+    public void Lower()
     {
         if (Volatile.Read(ref _isRaised) != 0
             && Interlocked.Exchange(ref _isRaised, 0) != 0

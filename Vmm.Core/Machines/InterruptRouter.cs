@@ -1,7 +1,8 @@
 // Where the interrupts above those of the first I/O APIC lead, and the lines to them.
 //
 // What the guest asks of its second I/O APIC the host may refuse for the moment (it allocates memory for each change). Then the routes stay as
-// they were, and are tried again until the host grants them: a guest's write never fails, and a line that rose meanwhile is raised then.
+// they were, and are tried again until the host grants them: a guest's write never fails, and a line that rose meanwhile is raised then. So is
+// a line whose rise could not be signalled.
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Buses;
@@ -25,6 +26,7 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
     private readonly RoutedLine?[] _lines = new RoutedLine?[Count];
     private readonly InterruptRoute[] _wanted = [.. Enumerable.Range(First, Count).Select(gsi => new InterruptRoute(gsi, null))];
     private bool _isRefused;
+    private bool _isSignalRefused;
     private bool _isRetryDue;
     private bool _isDisposed;
 
@@ -72,7 +74,7 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
         var eventFd = EventFd.Create();
         try
         {
-            var line = new RoutedLine(eventFd, interrupts.Bind(gsi, eventFd));
+            var line = new RoutedLine(eventFd, interrupts.Bind(gsi, eventFd), SignalRefused);
             line.SetRouted(_wanted[gsi - First].Message is not null);
             return line;
         }
@@ -98,13 +100,7 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
                 LogRefused(log, refusal.Message);
             }
 
-            // One for all that the guest writes meanwhile.
-            if (!_isRetryDue)
-            {
-                _isRetryDue = true;
-                loop.Post(() => loop.After(TryAgain, ApplyAgain));
-            }
-
+            TryLater();
             return;
         }
 
@@ -114,18 +110,58 @@ internal sealed partial class InterruptRouter(IInterrupts interrupts, EventLoop 
         }
     }
 
+    /// <summary>Any thread, with the line's device locked.</summary>
+    private void SignalRefused()
+    {
+        lock (_lock)
+        {
+            if (!_isSignalRefused)
+            {
+                _isSignalRefused = true;
+                LogNotRaised(log);
+            }
+
+            TryLater();
+        }
+    }
+
+    /// <summary>Once for all that is refused meanwhile.</summary>
+    private void TryLater()
+    {
+        if (!_isRetryDue)
+        {
+            _isRetryDue = true;
+            loop.Post(() => loop.After(TryAgain, ApplyAgain));
+        }
+    }
+
     private void ApplyAgain()
     {
         lock (_lock)
         {
             _isRetryDue = false;
-            if (_isRefused && !_isDisposed)
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            if (_isRefused)
             {
                 Apply();
             }
+
+            foreach (var line in _lines)
+            {
+                line?.RaiseOwed();
+            }
+
+            _isSignalRefused = _lines.Any(line => line is { IsOwed: true });
         }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the guest's interrupt routes cannot be changed, which is tried again until they can: {Reason}")]
     private static partial void LogRefused(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "an interrupt of the guest cannot be raised, which is tried again until it can: the host refuses to signal its eventfd")]
+    private static partial void LogNotRaised(ILogger log);
 }

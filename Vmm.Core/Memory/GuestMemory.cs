@@ -166,10 +166,13 @@ public sealed class GuestMemory : IGuestMemory, IDisposable
             return false;
         }
 
-        // A page of a file that allocates none, or has lost its end, is an error here; touched, it would be SIGBUS.
+        // A page of a file that allocates none, or has lost its end, is an error here; touched, it would be SIGBUS. An error is believed when it
+        // comes twice: the host may have no memory for a moment, and a device without its ring is dead.
         ulong page = (ulong)Environment.SystemPageSize;
         ulong before = (ulong)host % page;
-        return Mapping.TryAdvise(host - (nint)before, (before + length + page - 1) / page * page, MemoryAdvice.PopulateWrite);
+        ulong pages = (before + length + page - 1) / page * page;
+        return Mapping.TryAdvise(host - (nint)before, pages, MemoryAdvice.PopulateWrite)
+            || Mapping.TryAdvise(host - (nint)before, pages, MemoryAdvice.PopulateWrite);
     }
 
     /// <summary>Copies a part of a file to guest memory.</summary>

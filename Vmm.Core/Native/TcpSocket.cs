@@ -37,7 +37,7 @@ public static class TcpSocket
     }
 
     /// <summary>Binds a TCP socket and listens. One of all IPv6 addresses takes IPv4 clients, too.</summary>
-    internal static unsafe void Listen(SafeHandle handle, IPEndPoint at, int backlog)
+    public static unsafe void Listen(SafeHandle handle, IPEndPoint at, int backlog)
     {
         HostSocket.SetOption(handle, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
         if (at.AddressFamily == AddressFamily.InterNetworkV6)

@@ -1,20 +1,35 @@
 using Vmm.Core.Machines;
+using Vmm.Migration;
 using Vmm.Qmp.Schema;
+using Vmm.Qmp.Sessions;
 
 namespace Vmm.Qmp.Commands;
 
-/// <summary>What happens to the machine, as QMP events.</summary>
+/// <summary>What happens to a machine and its migrations, as QMP events.</summary>
 public static class MachineEvents
 {
-    /// <summary>The event that reports <paramref name="happened"/>.</summary>
-    public static QapiEvent ToQapi(MachineEvent happened) => happened switch
+    /// <summary>Sends every event from now on.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="migrator">Its migrations.</param>
+    /// <param name="events">Sends them.</param>
+    public static void Broadcast(Machine machine, Migrator migrator, EventBroadcaster events)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        ArgumentNullException.ThrowIfNull(migrator);
+        ArgumentNullException.ThrowIfNull(events);
+        machine.EventRaised += raised => events.Emit(ToQapi(raised), raised.At);
+        migrator.StatusChanged += status => events.Emit(new MigrationEvent { Status = status.ToQapi() });
+        migrator.PassBegan += pass => events.Emit(new MigrationPassEvent { Pass = pass });
+    }
+
+    private static QapiEvent ToQapi(MachineEvent raised) => raised switch
     {
         MachineStopped => new StopEvent(),
         MachineResumed => new ResumeEvent(),
         MachinePowerButton => new PowerdownEvent(),
         MachineReset reset => new ResetEvent { Guest = IsGuests(reset.Cause), Reason = reset.Cause.ToQapi() },
         MachineShutdown shutdown => new ShutdownEvent { Guest = IsGuests(shutdown.Cause), Reason = shutdown.Cause.ToQapi() },
-        _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "there is no event for this"),
+        _ => throw new ArgumentOutOfRangeException(nameof(raised), raised, "there is no event for this"),
     };
 
     private static bool IsGuests(Core.Machines.ShutdownCause cause) =>

@@ -63,8 +63,9 @@ internal sealed partial class Party : IAsyncDisposable
     /// <param name="name">Its letter.</param>
     /// <param name="folder">The scene's folder.</param>
     /// <param name="program">The program, and what it is started by, if anything.</param>
+    /// <param name="guest">The guest, which counts aloud.</param>
     /// <param name="more">Options beyond those that all processes have.</param>
-    internal static async Task<Party> StartAsync(string name, string folder, IReadOnlyList<string> program, params IEnumerable<string> more)
+    internal static async Task<Party> StartAsync(string name, string folder, IReadOnlyList<string> program, string guest, params IEnumerable<string> more)
     {
         var steps = new StepObserver(Path.Combine(folder, $"{name}.steps"));
         ArgumentList arguments = new()
@@ -73,7 +74,7 @@ internal sealed partial class Party : IAsyncDisposable
             { "-m", "4M" },
             { "-object", "memory-backend-memfd,id=ram0,size=4M,share=on" },
             "-nodefaults",
-            { "-kernel", FaultProgram.Host.TinyGuest(Guest) },
+            { "-kernel", FaultProgram.Host.TinyGuest(guest) },
             { "-debugcon", "stdio" },
             { "-qmp", $"unix:{name}.qmp,server=on,wait=off" },
         };

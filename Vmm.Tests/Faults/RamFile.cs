@@ -8,6 +8,7 @@ namespace Vmm.Tests.Faults;
 internal sealed class RamFile : IDisposable
 {
     private const long Counter = 0x200000;
+    private const long ServedBuffers = 0x200010;
 
     private readonly SafeFileHandle _file;
 
@@ -33,6 +34,14 @@ internal sealed class RamFile : IDisposable
             RandomAccess.Read(_file, count, Counter);
             return BinaryPrimitives.ReadUInt64LittleEndian(count);
         }
+    }
+
+    /// <summary>How many buffers a virtio device has given back, as its interrupts have said to the guest; of 16 bits.</summary>
+    internal uint Served(int device)
+    {
+        Span<byte> count = stackalloc byte[sizeof(uint)];
+        RandomAccess.Read(_file, count, ServedBuffers + (device * sizeof(uint)));
+        return BinaryPrimitives.ReadUInt32LittleEndian(count);
     }
 
     /// <summary>Finds it among a process's descriptors: the memfd of its size.</summary>

@@ -213,7 +213,7 @@ internal sealed class Scene : IAsyncDisposable
 
     private async Task<Party> StartAsync(IEnumerable<string> startedBy, IEnumerable<string> options)
     {
-        var party = await Party.StartAsync($"{(char)('a' + _parties.Count)}", Folder, [.. startedBy, .. _program], options);
+        var party = await Party.StartAsync($"{(char)('a' + _parties.Count)}", Folder, [.. startedBy, .. _program], Party.Guest, options);
         _parties.Add(party);
         return party;
     }

@@ -33,11 +33,12 @@ static enum object object_of(long number)
 {
     switch (number) {
     case SYS_read: case SYS_write: case SYS_close: case SYS_fstat: case SYS_lseek: case SYS_pread64: case SYS_pwrite64:
-    case SYS_readv: case SYS_writev: case SYS_sendto: case SYS_recvfrom: case SYS_sendmsg: case SYS_recvmsg: case SYS_shutdown:
+    case SYS_readv: case SYS_writev: case SYS_preadv: case SYS_pwritev: case SYS_sendto: case SYS_recvfrom: case SYS_sendmsg: case SYS_recvmsg: case SYS_shutdown:
     case SYS_bind: case SYS_connect: case SYS_listen: case SYS_accept: case SYS_accept4: case SYS_getsockname: case SYS_getpeername:
     case SYS_setsockopt: case SYS_getsockopt: case SYS_fsync: case SYS_fdatasync: case SYS_ftruncate: case SYS_fchmod: case SYS_fchown:
     case SYS_fstatfs: case SYS_flock: case SYS_dup: case SYS_getdents64: case SYS_fallocate: case SYS_timerfd_settime:
     case SYS_timerfd_gettime: case SYS_epoll_wait: case SYS_epoll_pwait: case SYS_epoll_pwait2: case SYS_pidfd_send_signal:
+    case SYS_io_uring_enter: case SYS_io_uring_register:
         return DESCRIPTOR;
     case SYS_ioctl: case SYS_fcntl:
         return DESCRIPTOR_AND_NUMBER;
@@ -51,7 +52,7 @@ static enum object object_of(long number)
         return SECOND_PATH;
     case SYS_prctl: case SYS_arch_prctl: case SYS_socket: case SYS_rt_sigaction:
         return FIRST_NUMBER;
-    case SYS_tgkill:
+    case SYS_tgkill: case SYS_madvise:
         return LAST_NUMBER;
     default:
         return NOTHING;

@@ -3,8 +3,9 @@
  * open, and has the n-th of a kind fail, or come late. It is the program itself that is seen as the process: what watches
  * is a process of its own, its tracer, so that pid, signals, streams and exit status are the program's.
  *
- * A seccomp filter stops each call for the tracer (SECCOMP_RET_TRACE). What is excluded by name never stops, and neither does
- * KVM_RUN unless RUNS is "runs", so a guest runs and is kicked at full speed; signals are passed on as they come.
+ * A seccomp filter stops each call for the tracer (SECCOMP_RET_TRACE). What is excluded by name never stops, nor does madvise but
+ * for the advice that only the program itself gives, and neither does KVM_RUN unless RUNS is "runs", so a guest runs and is
+ * kicked at full speed; signals are passed on as they come.
  * A call that shall fail is not made, with one exception: a close is made and then reported as failed, as Linux does it.
  *
  * The window opens when the handover's baton (the memfd "vmm-baton" among the program's descriptors, docs/handover.md) has the
@@ -32,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
@@ -288,7 +290,14 @@ static int filter(int runs)
         LOAD(nr),
         /* Excluded by name: the end, what signals and locks are made of, and the language runtime's own memory and threads. */
         PASS(SYS_exit), PASS(SYS_exit_group), PASS(SYS_rt_sigreturn), PASS(SYS_rt_sigprocmask), PASS(SYS_futex),
-        PASS(SYS_mmap), PASS(SYS_munmap), PASS(SYS_madvise), PASS(SYS_mprotect), PASS(SYS_membarrier), PASS(SYS_clone), PASS(SYS_clone3),
+        PASS(SYS_mmap), PASS(SYS_munmap), PASS(SYS_mprotect), PASS(SYS_membarrier), PASS(SYS_clone), PASS(SYS_clone3),
+        UNLESS(SYS_madvise, 6),
+        LOAD(args[2]),
+        UNLESS(MADV_POPULATE_READ, 1),
+        ANSWER(SECCOMP_RET_TRACE),
+        UNLESS(MADV_POPULATE_WRITE, 1),
+        ANSWER(SECCOMP_RET_TRACE),
+        ANSWER(SECCOMP_RET_ALLOW),
         UNLESS(SYS_ioctl, 3),
         LOAD(args[1]),
         UNLESS(runs ? 0 : KVM_RUN, 1),

@@ -25,9 +25,7 @@ internal sealed class Monitors : IDisposable
         _machine = machine;
         _server = new MonitorServer(log);
         var events = new EventBroadcaster(machine.Loop, TimeProvider.System);
-        machine.EventRaised += happened => events.Emit(MachineEvents.ToQapi(happened), happened.At);
-        migrator.StatusChanged += status => events.Emit(new MigrationEvent { Status = status.ToQapi() });
-        migrator.PassBegan += pass => events.Emit(new MigrationPassEvent { Pass = pass });
+        MachineEvents.Broadcast(machine, migrator, events);
 
         HmpExecutor? hmp = null;
         var handlers = new CommandHandlers

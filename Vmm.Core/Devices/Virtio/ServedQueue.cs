@@ -36,7 +36,7 @@ internal sealed class ServedQueue : IDisposable
     internal void Connect(Func<SafeFileHandle, IDisposable> bind) => _doorbell = bind(_kick);
 
     /// <summary>Has the queue served once more. Any thread.</summary>
-    internal void Kick() => EventFd.TrySignal(_kick);
+    internal void Kick() => _source.Trigger();
 
     /// <summary>Begins to serve it, if it is not served already.</summary>
     /// <returns>False if its rings are not what they must be.</returns>

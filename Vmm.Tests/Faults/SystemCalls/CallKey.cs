@@ -8,8 +8,14 @@ internal sealed record CallKey(string Text)
 {
     private const string Poll = "7|";
 
+    /// <summary>The thread that serves the queues of devices.</summary>
+    private const string QueueThread = "queues";
+
     /// <summary>The kind of call.</summary>
-    internal SystemCall Call => CallTable.Of(int.Parse(Text.Split('|')[0], CultureInfo.InvariantCulture));
+    internal SystemCall Call => CallTable.Of(Number);
+
+    /// <summary>Its number.</summary>
+    internal int Number => int.Parse(Text.Split('|')[0], CultureInfo.InvariantCulture);
 
     /// <summary>The name of the thread that makes it.</summary>
     internal string Thread => Text.Split('|')[1];
@@ -18,8 +24,14 @@ internal sealed record CallKey(string Text)
     internal string Object => Text.Split('|', 3)[2];
 
     /// <summary>Whether the running guest makes the program make it, again and again.</summary>
-    internal bool IsGuests => Thread.StartsWith("CPU ", StringComparison.Ordinal)
-        && (Text.StartsWith(Poll, StringComparison.Ordinal) || Object.EndsWith(".console", StringComparison.Ordinal));
+    internal bool IsGuests => IsQueues || IsOutput;
+
+    /// <summary>Whether it is one by which a queue of the guest is served.</summary>
+    internal bool IsQueues => Thread == QueueThread;
+
+    /// <summary>Whether what the guest prints depends on it.</summary>
+    internal bool IsOutput => Object.EndsWith(".console", StringComparison.Ordinal)
+        || (Thread.StartsWith("CPU ", StringComparison.Ordinal) && Text.StartsWith(Poll, StringComparison.Ordinal));
 
     /// <summary>For messages.</summary>
     public override string ToString() => $"{Call.Name}({Object}) of thread '{Thread}'";

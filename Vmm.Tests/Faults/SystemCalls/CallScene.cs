@@ -1,6 +1,6 @@
 // One update of the published program, one of whose processes has a call struck, or gets other descriptors than were sent. The machine
-// has every kind of back end, so that everything that can cross does; both processes get the same arguments, so that new has
-// names to take over. The guest counts aloud.
+// has every kind of back end, so that everything that can cross does, and virtio devices whose queues are in use; both processes get
+// the same arguments, so that new has names to take over. The guest counts aloud.
 
 using System.Net.Sockets;
 using Vmm.Lab.Drivers;
@@ -15,9 +15,16 @@ internal sealed class CallScene : IAsyncDisposable
     /// <summary>Both processes' log.</summary>
     internal const string LogFile = "vmm.log";
 
+    /// <summary>The guest: it counts aloud as the ticker does, and keeps the queues of the virtio devices busy.</summary>
+    internal const string Guest = "entropy";
+
+    /// <summary>How many virtio devices it drives.</summary>
+    internal const int Devices = 2;
+
     private const int TimeOut = 2000;
     private const string ClientSocket = "client.sock";
     private static readonly TimeSpan Ending = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
     private static readonly UpdateRoute Listened = new("update");
     private static readonly UpdateRoute Detour = new(Scene.Detour);
 
@@ -68,6 +75,7 @@ internal sealed class CallScene : IAsyncDisposable
             scene._client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             await scene._client.ConnectAsync(new UnixDomainSocketEndPoint(scene.InFolder(ClientSocket)));
             await scene.Old.CountsAsync();
+            await scene.ServesAsync();
             scene.New = await scene.StartAsync("b", window is { IsNews: true }, withRuns, Listened.Listening());
             if (spoil is not null)
             {
@@ -149,15 +157,28 @@ internal sealed class CallScene : IAsyncDisposable
 
     private string InFolder(string name) => Path.Combine(Folder, name);
 
-    /// <summary>Starts a process with every kind of back end, log, pid file, monitors under names that both have, and one for the verdict.</summary>
+    /// <summary>Waits until each device has given a buffer back.</summary>
+    private async Task ServesAsync()
+    {
+        using var deadline = new CancellationTokenSource(Patience.Answer);
+        while (Enumerable.Range(0, Devices).Any(device => Ram.Served(device) == 0))
+        {
+            await Task.Delay(Poll, deadline.Token);
+        }
+    }
+
+    /// <summary>Starts a process with every kind of back end, two virtio devices (one of them with a quota, which takes a timer), log, pid file, monitors under names that both have, and one for the verdict.</summary>
     private Task<Party> StartAsync(string name, bool isWatched, bool withRuns, params string[] more) => Party.StartAsync(
         name,
         Folder,
         isWatched ? [.. Injector.Starting(_window!, withRuns), Program] : [Program],
+        Guest,
         [
             "-qmp", "unix:shared.qmp,server=on,wait=off", "-monitor", "unix:shared.hmp,server=on,wait=off",
             "-qmp", $"unix:{CallVerdict.Endpoint(name)},server=on,wait=off",
             "-chardev", $"socket,id=client,path={ClientSocket},server=on,wait=off", "-serial", "chardev:client", "-serial", "file:serial.out", "-serial", "pty",
+            "-device", "virtio-rng-device,id=rng0,bus=virtio-mmio-bus.23", "-object", "rng-random,id=file,filename=/dev/urandom",
+            "-device", "virtio-rng-device,id=rng1,bus=virtio-mmio-bus.22,rng=file,max-bytes=1024,period=20",
             "-initrd", FaultProgram.Host.TinyGuest(Party.Guest), "-D", LogFile, "-pidfile", "vmm.pid", .. more,
         ]);
 

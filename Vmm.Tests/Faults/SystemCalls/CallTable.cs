@@ -1,7 +1,8 @@
-// Which errors a system call can answer with: those that its man page (man-pages 6) names under ERRORS, for the calls that the
-// program makes; ManPageTests holds the table to the pages. A page that several calls share names some that the call cannot have: they are
-// tried all the same. For ioctl the page leaves all but four to the device; the requests of KVM add what the kernel's virt/kvm/api names
-// for them.
+// Which errors a system call can answer with: those that its man page names under ERRORS (man-pages 6; those of io_uring are liburing's), for
+// the calls that the program makes. ManPageTests holds the table to the pages, ProgramCallsTests to what the program's sources can call; a
+// call that is met in a run and has no line is a deviation of that run. A page that several calls share names some that the call cannot
+// have: they are tried all the same. For ioctl the page leaves all but four to the device; the requests of KVM add what the kernel's
+// virt/kvm/api names for them.
 
 namespace Vmm.Tests.Faults.SystemCalls;
 
@@ -14,12 +15,20 @@ internal static class CallTable
         + "EOPNOTSUPP EOVERFLOW EPERM EROFS ETXTBSY EWOULDBLOCK EBADF";
 
     private const string Paths = "EACCES EBADF EFAULT EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR";
+    private const string Reading = "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR";
+    private const string Sending =
+        "EACCES EAGAIN EALREADY EBADF ECONNRESET EDESTADDRREQ EFAULT EINTR EINVAL EISCONN EMSGSIZE ENOBUFS ENOMEM ENOTCONN ENOTSOCK EOPNOTSUPP EPIPE";
+
+    private const string Receiving = "EAGAIN EBADF ECONNREFUSED ECONNRESET EFAULT EINTR EINVAL ENOMEM ENOTCONN ENOTSOCK";
+    private const string Renaming = Paths + " EBUSY EDQUOT EEXIST EINVAL EISDIR EMLINK ENOSPC EPERM EROFS EXDEV ENOTEMPTY";
+    private const string Seeking = " ENXIO EOVERFLOW ESPIPE";
+    private const string OtherMemory = "EFAULT EINVAL ENOMEM EPERM ESRCH";
     private const string Socket = "EBADF EFAULT EINVAL ENOBUFS ENOTSOCK";
     private const string KvmRun = "EFAULT EINVAL EIO ENOEXEC ENOMEM ENOSYS EPERM";
 
     private static readonly Dictionary<int, SystemCall> Calls = new SystemCall[]
     {
-        new(0, "read", "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR"),
+        new(0, "read", Reading),
         new(1, "write", Writing),
         new(2, "open", Opening),
         new(3, "close", "EBADF EINTR EIO ENOSPC EDQUOT"),
@@ -31,22 +40,26 @@ internal static class CallTable
         new(12, "brk", "ENOMEM"),
         new(13, "rt_sigaction", "EFAULT EINVAL"),
         new(16, "ioctl", "EBADF EFAULT EINVAL ENOTTY"),
-        new(17, "pread64", "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR ENXIO EOVERFLOW ESPIPE"),
-        new(18, "pwrite64", Writing + " ENXIO EOVERFLOW ESPIPE"),
+        new(17, "pread64", Reading + Seeking),
+        new(18, "pwrite64", Writing + Seeking),
+        new(19, "readv", Reading + " EOPNOTSUPP"),
         new(20, "writev", Writing + " EOPNOTSUPP"),
         new(21, "access", Paths + " EINVAL EPERM EROFS ETXTBSY"),
         new(24, "sched_yield", ""),
         new(25, "mremap", "EAGAIN EFAULT EINVAL ENOMEM"),
         new(27, "mincore", "EAGAIN EFAULT EINVAL ENOMEM"),
+        new(28, "madvise", "EACCES EAGAIN EBADF EBUSY EFAULT EHWPOISON EINVAL EIO ENOMEM EPERM"),
         new(32, "dup", "EBADF EMFILE ENOMEM EBUSY EINTR EINVAL"),
+        new(33, "dup2", "EBADF EBUSY EINTR EINVAL EMFILE ENOMEM"),
         new(35, "nanosleep", "EFAULT EINTR EINVAL"),
         new(39, "getpid", ""),
         new(41, "socket", "EACCES EAFNOSUPPORT EINVAL EMFILE ENFILE ENOBUFS ENOMEM EPROTONOSUPPORT"),
         new(42, "connect", "EACCES EPERM EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF ECONNREFUSED EFAULT EINPROGRESS EINTR EISCONN "
             + "ENETUNREACH ENOTSOCK EPROTOTYPE ETIMEDOUT"),
-        new(46, "sendmsg", "EACCES EAGAIN EALREADY EBADF ECONNRESET EDESTADDRREQ EFAULT EINTR EINVAL EISCONN EMSGSIZE ENOBUFS ENOMEM ENOTCONN "
-            + "ENOTSOCK EOPNOTSUPP EPIPE"),
-        new(47, "recvmsg", "EAGAIN EBADF ECONNREFUSED ECONNRESET EFAULT EINTR EINVAL ENOMEM ENOTCONN ENOTSOCK"),
+        new(44, "sendto", Sending),
+        new(45, "recvfrom", Receiving),
+        new(46, "sendmsg", Sending),
+        new(47, "recvmsg", Receiving),
         new(48, "shutdown", "EBADF EINVAL ENOTCONN ENOTSOCK"),
         new(49, "bind", "EACCES EADDRINUSE EBADF EINVAL ENOTSOCK EADDRNOTAVAIL EFAULT ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR EROFS"),
         new(50, "listen", "EADDRINUSE EBADF ENOTSOCK EOPNOTSUPP"),
@@ -54,12 +67,14 @@ internal static class CallTable
         new(52, "getpeername", Socket + " ENOTCONN"),
         new(54, "setsockopt", "EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK"),
         new(55, "getsockopt", "EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK"),
+        new(59, "execve", "E2BIG EACCES EAGAIN EFAULT EINVAL EIO EISDIR ELIBBAD ELOOP EMFILE ENAMETOOLONG ENFILE ENOENT ENOEXEC ENOMEM ENOTDIR EPERM ETXTBSY"),
         new(62, "kill", "EINVAL EPERM ESRCH"),
         new(72, "fcntl", "EACCES EAGAIN EBADF EBUSY EDEADLK EFAULT EINTR EINVAL EMFILE ENOLCK EPERM ENOTDIR"),
         new(73, "flock", "EBADF EINTR EINVAL ENOLCK EWOULDBLOCK"),
+        new(75, "fdatasync", "EBADF EDQUOT EINTR EINVAL EIO ENOSPC EROFS"),
         new(77, "ftruncate", "EINTR EINVAL EFBIG EIO EBADF EPERM EROFS ETXTBSY EACCES EFAULT EISDIR ELOOP ENAMETOOLONG ENOENT ENOTDIR"),
         new(79, "getcwd", "EACCES EFAULT EINVAL ENAMETOOLONG ENOENT ENOMEM ERANGE"),
-        new(82, "rename", Paths + " EBUSY EDQUOT EEXIST EINVAL EISDIR EMLINK ENOSPC EPERM EROFS EXDEV ENOTEMPTY"),
+        new(82, "rename", Renaming),
         new(87, "unlink", Paths + " EBUSY EISDIR EPERM EROFS EINVAL"),
         new(89, "readlink", Paths + " EINVAL"),
         new(90, "chmod", Paths + " EPERM EROFS EINVAL ENOTSUP"),
@@ -70,6 +85,7 @@ internal static class CallTable
         new(107, "geteuid", ""),
         new(108, "getegid", ""),
         new(110, "getppid", ""),
+        new(111, "getpgrp", "EACCES EINVAL EPERM ESRCH"),
         new(131, "sigaltstack", "EFAULT EINVAL ENOMEM EPERM"),
         new(137, "statfs", Paths + " EINTR ENOSYS EOVERFLOW"),
         new(138, "fstatfs", "EBADF EFAULT EINTR EIO ENOMEM ENOSYS EOVERFLOW EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR"),
@@ -111,18 +127,27 @@ internal static class CallTable
         new(286, "timerfd_settime", "EBADF ECANCELED EFAULT EINVAL EPERM EMFILE ENFILE ENODEV ENOMEM"),
         new(288, "accept4", "EAGAIN EBADF ECONNABORTED EFAULT EINTR EINVAL EMFILE ENFILE ENOBUFS ENOMEM ENOSR ENOTSOCK EOPNOTSUPP EPERM EPROTO "
             + "EPROTONOSUPPORT ESOCKTNOSUPPORT ETIMEDOUT"),
+        new(289, "signalfd4", "EBADF EINVAL EMFILE ENFILE ENODEV ENOMEM"),
         new(290, "eventfd2", "EINVAL EMFILE ENFILE ENODEV ENOMEM"),
         new(291, "epoll_create1", "EINVAL EMFILE ENFILE ENOMEM"),
         new(292, "dup3", "EBADF EBUSY EINTR EINVAL EMFILE"),
         new(293, "pipe2", "EFAULT EINVAL EMFILE ENFILE ENOPKG"),
+        new(295, "preadv", Reading + Seeking + " EOPNOTSUPP"),
+        new(296, "pwritev", Writing + Seeking + " EOPNOTSUPP"),
         new(302, "prlimit64", "EFAULT EINVAL EPERM ESRCH"),
         new(309, "getcpu", "EFAULT"),
+        new(310, "process_vm_readv", OtherMemory),
+        new(311, "process_vm_writev", OtherMemory),
+        new(316, "renameat2", Renaming),
         new(318, "getrandom", "EAGAIN EFAULT EINTR EINVAL ENOSYS"),
         new(319, "memfd_create", "EFAULT EINVAL EMFILE ENFILE ENOMEM EPERM"),
         new(332, "statx", Paths + " EINVAL"),
         // Its errors are left out: the C library ends a process whose new thread cannot register it, so it is as much a part of clone as of rseq.
         new(334, "rseq", ""),
         new(424, "pidfd_send_signal", "EBADF EINVAL EPERM ESRCH"),
+        new(425, "io_uring_setup", "EFAULT EINVAL EMFILE ENFILE ENOMEM ENOSYS EPERM"),
+        new(426, "io_uring_enter", "EAGAIN EBADF EBADFD EBADR EBUSY EFAULT EINTR EINVAL ENXIO EOPNOTSUPP"),
+        new(427, "io_uring_register", "EACCES EBADF EBADFD EBUSY EFAULT EINVAL EMFILE ENOMEM ENXIO EOPNOTSUPP"),
         new(434, "pidfd_open", "EINVAL EMFILE ENFILE ENODEV ENOMEM ESRCH"),
         new(439, "faccessat2", Paths + " EINVAL EPERM EROFS ETXTBSY"),
         new(449, "futex_waitv", "EAGAIN EFAULT EINTR EINVAL ENOMEM ETIMEDOUT"),
@@ -131,8 +156,29 @@ internal static class CallTable
     /// <summary>All calls of the table.</summary>
     internal static IEnumerable<SystemCall> All => Calls.Values;
 
+    /// <summary>
+    /// What is never struck: the end of a process or a thread, what signals and locks are made of, the language runtime's own memory and threads.
+    /// </summary>
+    internal static IReadOnlyDictionary<int, string> Excluded { get; } = new Dictionary<int, string>
+    {
+        [9] = "mmap",
+        [10] = "mprotect",
+        [11] = "munmap",
+        [14] = "rt_sigprocmask",
+        [15] = "rt_sigreturn",
+        [56] = "clone",
+        [60] = "exit",
+        [202] = "futex",
+        [231] = "exit_group",
+        [324] = "membarrier",
+        [435] = "clone3",
+    };
+
     /// <summary>What KVM_RUN fails with when the vCPU cannot continue; EINTR and EAGAIN mean that it can.</summary>
     internal static IReadOnlyList<string> KvmRunErrors { get; } = KvmRun.Split(' ');
+
+    /// <summary>Whether a call has a line.</summary>
+    internal static bool Has(int number) => Calls.ContainsKey(number);
 
     /// <summary>The call of a number.</summary>
     /// <exception cref="InvalidOperationException">The table does not have it yet.</exception>

@@ -55,6 +55,12 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
         }
 
         Counts();
+        await ServesAsync();
+        foreach (var call in scene.Injector.Unknown)
+        {
+            _deviations.Add($"system call {call.Number} of thread '{call.Thread}' has no line in {nameof(CallTable)}");
+        }
+
         await EndAsync(old);
         await EndAsync(successor);
         if (scene.Injector.Defect is { } defect)
@@ -143,10 +149,19 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
     /// <summary>Both files one after the other read 1 … N. Where the output itself was struck, what was written may have a hole.</summary>
     private void Counts()
     {
-        bool mayMiss = injection?.Key is { } key && (key.IsGuests || key.Object.EndsWith(".console", StringComparison.Ordinal));
-        if (!mayMiss && GuestCount.Deviation(scene.Old.Console + scene.New.Console) is { } deviation)
+        if (injection is not { Key.IsOutput: true } && GuestCount.Deviation(scene.Old.Console + scene.New.Console) is { } deviation)
         {
             _deviations.Add(deviation);
+        }
+    }
+
+    /// <summary>The queue of each device gives buffers back, which the guest offers again only when an interrupt has said so.</summary>
+    private async Task ServesAsync()
+    {
+        for (int device = 0; device < CallScene.Devices; device++)
+        {
+            uint served = scene.Ram.Served(device);
+            Hold(await UntilAsync(() => scene.Ram.Served(device) != served), $"the queue of device {device} is not served any more, after {served} buffers");
         }
     }
 

@@ -15,8 +15,11 @@ internal sealed class Campaign(CallWindow window)
     /// <summary>Of a call that is made in a loop, so many are struck.</summary>
     private const int MostOfAKind = 8;
 
-    /// <summary>Of those that a running guest makes the program make, so many: the guest continues as long as the test does.</summary>
-    private const int MostOfAGuests = 2;
+    /// <summary>Of those that a running guest's output makes the program make, so many: the guest continues as long as the test does.</summary>
+    private const int MostOfOutput = 2;
+
+    /// <summary>And of those that serve its queues, one after another: several of them have one key, because all eventfds have the same name.</summary>
+    private const int MostOfQueues = 4;
 
     private static readonly string[] Turns = ["EACCES", "ENOMEM", "ENOSPC", "EMFILE", "EINTR", "EAGAIN", "EIO"];
 
@@ -59,11 +62,11 @@ internal sealed class Campaign(CallWindow window)
         ];
     }
 
-    /// <summary>A part that is the same in each run: each kind of call once.</summary>
+    /// <summary>A part that is the same in each run: each kind of call once, and once where it serves a queue.</summary>
     internal IReadOnlyList<Injection> Sample() =>
     [
-        .. from kind in Places().GroupBy(p => p.Key.Call)
-           from injection in Sample(kind.Key, kind.First().Key)
+        .. from kind in Places().GroupBy(p => (p.Key.Call, p.Key.IsQueues))
+           from injection in Sample(kind.Key.Call, kind.First().Key)
            select injection,
     ];
 
@@ -81,8 +84,10 @@ internal sealed class Campaign(CallWindow window)
         from call in _calls
         let key = new CallKey(call.Key)
         where key.Call.Errnos.Count > 0
-        from occurrence in Enumerable.Range(1, Math.Min(call.Value, key.IsGuests ? MostOfAGuests : MostOfAKind))
+        from occurrence in Enumerable.Range(1, Math.Min(call.Value, Most(key)))
         select (key, occurrence);
+
+    private static int Most(CallKey key) => key.IsQueues ? MostOfQueues : key.IsOutput ? MostOfOutput : MostOfAKind;
 
     private static IEnumerable<string?> Errors(SystemCall call) => call.CanBlock ? call.Errnos.Append(null) : call.Errnos;
 

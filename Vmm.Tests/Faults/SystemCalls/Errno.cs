@@ -11,6 +11,7 @@ internal static class Errno
         ["EINTR"] = 4,
         ["EIO"] = 5,
         ["ENXIO"] = 6,
+        ["E2BIG"] = 7,
         ["ENOEXEC"] = 8,
         ["EBADF"] = 9,
         ["EAGAIN"] = 11,
@@ -42,10 +43,13 @@ internal static class Errno
         ["ENOSYS"] = 38,
         ["ENOTEMPTY"] = 39,
         ["ELOOP"] = 40,
+        ["EBADR"] = 53,
         ["ENOSR"] = 63,
         ["ENOPKG"] = 65,
         ["EPROTO"] = 71,
         ["EOVERFLOW"] = 75,
+        ["EBADFD"] = 77,
+        ["ELIBBAD"] = 80,
         ["ENOTSOCK"] = 88,
         ["EDESTADDRREQ"] = 89,
         ["EMSGSIZE"] = 90,
@@ -70,6 +74,7 @@ internal static class Errno
         ["EINPROGRESS"] = 115,
         ["EDQUOT"] = 122,
         ["ECANCELED"] = 125,
+        ["EHWPOISON"] = 133,
     };
 
     /// <summary>The number of an error.</summary>

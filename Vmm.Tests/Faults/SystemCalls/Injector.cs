@@ -15,11 +15,11 @@ internal sealed class Injector : IAsyncDisposable
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Lock _lock = new();
     private readonly Dictionary<string, int> _calls = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource<Socket> _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _hit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _path;
     private readonly Task _listening;
-    private Socket? _process;
     private long _lastCall;
 
     /// <summary>Listens.</summary>
@@ -41,6 +41,9 @@ internal sealed class Injector : IAsyncDisposable
     /// <summary>Completes when the window is open.</summary>
     internal Task Opened => _opened.Task;
 
+    /// <summary>Completes when the process has ended and everything was heard of it.</summary>
+    internal Task Ended => _listening;
+
     /// <summary>What went wrong with the injector itself; null when nothing did.</summary>
     internal string? Defect { get; private set; }
 
@@ -56,6 +59,9 @@ internal sealed class Injector : IAsyncDisposable
         }
     }
 
+    /// <summary>Calls in the window so far that the table has no line for.</summary>
+    internal IReadOnlyList<CallKey> Unknown => [.. Calls.Keys.Select(key => new CallKey(key)).Where(key => !CallTable.Has(key.Number))];
+
     /// <summary>What a program is started by.</summary>
     internal string[] Starting(CallWindow window, bool withRuns) => [Program, _path, $"{window.BatonState}", withRuns ? "runs" : "quiet", "--"];
 
@@ -64,7 +70,8 @@ internal sealed class Injector : IAsyncDisposable
     {
         try
         {
-            await _process!.SendAsync(Encoding.UTF8.GetBytes(line + "\n"));
+            var process = await _connected.Task.WaitAsync(Patience);
+            await process.SendAsync(Encoding.UTF8.GetBytes(line + "\n"));
         }
         catch (SocketException)
         {
@@ -93,7 +100,11 @@ internal sealed class Injector : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _listener.Dispose();
-        _process?.Dispose();
+        if (_connected.Task.IsCompletedSuccessfully)
+        {
+            (await _connected.Task).Dispose();
+        }
+
         await _listening;
     }
 
@@ -101,8 +112,9 @@ internal sealed class Injector : IAsyncDisposable
     {
         try
         {
-            _process = await _listener.AcceptAsync();
-            using var reader = new StreamReader(new NetworkStream(_process), Encoding.UTF8);
+            var process = await _listener.AcceptAsync();
+            _connected.TrySetResult(process);
+            using var reader = new StreamReader(new NetworkStream(process), Encoding.UTF8);
             while (await reader.ReadLineAsync() is { } line)
             {
                 Note(line);

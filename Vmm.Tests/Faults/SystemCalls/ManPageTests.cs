@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace Vmm.Tests.Faults.SystemCalls;
 
-/// <summary>The injector's errors are those that the man pages of section 2 name, where they are installed (Debian's manpages-dev).</summary>
+/// <summary>
+/// The injector's errors are those that the man pages of section 2 name, where they are installed (Debian's manpages-dev, and liburing-dev for
+/// those of io_uring).
+/// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed partial class ManPageTests
 {
@@ -30,6 +33,11 @@ public sealed partial class ManPageTests
         {
             Assert.That(File.Exists(PathOf(call.Name)), Is.False);
             return;
+        }
+
+        if (call.Name.StartsWith("io_uring", StringComparison.Ordinal) && !File.Exists(PathOf(call.Name)))
+        {
+            Assert.Ignore("the man pages of io_uring are not installed (liburing-dev): the injector's table of errors was not held against them");
         }
 
         string[] named = [.. ErrorEntry().Matches(Errors().Match(Read(call.Name)).Value).Select(match => match.Groups["name"].Value).Except(NoErrors)];

@@ -10,7 +10,7 @@ internal sealed record SystemCall(int Number, string Name, string Errors)
     internal IReadOnlyList<string> Errnos { get; } = Errors.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Whether it can wait for something, or for a device: then it can be late by seconds.</summary>
-    internal bool CanBlock => Name is "read" or "write" or "open" or "openat" or "close" or "poll" or "ppoll" or "pread64" or "pwrite64" or "sendmsg"
-        or "recvmsg" or "connect" or "accept4" or "unlink" or "rename" or "ftruncate" or "fcntl" or "flock" or "ioctl" or "clock_nanosleep"
-        or "nanosleep" or "epoll_wait" or "epoll_pwait" or "lseek" or "fstat" or "stat" or "statx" or "newfstatat";
+    internal bool CanBlock => Name is "read" or "write" or "open" or "openat" or "close" or "poll" or "ppoll" or "pread64" or "pwrite64" or "readv" or "writev"
+        or "preadv" or "pwritev" or "fdatasync" or "madvise" or "io_uring_enter" or "sendmsg" or "sendto" or "recvfrom" or "recvmsg" or "connect"
+        or "accept4" or "unlink" or "rename" or "ftruncate" or "fcntl" or "flock" or "ioctl" or "clock_nanosleep" or "nanosleep" or "epoll_wait" or "epoll_pwait" or "lseek" or "fstat" or "stat" or "statx" or "newfstatat";
 }

@@ -15,9 +15,9 @@ public sealed class SystemCallTests
     [OneTimeSetUp]
     public static void RequirePrograms()
     {
-        foreach (string needed in (string[])[CallScene.Program, Injector.Program])
+        foreach (string needed in (string[])[CallScene.Program, Injector.Program, FaultProgram.Host.TinyGuest(CallScene.Guest)])
         {
-            Assert.That(needed, Does.Exist, "./build makes it");
+            Assert.That(needed, Does.Exist, "./build, ./build faults and guests/build make it");
         }
     }
 
@@ -54,6 +54,20 @@ public sealed class SystemCallTests
         Assert.That(await verdict.JudgeAsync(), Is.Empty);
         Assert.That(verdict.Owner, Is.SameAs(scene.New));
         Assert.That(scene.Injector.Calls, Is.Not.Empty);
+    }
+
+    /// <summary>Otherwise nothing of what serves queues would be struck.</summary>
+    [Test]
+    public async Task The_calls_that_route_interrupts_and_serve_queues_are_watched()
+    {
+        const string SetGsiRouting = "0x4008ae6a";
+        await using var scene = await CallScene.SetAsync(CallWindow.NewAfterTake);
+        await scene.UpdateAsync(null);
+
+        var calls = scene.Injector.Calls.Keys.Select(key => new CallKey(key)).ToList();
+        Assert.That(calls.Where(call => call.IsQueues).Select(call => call.Call.Name), Is.SupersetOf(["epoll_wait", "getrandom", "read", "readv", "timerfd_settime", "write"]));
+        Assert.That(calls.Where(call => call.Object.EndsWith(SetGsiRouting, StringComparison.Ordinal)), Is.Not.Empty);
+        Assert.That(calls.Select(call => call.Call.Name), Does.Contain("madvise"), "the rings are made present");
     }
 
     [TestCaseSource(nameof(RunErrors))]

@@ -37,20 +37,26 @@ internal static class SystemCallsPage
             rest, and that old makes from the offer until it has ended its part; one call an update, with each error that its man page names, and
             late by {Injection.Lateness.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s where it can block. It reads the owner from the baton. In a further round each call of a whole update, in either process,
             fails with one error (EACCES, ENOMEM, ENOSPC, EMFILE, EINTR, EAGAIN, EIO by turns). A close is made and then reported as failed.
-            The machine has every kind of back end. `./test` strikes each kind of call once in each of the four windows, `./test faults` all.
+            The machine has every kind of back end, and two virtio entropy devices whose queues are in use. `./test` strikes each kind of call
+            once in each of the four windows, and once where it serves a queue; `./test faults` strikes all.
 
             Each time the guest continues counting without a gap or a repeat, in one process; both processes answer and say what is true, and
-            each ends on `quit`. After the take that one process is new. In the round over the whole update it is one of the two, and old never ends.
+            each ends on `quit`; the queue of each virtio device is still served, and no interrupt of theirs is lost. After the take that one process
+            is new. In the round over the whole update it is one of the two, and old never ends.
 
             Not struck are:
 
             - exit, exit_group, rt_sigreturn, rt_sigprocmask, futex, and the language runtime's own mmap, munmap, madvise, mprotect, membarrier,
-              clone and clone3: without them there is no program that could answer.
+              clone and clone3: without them there is no program that could answer. An madvise that makes pages present (MADV_POPULATE_READ, _WRITE) is
+              never the runtime's, and is struck.
             - rseq, by which the C library registers each new thread: it ends the process if that fails, so it is a part of clone.
             - calls that cannot fail: sched_yield, getpid, gettid, getuid and their like.
             - of a call that is made in a loop, such as setting the guest's clock until it is right, more than the first eight.
-            - of what a running guest makes new write to its console, more than the first two: the guest runs as long as the test does. Such a write that
-              fails loses output, which is not held against it; the guest's count in RAM is.
+            - of what a running guest makes the owner write to its console, more than the first two, and of what serves its queues, more than the first
+              four: the guest runs as long as the test does. A write to the console that fails loses output, which is not held against it; the guest's
+              count in RAM is.
+            - io_uring_setup, io_uring_enter, io_uring_register and their like: they are in the injector's table, but no device of this version has
+              requests for files. A call that is met and is not in the table fails the test, and so does one in the program's sources.
 
             A KVM_RUN that fails with anything but EINTR or EAGAIN ({string.Join(", ", CallTable.KvmRunErrors)}) halts the guest: run state
             `internal-error`, RAM as its last instruction left it, the monitor answers.

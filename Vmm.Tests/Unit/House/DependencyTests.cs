@@ -51,6 +51,21 @@ public sealed class DependencyTests
     }
 
     [Test]
+    public void No_project_sees_the_inside_of_another_but_its_tests()
+    {
+        var seen = Checkout.Files()
+            .Where(file => file.EndsWith(".cs", StringComparison.Ordinal) || file.EndsWith(".csproj", StringComparison.Ordinal))
+            .SelectMany(file => File.ReadLines(Path.Combine(Checkout.Root, file)).Where(IsOpening).Select(line => $"{file}: {line.Trim()}"))
+            .ToList();
+
+        Assert.That(seen, Is.Not.Empty, "the tests see the inside of what they test");
+        Assert.That(seen.Where(line => !line.Contains("\"Vmm.Tests\"", StringComparison.Ordinal)), Is.Empty);
+
+        static bool IsOpening(string line) =>
+            line.StartsWith("[assembly: InternalsVisibleTo(", StringComparison.Ordinal) || line.Contains("<InternalsVisibleTo ", StringComparison.Ordinal);
+    }
+
+    [Test]
     public void Every_project_is_in_the_solution()
     {
         string solution = File.ReadAllText(Path.Combine(Checkout.Root, "vmm.sln")).Replace('\\', '/');

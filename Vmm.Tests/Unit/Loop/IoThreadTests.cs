@@ -62,6 +62,56 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
     }
 
     [Test]
+    public void A_trigger_calls_a_started_source_back_and_no_stopped_one()
+    {
+        using var eventFd = EventFd.Create();
+        using var called = new BlockingCollection<int>();
+        using var source = _thread.Add(eventFd, () => called.Add(0));
+        source.Trigger();
+        _thread.Turn();
+        Assert.That(called, Is.Empty, "it was never started");
+        source.Start();
+        Next(called);
+
+        source.Trigger();
+
+        Next(called);
+        source.Stop();
+        source.Trigger();
+        _thread.Turn();
+        Assert.That(called, Is.Empty, "it was stopped");
+    }
+
+    [Test]
+    public void A_trigger_on_the_thread_itself_needs_nothing_of_the_host()
+    {
+        const uint Write = 1;
+        const uint IoError = 5;
+        using var eventFd = EventFd.Create();
+        using var called = new BlockingCollection<int>();
+        IIoSource? source = null;
+        int calls = 0;
+        using (source = _thread.Add(eventFd, Called))
+        {
+            source.Start();
+
+            Next(called);
+            Next(called);
+        }
+
+        void Called()
+        {
+            if (calls++ == 0)
+            {
+                SeccompFilter.Refuse(Write, IoError);
+                source!.Trigger();
+            }
+
+            called.Add(calls);
+        }
+    }
+
+    [Test]
     public void A_stopped_source_is_not_called_back_and_Start_finds_what_came()
     {
         using var eventFd = EventFd.Create();

@@ -43,6 +43,9 @@ internal sealed class FakeInterrupts : IInterrupts
         return new Binding(() => _bound.Remove(gsi));
     }
 
+    /// <summary>Has the host refuse to raise the interrupt until it is asked whether it was raised: the count of its eventfd is at its greatest.</summary>
+    internal void FillUp(int gsi) => FileDescriptor.Write(_bound[gsi], BitConverter.GetBytes(ulong.MaxValue - 1));
+
     /// <summary>Whether the interrupt was signalled since this was asked last.</summary>
     internal bool WasRaised(int gsi)
     {

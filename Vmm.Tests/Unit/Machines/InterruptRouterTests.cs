@@ -94,14 +94,39 @@ public sealed class InterruptRouterTests : IDisposable
 
         _interrupts.Refusal = null;
 
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!_interrupts.WasRaised(Gsi))
-        {
-            deadline.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
-
+        await RaisedAsync();
         Assert.That(_interrupts.Routes[Gsi], Is.EqualTo(Message));
+    }
+
+    [Test]
+    public async Task A_rise_that_the_host_refuses_to_signal_is_raised_when_it_does()
+    {
+        _router.Route([new(Gsi, Message)]);
+        _interrupts.FillUp(Gsi);
+
+        _line.Set(true);
+
+        Assert.That(_log.Lines, Has.One.Contains("an interrupt of the guest cannot be raised"));
+        Assert.That(_interrupts.WasRaised(Gsi), "the count was at its greatest");
+        await RaisedAsync();
+        Assert.That(_log.Lines, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_rise_that_could_not_be_signalled_is_forgotten_with_its_line()
+    {
+        _router.Route([new(Gsi, Message), new(Gsi + 1, Message)]);
+        var other = _router.Line(Gsi + 1);
+        _interrupts.FillUp(Gsi);
+        _interrupts.FillUp(Gsi + 1);
+        other.Set(true);
+        _line.Set(true);
+
+        other.Set(false);
+
+        Assert.That(_interrupts.WasRaised(Gsi) && _interrupts.WasRaised(Gsi + 1), "the counts were at their greatest");
+        await RaisedAsync();
+        Assert.That(_interrupts.WasRaised(Gsi + 1), Is.False);
     }
 
     [Test]
@@ -116,6 +141,16 @@ public sealed class InterruptRouterTests : IDisposable
             await Task.WhenAll(Task.Run(() => _line.Set(true)), Task.Run(() => _router.Route([new(Gsi, Message)])));
 
             Assert.That(_interrupts.WasRaised(Gsi), Is.True, $"round {i}");
+        }
+    }
+
+    private async Task RaisedAsync()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!_interrupts.WasRaised(Gsi))
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
         }
     }
 }

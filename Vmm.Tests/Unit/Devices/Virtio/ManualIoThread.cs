@@ -103,6 +103,8 @@ internal sealed class ManualIoThread : IIoThread
 
         public void Start() => (_isStarted, _isDue) = (true, true);
 
+        public void Trigger() => _isDue = true;
+
         public void Stop() => _isStarted = false;
 
         public void Dispose() => thread._sources.Remove(this);
