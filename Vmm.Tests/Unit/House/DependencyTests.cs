@@ -62,7 +62,7 @@ public sealed class DependencyTests
         Assert.That(seen.Where(line => !line.Contains("\"Vmm.Tests\"", StringComparison.Ordinal)), Is.Empty);
 
         static bool IsOpening(string line) =>
-            line.StartsWith("[assembly: InternalsVisibleTo(", StringComparison.Ordinal) || line.Contains("<InternalsVisibleTo ", StringComparison.Ordinal);
+            line.StartsWith("[assembly: InternalsVisibleTo(", StringComparison.Ordinal) || line.TrimStart().StartsWith("<InternalsVisibleTo ", StringComparison.Ordinal);
     }
 
     [Test]
