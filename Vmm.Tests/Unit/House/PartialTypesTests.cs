@@ -13,14 +13,6 @@ public sealed class PartialTypesTests
     /// <summary>Attributes of members that a generator writes.</summary>
     private static readonly string[] Generated = ["LoggerMessage", "LibraryImport", "GeneratedRegex"];
 
-    // Types in several files that are still to be cut, by name.
-    private static readonly Dictionary<string, string> Uncut = new(StringComparer.Ordinal)
-    {
-        ["Vmm.Core.Native.Posix"] = "system calls, to be cut by what they are about",
-        ["Vmm.Core.Native.NativeMethods"] = "declarations, which go where they are called",
-        ["Vmm.Migration.Migrator"] = "to be cut into the outgoing, the incoming side and the preflight",
-    };
-
     private static IEnumerable<(string Name, SourceFile File, TypeDeclarationSyntax Type)> Partials =>
         from file in SourceFile.All()
         from type in file.Root.DescendantNodes().OfType<TypeDeclarationSyntax>()
@@ -36,22 +28,18 @@ public sealed class PartialTypesTests
     ];
 
     [Test]
-    public void No_type_is_in_two_files() => Assert.That(InSeveralFiles.Except(Uncut.Keys), Is.Empty);
+    public void No_type_is_in_two_files() => Assert.That(InSeveralFiles, Is.Empty);
 
     [Test]
     public void Partial_stands_only_where_a_generator_writes_the_rest()
     {
         var without = from part in Partials
-                      where !Uncut.ContainsKey(part.Name) && !part.Type.DescendantNodes().OfType<MemberDeclarationSyntax>().Any(IsGenerated)
+                      where !part.Type.DescendantNodes().OfType<MemberDeclarationSyntax>().Any(IsGenerated)
                       select $"{part.File.Path}: {part.Name}";
 
         Assert.That(Partials.Count(), Is.GreaterThan(20), "what a generator writes was not found");
         Assert.That(without, Is.Empty);
     }
-
-    [Test]
-    public void Types_that_are_still_to_be_cut_are_still_in_several_files() =>
-        Assert.That(Uncut.Keys, Is.SubsetOf(InSeveralFiles), "an exception that is not needed any more goes");
 
     private static bool IsGenerated(MemberDeclarationSyntax member) =>
         member.Modifiers.Any(SyntaxKind.PartialKeyword)
