@@ -8,7 +8,6 @@ using Vmm.Core.Buses;
 using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
 using Vmm.Core.Loop;
-using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Kvm.Clocks;
 using Vmm.Kvm.Cpuid;

@@ -176,20 +176,32 @@ internal sealed class WatchSet : IDisposable
         foreach (var watch in _refused.ToArray())
         {
             // One that a callback has removed, or whose owner has closed the descriptor, has no owner any more.
-            if (!_watches.ContainsKey(watch.Key) || watch.Handle.IsClosed)
+            if (!_watches.ContainsKey(watch.Key) || Look(watch) is not { } events)
             {
                 _refused.Remove(watch);
-                continue;
             }
+            else if (events != FdEvents.None)
+            {
+                ready(watch, events);
+            }
+        }
+    }
 
+    /// <summary>Tries to register a watch, and polls it if it is refused once more.</summary>
+    /// <returns>What is ready and will not be reported otherwise; null if the descriptor is closed, which another thread may do at any time.</returns>
+    private FdEvents? Look(FdWatch watch)
+    {
+        try
+        {
             int error = Epoll.Control(
                 _epoll, watch.IsRegistered ? EpollChange.Modify : EpollChange.Add, watch.Handle, watch.Events, watch.Key);
             watch.IsRegistered |= error == 0;
             Settle(watch, error);
-            if (error != 0 && PollGuarded(watch) is not FdEvents.None and var events)
-            {
-                ready(watch, events);
-            }
+            return error == 0 ? FdEvents.None : PollGuarded(watch);
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
         }
     }
 
