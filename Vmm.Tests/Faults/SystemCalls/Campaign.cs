@@ -50,14 +50,14 @@ internal sealed class Campaign(CallWindow window)
         return [];
     }
 
-    /// <summary>Every call, with each of its errors, and late; in a whole update with one error a call, by turns.</summary>
+    /// <summary>Every call, with each of its errors, and late; in a whole update with one error a call, by turns, and late if it serves a queue.</summary>
     internal IReadOnlyList<Injection> Every()
     {
         int turn = 0;
         return
         [
             .. from call in Places()
-               from error in window.IsWhole ? [Turns[turn++ % Turns.Length]] : Errors(call.Key.Call)
+               from error in window.IsWhole ? OneError(call.Key, Turns[turn++ % Turns.Length]) : Errors(call.Key.Call)
                select new Injection(call.Key, call.Occurrence, error),
         ];
     }
@@ -90,6 +90,9 @@ internal sealed class Campaign(CallWindow window)
     private static int Most(CallKey key) => key.IsQueues ? MostOfQueues : key.IsOutput ? MostOfOutput : MostOfAKind;
 
     private static IEnumerable<string?> Errors(SystemCall call) => call.CanBlock ? call.Errnos.Append(null) : call.Errnos;
+
+    /// <summary>The turn that a queue is served in may still be running when the update stops the queue.</summary>
+    private static IEnumerable<string?> OneError(CallKey key, string error) => key is { IsQueues: true, Call.CanBlock: true } ? [error, null] : [error];
 
     private IEnumerable<Injection> Sample(SystemCall call, CallKey key)
     {

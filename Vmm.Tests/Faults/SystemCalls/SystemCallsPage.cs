@@ -36,7 +36,8 @@ internal static class SystemCallsPage
             and seccomp) runs the published program, and makes each system call in turn fail that new makes from the take until it is at
             rest, and that old makes from the offer until it has ended its part; one call an update, with each error that its man page names, and
             late by {Injection.Lateness.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s where it can block. It reads the owner from the baton. In a further round each call of a whole update, in either process,
-            fails with one error (EACCES, ENOMEM, ENOSPC, EMFILE, EINTR, EAGAIN, EIO by turns). A close is made and then reported as failed.
+            fails with one error (EACCES, ENOMEM, ENOSPC, EMFILE, EINTR, EAGAIN, EIO by turns); one that serves a queue is late too. A close is made
+            and then reported as failed.
             The machine has every kind of back end, and two virtio entropy devices whose queues are in use. `./test` strikes each kind of call
             once in each of the four windows, and once where it serves a queue; `./test faults` strikes all.
 
