@@ -11,6 +11,9 @@ internal static class HmpObjectCommands
 {
     private const string Child = "child<";
 
+    /// <summary>What every device has, and the tree does not show.</summary>
+    private static readonly string[] Common = ["type", "realized", "hotplugged", "hotpluggable"];
+
     internal static IEnumerable<HmpCommand> Information(CommandHandlers handlers, Func<IEnumerable<AddressRegion>> regions) =>
     [
         new("qtree", "show device tree", hmp => DevicesAsync(handlers, hmp)),
@@ -47,7 +50,7 @@ internal static class HmpObjectCommands
             {
                 var values = (await handlers.Qom.QomListGet(hmp.Context, [$"{container}/{device.Name}"]))[0];
                 hmp.Line($"  dev: {device.Type[Child.Length..^1]}, id \"{(container == PlacedDevice.Peripheral ? device.Name : "")}\"");
-                foreach (var property in values.Properties.Where(property => property.Name != "type"))
+                foreach (var property in values.Properties.Where(property => !Common.Contains(property.Name)))
                 {
                     hmp.Line($"    {property.Name} = {property.Value?.GetRawText() ?? "<none>"}");
                 }

@@ -61,6 +61,7 @@ internal static class LibraryCalls
     internal static IEnumerable<(int? Number, string Place)> Numbers =>
         from file in Files
         from call in file.Root.DescendantNodes().OfType<InvocationExpressionSyntax>()
+        where !IsOfAnObject(call)
         where Declarations.Where(import => import.Function == Syscall).Any(import => import.Name == NameOf(call) && import.Folder == FolderOf(file))
         select (NumberOf(call.ArgumentList.Arguments[0].Expression), $"{file.Path}: {call}");
 
@@ -85,6 +86,11 @@ internal static class LibraryCalls
     ];
 
     private static string FolderOf(SourceFile file) => file.Path.Split('/')[0];
+
+    /// <summary>Whether it is a method of a field or a variable, whatever its name: a declaration is static.</summary>
+    private static bool IsOfAnObject(InvocationExpressionSyntax call) =>
+        call.Expression is MemberAccessExpressionSyntax { Expression: IdentifierNameSyntax { Identifier.Text: [var first, ..] } }
+        && !char.IsAsciiLetterUpper(first);
 
     private static string NameOf(InvocationExpressionSyntax call) => call.Expression switch
     {
