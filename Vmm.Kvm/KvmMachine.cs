@@ -118,7 +118,7 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         _isDisposed = true;
-        if (_group.TryStopForGood(LastStop))
+        if (_group.TryStopPermanently(LastStop))
         {
             Release();
         }

@@ -18,7 +18,7 @@ public sealed class SocketName
     private const int MostAttempts = 16;
 
     /// <summary>How long another process that is just replacing a socket here is waited for.</summary>
-    private static readonly TimeSpan LockPatience = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromMilliseconds(50);
 
     private readonly string _path;
     private readonly FileIdentity _identity;
@@ -112,7 +112,7 @@ public sealed class SocketName
     private static void Replace(string path)
     {
         SafeFileHandle? directory = null;
-        SpinWait.SpinUntil(() => (directory = FileLocks.TryLockDirectoryOf(path)) is not null, LockPatience);
+        SpinWait.SpinUntil(() => (directory = FileLocks.TryLockDirectoryOf(path)) is not null, LockTimeout);
         using (directory)
         {
             if (HostFile.StatName(path) is { IsSocket: true } && UnixSocket.IsDead(path))

@@ -58,10 +58,10 @@ internal sealed class MachinePause : IDisposable
     internal async Task StopAsync(bool captureState)
     {
         var board = Guest;
-        var patience = _machine.StopLimit;
+        var timeout = _machine.StopLimit;
         var stop = board.Vm.Cpus.StopAsync(captureState);
-        using var limit = stop.IsCompleted ? null : _machine.Loop.After(patience, () => board.Vm.Cpus.WithdrawStop(
-            $"a vCPU is held up by the host and has not stopped for {patience.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
+        using var limit = stop.IsCompleted ? null : _machine.Loop.After(timeout, () => board.Vm.Cpus.WithdrawStop(
+            $"a vCPU is held up by the host and has not stopped for {timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
         await stop;
     }
 

@@ -100,7 +100,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
 
     /// <summary>Waits until all are stopped; no round begins after that.</summary>
     /// <returns>False when one does not stop in that time. Then it may still use whatever the machine has.</returns>
-    internal bool TryStopForGood(TimeSpan limit)
+    internal bool TryStopPermanently(TimeSpan limit)
     {
         Task round;
         lock (_gate)

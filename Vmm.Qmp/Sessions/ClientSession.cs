@@ -64,10 +64,10 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
     public abstract void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors);
 
     /// <inheritdoc/>
-    public void Ended(bool gone)
+    public void Ended(bool isDisconnected)
     {
         _inputEnded = true;
-        if (gone)
+        if (isDisconnected)
         {
             Dispose();
         }

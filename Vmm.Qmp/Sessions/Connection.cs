@@ -116,7 +116,7 @@ public sealed class Connection : IDisposable
         }
         catch (Exception e) when (e is IOException or InvalidOperationException)
         {
-            _user!.Ended(gone: true);
+            _user!.Ended(isDisconnected: true);
         }
     }
 
@@ -236,7 +236,7 @@ public sealed class Connection : IDisposable
         }
         else if ((events & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None)
         {
-            _user!.Ended(gone: true);
+            _user!.Ended(isDisconnected: true);
         }
     }
 
@@ -250,7 +250,7 @@ public sealed class Connection : IDisposable
         }
         catch (IOException)
         {
-            _user!.Ended(gone: true);
+            _user!.Ended(isDisconnected: true);
             return;
         }
 
@@ -260,15 +260,15 @@ public sealed class Connection : IDisposable
         }
         else if (got == 0)
         {
-            bool gone = IsGone();
+            bool isDisconnected = IsDisconnected();
             WantInput(false);
             _inputEnded = true;
-            _user!.Ended(gone);
+            _user!.Ended(isDisconnected);
         }
     }
 
     /// <summary>Whether a client that sends no more reads no more either. Where the host does not say (poll needs RLIMIT_NOFILE too), sending will show.</summary>
-    private bool IsGone()
+    private bool IsDisconnected()
     {
         try
         {

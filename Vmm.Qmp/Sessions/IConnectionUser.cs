@@ -9,8 +9,8 @@ internal interface IConnectionUser
     void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors);
 
     /// <summary>No more bytes will come.</summary>
-    /// <param name="gone">Whether the client is gone altogether, so that replies are not read either.</param>
-    void Ended(bool gone);
+    /// <param name="isDisconnected">Whether the client has closed both directions, so that replies are not read either.</param>
+    void Ended(bool isDisconnected);
 
     /// <summary>What came could not be dealt with, for a reason that is no fault of the client's.</summary>
     void Failed(Exception defect);

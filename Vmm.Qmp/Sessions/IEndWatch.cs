@@ -9,7 +9,7 @@ public interface IEndWatch
     /// <summary>
     /// A client asks for the end, be it that requests before this one are to be carried out first: from now on the process has a limited time.
     /// </summary>
-    void Asked();
+    void Requested();
 
     /// <summary>One such request was refused, or dropped with its client: without another the process has all the time again.</summary>
     void Refused();

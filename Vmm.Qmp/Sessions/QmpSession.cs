@@ -144,7 +144,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         if (request is { Command: End, RequestError: null, AsksForEnd: false } && _negotiated)
         {
             request.AsksForEnd = true;
-            _service.EndWatch?.Asked();
+            _service.EndWatch?.Requested();
         }
     }
 

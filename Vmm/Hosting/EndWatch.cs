@@ -38,7 +38,7 @@ internal sealed partial class EndWatch : IEndWatch
     private long _cleanUpAt;
     private long _endAt;
     private int _status;
-    private int _asking;
+    private int _requests;
     private bool _cleansUp;
 
     /// <summary>Creates the watch.</summary>
@@ -60,7 +60,7 @@ internal sealed partial class EndWatch : IEndWatch
         Idle,
 
         /// <summary>A client has; the request may yet be refused.</summary>
-        Asked,
+        Requested,
 
         /// <summary>The process ends.</summary>
         Ending,
@@ -77,12 +77,12 @@ internal sealed partial class EndWatch : IEndWatch
     }
 
     /// <inheritdoc/>
-    public void Asked()
+    public void Requested()
     {
         lock (_gate)
         {
-            _asking++;
-            Begin(State.Asked, status: 0, replaces: false);
+            _requests++;
+            Begin(State.Requested, status: 0, replaces: false);
         }
     }
 
@@ -91,8 +91,8 @@ internal sealed partial class EndWatch : IEndWatch
     {
         lock (_gate)
         {
-            _asking--;
-            if (_state == State.Asked && _asking == 0)
+            _requests--;
+            if (_state == State.Requested && _requests == 0)
             {
                 _state = State.Idle;
             }

@@ -53,9 +53,9 @@ internal sealed class LogQueue
 
     /// <summary>Waits for lines and takes as many whole ones as fit. Until the next call they count as being written.</summary>
     /// <param name="buffer">Takes at least one line: <see cref="LogText.MostBytes"/> or more.</param>
-    /// <param name="patience">How long to wait for the first.</param>
+    /// <param name="timeout">How long to wait for the first.</param>
     /// <returns>Their bytes together; 0 when none came; null when the queue is closed and empty.</returns>
-    internal int? Take(Span<byte> buffer, TimeSpan patience)
+    internal int? Take(Span<byte> buffer, TimeSpan timeout)
     {
         lock (_lock)
         {
@@ -63,7 +63,7 @@ internal sealed class LogQueue
             Monitor.PulseAll(_lock);
             if (_lines.Count == 0 && _dropped == 0 && !_closed && !_interrupted)
             {
-                Monitor.Wait(_lock, patience);
+                Monitor.Wait(_lock, timeout);
             }
 
             _interrupted = false;

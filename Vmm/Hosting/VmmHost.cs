@@ -281,8 +281,8 @@ internal sealed partial class VmmHost : IDisposable
             {
                 try
                 {
-                    var patience = FinalOutputLimit < _endWatch.Limit / 2 ? FinalOutputLimit : _endWatch.Limit / 2;
-                    await Task.WhenAll(_monitors.FlushAsync(patience), DeliverAsync(patience));
+                    var timeout = FinalOutputLimit < _endWatch.Limit / 2 ? FinalOutputLimit : _endWatch.Limit / 2;
+                    await Task.WhenAll(_monitors.FlushAsync(timeout), DeliverAsync(timeout));
                 }
                 finally
                 {
@@ -293,10 +293,10 @@ internal sealed partial class VmmHost : IDisposable
     }
 
     /// <summary>Gives the guest's last output time to be read; a reader that does not read must not keep the process.</summary>
-    private async Task DeliverAsync(TimeSpan patience)
+    private async Task DeliverAsync(TimeSpan timeout)
     {
         var delivered = _machine.DeliveredAsync();
-        if (await Task.WhenAny(delivered, _loop.Delay(patience)) != delivered)
+        if (await Task.WhenAny(delivered, _loop.Delay(timeout)) != delivered)
         {
             LogUnread(_logger);
         }
