@@ -27,7 +27,7 @@ public sealed class CaughtStateTests : IDisposable
         await successor.StopAsync();
 
         Assert.That(_memory.Word(TwoCpus.Startups), Is.EqualTo(1));
-        Assert.That(_memory.Word(TwoCpus.Rounds), Is.Zero, "the vCPU did not go on with what it did before");
+        Assert.That(_memory.Word(TwoCpus.Rounds), Is.Zero, "the vCPU did not continue what it did before");
     }
 
     [Test]

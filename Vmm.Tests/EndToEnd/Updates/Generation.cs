@@ -34,10 +34,10 @@ internal sealed record Generation(VmmProcess Process, QmpClient Qmp)
     /// <summary>All events so far, in the same form.</summary>
     internal IEnumerable<string> History => Qmp.History.Select(Described);
 
-    private static string Described(QmpEvent happened) => happened.Name switch
+    private static string Described(QmpEvent qmpEvent) => qmpEvent.Name switch
     {
-        "MIGRATION" => $"{happened.Name} {happened.Data.GetProperty("status").GetString()}",
-        "MIGRATION_PASS" => $"{happened.Name} {happened.Data.GetProperty("pass").GetInt32()}",
-        _ => happened.Name,
+        "MIGRATION" => $"{qmpEvent.Name} {qmpEvent.Data.GetProperty("status").GetString()}",
+        "MIGRATION_PASS" => $"{qmpEvent.Name} {qmpEvent.Data.GetProperty("pass").GetInt32()}",
+        _ => qmpEvent.Name,
     };
 }

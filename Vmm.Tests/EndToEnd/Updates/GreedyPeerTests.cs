@@ -152,11 +152,11 @@ public sealed class GreedyPeerTests : UpdateTest
         string error = await old.ExpectFailureAsync();
 
         string account = await hmp.ExecuteAsync("info migrate");
-        foreach (string told in (string[])[error, account, await old.Process.ErrorsWithAsync("characters more")])
+        foreach (string text in (string[])[error, account, await old.Process.ErrorsWithAsync("characters more")])
         {
-            Assert.That(told, Does.Contain("\\x1b[2J\\n!!!").And.Contain("characters more"));
-            Assert.That(told, Has.Length.LessThan(ProtocolLimits.LongestError));
-            Assert.That(told.Where(c => char.IsControl(c) && c is not ('\n' or '\r')), Is.Empty);
+            Assert.That(text, Does.Contain("\\x1b[2J\\n!!!").And.Contain("characters more"));
+            Assert.That(text, Has.Length.LessThan(ProtocolLimits.LongestError));
+            Assert.That(text.Where(c => char.IsControl(c) && c is not ('\n' or '\r')), Is.Empty);
         }
     }
 

@@ -145,11 +145,11 @@ public sealed class SameArgumentsTests : EndToEndTest
     public async Task A_monitor_with_another_path_is_not_taken_over()
     {
         // Another process's for now, so that the new process has nothing of its own when it gets the guest.
-        var somebody = DeafPeer.Listen(InFolder("other.qmp"));
+        var listener = DeafPeer.Listen(InFolder("other.qmp"));
         var successor = await StartSuccessorAsync(_machine.With(TinyMachine.Monitor("other.qmp")));
         await UpdateAsync(successor);
         await _session.DisposeAsync();
-        somebody.Dispose();
+        listener.Dispose();
 
         var ofOld = await OpenQmpAsync(_old, Socket);
         var ofNew = await OpenQmpAsync(successor, "other.qmp");

@@ -1,4 +1,4 @@
-// docs/promises.md numbers what this project promises. A promise is worth what asserts it: each names tests, they are there, and they bear its
+// docs/promises.md numbers what this project promises. A promise is worth what asserts it: each names tests, they are there, and they carry its
 // number. So a reader of the page finds the tests, and one who changes a test sees what was promised.
 
 using System.Globalization;
@@ -67,7 +67,7 @@ public sealed partial class PromisesTests
         var silent = from promise in Promises()
                      from test in promise.Tests
                      where !Borne.Contains((promise.Number, test))
-                     select $"{test} does not bear [Promise({promise.Number})]";
+                     select $"{test} does not have [Promise({promise.Number})]";
         Assert.That(silent, Is.Empty);
     }
 

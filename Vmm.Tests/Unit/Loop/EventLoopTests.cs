@@ -179,7 +179,7 @@ public sealed class EventLoopTests : IDisposable
         using var one = EventFd.Create();
         using var other = EventFd.Create();
         int reported = 0;
-        var happened = new TaskCompletionSource();
+        var called = new TaskCompletionSource();
         FdWatch? first = null;
         FdWatch? second = null;
         void Ready(FdEvents events)
@@ -187,7 +187,7 @@ public sealed class EventLoopTests : IDisposable
             reported++;
             first!.Dispose();
             second!.Dispose();
-            happened.TrySetResult();
+            called.TrySetResult();
         }
 
         _loop.Post(() =>
@@ -198,7 +198,7 @@ public sealed class EventLoopTests : IDisposable
             EventFd.Signal(other);
         });
         _loop.Start();
-        await happened.Task.WaitAsync(Patience);
+        await called.Task.WaitAsync(Patience);
         await Turn();
         Assert.That(reported, Is.EqualTo(1));
     }

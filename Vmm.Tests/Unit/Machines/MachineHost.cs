@@ -27,7 +27,7 @@ internal sealed class MachineHost : IDisposable
         Machine = new Machine(configuration, Hypervisor, _loop, _io, TimeProvider.System, NullLogger.Instance);
         Migrator = new Migrator(Machine, Log);
         Migrator.EnableEvents();
-        Machine.EventRaised += happened => Events.Add(Name(happened));
+        Machine.EventRaised += machineEvent => Events.Add(Name(machineEvent));
         Machine.ExitRequested += status => Events.Add($"EXIT {status}");
         Migrator.StatusChanged += status => Events.Add(status.Name());
         Migrator.PassBegan += pass => Events.Add($"PASS {pass}");
@@ -111,13 +111,13 @@ internal sealed class MachineHost : IDisposable
         _io.Dispose();
     }
 
-    private static string Name(MachineEvent happened) => happened switch
+    private static string Name(MachineEvent machineEvent) => machineEvent switch
     {
         MachineStopped => "STOP",
         MachineResumed => "RESUME",
         MachineReset reset => $"RESET {reset.Cause}",
         MachineShutdown shutdown => $"SHUTDOWN {shutdown.Cause}",
         MachinePowerButton => "POWERDOWN",
-        _ => happened.ToString(),
+        _ => machineEvent.ToString(),
     };
 }
