@@ -76,7 +76,7 @@ public sealed partial class LabHost : IHost
             await lab.DisposeAsync();
             cancellation.ThrowIfCancellationRequested();
             var said = string.Join('\n', lab.Console.Lines.Select(line => line.Text).TakeLast(20));
-            throw new IOException($"the lab does not boot; its last words:\n{said}\n{string.Join('\n', lab._errors.Lines)}", failure);
+            throw new IOException($"the lab does not boot; its last output:\n{said}\n{string.Join('\n', lab._errors.Lines)}", failure);
         }
         finally
         {
