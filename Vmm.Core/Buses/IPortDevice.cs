@@ -11,8 +11,8 @@ public interface IPortDevice
     /// <summary>The ports it answers.</summary>
     PortRange Ports { get; }
 
-    /// <summary>What is attached to the bus for it: a device whose ports lie apart has a face for each run of them.</summary>
-    IEnumerable<IPortDevice> Faces => [this];
+    /// <summary>What is attached to the bus for it: a device whose ports are not contiguous has one region for each run of them.</summary>
+    IEnumerable<IPortDevice> Regions => [this];
 
     /// <summary>Whether it has been written more than it could pass on: a vCPU that wrote to it does not continue while this lasts. Any thread.</summary>
     bool IsBusy => false;

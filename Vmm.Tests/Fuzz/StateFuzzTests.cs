@@ -206,7 +206,7 @@ public sealed class StateFuzzTests
             where T : IPortDevice
         {
             _bus.Attach(device);
-            _ports.AddRange(device.Faces);
+            _ports.AddRange(device.Regions);
             return device;
         }
     }
