@@ -67,7 +67,7 @@ public static class AcpiTables
         return SystemTable.Create("XSDT", 1, pointers);
     }
 
-    /// <summary>The firmware ACPI control structure: the global lock and wake-up vectors, none of which anybody here uses.</summary>
+    /// <summary>The firmware ACPI control structure: the global lock and wake-up vectors, none of which is used here.</summary>
     private static byte[] Facs()
     {
         const int Length = 64;

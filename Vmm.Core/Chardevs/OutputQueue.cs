@@ -1,4 +1,4 @@
-// A few kilobytes between a guest that writes and a reader who is slow. What is in here has been accepted: it is delivered,
+// A few kilobytes between a guest that writes and a reader that is slow. What is in here has been accepted: it is delivered,
 // once and in order, by this process or by the one that takes the guest over.
 
 using Vmm.Core.State;

@@ -4,7 +4,7 @@
 // bytes leave through, where the kernel file lay, or what the process is called. The properties are the first kind only, one
 // line each, in words that a refusal can print: "memory size: 536870912 there, 268435456 here". Two configurations with
 // equal properties, in any order of their options, build machines that a guest cannot distinguish.
-// A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and must find its like.
+// A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and needs a back end of the same kind.
 
 using System.Globalization;
 using Vmm.Core.Devices.Model;

@@ -1,4 +1,4 @@
-// The machine's part in a live update, on both sides: what goes with the guest, how it is stopped and let go here, and how it is built, owned
+// The machine's part in a live update, on both sides: what goes with the guest, how it is stopped and released here, and how it is built, owned
 // and resumed there. The protocol around it, and who decides, is Vmm.Migration's.
 
 using Vmm.Core.Descriptors;
@@ -8,7 +8,7 @@ using Vmm.Core.Memory;
 
 namespace Vmm.Core.Machines;
 
-/// <summary>What is called of a machine while its guest leaves, and while one arrives. Machine loop only.</summary>
+/// <summary>The operations of a machine while its guest leaves, and while one arrives. Machine loop only.</summary>
 public sealed class MachineHandover
 {
     private readonly Machine _machine;

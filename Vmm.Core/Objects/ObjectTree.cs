@@ -1,6 +1,6 @@
 // The tree of objects that QEMU's tools ask about: the machine with its devices and vCPUs, memory backends, character devices.
 //
-// It is made anew of what the machine is whenever it is asked for, so it is never behind and costs nothing otherwise.
+// It is made anew from the machine whenever it is requested, so it is always current and costs nothing otherwise.
 
 using System.Globalization;
 using Vmm.Core.Configuration;

@@ -1,6 +1,6 @@
 // SHA-256 (FIPS 180-4) of a short text. The runtime's own comes with OpenSSL: it is loaded when it is first used, into the
 // process that has the guest and in the middle of an update, and where it is missing, or finds no memory, the process is
-// aborted. That is too much to hang a guest on for the fingerprint of a layout.
+// aborted. A guest must not depend on that for the fingerprint of a layout.
 
 using System.Buffers.Binary;
 using System.Numerics;

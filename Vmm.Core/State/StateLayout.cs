@@ -1,4 +1,4 @@
-// A device says its state once: a name, a version, fields in order, and subsections that are written only when needed.
+// A device declares its state once: a name, a version, fields in order, and subsections that are written only when needed.
 // From that one description come saving, loading, the JSON description at the end of a stream, the fingerprint that two
 // processes compare before a handover, and the golden file that a test keeps so that no release changes a layout by accident.
 //

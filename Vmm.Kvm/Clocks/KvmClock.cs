@@ -3,7 +3,7 @@
 // A guest must never notice a handover by its clock. So the clock is not copied but computed: one reading, the anchor, pairs the guest's
 // time with the host's, and every later process sets the clock to anchor plus host time passed. The anchor is the guest's first and is
 // carried unchanged, so errors of one hop are not handed to the next. Only a deliberate set makes a new one: thawing after a pause that
-// the guest's time shall not show.
+// the guest's time must not show.
 //
 // KVM_SET_CLOCK takes effect a little after its argument was computed, so the clock is read back and set again until it is right
 // to a microsecond. The last reading before the switch is carried too: the clock never goes behind what the guest may have seen. (It has

@@ -1,10 +1,10 @@
 // The loop around KVM_RUN: enter the guest, serve the access it left for, enter again.
 //
-// Stopping. Who stops publishes the request, sets immediate_exit and sends the kick signal. Whatever the vCPU is doing, one of
-// the three reaches it: in the guest, the signal; on its way in, immediate_exit; and once KVM_RUN has said EINTR, the request.
-// EINTR is said only after a port or MMIO access that was begun has been completed with the data it was given, so a vCPU that
-// has seen EINTR and the request is between two instructions (or two rounds of a REP) and can be read or moved.
-// EINTR without a request is a stray signal, EAGAIN a vCPU that has just been started by another: both continue.
+// Stopping. The thread that stops a vCPU publishes the request, sets immediate_exit and sends the kick signal. Whatever the vCPU is doing, one of
+// the three reaches it: in the guest, the signal; on its way in, immediate_exit; and once KVM_RUN has returned EINTR, the request. EINTR is
+// returned only after a port or MMIO access that was begun has been completed with the data it was given, so a vCPU that has seen EINTR and the
+// request is between two instructions (or two rounds of a REP) and can be read or moved. EINTR without a request is a stray signal, EAGAIN a vCPU
+// that has just been started by another: both continue.
 //
 // A request can be withdrawn as long as the vCPU has not stopped. One compare-and-swap decides between the two, so the group knows
 // of every vCPU whether it has stopped or continues; the worst that a withdrawn request leaves behind is one more EINTR.
@@ -12,8 +12,8 @@
 // Waiting. A device that cannot pass on what was written to its port is busy, and the vCPU that wrote waits before it enters the
 // guest again: on a futex word, which a stop sets as well. A stop finds the write done and the vCPU still waiting; both are state.
 //
-// An access to an address that is RAM leaves the guest only when the host could not give the page: a file that was cut short, a full
-// file system. Nothing stands in for what was there, so the vCPU fails.
+// An access to an address that is RAM leaves the guest only when the host could not provide the page: a file that was cut short, a full file
+// system. Nothing can replace its contents, so the vCPU fails.
 //
 // A vCPU that has shut down or failed stays here, waiting for the request, and does not enter the guest again before a reset.
 
@@ -290,7 +290,7 @@ internal sealed class CpuRunner(
         }
         catch (OutOfMemoryException)
         {
-            // Registers in words take memory, which may be what is missing.
+            // Formatting the registers takes memory, which may be what is missing.
             exits.CpuFailed(index, OutOfMemory);
         }
         catch (Exception failure)

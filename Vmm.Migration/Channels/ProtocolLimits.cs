@@ -1,7 +1,7 @@
 // How much a peer or a client may make this process hold, read and wait for. The other end of a socket is not trusted: it may
-// send valid messages without end, announce what never comes, or say as little as one byte at a time. So every loop over
-// his input is bounded four times: in messages, in bytes, in descriptors and in time. The first three bounds are here, each generous by a
-// factor for what an honest peer sends; the time is a migration parameter. docs/protocol.md, "Limits", lists them.
+// send valid messages without end, announce what never comes, or say as little as one byte at a time. So every loop over its input is bounded
+// four times: in messages, in bytes, in descriptors and in time. The first three bounds are here, each generous by a factor for what an honest
+// peer sends; the time is a migration parameter. docs/protocol.md, "Limits", lists them.
 
 namespace Vmm.Migration.Channels;
 

@@ -31,7 +31,7 @@ internal sealed partial class CprIncoming : IIncomingMigration
     /// <param name="machine">The machine that waits.</param>
     /// <param name="cpr">Where the old process will connect.</param>
     /// <param name="main">The main channel; null leaves it to <see cref="Listen"/> (-incoming defer).</param>
-    /// <param name="parameters">The parameters, asked for when an attempt begins.</param>
+    /// <param name="parameters">The parameters, read when an attempt begins.</param>
     /// <param name="progress">What is reported to.</param>
     /// <param name="log">Where accounts and failures are reported.</param>
     /// <exception cref="HandoverException">An address cannot be listened on.</exception>

@@ -92,7 +92,7 @@ internal sealed class IncomingHandover : IDisposable
     internal string PeerName => _peer.Name;
 
     /// <summary>Greets the client and receives its plan.</summary>
-    /// <returns>Null when the client was none that counts: its fate is no failure of the update.</returns>
+    /// <returns>Null when the client was turned away, which is no failure of the update.</returns>
     internal async Task<Plan?> HandshakeAsync()
     {
         try
@@ -102,7 +102,7 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (Exception e)
         {
-            // Whatever a client provokes costs it the connection, and the update nothing.
+            // An error that a client provokes costs it the connection, and the update nothing.
             Refusal = e.Message;
             await _peer.SendReasonsAsync(MessageType.Refused, [e.Message]);
             return null;
@@ -124,7 +124,7 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>Builds the machine, waits for the state, takes the guest. Once it is taken nothing is an error of this method any more.</summary>
     /// <returns>What could not be done after the guest was taken; further steps that depend on the take are made there.</returns>
-    /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
+    /// <exception cref="HandoverException">The guest was not taken; what was built is closed.</exception>
     internal async Task<BestEffort> RunAsync(Plan plan)
     {
         var board = await BuildAsync(plan);

@@ -1,6 +1,6 @@
 // A client's two directions, without ever blocking: reads when there is something to read and the user wants it, writes
 // what is queued when there is room. A socket is one descriptor for both and may carry descriptors; a terminal, a pair of
-// pipes or files is two. Those belong to others too and may be blocking, so they are asked before each small write.
+// pipes or files is two. Those belong to others too and may be blocking, so they are polled before each small write.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -81,7 +81,7 @@ public sealed class Connection : IDisposable
         }
         else if (!wanted)
         {
-            // A pipe whose other end is gone would be reported indefinitely.
+            // A pipe whose other end is closed would be reported indefinitely.
             _inputWatch?.Dispose();
             _inputWatch = null;
         }

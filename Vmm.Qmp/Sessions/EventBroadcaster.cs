@@ -1,4 +1,4 @@
-// Every session gets every event, once it has finished its negotiation; what happened before is lost to it, not kept.
+// Every session gets every event, once it has finished its negotiation; earlier events are not kept for it.
 //
 // Events happen on the machine loop, and that is where they enter the sessions' queues: an event caused by a command stands
 // before the command's reply in every queue. The text is written once for all sessions of one style.

@@ -4,7 +4,7 @@
 // requests as they become due and runs each on the machine loop; the machine loop decides the order of what goes out, by
 // taking a place in the outbound queue for every event when it happens and for every reply when its command ends.
 //
-// A client that is gone loses what it had: requests that wait, half a request, descriptors. A command that is running continues.
+// A client that has disconnected loses what it had: requests that wait, half a request, descriptors. A command that is running continues.
 
 using System.Buffers;
 using Microsoft.Extensions.Logging;

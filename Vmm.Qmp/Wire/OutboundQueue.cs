@@ -123,7 +123,7 @@ internal sealed class OutboundQueue(long limit, Action changed, Action overflowe
         }
     }
 
-    /// <summary>Drops everything, now and later: the client is gone.</summary>
+    /// <summary>Drops everything, now and later: the client has disconnected.</summary>
     internal void Close()
     {
         TaskCompletionSource? empty;

@@ -7,7 +7,7 @@ namespace Vmm.Qmp.Wire;
 /// <summary>Writes what a QMP client receives: JSON in ASCII, on one line or indented, each message with CR LF at its end.</summary>
 internal static class QmpMessages
 {
-    /// <summary>The first words to a client.</summary>
+    /// <summary>The greeting.</summary>
     internal static ReadOnlyMemory<byte> Greeting(QmpVersion version, bool pretty)
     {
         var text = new ArrayBufferWriter<byte>();

@@ -14,7 +14,7 @@ internal sealed class DeviceOptions
     private readonly Dictionary<DeviceType, uint> _given = [];
     private readonly HashSet<string> _ids = [];
 
-    /// <summary>The devices, in the order in which they were asked for.</summary>
+    /// <summary>The devices, in the order in which they were given.</summary>
     internal IReadOnlyList<DeviceConfiguration> All => _devices;
 
     /// <summary>Whether any option spoke of devices of a type, be it to say that there is none.</summary>

@@ -1,9 +1,9 @@
 // The process can always be ended, whatever is stuck in it.
 //
-// A signal or `quit` begins an orderly end: the machine loop is asked, clients get what they are owed, everything is taken apart. Each
-// of these steps can hang: in a vCPU that does not leave the guest, in a file system that does not answer. So from the moment that the
-// end is asked for, a thread that exists from the start and does nothing else watches the clock. Before the limit it has removed what
-// would outlive the process (ForcedEnd), and at the limit it ends the process with the status that the orderly end would have had.
+// A signal or `quit` begins an orderly end: the machine loop is notified, clients get what is queued for them, everything is closed. Each
+// of these steps can hang: in a vCPU that does not leave the guest, in a file system that does not answer. So from the moment that the end is
+// requested, a thread that exists from the start and does nothing else watches the clock. Before the limit it has removed what would outlive the
+// process (ForcedEnd), and at the limit it ends the process with the status that the orderly end would have had.
 //
 // Whatever is stuck must not hold up this thread: it makes no call but those of the clock and of futexes, and the last one. A second
 // thread reads the signals, and makes no call but read besides. What may block, posting to the machine loop included, is done by threads
@@ -43,7 +43,7 @@ internal sealed partial class EndWatch : IEndWatch
 
     /// <summary>Creates the watch.</summary>
     /// <param name="signals">Where the signals that ask for the end are read from.</param>
-    /// <param name="limit">How long an orderly end may take, asked for when one begins.</param>
+    /// <param name="limit">How long an orderly end may take, read when one begins.</param>
     /// <param name="signalled">Begins the orderly end after a signal. Called on a thread of the pool, at each signal.</param>
     /// <param name="log">Where an end by force is reported.</param>
     internal EndWatch(SafeFileHandle signals, Func<TimeSpan> limit, Action signalled, ILogger log)
@@ -56,10 +56,10 @@ internal sealed partial class EndWatch : IEndWatch
 
     private enum State
     {
-        /// <summary>The end has not been asked for.</summary>
+        /// <summary>The end was not requested.</summary>
         Idle,
 
-        /// <summary>A client has; the request may yet be refused.</summary>
+        /// <summary>A client has requested it; the request may yet be refused.</summary>
         Requested,
 
         /// <summary>The process ends.</summary>

@@ -1,4 +1,4 @@
-// Lines between those who have something to say and the one thread that writes.
+// Lines between the threads that log and the one that writes.
 //
 // Adding a line never waits: a vCPU, the machine loop, a monitor's loop. When the reader of the log stalls, the queue fills up to its
 // bounds and further lines are dropped and counted; the count is logged, in its place among the lines, as soon as there is room.

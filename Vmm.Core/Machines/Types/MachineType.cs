@@ -36,11 +36,11 @@ public abstract class MachineType
     /// <summary>The newest revision; all from <see cref="FirstRevision"/> on can be built.</summary>
     public abstract int NewestRevision { get; }
 
-    /// <summary>The revision that a guest is started on: the lowest that has all that was asked for.</summary>
+    /// <summary>The revision that a guest is started on: the lowest that has all that was configured.</summary>
     public abstract int RevisionToStart(MachineConfiguration configuration);
 
-    /// <summary>All devices of a machine, its own and those that were asked for, complete, in the order in which they are created.</summary>
-    /// <param name="configuration">What it shall be.</param>
+    /// <summary>All devices of a machine, its own and those that were configured, complete, in the order in which they are created.</summary>
+    /// <param name="configuration">Its configuration.</param>
     /// <param name="revision">The revision of its board.</param>
     /// <exception cref="DeviceException">They do not go together.</exception>
     public IReadOnlyList<PlacedDevice> DevicesOf(MachineConfiguration configuration, int revision)
@@ -56,7 +56,7 @@ public abstract class MachineType
     }
 
     /// <summary>Refuses devices that such a machine has no place for.</summary>
-    /// <param name="configuration">What the machine shall be.</param>
+    /// <param name="configuration">The machine's configuration.</param>
     /// <param name="revision">The revision of its board.</param>
     /// <exception cref="DeviceException">There are some.</exception>
     protected virtual void Check(MachineConfiguration configuration, int revision)
@@ -64,7 +64,7 @@ public abstract class MachineType
     }
 
     /// <summary>The driver names of the devices that the machine has by itself.</summary>
-    /// <param name="configuration">What the machine shall be.</param>
+    /// <param name="configuration">The machine's configuration.</param>
     /// <param name="revision">The revision of its board.</param>
     protected abstract IEnumerable<string> OwnDevices(MachineConfiguration configuration, int revision);
 }
