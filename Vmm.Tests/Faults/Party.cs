@@ -11,7 +11,7 @@ namespace Vmm.Tests.Faults;
 /// <summary>A process under observation, and what can be seen of it from outside.</summary>
 internal sealed partial class Party : IAsyncDisposable
 {
-    /// <summary>The guest: it counts aloud.</summary>
+    /// <summary>The guest: it prints its count.</summary>
     internal const string Guest = "ticker";
 
     /// <summary>Bytes of guest RAM.</summary>

@@ -123,7 +123,7 @@ internal sealed class StepObserver : IAsyncDisposable
         }
         catch (SocketException)
         {
-            // A process that was killed while it was held needs no leave.
+            // A process that was killed while it was held needs no permission.
         }
     }
 }

@@ -1,4 +1,4 @@
-// What became of the guest and of both processes, seen from outside, held against what must have come of the fault. Every
+// What became of the guest and of both processes, seen from outside, compared with the outcome that the fault must have. Every
 // deviation is one line, so that a broken program shows all that is wrong with it.
 // The guest writes 1, 2, 3 … and each process keeps what was written while it ran it (GuestCount).
 

@@ -143,7 +143,7 @@ public sealed class StateFuzzTests
             }
         }
 
-        /// <summary>Sets the device going and does to it what a guest may do, while time passes.</summary>
+        /// <summary>Sets the device up and does to it what a guest may do, while time passes.</summary>
         internal void Use(Random random)
         {
             _clock.Thaw();

@@ -109,7 +109,7 @@ public sealed class InterruptedDemoTests
 
     private static string? NameOf(int process) => Field(process, "Name:");
 
-    /// <summary>A process that has ended and whose status was not asked for yet is dead too.</summary>
+    /// <summary>A process that has ended and whose status was not read yet is dead too.</summary>
     private static bool IsAlive(int process) => Field(process, "State:") is { } state && !state.StartsWith('Z');
 
     private static string? Field(int process, string name)

@@ -150,7 +150,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     }
 
     /// <summary>Updates to a new process and ends the old one; each is held to what it should say.</summary>
-    /// <param name="form">How the update is asked for.</param>
+    /// <param name="form">How the update is requested.</param>
     /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
     internal async Task HopAsync(UpdateForm form, int ticksBetween = TicksBetween)
     {
@@ -170,7 +170,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         }
 
         var before = Console.LastTick;
-        Note($"{update}: asked for");
+        Note($"{update}: requested");
         await route.AskAsync(asked, form);
         var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
         var account = await asked.ExecuteAsync("query-migrate");
@@ -189,7 +189,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Note($"{update}: the old process {old.Pid} is asked to quit");
         await asked.ExecuteAsync("quit");
         Assert.That(await old.Exited.WaitAsync(Patience.Answer), Is.Zero, old.Errors);
-        Note($"{update}: the old process is gone");
+        Note($"{update}: the old process has ended");
         await asked.DisposeAsync();
     }
 

@@ -56,7 +56,7 @@ internal sealed class DeafPeer : IDisposable
         return all.ToArray();
     }
 
-    /// <summary>Sends to a peer that may hang up before it has heard anything.</summary>
+    /// <summary>Sends to a peer that may hang up before it has read anything.</summary>
     internal static async Task SendUnwantedAsync(Socket connection, byte[] bytes)
     {
         try

@@ -3,7 +3,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Running;
 
-/// <summary>Guests that switch themselves off, reset themselves, or fall.</summary>
+/// <summary>Guests that switch themselves off, reset themselves, or shut down by a triple fault.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class GuestEndTests : EndToEndTest

@@ -10,7 +10,9 @@ using Vmm.Tests.Unit.Migration;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>Peers and clients that say valid things, and too much of them: the guest runs on, the monitors answer, and the process can be ended.</summary>
+/// <summary>
+/// Peers and clients that send valid messages, and too many of them: the guest runs on, the monitors answer, and the process can be ended.
+/// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class GreedyPeerTests : UpdateTest

@@ -6,7 +6,7 @@ using Vmm.Tests.EndToEnd.Driving;
 namespace Vmm.Tests.EndToEnd.Updates;
 
 /// <summary>
-/// A guest that writes its debug console without end, and a reader who does not read: the guest waits, its monitor does not, an update goes
+/// A guest that writes its debug console without end, and a reader that does not read: the guest waits, its monitor does not, an update goes
 /// through, and in the end the reader has every line once. With -S among the same arguments, the guest begins when the reader is there.
 /// </summary>
 [Parallelizable(ParallelScope.All)]

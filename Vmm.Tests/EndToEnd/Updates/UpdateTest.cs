@@ -63,7 +63,7 @@ public abstract class UpdateTest : EndToEndTest
         }
     }
 
-    /// <summary>Ends a process whose guest is gone.</summary>
+    /// <summary>Ends a process whose guest was handed over.</summary>
     internal static async Task QuitAsync(Generation generation)
     {
         await generation.Qmp.ExecuteAsync("quit");

@@ -62,7 +62,7 @@ public sealed class IoThreadTimerTests : IDisposable
         long start = Stopwatch.GetTimestamp();
         timer.Arm(delay);
 
-        // The first may have elapsed before the second was asked for.
+        // The first may have elapsed before the second was armed.
         long call = Next();
         call = call < start ? Next() : call;
         Assert.That(Stopwatch.GetElapsedTime(start, call), Is.GreaterThanOrEqualTo(delay));

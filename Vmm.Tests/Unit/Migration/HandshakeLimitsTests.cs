@@ -6,7 +6,7 @@ using Vmm.Migration.Plans;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>What one client, and all clients, may ask of a waiting process before it has a plan.</summary>
+/// <summary>What one client, and all clients, may demand of a waiting process before it has a plan.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class HandshakeLimitsTests : OldPeerTest
 {

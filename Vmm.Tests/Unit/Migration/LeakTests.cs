@@ -94,7 +94,7 @@ public sealed class LeakTests
         var patience = Environment.TickCount64 + 10_000;
         do
         {
-            // Hardware of a guest that left is closed off the machine loop, in its own time.
+            // Hardware of a guest that left is closed off the machine loop, some time later.
             await Task.Yield();
             after = Descriptors();
         }
@@ -111,7 +111,10 @@ public sealed class LeakTests
         Assert.That(fixture.Files.Names, Is.EqualTo(new[] { "kernel", "serial" }));
     }
 
-    /// <summary>What this process has open, but for the assemblies: the runtime opens one when code first needs it, on whichever thread, and for good.</summary>
+    /// <summary>
+    /// What this process has open, but for the assemblies: the runtime opens one when code first needs it, on whichever thread, and keeps it
+    /// open.
+    /// </summary>
     private static List<string> Descriptors()
     {
         var open = new List<string>();

@@ -1,4 +1,4 @@
-// The other half of a handover, driven by hand: it says what a test wants it to say, at the step that a test wants, and
+// The other half of a handover, driven by hand: it sends what a test wants it to send, at the step that a test wants, and
 // then stops answering, closes or lies.
 
 using System.Runtime.InteropServices;
@@ -91,7 +91,7 @@ internal sealed class Peer : IDisposable
         return message.Reader();
     }
 
-    /// <summary>Whether the process closes the channel before it says anything else.</summary>
+    /// <summary>Whether the process closes the channel before it sends anything else.</summary>
     internal async Task ReceiveEnd()
     {
         try

@@ -51,7 +51,7 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What it says that is not as in the old process; not sent in version 1.</summary>
+    /// <summary>What it reports that is not as in the old process; not sent in version 1.</summary>
     internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>
@@ -63,7 +63,7 @@ internal sealed class PeerAsNew : IDisposable
         await Cpr.Settle(Protocol);
     }
 
-    /// <summary>Also hears the plan.</summary>
+    /// <summary>Also receives the plan.</summary>
     internal async Task ReceivePlan()
     {
         await Handshake();
@@ -82,27 +82,27 @@ internal sealed class PeerAsNew : IDisposable
         }
     }
 
-    /// <summary>Also says that the machine is built.</summary>
+    /// <summary>Also reports that the machine is built.</summary>
     internal async Task SendReady()
     {
         await ReceivePlan();
         await AnswerReady();
     }
 
-    /// <summary>Says, after it heard the plan, that the machine is built.</summary>
+    /// <summary>Reports, after it received the plan, that the machine is built.</summary>
     internal async Task AnswerReady()
     {
         await Cpr.Send(MessageType.Ready, new ReadyReport(1, 1, Warnings).Write(Protocol));
     }
 
-    /// <summary>Also says that it listens, and accepts the main channel.</summary>
+    /// <summary>Also reports that it listens, and accepts the main channel.</summary>
     internal async Task AcceptMain()
     {
         await SendReady();
         await SendListening();
     }
 
-    /// <summary>Says that it listens, after it said that it is ready, and accepts the main channel.</summary>
+    /// <summary>Reports that it listens, after it reported that it is ready, and accepts the main channel.</summary>
     internal async Task SendListening()
     {
         await Cpr.Send(MessageType.Listening, new StateWriter());
@@ -110,8 +110,8 @@ internal sealed class PeerAsNew : IDisposable
     }
 
     /// <summary>
-    /// Says that it listens, after it said that it is ready, and without a pause valid things without end, and closes the main channel unread: when that is
-    /// noticed, the other one is full.
+    /// Reports that it listens, after it reported that it is ready, then sends valid messages without end, and closes the main channel unread:
+    /// when that is noticed, the other one is full.
     /// </summary>
     internal async Task<Flood> BreakAndFlood()
     {
@@ -139,7 +139,7 @@ internal sealed class PeerAsNew : IDisposable
         return state;
     }
 
-    /// <summary>Says that the guest was taken, with all that came.</summary>
+    /// <summary>Reports that the guest was taken, with all that came.</summary>
     internal async Task SendTaken()
     {
         var body = new StateWriter();

@@ -1,4 +1,4 @@
-// A peer that stops answering, but does not go, at one wait after another. Only a person may take his time: while the new
+// A peer that stops answering, but stays connected, at one wait after another. Only an operator may take any time: while the new
 // process waits for migrate-incoming it says so again and again, and the guest runs.
 
 using Vmm.Core.Machines;
@@ -8,7 +8,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>Every wait for a peer ends by itself and says for whom it was; a peer that is only slow is not given up.</summary>
+/// <summary>Every wait for a peer ends by itself and names the peer; a peer that is only slow is not given up.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PeerWaitTests : IDisposable
@@ -71,7 +71,9 @@ public sealed class PeerWaitTests : IDisposable
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
     }
 
-    /// <summary>The operator who gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
+    /// <summary>
+    /// The operator who gives migrate-incoming afterwards reads which peer it would have been for, what became of that, and that no guest came.
+    /// </summary>
     [Test]
     public async Task An_old_process_that_ends_while_the_operator_is_awaited_is_reported()
     {

@@ -277,7 +277,7 @@ public sealed class QmpSessionTests : IDisposable
 
         deaf.Send(string.Concat(Enumerable.Repeat("{\"execute\":\"big\"}", 8)));
 
-        // The next client of the same monitor is greeted only when the deaf one has been disconnected.
+        // The next client of the same monitor is greeted only when the one that does not read has been disconnected.
         using var next = _qmp.Connect();
         Assert.That(other.Ask("{\"execute\":\"echo\"}"), Is.EqualTo("{\"return\":{}}"));
     }

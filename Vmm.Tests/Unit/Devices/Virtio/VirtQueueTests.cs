@@ -65,7 +65,7 @@ public sealed class VirtQueueTests
     private static readonly Dictionary<string, (ulong Features, Action<DriverRing> Write)> Wrong = new()
     {
         ["next beyond the table"] = (0, r => r.Describe(0, Buffer, 1, Next, Size)),
-        ["a chain that bites its tail"] = (0, r => r.Describe(0, Buffer, 1, Next, 0)),
+        ["a chain that loops"] = (0, r => r.Describe(0, Buffer, 1, Next, 0)),
         ["readable after writable"] = (0, r =>
         {
             r.Describe(0, Buffer, 1, Next | DriverRing.Write, 1);
@@ -98,7 +98,7 @@ public sealed class VirtQueueTests
             r.DescribeIn(Table, 0, Buffer, 1, Next, 2);
         }
         ),
-        ["indirect that bites its tail"] = (Indirects, r =>
+        ["indirect that loops"] = (Indirects, r =>
         {
             IndirectTable(r, 32);
             r.DescribeIn(Table, 0, Buffer, 1, Next, 1);
