@@ -161,7 +161,7 @@ public sealed class VirtualCpuTests
 
     [Test]
     [Promise(35)]
-    public async Task A_device_that_throws_parks_the_vcpu_and_leaves_the_process_alive()
+    public async Task A_device_that_throws_stops_the_vcpu_and_leaves_the_process_alive()
     {
         using var machine = new TinyMachine();
         machine.OnPortWrite = (_, _, value) => throw new InvalidOperationException($"broken at {value}");
@@ -184,7 +184,7 @@ public sealed class VirtualCpuTests
     }
 
     [Test]
-    public async Task A_stop_may_be_asked_for_on_a_vcpus_thread_and_by_two_at_once()
+    public async Task A_stop_may_be_requested_on_a_vcpus_thread_and_by_two_at_once()
     {
         var stops = new List<Task>();
         using var machine = new TinyMachine();

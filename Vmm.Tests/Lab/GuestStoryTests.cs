@@ -49,7 +49,7 @@ public sealed class GuestStoryTests
     }
 
     [Test]
-    public void A_reboot_that_was_asked_for_is_no_reset()
+    public void A_reboot_that_was_requested_is_no_reset()
     {
         var story = new GuestStory();
         story.Add(0, "booted");

@@ -92,7 +92,7 @@ public sealed class HostTests
     }
 
     [Test]
-    public async Task A_disposed_process_is_gone()
+    public async Task A_disposed_process_has_ended()
     {
         var process = await Host.StartAsync("exec sleep 1000");
         var pid = process.Pid;

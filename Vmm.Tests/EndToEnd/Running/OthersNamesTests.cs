@@ -56,7 +56,7 @@ public sealed class OthersNamesTests : EndToEndTest
     [TestCase("-incoming")]
     [TestCase("-qmp")]
     [Promise(49)]
-    public async Task A_file_where_a_socket_shall_be_is_an_error_and_stays(string option)
+    public async Task A_file_at_the_path_of_a_socket_is_an_error_and_stays(string option)
     {
         await File.WriteAllTextAsync(InFolder("precious"), "data");
         string[] update = option switch

@@ -47,7 +47,7 @@ public sealed class ProgramEndTests : EndToEndTest
     }
 
     [Test]
-    public async Task Who_asks_for_the_end_again_and_again_gets_it_as_clean_as_who_asks_once()
+    public async Task Repeated_requests_for_the_end_lead_to_the_same_clean_end_as_one()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter", "-pidfile", "vmm.pid"));
         await OpenQmpAsync(vmm);
@@ -59,7 +59,7 @@ public sealed class ProgramEndTests : EndToEndTest
     }
 
     [Test]
-    public async Task What_the_guest_wrote_last_reaches_a_reader_who_is_slow()
+    public async Task What_the_guest_wrote_last_reaches_a_slow_reader()
     {
         // What the guest writes is as much as a pipe holds; the last page of a pipe is not filled up, so something waits in vmm.
         await Host.TryRunAsync($"mkfifo {Shell.Quote([InFolder("console")])}");
@@ -80,7 +80,7 @@ public sealed class ProgramEndTests : EndToEndTest
     }
 
     [Test]
-    public async Task Sockets_are_gone_after_the_end()
+    public async Task Sockets_are_removed_at_the_end()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         var qmp = await OpenQmpAsync(vmm);

@@ -204,7 +204,7 @@ public sealed class BrokenPeerTests : UpdateTest
 
     [Test]
     [Promise(10)]
-    public async Task An_old_process_that_owes_its_state_is_given_up_and_continues()
+    public async Task An_old_process_that_does_not_send_its_state_is_given_up_and_continues()
     {
         var successor = await AwaitGuestAsync(_route);
         await SetTimeoutsAsync(successor, 300);

@@ -75,7 +75,7 @@ public sealed class GreedyPeerTests : UpdateTest
 
     [Test]
     [Promise(45)]
-    public async Task A_process_whose_peer_says_things_without_end_obeys_SIGTERM()
+    public async Task A_process_whose_peer_sends_messages_without_end_obeys_SIGTERM()
     {
         const uint AfterReady = 2;
         var old = await BootAsync("counter");

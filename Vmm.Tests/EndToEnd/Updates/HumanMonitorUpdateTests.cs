@@ -36,7 +36,7 @@ public sealed class HumanMonitorUpdateTests : EndToEndTest
     }
 
     [Test]
-    public async Task Without_d_the_prompt_comes_back_when_the_guest_has_gone()
+    public async Task Without_d_the_prompt_comes_back_when_the_guest_has_left()
     {
         var old = await StartAsync(Arguments);
         var oldMonitor = await old.OpenMonitorAsync(TinyMachine.Prompt);

@@ -142,7 +142,7 @@ public sealed class RefusedMigrateTests : UpdateTest
 
     [Test]
     [Promise(6)]
-    public async Task Cont_and_reset_of_a_guest_that_has_gone()
+    public async Task Cont_and_reset_of_a_guest_that_has_left()
     {
         var old = await BootAsync("counter");
         var successor = await HopAsync(old);

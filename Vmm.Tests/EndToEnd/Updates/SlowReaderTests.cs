@@ -77,7 +77,7 @@ public sealed class SlowReaderTests : UpdateTest
     }
 
     [Test]
-    public async Task A_guest_that_waits_for_a_reader_continues_when_the_reader_is_gone()
+    public async Task A_guest_that_waits_for_a_reader_continues_when_that_has_disconnected()
     {
         var generation = await BootAsync("debugport", Console);
         var reader = await ConnectReaderAsync(generation);

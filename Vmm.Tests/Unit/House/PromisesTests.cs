@@ -62,7 +62,7 @@ public sealed partial class PromisesTests
     }
 
     [Test]
-    public void Every_test_that_is_named_bears_the_promises_number()
+    public void Every_test_that_is_named_has_the_promises_number()
     {
         var silent = from promise in Promises()
                      from test in promise.Tests
@@ -72,7 +72,7 @@ public sealed partial class PromisesTests
     }
 
     [Test]
-    public void Every_number_that_a_test_bears_is_that_of_a_promise_that_names_it()
+    public void Every_number_that_a_test_has_is_that_of_a_promise_that_names_it()
     {
         var named = Promises().SelectMany(p => p.Tests.Select(test => (p.Number, Test: test))).ToHashSet();
         var strays = Borne.Where(b => !named.Contains(b)).Select(b => $"promise {b.Number} does not name {b.Test}");

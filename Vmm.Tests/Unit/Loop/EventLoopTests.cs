@@ -204,7 +204,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task What_was_ready_before_a_turn_was_asked_for_is_handled_when_it_is_over()
+    public async Task What_was_ready_before_a_turn_was_requested_is_handled_when_it_is_over()
     {
         using var one = EventFd.Create();
         using var other = EventFd.Create();

@@ -50,7 +50,7 @@ public sealed class IoThreadTimerTests : IDisposable
     }
 
     [Test]
-    public void Arming_again_takes_the_place_of_what_was_asked_for_before()
+    public void Arming_again_replaces_the_earlier_request()
     {
         using var timer = _thread.CreateTimer(() => _calls.Add(Stopwatch.GetTimestamp()));
         var delay = TimeSpan.FromMilliseconds(100);

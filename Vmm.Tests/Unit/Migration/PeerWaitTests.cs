@@ -136,7 +136,7 @@ public sealed class PeerWaitTests : IDisposable
     [TestCase(300, TestName = "An_old_process_that_stops_in_the_middle_of_its_state")]
     [TestCase(-24, TestName = "An_old_process_that_does_not_offer_its_guest")]
     [Promise(10)]
-    public async Task An_old_process_that_owes_its_state(int? sent)
+    public async Task An_old_process_that_does_not_send_its_state(int? sent)
     {
         var source = _fixture.Old();
         var next = _fixture.Deferred();
@@ -162,7 +162,7 @@ public sealed class PeerWaitTests : IDisposable
     }
 
     [Test]
-    public async Task An_old_process_that_slept_through_its_own_time_out_hears_what_was_said_meanwhile()
+    public async Task An_old_process_that_slept_through_its_own_time_out_reads_what_came_meanwhile()
     {
         const int Limit = 200;
         var old = _fixture.Old();
@@ -186,7 +186,7 @@ public sealed class PeerWaitTests : IDisposable
     }
 
     [Test]
-    public async Task A_new_process_that_took_the_guest_in_time_and_says_so_late_is_heard()
+    public async Task A_new_process_that_took_the_guest_in_time_and_reports_it_late_is_believed()
     {
         const int Limit = 500;
         var old = _fixture.Old();

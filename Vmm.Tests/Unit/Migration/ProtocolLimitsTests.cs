@@ -123,7 +123,7 @@ public sealed class ProtocolLimitsTests : IDisposable
 
     [Test]
     [Promise(45)]
-    public Task A_peer_that_always_has_something_to_say_leaves_the_loop_its_turns() => Run(async () =>
+    public Task A_peer_that_always_has_more_to_send_leaves_the_loop_its_turns() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
         SendMessages(100);

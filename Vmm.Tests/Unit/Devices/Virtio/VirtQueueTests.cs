@@ -48,7 +48,7 @@ public sealed class VirtQueueTests
     }
 
     [Test]
-    public void A_chain_goes_on_in_an_indirect_table()
+    public void A_chain_continues_in_an_indirect_table()
     {
         Start(VirtioFeatures.IndirectDescriptors);
         _ring.Describe(0, Buffer, 16, Next, 1);
@@ -165,7 +165,7 @@ public sealed class VirtQueueTests
     }
 
     [Test]
-    public void Indices_go_on_from_65535_to_0()
+    public void Indices_wrap_from_65535_to_0()
     {
         (_state.NextAvailable, _state.NextUsed) = (65535, 65535);
         (_ring.AvailableIndex, _ring.UsedIndex) = (65535, 65535);

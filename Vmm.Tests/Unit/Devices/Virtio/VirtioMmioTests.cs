@@ -297,7 +297,7 @@ public sealed class VirtioMmioTests : IDisposable
     }
 
     [Test]
-    public void Its_work_goes_on_in_another_process([Values(VirtioFeatures.Version1, VirtioFeatures.Common)] ulong features)
+    public void Its_work_continues_in_another_process([Values(VirtioFeatures.Version1, VirtioFeatures.Common)] ulong features)
     {
         var ring = _driver.Start(features);
         Send(ring, "one"u8);
