@@ -23,7 +23,7 @@ public interface IPortDevice
     /// <summary>Writes the byte at <paramref name="offset"/> from the first port.</summary>
     void WriteByte(int offset, byte value);
 
-    /// <summary>Reads <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access lies wholly inside <see cref="Ports"/>.</summary>
+    /// <summary>Reads <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access is wholly inside <see cref="Ports"/>.</summary>
     uint Read(int offset, int size)
     {
         uint value = 0;
@@ -35,7 +35,7 @@ public interface IPortDevice
         return value;
     }
 
-    /// <summary>Writes <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access lies wholly inside <see cref="Ports"/>.</summary>
+    /// <summary>Writes <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access is wholly inside <see cref="Ports"/>.</summary>
     void Write(int offset, int size, uint value)
     {
         for (int i = 0; i < size; i++)

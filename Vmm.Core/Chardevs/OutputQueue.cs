@@ -36,7 +36,7 @@ internal sealed class OutputQueue
 
     internal void Save(StateWriter writer)
     {
-        // What lies behind the waiting bytes is old output; it does not travel.
+        // What is behind the waiting bytes is old output; it does not travel.
         _state.Bytes.AsSpan(_state.Queued).Clear();
         writer.Write(ChardevState.Layout, _state);
     }

@@ -40,7 +40,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
         var now = Read();
         _anchor ??= now;
         _state.Anchor = _anchor.Value;
-        _state.Last = _frozenAt is { } standing ? now with { Guest = standing } : now;
+        _state.Last = _frozenAt is { } frozen ? now with { Guest = frozen } : now;
         _state.Frozen = _frozenAt is not null;
         writer.Write(KvmClockState.Layout, _state);
     }
@@ -82,30 +82,30 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
             _anchor = _state.Anchor = anchor = last;
         }
 
-        long error = SetUntilRight(reading => Math.Max(anchor.At(reading, _scale), last.Guest));
+        long error = SetWithinTolerance(reading => Math.Max(anchor.At(reading, _scale), last.Guest));
         KvmLog.ClockSet(logger, error);
     }
 
-    /// <summary>Remembers where the clock stands.</summary>
+    /// <summary>Freezes the clock at its present value.</summary>
     internal void Freeze() => _frozenAt ??= Read().Guest;
 
     /// <summary>Lets the clock continue from there.</summary>
     internal void Thaw()
     {
-        if (_frozenAt is not { } standing)
+        if (_frozenAt is not { } frozen)
         {
             return;
         }
 
         // What can be refused comes first: a clock that could not be set stays stopped for the next try.
-        Set(standing);
+        Set(frozen);
         _anchor = Read();
         _frozenAt = null;
         _isLoaded = false;
     }
 
     /// <summary>Sets the clock until it is what <paramref name="target"/> says; the result is the error left, in nanoseconds.</summary>
-    private long SetUntilRight(Func<ClockReading, ulong> target)
+    private long SetWithinTolerance(Func<ClockReading, ulong> target)
     {
         long lead = 0;
         long error = 0;

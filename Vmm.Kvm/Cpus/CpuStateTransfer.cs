@@ -5,7 +5,7 @@
 // KVM would drop or misjudge otherwise; registers before events, because writing RIP forgets a pending exception; MP_STATE last.
 //
 // The TSC travels as the guest's offset from the host's, which costs no error; where KVM does not take it, as a value moved on
-// by the time that has passed. The deadline's arming needs it, so it stands between the APIC and the MSRs.
+// by the time that has passed. The deadline's arming needs it, so it comes between the APIC and the MSRs.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.State;

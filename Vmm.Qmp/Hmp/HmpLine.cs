@@ -20,7 +20,7 @@ internal sealed class HmpLine(string text)
         }
     }
 
-    /// <summary>The next word as it stands, empty at the end.</summary>
+    /// <summary>The next word, unchanged; empty at the end.</summary>
     internal string Word()
     {
         SkipBlanks();

@@ -1,7 +1,7 @@
 // Every session gets every event, once it has finished its negotiation; earlier events are not kept for it.
 //
-// Events happen on the machine loop, and that is where they enter the sessions' queues: an event caused by a command stands
-// before the command's reply in every queue. The text is written once for all sessions of one style.
+// Events happen on the machine loop, and that is where they enter the sessions' queues: an event caused by a command comes before the command's
+// reply in every queue. The text is written once for all sessions of one style.
 
 using System.Collections.Immutable;
 using Vmm.Core.Loop;

@@ -134,7 +134,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
 
     /// <summary>Writes the line of a message that was admitted. Never waits.</summary>
     /// <param name="kind">Its kind.</param>
-    /// <param name="prefix">What stands before it.</param>
+    /// <param name="prefix">What is written before it.</param>
     /// <param name="text">What it says.</param>
     internal void Write(LogKind kind, string prefix, string text)
     {

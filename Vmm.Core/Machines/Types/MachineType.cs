@@ -1,7 +1,7 @@
 // A kind of machine: which devices it has by itself, and in which order devices are created, announced to the guest and saved.
 //
 // What a machine has by itself may grow from release to release: that is its board revision. A guest keeps the revision that it was started
-// on over updates and resets, because its ACPI tables lie in its RAM, are made anew at a reset, and describe the board. So every revision
+// on over updates and resets, because its ACPI tables are in its RAM, are made anew at a reset, and describe the board. So every revision
 // that was released can be built, and a process that is given a guest builds the one that the guest has.
 
 using Vmm.Core.Configuration;

@@ -91,7 +91,7 @@ public sealed class DebugConsole : Device, IPortDevice, IStateful, IChardevFront
     {
         lock (_backEnd.Gate)
         {
-            // What lies behind the waiting bytes is old output; it does not travel.
+            // What is behind the waiting bytes is old output; it does not travel.
             _state.Bytes.AsSpan(_state.Waiting).Clear();
             writer.Write(DebugConsoleState.Layout, _state);
         }

@@ -2,7 +2,7 @@
 //
 // A guest writes 0xfe to port 0x64 to reset the machine. Guests also probe for a keyboard; the controller answers its own
 // commands (self-test, mode byte, interface tests) so that a probe completes, and bytes for the keyboard go nowhere.
-// The two ports lie apart, with another device's port between, so the device has two regions on the port bus.
+// The two ports are not adjacent, with another device's port between, so the device has two regions on the port bus.
 
 using Vmm.Core.Buses;
 using Vmm.Core.Devices.Model;
