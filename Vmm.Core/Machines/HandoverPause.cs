@@ -87,7 +87,7 @@ public sealed class HandoverPause
             _over = true;
             steps.Do("report that it was stopped", ReportStopped);
             _pause.End(RunState.Postmigrate);
-            _machine.Handover.LetGo(Board, steps, outcome, wasTaken);
+            _machine.Handover.Release(Board, steps, outcome, wasTaken);
             _pause.Dispose();
         }
     }

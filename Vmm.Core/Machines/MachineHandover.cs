@@ -142,7 +142,7 @@ public sealed class MachineHandover
     }
 
     /// <summary>The guest is in another process: closes what that has, and the hardware.</summary>
-    internal void LetGo(Board board, BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
+    internal void Release(Board board, BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
     {
         _outcome = outcome;
         _machine.Board = null;

@@ -24,7 +24,7 @@ public sealed class ConsoleReader : IAsyncDisposable
     private readonly MemoryStream _bytes = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _reading;
-    private int _asked;
+    private int _commandRuns;
 
     /// <summary>Starts to collect; the stream is then the reader's.</summary>
     public ConsoleReader(HostStream stream)
@@ -94,7 +94,7 @@ public sealed class ConsoleReader : IAsyncDisposable
     /// <summary>Runs a command in the Linux guest (see lab/guest-init) and waits for its end.</summary>
     public async Task<CommandResult> RunAsync(string command, TimeSpan? patience = null, CancellationToken cancellation = default)
     {
-        if (Interlocked.Exchange(ref _asked, 1) != 0)
+        if (Interlocked.Exchange(ref _commandRuns, 1) != 0)
         {
             throw new InvalidOperationException("the guest runs one command at a time");
         }
@@ -117,7 +117,7 @@ public sealed class ConsoleReader : IAsyncDisposable
         }
         finally
         {
-            _asked = 0;
+            _commandRuns = 0;
         }
     }
 

@@ -56,7 +56,7 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
     }
 
     /// <summary>The request that a reply answers, which is then forgotten; null if there is none.</summary>
-    internal QmpRequest? TakeAsked(JsonRpcMessage reply) =>
+    internal QmpRequest? TakeRequest(JsonRpcMessage reply) =>
         reply is IJsonRpcMessageWithId { RequestId.Number: { } number } && _unanswered.TryRemove(number, out var request) ? request : null;
 
     /// <inheritdoc/>

@@ -82,7 +82,7 @@ public sealed class VirtualCpuTests
     [Test]
     public async Task An_interrupt_line_reaches_the_guest()
     {
-        using var machine = new TinyMachine().Load(TinyGuests.Deaf);
+        using var machine = new TinyMachine().Load(TinyGuests.InterruptsOff);
         machine.Memory.Bytes[0x2004] = 1;
         machine.OnPortWrite = (port, _, _) =>
         {

@@ -23,7 +23,7 @@ public sealed class I8042 : Device, IPortDevice, IStateful
     public I8042(IPowerControl power)
     {
         _power = power;
-        DataPort = new DataFace(this);
+        DataPort = new DataRegion(this);
         Reset();
     }
 
@@ -183,7 +183,7 @@ public sealed class I8042 : Device, IPortDevice, IStateful
         }
     }
 
-    private sealed class DataFace(I8042 controller) : IPortDevice
+    private sealed class DataRegion(I8042 controller) : IPortDevice
     {
         public PortRange Ports => new(Data, 1);
 
