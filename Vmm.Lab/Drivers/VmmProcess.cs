@@ -88,7 +88,7 @@ public sealed class VmmProcess : IAsyncDisposable
     private async Task<T> WhileRunningAsync<T>(Func<CancellationToken, Task<T>> work, string what, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(Patience.Answer);
+        deadline.CancelAfter(Timeouts.Answer);
         var working = work(deadline.Token);
         if (await Task.WhenAny(working, Exited) == working)
         {

@@ -89,7 +89,7 @@ internal sealed class Verdict
                     Hold(await _new.StatusAsync() == "inmigrate", $"new is '{await _new.StatusAsync()}' and should wait");
                     break;
                 case Rest.Exits:
-                    int status = await _new.Process.Exited.WaitAsync(Patience.Answer);
+                    int status = await _new.Process.Exited.WaitAsync(Timeouts.Answer);
                     Hold(status == 1, $"new exits with {status} instead of 1");
                     Hold(await UntilAsync(() => _new.Process.Errors.Contains("vmm: ", StringComparison.Ordinal)), $"new exits without a reason: '{_new.Process.Errors}'");
                     break;

@@ -33,7 +33,7 @@ public sealed partial class LinuxBulkPrintTests() : LinuxGuestTest(vcpus: Math.M
     private async Task<(string Output, long Begin, long End)> PrintAsync()
     {
         long begin = Guest.Console.Lines[^1].Arrived.Monotonic;
-        string output = await Guest.RunAsync(string.Create(CultureInfo.InvariantCulture, $"pulses {Lines}"), Patience.Boot);
+        string output = await Guest.RunAsync(string.Create(CultureInfo.InvariantCulture, $"pulses {Lines}"), Timeouts.Boot);
         return (output, begin, Guest.Console.Lines[^1].Arrived.Monotonic);
     }
 

@@ -84,9 +84,9 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <param name="host">Where.</param>
     /// <param name="vcpus">How many vCPUs it has.</param>
     /// <param name="control">Whose ticks its time is counted in; null for the control guest itself.</param>
-    /// <param name="patience">How long the boot may take.</param>
+    /// <param name="timeout">How long the boot may take.</param>
     /// <param name="more">More arguments of every process that runs it.</param>
-    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan patience, params string[] more)
+    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan timeout, params string[] more)
     {
         var folder = await host.MakeFolderAsync();
         var guest = new LinuxGuest(host, folder, vcpus, control, more);
@@ -97,7 +97,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             var first = guest.Process = await guest.StartAsync([]);
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);
-            guest._up = (await guest.GiveTimeAsync("the boot", patience, (limit, end) => guest.Console.WaitForLineAsync(IsUp, limit, end))).Number;
+            guest._up = (await guest.GiveTimeAsync("the boot", timeout, (limit, end) => guest.Console.WaitForLineAsync(IsUp, limit, end))).Number;
             guest.Note("booted");
             return guest;
         }
@@ -111,11 +111,11 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     /// <summary>Runs a shell command in the guest, which must succeed.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="patience">How long it may take; that of one answer if nothing is said.</param>
+    /// <param name="timeout">How long it may take; that of one answer if nothing is said.</param>
     /// <returns>What it printed.</returns>
-    internal async Task<string> RunAsync(string command, TimeSpan? patience = null)
+    internal async Task<string> RunAsync(string command, TimeSpan? timeout = null)
     {
-        var result = await GiveTimeAsync($"`{command}` in the guest", patience ?? Patience.Answer, (limit, end) => Console.RunAsync(command, limit, end));
+        var result = await GiveTimeAsync($"`{command}` in the guest", timeout ?? Timeouts.Answer, (limit, end) => Console.RunAsync(command, limit, end));
         Assert.That(result.Status, Is.Zero, $"`{command}` in the guest: {result.Output}");
         return result.Output;
     }
@@ -188,7 +188,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
         Note($"{update}: the old process {old.Pid} is asked to quit");
         await asked.ExecuteAsync("quit");
-        Assert.That(await old.Exited.WaitAsync(Patience.Answer), Is.Zero, old.Errors);
+        Assert.That(await old.Exited.WaitAsync(Timeouts.Answer), Is.Zero, old.Errors);
         Note($"{update}: the old process has ended");
         await asked.DisposeAsync();
     }
@@ -197,7 +197,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     internal async Task RebootAsync(Func<Task> order)
     {
         var clock = Stopwatch.StartNew();
-        _up = (await GiveTimeAsync("the reboot", Patience.Boot, async (limit, end) =>
+        _up = (await GiveTimeAsync("the reboot", Timeouts.Boot, async (limit, end) =>
         {
             var up = Console.WaitForNextLineAsync(IsUp, limit, end);
             await order();
@@ -211,7 +211,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     /// <summary>Waits for an event that the guest brings about.</summary>
     internal Task<QmpEvent> WaitForEventAsync(string name) =>
-        GiveTimeAsync(name, Patience.Answer, (limit, end) => Qmp.WaitForEventAsync(name, patience: limit, cancellation: end));
+        GiveTimeAsync(name, Timeouts.Answer, (limit, end) => Qmp.WaitForEventAsync(name, timeout: limit, cancellation: end));
 
     /// <summary>Deletes the files that the guest was booted from.</summary>
     internal Task DeleteKernelAsync() => _host.RunAsync($"cd {Shell.Quote(_folder)} && rm {Kernel} {Initrd}");
@@ -237,7 +237,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     }
 
     private Task<Tick> TickAsync(int count) =>
-        GiveTimeAsync($"{count} ticks", Patience.Boot, (limit, end) => Console.WaitForTicksAsync(count, limit, end));
+        GiveTimeAsync($"{count} ticks", Timeouts.Boot, (limit, end) => Console.WaitForTicksAsync(count, limit, end));
 
     private Task<T> GiveTimeAsync<T>(string what, TimeSpan time, Func<TimeSpan, CancellationToken, Task<T>> wait) =>
         _control is null ? wait(time, CancellationToken.None) : _control.GiveTimeAsync(what, time, wait);

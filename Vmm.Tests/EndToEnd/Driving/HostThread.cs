@@ -42,7 +42,7 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
     /// </summary>
     internal static async Task RestAsync(VmmProcess process)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         for (string before = Used(process); ; before = Used(process))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(50), deadline.Token);

@@ -99,7 +99,7 @@ public sealed class TerminalMonitorTests : EndToEndTest
         Assert.That(_terminal.IsCooked, Is.False);
         _terminal.Press("quit" + Enter);
 
-        Assert.That(await _vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await _vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(_terminal.IsCooked, Is.True);
     }
 

@@ -119,7 +119,7 @@ public sealed class ForcedEndTests : EndToEndTest
 
     private static async Task ExpectEndAsync(VmmProcess vmm, Stopwatch since)
     {
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(since.Elapsed, Is.LessThan(Limit));
     }
 }

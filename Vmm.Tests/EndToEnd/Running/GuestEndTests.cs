@@ -103,7 +103,7 @@ public sealed class GuestEndTests : EndToEndTest
         Assert.That(await ExitOfAsync(vmm), Is.EqualTo(0x10 << 1 | 1));
     }
 
-    private static Task<int> ExitOfAsync(VmmProcess vmm) => vmm.Exited.WaitAsync(Patience.Answer);
+    private static Task<int> ExitOfAsync(VmmProcess vmm) => vmm.Exited.WaitAsync(Timeouts.Answer);
 
     private static async Task ExpectShutdownAsync(QmpClient qmp, bool guest, string reason)
     {

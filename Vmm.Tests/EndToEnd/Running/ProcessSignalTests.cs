@@ -92,7 +92,7 @@ public sealed class ProcessSignalTests : EndToEndTest
 
         await vmm.SignalAsync("TERM");
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     private static async Task StopsAndContinuesAsync(QmpClient qmp, GuestRam ram)

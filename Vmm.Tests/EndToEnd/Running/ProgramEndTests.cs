@@ -27,7 +27,7 @@ public sealed class ProgramEndTests : EndToEndTest
             Assert.That(lines[0], Does.Contain("\"event\":\"SHUTDOWN\"").And.Contain("\"guest\":false").And.Contain("\"reason\":\"host-qmp-quit\""));
             Assert.That(lines[^1], Does.Contain("\"return\":{}").And.Contain("bye"));
         });
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [TestCase("TERM")]
@@ -43,7 +43,7 @@ public sealed class ProgramEndTests : EndToEndTest
         var shutdown = await qmp.WaitForEventAsync("SHUTDOWN");
         Assert.That(shutdown.Data.GetProperty("guest").GetBoolean(), Is.False);
         Assert.That(shutdown.Data.GetProperty("reason").GetString(), Is.EqualTo("host-signal"));
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [Test]
@@ -54,7 +54,7 @@ public sealed class ProgramEndTests : EndToEndTest
 
         await Host.RunAsync($"while kill -TERM {vmm.Pid} 2>/dev/null; do :; done");
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(Directory.GetFiles(Folder), Is.Empty);
     }
 
@@ -67,7 +67,7 @@ public sealed class ProgramEndTests : EndToEndTest
         var vmm = await StartAsync(
             ["/bin/sh", "-c", "exec \"$0\" \"$@\" > console", ProgramFixture.Program],
             TinyMachine.Booting("serial-sequence", "-serial", "stdio", "-S", "-device", "isa-debug-exit,iobase=0xf4"));
-        await using var console = await opening.WaitAsync(Patience.Boot);
+        await using var console = await opening.WaitAsync(Timeouts.Boot);
         var qmp = await OpenQmpAsync(vmm);
         await qmp.ExecuteAsync("cont");
 
@@ -85,7 +85,7 @@ public sealed class ProgramEndTests : EndToEndTest
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         var qmp = await OpenQmpAsync(vmm);
         await qmp.ExecuteAsync("quit");
-        await vmm.Exited.WaitAsync(Patience.Answer);
+        await vmm.Exited.WaitAsync(Timeouts.Answer);
 
         Assert.That(Directory.GetFiles(Folder), Is.Empty);
     }
@@ -98,7 +98,7 @@ public sealed class ProgramEndTests : EndToEndTest
 
         string pid = await File.ReadAllTextAsync(InFolder("vmm.pid"));
         await qmp.ExecuteAsync("quit");
-        await vmm.Exited.WaitAsync(Patience.Answer);
+        await vmm.Exited.WaitAsync(Timeouts.Answer);
 
         Assert.That(pid, Is.EqualTo(string.Create(CultureInfo.InvariantCulture, $"{vmm.Pid}\n")));
         Assert.That(File.Exists(InFolder("vmm.pid")), Is.False);

@@ -78,7 +78,7 @@ public sealed class AfterTheTakeTests : UpdateTest
             Signal.Send(successor.Process, Signal.Terminate);
         }
 
-        Assert.That(await successor.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await successor.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     private void MoveSockets() => Directory.Move(InFolder("sockets"), InFolder("moved"));

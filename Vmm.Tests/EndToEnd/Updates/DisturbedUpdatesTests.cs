@@ -97,7 +97,7 @@ public sealed class DisturbedUpdatesTests : UpdateTest
         await QuitAsync(old);
         if (disturbance is Disturbance.NewIsKilled or Disturbance.NewIsAskedToEnd)
         {
-            await successor.Process.Exited.WaitAsync(Patience.Answer);
+            await successor.Process.Exited.WaitAsync(Timeouts.Answer);
             return await BootAgainAsync();
         }
 

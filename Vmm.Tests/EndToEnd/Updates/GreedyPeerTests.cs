@@ -40,7 +40,7 @@ public sealed class GreedyPeerTests : UpdateTest
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
         await ram.WaitForProgressAsync();
         Assert.That(HostThread.RealTime(old.Process), Is.Empty);
-        await flood.Ended.WaitAsync(Patience.Answer);
+        await flood.Ended.WaitAsync(Timeouts.Answer);
         await HopAsync(old);
         await ram.WaitForProgressAsync();
     }
@@ -90,7 +90,7 @@ public sealed class GreedyPeerTests : UpdateTest
 
         Signal.Send(old.Process, Signal.Terminate);
 
-        await old.Process.Exited.WaitAsync(Patience.Answer);
+        await old.Process.Exited.WaitAsync(Timeouts.Answer);
     }
 
     /// <summary>Each sends descriptors, and of its plan all but the end.</summary>

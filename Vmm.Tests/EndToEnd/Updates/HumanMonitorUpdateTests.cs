@@ -87,7 +87,7 @@ public sealed class HumanMonitorUpdateTests : EndToEndTest
     /// <summary>A human monitor reports no event: one asks until the migration is over.</summary>
     private static async Task SettledAsync(HmpClient monitor)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         string said;
         do
         {

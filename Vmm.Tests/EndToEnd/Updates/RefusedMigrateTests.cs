@@ -166,7 +166,7 @@ public sealed class RefusedMigrateTests : UpdateTest
         int gone = successor.Process.Pid;
 
         await successor.Process.SignalAsync("KILL");
-        await successor.Process.Exited.WaitAsync(Patience.Answer);
+        await successor.Process.Exited.WaitAsync(Timeouts.Answer);
 
         var account = await old.AccountAsync();
         Assert.That(account.GetProperty("status").GetString(), Is.EqualTo("completed"));

@@ -93,7 +93,7 @@ public sealed class SlowReaderTests : UpdateTest
     /// <summary>Connects to the console, and waits until that is noticed: what a guest writes while no client is connected goes nowhere.</summary>
     private async Task<System.Net.Sockets.Socket> ConnectReaderAsync(Generation generation)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
         while ((await generation.Qmp.ExecuteAsync("query-chardev")).GetRawText().Contains("\"disconnected:unix:console", StringComparison.Ordinal))
         {
@@ -106,7 +106,7 @@ public sealed class SlowReaderTests : UpdateTest
     /// <summary>Waits until the guest is stopped: every buffer between it and its reader is full.</summary>
     private static async Task<ulong> StuckAsync(GuestRam ram)
     {
-        using var deadline = new CancellationTokenSource(Patience.Boot);
+        using var deadline = new CancellationTokenSource(Timeouts.Boot);
         ulong before;
         do
         {
@@ -147,7 +147,7 @@ public sealed class SlowReaderTests : UpdateTest
 
     private static async Task<byte[]> ReadAsync(System.Net.Sockets.Socket reader)
     {
-        using var deadline = new CancellationTokenSource(Patience.Boot);
+        using var deadline = new CancellationTokenSource(Timeouts.Boot);
         var piece = new byte[65536];
         int got = await reader.ReceiveAsync(piece, deadline.Token);
         Assert.That(got, Is.GreaterThan(0), "the console continues");

@@ -63,7 +63,7 @@ public sealed partial class StalledLogTests : UpdateTest
             await qmp.ExecuteAsync("quit");
         }
 
-        Assert.That(await old.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await old.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [Test]

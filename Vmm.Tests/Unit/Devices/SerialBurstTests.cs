@@ -83,7 +83,7 @@ public sealed class SerialBurstTests : IDisposable
         var printed = new List<byte>();
         while (driver.Left > 0)
         {
-            Assert.That(line.WaitForRise(Patience.Answer), Is.True, "the interrupt comes");
+            Assert.That(line.WaitForRise(Timeouts.Answer), Is.True, "the interrupt comes");
             Assert.That(driver.Interrupt(), Is.LessThanOrEqualTo(MostInOneInterrupt));
             printed.AddRange(backEnd.TakeOutput());
         }
@@ -338,7 +338,7 @@ public sealed class SerialBurstTests : IDisposable
 
         public void Dispose() => _rises.Dispose();
 
-        internal bool WaitForRise(TimeSpan patience) => _rises.Wait(patience);
+        internal bool WaitForRise(TimeSpan timeout) => _rises.Wait(timeout);
     }
 
     /// <summary>

@@ -91,14 +91,14 @@ public sealed class LeakTests
         }
 
         var after = before;
-        var patience = Environment.TickCount64 + 10_000;
+        var timeout = Environment.TickCount64 + 10_000;
         do
         {
             // Hardware of a guest that left is closed off the machine loop, some time later.
             await Task.Yield();
             after = Descriptors();
         }
-        while (after.Count > before.Count && Environment.TickCount64 < patience);
+        while (after.Count > before.Count && Environment.TickCount64 < timeout);
 
         Assert.That(after, Has.Count.LessThanOrEqualTo(before.Count), $"new: {string.Join(", ", after.Except(before))}");
     }

@@ -12,7 +12,7 @@ namespace Vmm.Tests.Unit.Migration;
 /// <summary>Plays the new process.</summary>
 internal sealed class PeerAsNew : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly Socket _cprListener;
     private readonly Socket _mainListener;
@@ -44,7 +44,7 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>Accepts the old process.</summary>
     internal async Task Accept()
     {
-        using var accepted = await _cprListener.AcceptAsync().WaitAsync(Patience);
+        using var accepted = await _cprListener.AcceptAsync().WaitAsync(Timeout);
         Cpr = Peer.Of(FileDescriptor.Duplicate(accepted.SafeHandle));
     }
 
@@ -106,7 +106,7 @@ internal sealed class PeerAsNew : IDisposable
     internal async Task SendListening()
     {
         await Cpr.Send(MessageType.Listening, new StateWriter());
-        Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
+        Main = await _mainListener.AcceptAsync().WaitAsync(Timeout);
     }
 
     /// <summary>
@@ -117,7 +117,7 @@ internal sealed class PeerAsNew : IDisposable
     {
         const uint HelloAndReady = 2;
         var flood = new Flood(Cpr.Connection, HelloAndReady, first: MessageType.Listening);
-        Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
+        Main = await _mainListener.AcceptAsync().WaitAsync(Timeout);
         Main.Dispose();
         return flood;
     }
@@ -179,7 +179,7 @@ internal sealed class PeerAsNew : IDisposable
         int at = 0;
         while (at < count)
         {
-            int got = await Main.ReceiveAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Patience);
+            int got = await Main.ReceiveAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Timeout);
             Assert.That(got, Is.GreaterThan(0), "the main channel ended early");
             at += got;
         }

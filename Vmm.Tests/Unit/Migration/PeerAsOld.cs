@@ -16,7 +16,7 @@ namespace Vmm.Tests.Unit.Migration;
 /// <summary>Plays the old process.</summary>
 internal sealed class PeerAsOld : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly HandoverFixture _fixture;
     private readonly MachineHost _source;
@@ -130,7 +130,7 @@ internal sealed class PeerAsOld : IDisposable
             int at = 0;
             while (at < bytes.Length)
             {
-                at += await Main!.SendAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Patience);
+                at += await Main!.SendAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Timeout);
             }
         }
         catch (SocketException)
