@@ -64,7 +64,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
         }
     }
 
-    /// <summary>Holds a clock that was loaded to its anchor, once more after what may have moved it (a vCPU's TSC).</summary>
+    /// <summary>Sets a clock that was loaded to its anchor, once more after what may have moved it (a vCPU's TSC).</summary>
     internal void Correct()
     {
         if (!_isLoaded || _frozenAt is not null)

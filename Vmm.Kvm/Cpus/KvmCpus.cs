@@ -70,7 +70,7 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
         }
     }
 
-    /// <summary>Applies the states; then the clock is held to its anchor once more, because a vCPU's TSC may have moved it.</summary>
+    /// <summary>Applies the states; then the clock is set to its anchor once more, because a vCPU's TSC may have moved it.</summary>
     public async Task ApplyStatesAsync()
     {
         var round = group.Apply();

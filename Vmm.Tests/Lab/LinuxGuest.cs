@@ -140,7 +140,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>Starts a program in the guest that shows its clocks; see <see cref="ReadClocksAsync"/>.</summary>
     internal Task ShowClocksAsync() => RunAsync("clocks show > /dev/null 2>&1 &");
 
-    /// <summary>Holds the guest's clocks against the host's.</summary>
+    /// <summary>Compares the guest's clocks with the host's.</summary>
     internal async Task<ClockDistance> ReadClocksAsync()
     {
         string files = $"/proc/{Process.Pid}/fd/*";
@@ -149,7 +149,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         return ClockDistance.Parse(result);
     }
 
-    /// <summary>Updates to a new process and ends the old one; each is held to what it should say.</summary>
+    /// <summary>Updates to a new process and ends the old one; what each says is checked.</summary>
     /// <param name="form">How the update is requested.</param>
     /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
     internal async Task HopAsync(UpdateForm form, int ticksBetween = TicksBetween)

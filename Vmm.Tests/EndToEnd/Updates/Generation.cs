@@ -14,7 +14,7 @@ internal sealed record Generation(VmmProcess Process, QmpClient Qmp)
     /// <summary>The answer of query-migrate.</summary>
     internal Task<JsonElement> AccountAsync() => Qmp.ExecuteAsync("query-migrate");
 
-    /// <summary>Waits until the migration is over, and holds it to how it should have ended.</summary>
+    /// <summary>Waits until the migration is over, and checks how it ended.</summary>
     internal async Task ExpectAsync(string status)
     {
         string ended = await Qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
