@@ -41,7 +41,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         _watches = new WatchSet(_wake, refusal => HostRefused?.Invoke(refusal));
     }
 
-    /// <summary>What becomes of an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
+    /// <summary>Handles an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
     public Action<Exception>? UnhandledException
     {
         get => _calls.UnhandledException;

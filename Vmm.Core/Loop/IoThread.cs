@@ -53,7 +53,7 @@ public sealed class IoThread : IIoThread, IDisposable
     }
 
     /// <summary>
-    /// What becomes of an exception that a callback throws, whose source is stopped then. The default ends the process, as an unhandled one does.
+    /// Handles an exception that a callback throws, whose source is stopped then. The default ends the process, as an unhandled one does.
     /// Called on the thread.
     /// </summary>
     public Action<Exception>? UnhandledException { get; set; }

@@ -7,7 +7,7 @@ using Vmm.Core.Machines.Types;
 
 namespace Vmm.Core.Machines;
 
-/// <summary>What a board is built from, and what its devices turn to.</summary>
+/// <summary>What a board is built from, and the services that its devices use.</summary>
 /// <param name="Configuration">Its configuration.</param>
 /// <param name="Revision">The revision of the board.</param>
 /// <param name="Power">Who carries out the guest's requests for reset and power-off.</param>

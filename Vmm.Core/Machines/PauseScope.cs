@@ -12,7 +12,7 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Core.Machines;
 
-/// <summary>What the threads are to the host's scheduler, and to the collector, while a guest waits for them. Entered and left on one thread.</summary>
+/// <summary>The scheduling of threads, and garbage collection, while a guest waits for them. Entered and left on one thread.</summary>
 public sealed class PauseScope : IDisposable
 {
     private readonly IVirtualMachine _vm;

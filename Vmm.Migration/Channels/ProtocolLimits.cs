@@ -20,13 +20,13 @@ internal static class ProtocolLimits
     /// <summary>The longest body of an answer that has texts in it: Refused, Ready, Failed, Taken.</summary>
     internal const int LargestAnswer = 1024 * 1024;
 
-    /// <summary>The longest body of any other message, of which none has one.</summary>
+    /// <summary>The longest body of any other message; these have none.</summary>
     internal const int LargestOther = 4 * 1024;
 
     /// <summary>A body is read into a buffer that begins with this many bytes at most, and doubles as they come: an announced length costs nothing.</summary>
     internal const int FirstBuffer = 64 * 1024;
 
-    /// <summary>The same for the state, of which a machine has less than this: in the pause nothing is copied.</summary>
+    /// <summary>The same for the state; a machine has less state than this, so that nothing is copied in the pause.</summary>
     internal const int FirstStateBuffer = 1024 * 1024;
 
     /// <summary>The most messages that a client may send between its greeting and its plan.</summary>

@@ -1,5 +1,5 @@
 // A line of the human monitor: a command's name, then words. A word in double quotes may hold blanks and the escapes
-// \n \r \\ \' \". What is missing or too much is said in the words that scripts know.
+// \n \r \\ \' \". What is missing or too much is reported with the texts that scripts match on.
 
 using System.Text;
 

@@ -57,7 +57,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         Outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));
         _rpc.Disconnected += (_, end) =>
         {
-            // Ended here, it says so too, and then the session is closed already.
+            // It reports the end also when the session was ended here, and then that is closed already.
             if (end.Exception is { } defect)
             {
                 PostFailure(defect);

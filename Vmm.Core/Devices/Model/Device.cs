@@ -1,4 +1,4 @@
-// A device of a machine, in the words of its life:
+// A device of a machine, and its life cycle:
 //
 //     create (inactive, touches nothing)  -->  reset, or load and apply  -->  resume  <-->  quiesce  -->  save  -->  resume, or release
 //

@@ -38,7 +38,7 @@ public abstract class DeviceType
     /// </summary>
     public string Family { get; protected init; }
 
-    /// <summary>Whether -device makes one; otherwise the machine has it, or has not.</summary>
+    /// <summary>Whether -device makes one; otherwise only the machine itself does.</summary>
     public bool IsUserCreatable { get; protected init; } = true;
 
     /// <summary>Whether it can come and go while the guest runs.</summary>
