@@ -2,7 +2,7 @@
 //
 // There is an input and an output end, the same object for a socket or a pseudo-terminal, each null while no peer is there;
 // output without a reader is dropped. All decisions are made under the gate, from any thread; what the loop must do about
-// them (watch, stop watching, close) is done by one method, Settle, which runs on the loop and looks at how things are.
+// them (watch, stop watching, close) is done by one method, Settle, which runs on the loop and acts on the present state.
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Loop;

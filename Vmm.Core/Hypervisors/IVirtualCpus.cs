@@ -1,4 +1,4 @@
-// Stopping is a group affair. Every vCPU is kicked before any is waited for; each finishes the access it is in the middle
+// The vCPUs are stopped as a group. Every vCPU is kicked before any is waited for; each finishes the access it is in the middle
 // of and stops. Only when all have stopped does any capture its state, because one vCPU's last access may still raise an
 // interrupt in another. Capture runs on the vCPUs' own threads, in parallel.
 

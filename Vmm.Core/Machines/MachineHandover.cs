@@ -115,7 +115,7 @@ public sealed class MachineHandover
     /// </summary>
     /// <param name="board">The hardware.</param>
     /// <param name="steps">Reports what fails.</param>
-    /// <param name="released">Called after the vCPUs were released, before the rest of the process learns of the guest.</param>
+    /// <param name="released">Called after the vCPUs were released, before the rest of the process is notified of the guest.</param>
     public void Own(Board board, BestEffort steps, Action? released = null)
     {
         ArgumentNullException.ThrowIfNull(board);

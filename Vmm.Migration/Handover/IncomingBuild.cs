@@ -51,7 +51,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
         }
         catch (Exception e)
         {
-            // Whatever a hostile descriptor provokes: nothing has happened yet, and the old process learns why.
+            // Whatever a hostile descriptor provokes: nothing has happened to the guest, and the old process receives the reason.
             reasons.Add(Reason(e));
         }
 

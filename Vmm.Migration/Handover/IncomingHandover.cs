@@ -132,7 +132,7 @@ internal sealed class IncomingHandover : IDisposable
         var taken = new BestEffort(_log, "the guest was taken over");
         ArrivalInstants arrival;
 
-        // Before the old process learns that this one listens: it stops the guest then.
+        // Before the old process is notified that this one listens: it stops the guest then.
         using (var scope = PauseScope.Enter(board.Vm))
         {
             ReadOnlyMemory<byte> state = default;
@@ -180,7 +180,7 @@ internal sealed class IncomingHandover : IDisposable
         return _build.Board!;
     }
 
-    /// <summary>Has the old process learn what ends the wait for its state: if it has stopped its guest it resumes it at once, and knows why.</summary>
+    /// <summary>Reports to the old process what ends the wait for its state: if it has stopped its guest it resumes it at once, and knows why.</summary>
     private async Task OrReportAsync(Func<Task> step)
     {
         try
@@ -262,7 +262,7 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (Exception e)
         {
-            // Nothing has happened yet, and the old process learns why.
+            // Nothing has happened to the guest, and the old process receives the reason.
             return [IncomingBuild.Reason(e)];
         }
     }
@@ -293,7 +293,7 @@ internal sealed class IncomingHandover : IDisposable
         }
     }
 
-    /// <summary>Lets the guest run, and has the process learn of it. Does not throw.</summary>
+    /// <summary>Lets the guest run, and notifies the rest of the process. Does not throw.</summary>
     /// <returns>The instants, with the one at which it ran.</returns>
     private ArrivalInstants Resume(Board board, BestEffort taken, ArrivalInstants arrival)
     {
@@ -312,7 +312,7 @@ internal sealed class IncomingHandover : IDisposable
         return arrival with { Running = running };
     }
 
-    /// <summary>The guest is ours whether or not the old process hears of it: it will look at the baton.</summary>
+    /// <summary>The guest is ours whether or not the old process receives this: it reads the baton.</summary>
     private async Task SendTakenAsync(ArrivalInstants arrival)
     {
         var body = new StateWriter(64);

@@ -16,7 +16,7 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
 {
     private ushort _protocol;
 
-    /// <summary>The process, which learns from the greeting which one it is, if it must.</summary>
+    /// <summary>The process, identified by its greeting where the kernel does not identify it.</summary>
     internal PeerProcess? Process { get; set; }
 
     /// <summary>The peer, for texts.</summary>

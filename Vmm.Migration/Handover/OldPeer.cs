@@ -66,7 +66,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => _channel.SendAsync(type, body, deadline);
 
     /// <summary>
-    /// Greets it, with a descriptor of this process, by which it learns of the end of this process also where the kernel does not report that and no
+    /// Greets it, with a descriptor of this process, by which it notices the end of this process also where the kernel does not report that and no
     /// number of this process means anything in its pid namespace. A program that does not know of it closes it.
     /// </summary>
     internal async ValueTask GreetAsync(Deadline deadline)

@@ -364,7 +364,7 @@ internal sealed class OutgoingHandover : IDisposable
         Times.Account(_state.Instants, arrival);
     }
 
-    /// <summary>Whether the new process took a descriptor over; null where it did not live to say, or was not heard.</summary>
+    /// <summary>Whether the new process took a descriptor over; null where it sent no answer, or none was received.</summary>
     private bool? WasTaken(string name) => _notTaken is { } left ? !left.Contains(name) : null;
 
     private string Outcome() =>
