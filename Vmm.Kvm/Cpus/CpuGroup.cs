@@ -203,7 +203,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Phase.Stopping => "stopping without capturing their state",
         Phase.Withdrawing => "resuming after a withdrawn stop",
         Phase.Working => "reading or loading state",
-        _ => "gone",
+        _ => "shut down",
     };
 
     // What a round does to the vCPUs happens under the lock too, so that a start and a stop never mix.

@@ -231,6 +231,6 @@ internal sealed partial class CprIncoming : IIncomingMigration
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: a client cannot be served: {Reason}")]
     private static partial void LogNotServed(ILogger log, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: turned {Peer} away: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: rejected {Peer}: {Reason}")]
     private static partial void LogStray(ILogger log, string peer, string reason);
 }

@@ -143,7 +143,7 @@ public sealed class VirtualCpuTests
     }
 
     [Test]
-    public async Task A_triple_fault_parks_the_vcpu_and_is_reported_and_a_reset_revives_it()
+    public async Task A_triple_fault_stops_the_vcpu_and_is_reported_and_a_reset_restarts_it()
     {
         using var machine = new TinyMachine();
         byte[] code = [0x0f, 0x0b]; // ud2, with an interrupt table of no entries

@@ -17,7 +17,7 @@ public sealed class ProcessSignalTests : EndToEndTest
 
     [Test]
     [Promise(46)]
-    public async Task No_signal_ends_it_but_those_that_mean_to()
+    public async Task No_signal_ends_it_but_those_meant_for_that()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         var qmp = await OpenQmpAsync(vmm);

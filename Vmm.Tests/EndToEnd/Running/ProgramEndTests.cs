@@ -119,7 +119,7 @@ public sealed class ProgramEndTests : EndToEndTest
     }
 
     [Test]
-    public async Task With_D_what_there_is_to_say_goes_to_the_file_and_not_to_stderr()
+    public async Task With_D_messages_go_to_the_file_and_not_to_stderr()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter", "-D", "vmm.log", "-msg", "timestamp=on"));
         var qmp = await OpenQmpAsync(vmm);

@@ -82,7 +82,7 @@ public sealed class CaughtGuestsTests : UpdateTest
 
     [Test]
     [Promise(42)]
-    public async Task Vcpus_that_were_not_started_stand_still_until_the_guest_starts_them()
+    public async Task Vcpus_that_were_not_started_do_not_run_until_the_guest_starts_them()
     {
         var old = await BootAsync("late-cpus", "-smp", "4");
         var ram = Keep(GuestRam.Of(old.Process));

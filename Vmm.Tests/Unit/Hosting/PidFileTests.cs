@@ -67,7 +67,7 @@ public sealed class PidFileTests : IDisposable
 
     [Test]
     [Promise(49)]
-    public void A_check_changes_nothing_and_what_it_made_for_nothing_goes()
+    public void A_check_changes_nothing_and_what_it_made_for_nothing_is_removed()
     {
         using var handedOver = new HandedOverDescriptors();
         var pidFile = New();

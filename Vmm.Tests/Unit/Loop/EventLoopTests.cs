@@ -85,7 +85,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task Send_waits_and_carries_the_error_home()
+    public async Task Send_waits_and_throws_the_error_in_the_caller()
     {
         _loop.Start();
         int ran = 0;

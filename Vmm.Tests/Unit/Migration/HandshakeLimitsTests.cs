@@ -13,7 +13,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
     [TestCase(ProtocolLimits.MessagesBeforePlan)]
     [TestCase(ProtocolLimits.MessagesBeforePlan + 1)]
     [Promise(45)]
-    public async Task So_many_messages_before_the_plan(int count)
+    public async Task Messages_before_the_plan_up_to_the_limit(int count)
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
@@ -34,7 +34,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
     [TestCase(ProtocolLimits.DescriptorsOfClient)]
     [TestCase(ProtocolLimits.DescriptorsOfClient + 1)]
     [Promise(45)]
-    public async Task So_many_descriptors(int count)
+    public async Task Descriptors_up_to_the_limit(int count)
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
@@ -59,7 +59,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
     /// <summary>Each of them has sent half of a plan, and holds descriptors; one more, and the first one goes.</summary>
     [Test]
     [Promise(45)]
-    public async Task So_many_clients_and_of_more_the_first_is_turned_away()
+    public async Task Of_too_many_clients_the_first_is_turned_away()
     {
         var clients = new Queue<PeerAsOld>();
         try

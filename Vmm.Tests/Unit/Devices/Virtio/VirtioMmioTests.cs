@@ -58,7 +58,7 @@ public sealed class VirtioMmioTests : IDisposable
         Assert.That(_driver.Negotiate(features), Is.EqualTo(taken));
 
     [Test]
-    public void Features_stand_once_they_were_taken()
+    public void Features_cannot_change_once_they_were_taken()
     {
         _driver.Negotiate(VirtioFeatures.Version1);
         _driver.Write(DriverFeaturesSelect, 1);
@@ -142,7 +142,7 @@ public sealed class VirtioMmioTests : IDisposable
     }
 
     [Test]
-    public void The_rings_of_a_queue_stand_while_it_is_ready()
+    public void The_rings_of_a_queue_cannot_change_while_it_is_ready()
     {
         var ring = _driver.Start();
         _driver.Write(QueueDescriptorsLow, 0xdead0000);
