@@ -68,7 +68,7 @@ public sealed class VirtioMmioTests : IDisposable
     }
 
     [Test]
-    public void Without_features_there_is_no_going()
+    public void A_driver_without_acceptable_features_does_not_go_live()
     {
         _driver.Negotiate(VirtioFeatures.Version1 | 1);
         _driver.Write(Status, DeviceStatus.OfDriver & ~DeviceStatus.Failed);
