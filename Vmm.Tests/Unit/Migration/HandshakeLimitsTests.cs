@@ -79,7 +79,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
                 }
             }
 
-            await AHonestPeerIsServed();
+            await AnHonestPeerIsServed();
         }
         finally
         {
