@@ -17,7 +17,7 @@ public sealed class SocketName
 {
     private const int MostAttempts = 16;
 
-    /// <summary>How long another process that is just replacing a socket here is waited for.</summary>
+    /// <summary>How long to wait for another process that is replacing a socket here.</summary>
     private static readonly TimeSpan LockTimeout = TimeSpan.FromMilliseconds(50);
 
     private readonly string _path;

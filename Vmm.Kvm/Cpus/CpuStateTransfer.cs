@@ -1,4 +1,4 @@
-// A vCPU's state on its way out of KVM and back in. The orders are not ours to choose.
+// A vCPU's state on its way out of KVM and back in. KVM prescribes the orders.
 //
 // Out: reading MP_STATE lets KVM act on a pending INIT or start-up IPI, so it comes first; then events, before something else
 // could change them. In: the APIC base (in SREGS) before the APIC; the APIC's timer mode and the TSC before the TSC deadline, which

@@ -160,8 +160,8 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     }
 
     /// <summary>
-    /// Has KVM make what it makes when a VM first runs, while a refusal is still an error and not a guest that does not run: its thread that
-    /// recovers huge pages counts to this process's limits. Nothing of the guest runs. Before the threads are started.
+    /// Has KVM create what it creates when a VM first runs (its thread that recovers huge pages, which counts towards this process's limits),
+    /// while a refusal is still an error and not a guest that does not run. Nothing of the guest runs. Before the threads are started.
     /// </summary>
     /// <exception cref="HypervisorException">KVM refuses.</exception>
     internal void RehearseRun()

@@ -270,7 +270,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         }
     }
 
-    /// <summary>Sessions neither wait at a socket: an inherited one may be a blocking one.</summary>
+    /// <summary>Makes an inherited socket non-blocking: no session may wait at it.</summary>
     private void OpenInherited(SocketEndpoint socket)
     {
         try
