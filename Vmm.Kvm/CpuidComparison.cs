@@ -8,7 +8,7 @@ public static class CpuidComparison
 {
     /// <summary>The differences, one line each, features by name; empty when a guest can see no difference.</summary>
     /// <param name="old">The <see cref="IVirtualMachine.GuestAbi"/> of one VM.</param>
-    /// <param name="other">Those of the other.</param>
+    /// <param name="other">That of the other.</param>
     /// <exception cref="HypervisorException">One of them cannot be read.</exception>
     public static IReadOnlyList<string> Explain(ReadOnlyMemory<byte> old, ReadOnlyMemory<byte> other)
     {

@@ -1,6 +1,6 @@
 // The guest ABI: what the guest was shown at its first boot and may rely on for as long as it lives: its CPUID table, the KVM capabilities that were
 // switched on, the frequency of its TSC. Every later process takes these over as they are. It never computes its own, because
-// the program or the kernel may have changed since, and a guest does not look twice.
+// the program or the kernel may have changed since, and a guest reads them only once.
 
 using Vmm.Core.Hypervisors;
 using Vmm.Core.State;
@@ -18,7 +18,7 @@ internal sealed record KvmGuestAbi(CpuidTable Table, uint TscKhz, IReadOnlyList<
     private const uint Version = 1;
     private const uint MostCapabilities = 64;
 
-    /// <summary>Writes them down.</summary>
+    /// <summary>The bytes of the guest ABI.</summary>
     internal byte[] ToBytes()
     {
         var writer = new StateWriter(capacity: 4096);
@@ -45,7 +45,7 @@ internal sealed record KvmGuestAbi(CpuidTable Table, uint TscKhz, IReadOnlyList<
         return writer.Written.ToArray();
     }
 
-    /// <summary>Reads what another process wrote down.</summary>
+    /// <summary>Reads the bytes that another process sent.</summary>
     /// <exception cref="HypervisorException">This is no guest ABI.</exception>
     internal static KvmGuestAbi Parse(ReadOnlyMemory<byte> bytes)
     {

@@ -1,6 +1,6 @@
 // KVM as the hypervisor: the descriptor of /dev/kvm, what it can do, and the VMs made from it.
 //
-// Everything that a VM cannot do without is asked for once, here, so that a host that lacks something is refused with its name and not by the
+// Everything that a VM cannot do without is checked once, here, so that a host that lacks something is refused with its name and not by the
 // error number of some later call.
 
 using System.Runtime.InteropServices;

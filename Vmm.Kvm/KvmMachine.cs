@@ -118,7 +118,7 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         _isDisposed = true;
-        if (_group.TryStopForGood(LastStop))
+        if (_group.TryStopPermanently(LastStop))
         {
             Release();
         }
@@ -135,7 +135,7 @@ internal sealed class KvmMachine : IVirtualMachine
         {
             var ungranted = CpuidModel.Ungranted(inherited.Table, supported);
             return ungranted.Count == 0 ? inherited.Table : throw new HypervisorException(
-                $"the guest was promised CPU features that this host's KVM cannot give: {string.Join(", ", ungranted)}");
+                $"the guest was started with CPU features that this host's KVM cannot provide: {string.Join(", ", ungranted)}");
         }
 
         var table = CpuidModel.Build(options.Cpu, supported, out var refused);
@@ -153,7 +153,7 @@ internal sealed class KvmMachine : IVirtualMachine
         int most = Math.Min(255, _file.Extension(KvmCapability.MaxVcpus));
         if (count < 1 || count > most)
         {
-            throw new HypervisorException($"{count} vCPUs were asked for; 1 to {most} are possible");
+            throw new HypervisorException($"{count} vCPUs were requested; 1 to {most} are possible");
         }
     }
 
@@ -164,7 +164,7 @@ internal sealed class KvmMachine : IVirtualMachine
         {
             if (!Wanted.Contains((KvmCapability)capability))
             {
-                throw new HypervisorException($"the guest was promised KVM capability {capability}, which this program does not know");
+                throw new HypervisorException($"the guest was started with KVM capability {capability}, which this program does not know");
             }
 
             var enable = new KvmEnableCap { Capability = capability, Argument = 1 };

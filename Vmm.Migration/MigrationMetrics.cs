@@ -1,5 +1,5 @@
 // What monitoring counts of live updates, as instruments of System.Diagnostics.Metrics. Names, units and tags follow
-// OpenTelemetry's conventions: durations are histograms in seconds, what an attempt came to is an attribute.
+// OpenTelemetry's conventions: durations are histograms in seconds, the outcome of an attempt is an attribute.
 //
 // Everything is recorded when an attempt is over and the guest runs again, here or there. Inside the pause there is nothing
 // to count that the account does not hold already, and no time to count it in.

@@ -11,7 +11,7 @@ public sealed record MigrationReport
     /// <summary>Why it failed, or what went wrong although it completed.</summary>
     public string? Error { get; init; }
 
-    /// <summary>Why a migration in cpr-transfer mode would be refused, whether or not one was asked for.</summary>
+    /// <summary>Why a migration in cpr-transfer mode would be refused, whether or not one was requested.</summary>
     public IReadOnlyList<string> Blockers { get; init; } = [];
 
     /// <summary>The main channel's address while an incoming process listens on it.</summary>

@@ -91,7 +91,7 @@ public sealed class Migrator : IDisposable
         Capabilities = capabilities;
     }
 
-    /// <summary>Switches the events on before any client could: the command line asked for them.</summary>
+    /// <summary>Switches the events on before any client could: the command line requested them.</summary>
     public void EnableEvents() => Capabilities = Capabilities with { Events = true };
 
     /// <summary>Waits for a guest.</summary>

@@ -26,7 +26,7 @@
 #define TO_SELF       0x40000
 #define TO_OTHERS     0xc0000
 
-#define PATIENCE      20000             /* loop rounds that a processor is given to obey */
+#define DELAY         20000             /* rounds of a loop in which a processor obeys */
 #define SLOTS         0x9000            /* one word for each processor, at 64 * APIC id */
 
 /* Switches this processor's APIC on. */
@@ -40,7 +40,7 @@
 
 /* Gives other processors, and interrupts, time to come. Changes ECX. */
 .macro wait_a_little
-        movl $PATIENCE, %ecx
+        movl $DELAY, %ecx
 1:      loop 1b
 .endm
 

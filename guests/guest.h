@@ -4,7 +4,7 @@
  * A tiny guest is an ELF file with a PVH note (XEN_ELFNOTE_PHYS32_ENTRY): the loader jumps to `start` in 32-bit
  * protected mode with flat segments, paging and interrupts off, EBX at the start info block. There is no stack and
  * no descriptor table that a guest may rely on. Code is linked at 1 MiB; numbers that a test reads from guest memory
- * lie at COUNTER. Source: Xen's docs/misc/pvh.pandoc, include/public/elfnote.h.
+ * are at COUNTER. Source: Xen's docs/misc/pvh.pandoc, include/public/elfnote.h.
  */
 
 #define COUNTER     0x200000    /* guest-physical address of a 64-bit little-endian count */

@@ -9,7 +9,7 @@
  *   from the agent:  p pid or 0 (4 bytes): it runs, or is connected · f failure text, and nothing more
  *                    o output, e errors: the host's CLOCK_MONOTONIC and CLOCK_REALTIME in ns when the bytes arrived
  *                    (8 bytes each), then the bytes · c exit status, or 128 + signal (4 bytes), the last frame
- * The two clocks are read here because only here they are the clocks of the host that the guest's are held against.
+ * The two clocks are read here because only here they are the clocks of the host that the guest's are compared with.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

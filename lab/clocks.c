@@ -1,5 +1,5 @@
 /*
- * Holds a guest's clocks against its host's through the guest's RAM, which both see: the console would be too slow for it.
+ * Compares a guest's clocks with its host's through the guest's RAM, which both see: the console would be too slow for it.
  *     clocks show          in the guest: writes its clocks into a page of its RAM, again and again, indefinitely
  *     clocks read FILE     on the host: finds that page in the RAM file, and prints how far the guest's clocks are ahead
  *         mono LOW HIGH tsc LOW HIGH hz HZ back N
@@ -21,7 +21,7 @@
 
 #define PAGE 4096
 #define LOOKS 20000
-#define PATIENCE 20000000000LL
+#define TIMEOUT_NS 20000000000LL
 
 struct page {
     uint64_t mark[4];
@@ -128,7 +128,7 @@ static int read_clocks(const char *path)
         return 1;
     }
     look(shared, &seen);
-    for (int looks = 0; looks < LOOKS && last_mono - begin < PATIENCE;) {
+    for (int looks = 0; looks < LOOKS && last_mono - begin < TIMEOUT_NS;) {
         int64_t now_mono = raw_time(), now_tsc = __rdtsc();
         int is_new = look(shared, &seen);
         int64_t then_mono = raw_time(), then_tsc = __rdtsc();

@@ -4,7 +4,7 @@
 //                 |        \-> DSDT
 //                 \-> MADT
 //
-// All lie in one run, RSDP first, in the BIOS area below 1 MiB: where a guest without the RSDP's address looks for it, and
+// All are in one run, RSDP first, in the BIOS area below 1 MiB: where a guest without the RSDP's address looks for it, and
 // where no guest expects memory of its own. The memory map says "reserved" there.
 
 using System.Buffers.Binary;
@@ -23,7 +23,7 @@ public static class AcpiTables
     private const int TableAlignment = 16;
     private const int FacsAlignment = 64;
 
-    /// <summary>Makes the tables, as they must lie from <see cref="Address"/> on.</summary>
+    /// <summary>Makes the tables, as they must be from <see cref="Address"/> on.</summary>
     /// <exception cref="ArgumentException">There are more vCPUs than the area has room for.</exception>
     public static byte[] Create(AcpiPlatform platform)
     {
@@ -67,7 +67,7 @@ public static class AcpiTables
         return SystemTable.Create("XSDT", 1, pointers);
     }
 
-    /// <summary>The firmware ACPI control structure: the global lock and wake-up vectors, none of which anybody here uses.</summary>
+    /// <summary>The firmware ACPI control structure: the global lock and wake-up vectors, none of which is used here.</summary>
     private static byte[] Facs()
     {
         const int Length = 64;

@@ -4,7 +4,7 @@ using System.Text;
 namespace Vmm.Core.Acpi;
 
 /// <summary>
-/// A table with the header that all of them share: signature, length, revision, checksum, who made it. The sum of all bytes is zero.
+/// A table with the header that all of them share: signature, length, revision, checksum, OEM id. The sum of all bytes is zero.
 /// Source: ACPI specification 6.5, chapter 5.2.6.
 /// </summary>
 internal static class SystemTable
@@ -12,7 +12,7 @@ internal static class SystemTable
     /// <summary>Bytes of the header.</summary>
     internal const int HeaderLength = 36;
 
-    /// <summary>Who made it, as every table and the RSDP say.</summary>
+    /// <summary>The OEM id, as in every table and the RSDP.</summary>
     internal static ReadOnlySpan<byte> OemId => "VMM   "u8;
 
     private const int LengthOffset = 4;

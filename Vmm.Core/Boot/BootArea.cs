@@ -1,4 +1,4 @@
-// Who has which part of guest memory at boot.
+// Which part of guest memory is taken by what at boot.
 //
 // Everything that a loader places claims its range first: kernel, initial RAM disk, command line, tables. A claim that is
 // not all RAM, or that meets another one, ends the boot with a sentence that names both. So a hostile kernel header or

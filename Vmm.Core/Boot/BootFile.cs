@@ -1,6 +1,6 @@
-// A kernel or an initial RAM disk, opened once and kept.
+// A kernel or an initial RAM disk, opened once and held open.
 //
-// A reset reads it again, perhaps in another process and long after its name is gone: the descriptor is what counts, and it
+// A reset reads it again, perhaps in another process and long after its name was removed: the descriptor is what counts, and it
 // crosses a handover. All reads name their position, because the file offset is shared with every other process that holds the file.
 
 using Microsoft.Win32.SafeHandles;
@@ -18,7 +18,7 @@ public sealed class BootFile : IDisposable
         Length = length;
     }
 
-    /// <summary>The path it was opened by, for messages; it may be gone.</summary>
+    /// <summary>The path it was opened by, for messages; it may not exist any more.</summary>
     public string Path { get; }
 
     /// <summary>The descriptor, to be handed to the next process. It belongs to this object.</summary>

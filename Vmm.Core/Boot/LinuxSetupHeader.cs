@@ -1,7 +1,7 @@
 // The setup header at the start of a bzImage: what the kernel says about itself and what it needs to know.
 //
 // The file is a boot sector, some sectors of 16-bit code that a 64-bit entry skips, and then the kernel proper. The header
-// lies at offset 0x1f1 of the file, and at the same offset of the zero page, where the loader copies it and fills in its part.
+// is at offset 0x1f1 of the file, and at the same offset of the zero page, where the loader copies it and fills in its part.
 // Every number in it is the file's claim and is checked before it is used.
 // Source: Documentation/arch/x86/boot.rst in the Linux sources.
 

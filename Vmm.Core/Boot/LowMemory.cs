@@ -1,4 +1,4 @@
-// Where the loaders put their own things, all in the first megabyte:
+// Where the loaders put their own data, all in the first megabyte:
 //
 //   0x00500  global descriptor table          (long mode)
 //   0x06000  start info, module, memory map   (PVH)

@@ -18,7 +18,7 @@ internal static class MemoryMap
         /// <summary>Memory for the guest to use.</summary>
         Ram = 1,
 
-        /// <summary>Not to be touched; here the ACPI tables lie.</summary>
+        /// <summary>Reserved; the ACPI tables are here.</summary>
         Reserved = 2,
     }
 

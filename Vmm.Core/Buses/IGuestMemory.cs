@@ -15,8 +15,8 @@ public interface IGuestMemory
     bool TryWrite(ulong address, ReadOnlySpan<byte> bytes);
 
     /// <summary>
-    /// Where a range lies in this process, for the kernel's iovecs. A page of it may be absent: the kernel answers EFAULT then, while touching it
-    /// directly may be the end of the process, unless <see cref="TryPopulate"/> has made it present.
+    /// Where a range is mapped in this process, for the kernel's iovecs. A page of it may be absent: the kernel answers EFAULT then, while
+    /// touching it directly may be the end of the process, unless <see cref="TryPopulate"/> has made it present.
     /// </summary>
     /// <returns>False if the range is not RAM, or not one run of it.</returns>
     bool TryLocate(ulong address, ulong length, out nint host);
@@ -24,7 +24,7 @@ public interface IGuestMemory
     /// <summary>Makes every page of a range present, so that it may be touched directly from now on: for rings.</summary>
     /// <param name="address">The first guest-physical address.</param>
     /// <param name="length">How many bytes.</param>
-    /// <param name="host">Where the range lies in this process.</param>
+    /// <param name="host">Where the range is mapped in this process.</param>
     /// <returns>False if the range is not RAM, or the host cannot provide it.</returns>
     bool TryPopulate(ulong address, ulong length, out nint host);
 }

@@ -4,7 +4,7 @@ namespace Vmm.Core.Buses;
 public interface IInterruptRouter
 {
     /// <summary>
-    /// Changes routes, all in one step. An interrupt whose line is high when its route comes to lead somewhere is raised anew. Any thread.
+    /// Changes routes, all in one step. An interrupt whose line is high when it becomes routed is raised again. Any thread.
     /// </summary>
     /// <param name="routes">The changes; interrupts that are not among them keep their routes.</param>
     void Route(ReadOnlySpan<InterruptRoute> routes);

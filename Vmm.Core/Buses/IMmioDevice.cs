@@ -1,5 +1,5 @@
-// A device behind guest-physical addresses. An access is 1 to 8 bytes and lies wholly inside the device's range; which widths and
-// which offsets mean something is the device's own affair: what it does not have reads as zeros, and a write to it has no effect.
+// A device behind guest-physical addresses. An access is 1 to 8 bytes and is wholly inside the device's range; which widths and which offsets
+// mean something is for the device to decide: what it does not have reads as zeros, and a write to it has no effect.
 //
 // Called on vCPU threads, possibly several at once, and never allocates.
 

@@ -11,8 +11,8 @@ public interface IPortDevice
     /// <summary>The ports it answers.</summary>
     PortRange Ports { get; }
 
-    /// <summary>What is attached to the bus for it: a device whose ports lie apart has a face for each run of them.</summary>
-    IEnumerable<IPortDevice> Faces => [this];
+    /// <summary>What is attached to the bus for it: a device whose ports are not contiguous has one region for each run of them.</summary>
+    IEnumerable<IPortDevice> Regions => [this];
 
     /// <summary>Whether it has been written more than it could pass on: a vCPU that wrote to it does not continue while this lasts. Any thread.</summary>
     bool IsBusy => false;
@@ -23,7 +23,7 @@ public interface IPortDevice
     /// <summary>Writes the byte at <paramref name="offset"/> from the first port.</summary>
     void WriteByte(int offset, byte value);
 
-    /// <summary>Reads <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access lies wholly inside <see cref="Ports"/>.</summary>
+    /// <summary>Reads <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access is wholly inside <see cref="Ports"/>.</summary>
     uint Read(int offset, int size)
     {
         uint value = 0;
@@ -35,7 +35,7 @@ public interface IPortDevice
         return value;
     }
 
-    /// <summary>Writes <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access lies wholly inside <see cref="Ports"/>.</summary>
+    /// <summary>Writes <paramref name="size"/> (1, 2 or 4) bytes, lowest first; the access is wholly inside <see cref="Ports"/>.</summary>
     void Write(int offset, int size, uint value)
     {
         for (int i = 0; i < size; i++)

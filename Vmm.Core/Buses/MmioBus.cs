@@ -1,6 +1,6 @@
 // Guest-physical addresses that devices answer: ranges in ascending order, none overlapping another.
 //
-// An access that no device claims, or that runs past a device's end, reads as all ones and writes into the void. The ranges are an immutable
+// An access that no device claims, or that runs past a device's end, reads as all ones, and what it writes is dropped. The ranges are an immutable
 // table, swapped whole when a device is attached or detached: a vCPU sees it as it was before or as it is after, takes no lock
 // and allocates nothing. A vCPU that is inside a device when it is detached finishes there.
 

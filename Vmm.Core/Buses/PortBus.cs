@@ -1,6 +1,6 @@
 // The I/O port space: 65,536 ports, each owned by at most one device.
 //
-// An access that no device claims reads as all ones and writes into the void, as on a PC. One that starts in a device
+// An access that no device claims reads as all ones, and what it writes is dropped, as on a PC. One that starts in a device
 // and runs past its end is split there. Who owns which port is an immutable table in two levels, swapped whole when a device
 // is attached: a vCPU sees it as it was before or as it is after, and takes no lock.
 
@@ -17,15 +17,15 @@ public sealed class PortBus
 
     private volatile IPortDevice?[][] _pages = [.. Enumerable.Repeat(Unclaimed, PortCount / PageSize)];
 
-    /// <summary>Attaches a device, with all its faces, to its ports. One thread at a time; vCPUs may run.</summary>
+    /// <summary>Attaches a device, with all its regions, to its ports. One thread at a time; vCPUs may run.</summary>
     /// <exception cref="InvalidOperationException">A port is taken, or the range leaves the port space; nothing is attached.</exception>
     public void Attach(IPortDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
         IPortDevice?[][] pages = [.. _pages];
-        foreach (var face in device.Faces)
+        foreach (var region in device.Regions)
         {
-            AttachFace(pages, face);
+            AttachRegion(pages, region);
         }
 
         _pages = pages;
@@ -77,7 +77,7 @@ public sealed class PortBus
         return false;
     }
 
-    private static void AttachFace(IPortDevice?[][] pages, IPortDevice device)
+    private static void AttachRegion(IPortDevice?[][] pages, IPortDevice device)
     {
         var ports = device.Ports;
         if (ports.Count < 1 || ports.End > PortCount)

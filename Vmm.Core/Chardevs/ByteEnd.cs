@@ -1,7 +1,7 @@
 // A descriptor that bytes go through without anyone ever waiting, whatever its mode.
 //
 // The mode (O_NONBLOCK) belongs to the open file, which may be shared with a shell or with the process that had the guest
-// before, so it is never changed. Sockets take a flag at each call instead. Other descriptors are asked before each use; a
+// before, so it is never changed. Sockets take a flag at each call instead. Other descriptors are polled before each use; a
 // terminal that was not opened by us gets one byte at a time, for "has room" means one byte there.
 
 using System.Runtime.InteropServices;

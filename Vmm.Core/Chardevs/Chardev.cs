@@ -1,10 +1,9 @@
 // A character back end: the host's end of a line of bytes whose other end is a device of the guest.
 //
-// Its life is shaped by the handover. Constructed, it has touched nothing: no file truncated, no path bound. Then either
-// Open makes the thing anew (a first boot), or Adopt takes the descriptors that the previous process had. Start lets
-// bytes flow. Quiesce stops them: when it returns, nothing here touches a descriptor or calls the front end, on any
-// thread, until Resume. If the next process takes the guest, Release closes everything and removes no name, for the
-// names are the next process's now; in every other end of life Dispose closes and cleans up.
+// Its life cycle follows from the handover. A new one has touched nothing: no file truncated, no path bound. Then either Open makes the back end
+// anew (a first boot), or Adopt takes the descriptors that the previous process had. Start lets bytes flow. Quiesce stops them: when it returns,
+// nothing here touches a descriptor or calls the front end, on any thread, until Resume. If the next process takes the guest, Release closes
+// everything and removes no name, for the names are the next process's now; at any other end Dispose closes and cleans up.
 //
 // Output is accepted from vCPU threads without waiting and without allocating. What the descriptor does not take at once
 // is queued, and the queue is state. When the queue is full the front end keeps its bytes and is called when there is room.

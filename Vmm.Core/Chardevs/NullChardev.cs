@@ -3,7 +3,7 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Core.Chardevs;
 
-/// <summary>Swallows output and has no input.</summary>
+/// <summary>Discards output and has no input.</summary>
 /// <param name="label">Its id.</param>
 /// <param name="loop">The I/O loop; unused, as nothing happens.</param>
 public sealed class NullChardev(string label, EventLoop loop) : Chardev(label, loop)

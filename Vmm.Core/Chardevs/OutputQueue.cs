@@ -1,4 +1,4 @@
-// A few kilobytes between a guest that writes and a reader who is slow. What is in here has been accepted: it is delivered,
+// A few kilobytes between a guest that writes and a reader that is slow. What is in here has been accepted: it is delivered,
 // once and in order, by this process or by the one that takes the guest over.
 
 using Vmm.Core.State;
@@ -36,7 +36,7 @@ internal sealed class OutputQueue
 
     internal void Save(StateWriter writer)
     {
-        // What lies behind the waiting bytes is old output; it does not travel.
+        // What is behind the waiting bytes is old output; it does not travel.
         _state.Bytes.AsSpan(_state.Queued).Clear();
         writer.Write(ChardevState.Layout, _state);
     }

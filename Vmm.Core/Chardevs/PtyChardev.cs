@@ -179,7 +179,7 @@ public sealed class PtyChardev : StreamChardev
         }
     }
 
-    /// <summary>The slave is closed; the master stays, for the next who opens it.</summary>
+    /// <summary>The slave is closed; the master stays, for the next process that opens it.</summary>
     private void Hide()
     {
         Input = null;

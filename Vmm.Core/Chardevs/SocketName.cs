@@ -1,9 +1,9 @@
 // The name of a listening unix socket: how it is acquired, and how it is given up.
 //
-// Only a socket is ever replaced, and only one that no process holds: the kernel is asked, and what may not be asked is left alone. Between the
-// question and the replacing another process may do the same, so the dead socket is moved aside before it is removed, and is put back if it
-// is not dead after all; binding itself never replaces anything. Processes that replace in one directory do so one after the other. They
-// lock it, but a process that merely holds the lock cannot keep them from it.
+// Only a socket is ever replaced, and only one that no process holds, by the kernel's report; where the kernel does not report that, it is left
+// alone. Between the question and the replacing another process may do the same, so the dead socket is moved aside before it is removed, and is
+// put back if it is not dead after all; binding itself never replaces anything. Processes that replace in one directory do so one after the
+// other. They lock it, but a process that merely holds the lock cannot keep them from it.
 //
 // A name is given up by the process that bound it, while the socket is still held, and only if it still is the name of that very socket.
 
@@ -17,8 +17,8 @@ public sealed class SocketName
 {
     private const int MostAttempts = 16;
 
-    /// <summary>How long another process that is just replacing a socket here is waited for.</summary>
-    private static readonly TimeSpan LockPatience = TimeSpan.FromMilliseconds(50);
+    /// <summary>How long to wait for another process that is replacing a socket here.</summary>
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromMilliseconds(50);
 
     private readonly string _path;
     private readonly FileIdentity _identity;
@@ -100,11 +100,11 @@ public sealed class SocketName
             throw new IOException($"Failed to bind socket to {path}: File exists: it is {there.KindName}, and only a socket is ever replaced");
         }
 
-        // Asked once: a second answer may be of another socket, though it has the same inode number.
+        // One query: a second answer may be of another socket, though it has the same inode number.
         return UnixSocket.HolderOf(path) switch
         {
             SocketHolder.Process => false,
-            SocketHolder.Unknown => throw new IOException($"Failed to bind socket to {path}: File exists: whether a process holds the socket cannot be asked"),
+            SocketHolder.Unknown => throw new IOException($"Failed to bind socket to {path}: File exists: whether a process holds the socket cannot be determined"),
             _ => true,
         };
     }
@@ -112,7 +112,7 @@ public sealed class SocketName
     private static void Replace(string path)
     {
         SafeFileHandle? directory = null;
-        SpinWait.SpinUntil(() => (directory = FileLocks.TryLockDirectoryOf(path)) is not null, LockPatience);
+        SpinWait.SpinUntil(() => (directory = FileLocks.TryLockDirectoryOf(path)) is not null, LockTimeout);
         using (directory)
         {
             if (HostFile.StatName(path) is { IsSocket: true } && UnixSocket.IsDead(path))

@@ -76,7 +76,9 @@ public sealed class StdioChardev : StreamChardev
         Retire(input);
     }
 
-    /// <summary>A file on a full disk loses output now and may take it later, so it stays the output. A reader who has gone does not come back.</summary>
+    /// <summary>
+    /// A file on a full disk loses output now and may take it later, so it stays the output. A reader that has closed its end does not come back.
+    /// </summary>
     private protected override void OutputFailed(PosixException error)
     {
         if (!FileDescriptor.IsSeekable(_output))

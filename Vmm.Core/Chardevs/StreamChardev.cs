@@ -2,7 +2,7 @@
 //
 // There is an input and an output end, the same object for a socket or a pseudo-terminal, each null while no peer is there;
 // output without a reader is dropped. All decisions are made under the gate, from any thread; what the loop must do about
-// them (watch, stop watching, close) is done by one method, Settle, which runs on the loop and looks at how things are.
+// them (watch, stop watching, close) is done by one method, Settle, which runs on the loop and acts on the present state.
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Loop;
@@ -69,7 +69,7 @@ public abstract class StreamChardev : Chardev
 
             if (Output is null)
             {
-                // What was accepted for a reader who is gone has nowhere to go.
+                // The reader has disconnected: what was accepted for it is dropped.
                 DropQueue();
             }
 
@@ -153,19 +153,19 @@ public abstract class StreamChardev : Chardev
     /// <summary>The input ended, or failed. Gate held, loop thread.</summary>
     private protected virtual void InputEnded() => Disconnect();
 
-    /// <summary>The descriptor refused output for good. Gate held, any thread.</summary>
+    /// <summary>The descriptor refused output permanently. Gate held, any thread.</summary>
     private protected virtual void OutputFailed(PosixException error)
     {
         ChardevLog.OutputLost(Logger, Label, error.Reason);
         Disconnect();
     }
 
-    /// <summary>The other side is gone for good though there may be bytes of it that there is no room for. Gate held, loop thread.</summary>
+    /// <summary>The peer has closed the connection, though it may have sent bytes that there is no room for. Gate held, loop thread.</summary>
     private protected virtual void HungUp()
     {
     }
 
-    /// <summary>Parts with both ends. Gate held, any thread.</summary>
+    /// <summary>Drops both ends. Gate held, any thread.</summary>
     private protected void Disconnect()
     {
         var (input, output) = (Input, Output);
@@ -327,7 +327,7 @@ public abstract class StreamChardev : Chardev
         }
         catch (PosixException)
         {
-            // A reset connection, or a pseudo-terminal whose slave is closed: the end, said differently.
+            // A reset connection, or a pseudo-terminal whose slave is closed: the end of the stream, reported as an error.
             InputEnded();
         }
     }

@@ -71,7 +71,7 @@ public sealed class TerminalMode : IDisposable
         }
         catch (PosixException)
         {
-            // The terminal is gone (its window was closed): there is no mode left to set.
+            // The terminal was closed (with its window): there is no mode left to set.
         }
     }
 }

@@ -1,13 +1,13 @@
-// A listening unix socket that knows whose its path is.
+// A listening unix socket, which knows whether its path is this process's.
 //
 // The process that bound a path removes it at its end. One that handed the socket on abandons it instead, and the path is
 // then the next process's; a path that came with an inherited descriptor belongs to its maker. SocketName sees to it that
-// nothing but a dead socket is ever replaced and nothing but the own one removed.
+// nothing but a dead socket is ever replaced, and nothing but the listener's own path removed.
 //
 // The socket is shared with another process during a live update, and one that is shut down there is shut down here. A listener with a path
 // of its own notices that and listens anew at its path.
 //
-// Accepting can be paused: who connects meanwhile waits in the kernel's backlog, for this process or for the next.
+// Accepting can be paused: a client that connects meanwhile waits in the kernel's backlog, for this process or for the next.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -237,7 +237,7 @@ public sealed class UnixListener : IDisposable
 
             try
             {
-                // Asked first, because an inherited socket may be a blocking one.
+                // Polled first, because an inherited socket may be a blocking one.
                 if (FileDescriptor.PollNow(_socket!, FdEvents.In) != FdEvents.None && HostSocket.Accept(_socket!) is { } connection)
                 {
                     _accepted!(connection);
@@ -280,7 +280,7 @@ public sealed class UnixListener : IDisposable
     {
         lock (_gate)
         {
-            // Otherwise it would be reported again and again.
+            // Otherwise it would be reported as ready indefinitely.
             _guard?.Dispose();
             _guard = null;
             if (!_closing)

@@ -27,7 +27,7 @@ public abstract record ChardevConfiguration(string Id)
     public static string TypeNameOf(string backend) => $"chardev-{backend}";
 }
 
-/// <summary>A back end that swallows output and never has input.</summary>
+/// <summary>A back end that discards output and never has input.</summary>
 /// <param name="Id">Its id.</param>
 public sealed record NullChardevConfiguration(string Id) : ChardevConfiguration(Id)
 {
@@ -55,7 +55,7 @@ public sealed record StdioChardevConfiguration(string Id) : ChardevConfiguration
 /// <summary>Output to a file.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Path">The file's path.</param>
-/// <param name="Append">Whether what the file holds is kept; false truncates it when the back end is opened.</param>
+/// <param name="Append">Whether the file's contents are kept; false truncates it when the back end is opened.</param>
 public sealed record FileChardevConfiguration(string Id, string Path, bool Append) : ChardevConfiguration(Id)
 {
     /// <summary>Its kind.</summary>

@@ -1,10 +1,10 @@
 // What two processes must agree on before one may hand its guest to the other.
 //
 // A guest notices a different CPU, a missing port, another size of RAM; it does not notice which socket a serial port's
-// bytes leave through, where the kernel file lay, or what the process is called. The properties are the first kind only, one
+// bytes leave through, where the kernel file was, or what the process is called. The properties are the first kind only, one
 // line each, in words that a refusal can print: "memory size: 536870912 there, 268435456 here". Two configurations with
 // equal properties, in any order of their options, build machines that a guest cannot distinguish.
-// A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and must find its like.
+// A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and needs a back end of the same kind.
 
 using System.Globalization;
 using Vmm.Core.Devices.Model;
@@ -39,7 +39,7 @@ public static class GuestVisibleProperties
 
     private static IEnumerable<PropertyValue> CpuProperties(MachineConfiguration machine)
     {
-        // The last word on a feature counts, wherever it stands.
+        // The last setting of a feature counts, wherever it is.
         var features = machine.Cpu.Features
             .GroupBy(f => f.Name, StringComparer.Ordinal)
             .OrderBy(g => g.Key, StringComparer.Ordinal)

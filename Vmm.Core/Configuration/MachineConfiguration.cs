@@ -1,9 +1,9 @@
-// What a machine shall be: every choice that was made before it exists, and nothing that happens to it later.
+// The configuration of a machine: every choice that was made before it exists, and nothing that happens to it later.
 //
-// The record is the border between saying and building. The command line (or a library user) fills it in, the machine is
+// The record separates what is wanted from how it is built. The command line (or a library user) fills it in, the machine is
 // built from it, and it never changes. Back ends stand apart from the devices that use them and are named by id, as QEMU has
 // it: a serial port names its chardev, the machine names its memory backend. The ids in one configuration are consistent
-// (they exist, they are unique, nothing is used twice); code that builds the record by hand answers for that.
+// (they exist, they are unique, nothing is used twice); code that builds the record by hand must ensure that.
 
 using Vmm.Core.Devices.Model;
 
@@ -69,7 +69,7 @@ public sealed record MachineConfiguration
     /// <summary>All character back ends in the order in which they came to be, those that a device option implied included.</summary>
     public IReadOnlyList<ChardevConfiguration> Chardevs { get; init; } = [];
 
-    /// <summary>The devices that were asked for, in the order given; those that the machine has by itself are not among them.</summary>
+    /// <summary>The devices that were configured, in the order given; those that the machine has by itself are not among them.</summary>
     public IReadOnlyList<DeviceConfiguration> Devices { get; init; } = [];
 
     /// <summary>The same devices, complete: each with its place, in the order in which the machine has them.</summary>
@@ -79,7 +79,7 @@ public sealed record MachineConfiguration
     /// <summary>The guest's name as query-name reports it; empty without -name.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>Whether threads bear telling names (debug-threads=on).</summary>
+    /// <summary>Whether threads have descriptive names (debug-threads=on).</summary>
     public bool DebugThreads { get; init; }
 
     /// <summary>The machine's UUID; null without -uuid.</summary>

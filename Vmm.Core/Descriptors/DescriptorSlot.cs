@@ -1,7 +1,7 @@
-// One descriptor that crosses a live update: a chardev's file, a monitor's listening socket, the log. Whatever it belongs to, it takes the
-// same way. The process that has the guest exports it under its name. The next one claims what came under that name and examines it, for it may
-// be anything that another program put there: what is unfit is closed, and is a reason to refuse the guest. What is fit waits here until its
-// owner takes it, at once or when the guest is here; if the guest stays where it is, it is closed.
+// One descriptor that crosses a live update: a chardev's file, a monitor's listening socket, the log. They all cross in the same way. The process
+// that has the guest exports it under its name. The next one claims what came under that name and examines it, for it may be anything that
+// another program put there: what is unfit is closed, and is a reason to refuse the guest. What is fit waits here until its owner takes it, at
+// once or when the guest is here; if the guest stays where it is, it is closed.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;

@@ -27,8 +27,8 @@ public interface IDescriptorOwner
     /// Closes what the next process took over, without unlinking, truncating or unlocking anything; what it did not take stays as it is.
     /// </summary>
     /// <param name="wasTaken">
-    /// Of a descriptor's name: whether the next process has it. Null where that is not known, because it was not heard of since: then a place
-    /// where clients come is served here too, and its name stays in any case.
+    /// Of a descriptor's name: whether the next process has it. Null where that is not known, because it has not reported since: then a listening
+    /// socket is served here too, and its path stays in any case.
     /// </param>
     void Release(Func<string, bool?> wasTaken);
 }

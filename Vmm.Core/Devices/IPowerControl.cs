@@ -1,5 +1,5 @@
 // What a guest can ask for by way of a device: a reset, power off, the end of the process. The machine decides what
-// becomes of it (-no-reboot, -no-shutdown); the device only passes the wish on.
+// becomes of it (-no-reboot, -no-shutdown); the device only passes the request on.
 //
 // Called on vCPU threads in the middle of the guest's access: an implementation notes the request, kicks the loop or vCPU that must act,
 // and returns. It does not wait, and does not allocate.

@@ -1,5 +1,5 @@
 // The answers to an operator, as opposed to defects of this program: a command line that describes no machine, a command that cannot be
-// carried out now, a host or a peer that refuses. The message is for the operator as it stands: what is wrong, what was expected, what to do.
+// carried out now, a host or a peer that refuses. The message is shown to the operator unchanged: what is wrong, what was expected, what to do.
 //
 // A refusal of the operating system is an IOException, as in every program of this runtime, and is as much an answer. Whatever else
 // escapes is a defect: it becomes "internal error" with a stack in the log, and a process that has a guest stays.

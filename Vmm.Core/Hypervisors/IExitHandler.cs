@@ -12,8 +12,8 @@ public interface IExitHandler
     void PortWrite(ushort port, int size, uint value);
 
     /// <summary>
-    /// Asked after each port write, and again until the answer is no: whether the vCPU must not enter the guest yet, because what it wrote has
-    /// nowhere to go. The end is signalled by <see cref="IVirtualCpus.Wake"/>. A vCPU that is asked to stop meanwhile stops, and waits on when
+    /// Whether the vCPU must not enter the guest yet, because what it wrote could not be passed on. Called after each port write, and again until
+    /// the answer is no. The end is signalled by <see cref="IVirtualCpus.Wake"/>. A vCPU that is asked to stop meanwhile stops, and waits on when
     /// it is started again, here or where its state is loaded.
     /// </summary>
     /// <param name="port">The port that it wrote to.</param>

@@ -3,7 +3,7 @@ namespace Vmm.Core.Hypervisors;
 /// <summary>The guest's paravirtual clock, as far as a pause concerns it.</summary>
 public interface IGuestClock
 {
-    /// <summary>Freezes it, for a pause that the guest's time shall not show.</summary>
+    /// <summary>Freezes it, for a pause that the guest's time must not show.</summary>
     /// <exception cref="HypervisorException">The host refused; the clock runs.</exception>
     void Freeze();
 

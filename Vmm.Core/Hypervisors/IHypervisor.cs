@@ -7,7 +7,7 @@ public interface IHypervisor : IDisposable
     string Name { get; }
 
     /// <summary>Creates a VM with its interrupt controllers, PIT and vCPUs, everything stopped.</summary>
-    /// <param name="options">What it shall be.</param>
+    /// <param name="options">Its configuration.</param>
     /// <param name="exits">Who answers the guest's accesses.</param>
     /// <exception cref="HypervisorException">The host refused; the message names what and why.</exception>
     IVirtualMachine CreateMachine(VirtualMachineOptions options, IExitHandler exits);

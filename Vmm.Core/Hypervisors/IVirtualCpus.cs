@@ -1,4 +1,4 @@
-// Stopping is a group affair. Every vCPU is kicked before any is waited for; each finishes the access it is in the middle
+// The vCPUs are stopped as a group. Every vCPU is kicked before any is waited for; each finishes the access it is in the middle
 // of and stops. Only when all have stopped does any capture its state, because one vCPU's last access may still raise an
 // interrupt in another. Capture runs on the vCPUs' own threads, in parallel.
 
@@ -39,8 +39,8 @@ public interface IVirtualCpus : IReadOnlyList<IVirtualCpu>
     Task ApplyStatesAsync();
 
     /// <summary>
-    /// The guest is about to stand still until it runs elsewhere, or has just come: the vCPUs' threads go before what else the host does, as far as
-    /// this process may have it so, each until it next goes into the guest.
+    /// The guest is about to stop until it runs elsewhere, or has just arrived: the vCPUs' threads take precedence over other threads of the
+    /// host, as far as this process may do that, each until it next goes into the guest.
     /// </summary>
     /// <param name="isBoosted">False ends that now, but for a vCPU that was started and has yet to go into the guest.</param>
     void SetBoost(bool isBoosted);

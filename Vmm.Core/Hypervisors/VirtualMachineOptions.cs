@@ -2,7 +2,7 @@ using Vmm.Core.Configuration;
 
 namespace Vmm.Core.Hypervisors;
 
-/// <summary>What a VM shall be.</summary>
+/// <summary>The configuration of a VM.</summary>
 public sealed record VirtualMachineOptions
 {
     /// <summary>The vCPUs and how they are grouped.</summary>

@@ -41,7 +41,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         _watches = new WatchSet(_wake, refusal => HostRefused?.Invoke(refusal));
     }
 
-    /// <summary>What becomes of an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
+    /// <summary>Handles an exception that posted work or a callback throws. The default ends the process, as an unhandled one does.</summary>
     public Action<Exception>? UnhandledException
     {
         get => _calls.UnhandledException;
@@ -264,7 +264,7 @@ public sealed class EventLoop : SynchronizationContext, IDisposable
         }
     }
 
-    /// <summary>Ends the loop's wait. The poster never learns that it could not be done: the next post tries again.</summary>
+    /// <summary>Ends the loop's wait. That it could not be done is not reported to the poster: the next post tries again.</summary>
     private void Wake()
     {
         for (int attempt = 0; attempt < WakeAttempts; attempt++)

@@ -24,7 +24,7 @@ public sealed class FdWatch : IDisposable
 
     internal Action<FdEvents> Callback { get; }
 
-    /// <summary>Whether the kernel reports the descriptor, be it for what it was watched for before.</summary>
+    /// <summary>Whether the kernel reports the descriptor, perhaps for what it was watched for before.</summary>
     internal bool IsRegistered { get; set; }
 
     /// <summary>Whether the host refused the latest change, so that the loop polls the descriptor.</summary>

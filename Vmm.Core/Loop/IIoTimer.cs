@@ -3,7 +3,7 @@ namespace Vmm.Core.Loop;
 /// <summary>A timer of an <see cref="IIoThread"/>. Any thread; allocates nothing.</summary>
 public interface IIoTimer : IDisposable
 {
-    /// <summary>Calls back once after a time, which takes the place of any that was asked for before. With any lock held: it never waits.</summary>
+    /// <summary>Calls back once after a time, instead of any call that was requested before. With any lock held: it never waits.</summary>
     /// <param name="delay">How long from now on; it may take longer, but never less.</param>
     void Arm(TimeSpan delay);
 

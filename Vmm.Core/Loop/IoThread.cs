@@ -4,8 +4,8 @@
 // A round: wait (first by asking again and again for a bounded time, if that is wanted: to sleep and to be woken costs more than most
 // requests take), then call back each watch that is ready, once, so that a busy queue delays the others by one callback at most.
 //
-// A callback runs under the lock of its source or timer. So who stops a source, disarms a timer or disposes one waits while that
-// one's callback runs, and must hold no lock that the callback takes. Start and Arm never wait, and may be called with any lock held.
+// A callback runs under the lock of its source or timer. So a thread that stops a source, or disarms or disposes a timer, waits while its
+// callback runs, and must hold no lock that the callback takes. Start and Arm never wait, and may be called with any lock held.
 
 using System.Diagnostics;
 using System.Runtime.InteropServices;
@@ -53,7 +53,7 @@ public sealed class IoThread : IIoThread, IDisposable
     }
 
     /// <summary>
-    /// What becomes of an exception that a callback throws, whose source is stopped then. The default ends the process, as an unhandled one does.
+    /// Handles an exception that a callback throws, whose source is stopped then. The default ends the process, as an unhandled one does.
     /// Called on the thread.
     /// </summary>
     public Action<Exception>? UnhandledException { get; set; }
@@ -178,7 +178,7 @@ public sealed class IoThread : IIoThread, IDisposable
         }
     }
 
-    /// <summary>Adds what is of use to its owner only if it is added. Any thread.</summary>
+    /// <summary>Adds a watch, or disposes its owner. Any thread.</summary>
     /// <param name="watch">What to wait for.</param>
     /// <param name="owner">Disposed if it cannot be added.</param>
     internal void Add(IoWatch watch, IDisposable owner)
@@ -251,7 +251,7 @@ public sealed class IoThread : IIoThread, IDisposable
     {
         _wake.TryTake();
 
-        // Who queues from now on wakes the thread anew; what was queued before is served in this round.
+        // What is queued from now on wakes the thread again; what was queued before is served in this round.
         Interlocked.Exchange(ref _wakePending, 0);
     }
 
@@ -273,7 +273,7 @@ public sealed class IoThread : IIoThread, IDisposable
         }
     }
 
-    /// <summary>Ends the thread's wait. If it cannot be done, the next one who wakes the thread tries again.</summary>
+    /// <summary>Ends the thread's wait. If it cannot be done, the next attempt to wake the thread tries again.</summary>
     private void Wake()
     {
         if (Interlocked.Exchange(ref _wakePending, 1) != 0)

@@ -1,5 +1,5 @@
 // Each timer is a timerfd of its own: arming it is one system call, and the thread need not be woken for it. Setting
-// a timerfd takes back an expiration that was not read yet, so one that was asked for before is never taken for the new one.
+// a timerfd takes back an expiration that was not read yet, so one of an earlier arming is never taken for the new one.
 //
 // The callback runs under a lock that Disarm takes, as a source's does. Arm takes none.
 

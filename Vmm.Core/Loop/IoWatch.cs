@@ -7,7 +7,7 @@ internal abstract class IoWatch(SafeHandle handle) : IoWork
 {
     internal SafeHandle Handle => handle;
 
-    /// <summary>Where it stands among the thread's watches, and the key of its events.</summary>
+    /// <summary>Its index among the thread's watches, and the key of its events.</summary>
     internal int Key { get; set; }
 
     /// <summary>Whether the host watches the descriptor; otherwise the thread polls it.</summary>

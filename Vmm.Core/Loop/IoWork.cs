@@ -9,13 +9,13 @@ internal abstract class IoWork
     internal IoWork? Next { get; set; }
 
     /// <summary>Calls back, if it is wanted. On the thread.</summary>
-    /// <param name="isSignalled">Whether its descriptor is ready; otherwise it is called because that was asked for.</param>
+    /// <param name="isSignalled">Whether its descriptor is ready; otherwise the call was requested.</param>
     internal abstract void Serve(bool isSignalled);
 
     /// <summary>Notes that it waits to be called back.</summary>
     /// <returns>False if it waits already.</returns>
     internal bool TryQueue() => Interlocked.Exchange(ref _isQueued, 1) == 0;
 
-    /// <summary>It is about to be called back: who asks from now on is called back once more.</summary>
+    /// <summary>It is about to be called back: a request from now on leads to another call.</summary>
     internal void Unqueue() => Interlocked.Exchange(ref _isQueued, 0);
 }

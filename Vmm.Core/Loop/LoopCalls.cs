@@ -8,7 +8,7 @@ namespace Vmm.Core.Loop;
 /// <summary>A loop's calls, guarded and paced. Loop thread only.</summary>
 internal sealed class LoopCalls
 {
-    /// <summary>What becomes of an exception; without it, it escapes.</summary>
+    /// <summary>Handles an exception; without it, exceptions escape.</summary>
     internal Action<Exception>? UnhandledException { get; set; }
 
     /// <summary>Makes a call.</summary>

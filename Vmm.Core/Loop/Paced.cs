@@ -32,7 +32,7 @@ public static class Paced
         }
     }
 
-    // When the next item is asked for, the part that had this one is done.
+    // When the next item is requested, the part that had this one is done.
     private static IEnumerable<T> EachOf<T>(IEnumerable<T> items)
     {
         foreach (var item in items)

@@ -1,8 +1,8 @@
 // An ordinary thread that wakes may wait until the slice of another is over, some milliseconds, ten times the whole pause of an
-// update; and the host's scheduler leaves it on a processor that a real-time thread keeps taking from it though another stands
-// idle. A real-time thread waits for none but its own kind, and is moved at once to where it can run. So the threads that a pause
-// is made of have the lowest real-time priority while it lasts, where this process may give it (CAP_SYS_NICE, or RLIMIT_RTPRIO of 1
-// or more). There is little for them to do, and all have the same priority: one that yields, yields to the others.
+// update; and the host's scheduler leaves it on a processor that a real-time thread keeps taking from it though another is idle. A real-time
+// thread waits only for other real-time threads, and is moved at once to where it can run. So the threads that a pause is made of have the lowest
+// real-time priority while it lasts, where this process may give it (CAP_SYS_NICE, or RLIMIT_RTPRIO of 1 or more). There is little for them to
+// do, and all have the same priority: one that yields, yields to the others.
 
 using Vmm.Core.Native;
 
@@ -48,7 +48,7 @@ public sealed class ThreadBoost
             && Interlocked.Exchange(ref _isRaised, 0) != 0
             && !OsThread.TrySetScheduler(_threadId, _policy, 0))
         {
-            // Who may raise by the limit alone may not take that flag away again; to less than it has every thread may go.
+            // A process that may raise by RLIMIT_RTPRIO alone may not clear that flag again; any thread may lower its priority.
             OsThread.TrySetScheduler(_threadId, _policy | ResetOnFork, 0);
         }
     }

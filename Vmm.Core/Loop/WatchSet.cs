@@ -22,7 +22,7 @@ internal sealed class WatchSet : IDisposable
     private const int EventsAtOnce = 32;
     private const int PollMilliseconds = 20;
 
-    /// <summary>Nanoseconds of rest after a wait that failed, or that brought only what was not asked for.</summary>
+    /// <summary>Nanoseconds of rest after a wait that failed, or that brought only unwanted events.</summary>
     private const uint Rest = 10_000_000;
 
     private readonly SafeFileHandle _epoll = Epoll.Create();

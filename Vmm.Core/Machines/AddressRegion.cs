@@ -1,7 +1,7 @@
 namespace Vmm.Core.Machines;
 
 /// <summary>A run of addresses or ports that something answers.</summary>
-/// <param name="IsPorts">Whether it lies in the I/O port space.</param>
+/// <param name="IsPorts">Whether it is in the I/O port space.</param>
 /// <param name="IsRam">Whether it is guest RAM; otherwise a device answers.</param>
 /// <param name="First">The first address or port.</param>
 /// <param name="Last">The last one.</param>

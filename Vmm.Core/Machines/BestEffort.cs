@@ -1,4 +1,4 @@
-// What follows a decision that cannot be reversed: the guest was taken, or is gone, or stays. From there on an error is a
+// What follows a decision that cannot be reversed: the guest was taken here or elsewhere, or it stays. From there on an error is a
 // loss of something (a monitor, a pid file, a message to the peer), never a reason to end the process or to report that the
 // decision fell otherwise. So that work is a series of steps, each guarded by itself: one that fails, with whatever type of
 // exception, is logged as a warning and kept for the operator, and the next one runs.

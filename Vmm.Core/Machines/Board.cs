@@ -1,6 +1,6 @@
 // The hardware of one guest: memory, the buses with their devices, the back ends behind them, and the hypervisor's VM.
 //
-// A board is built whole and quiet: building it loads nothing, opens no back end, raises no interrupt and writes no guest
+// A board is built complete and inactive: building it loads nothing, opens no back end, raises no interrupt and writes no guest
 // memory. What comes next depends on where the guest comes from. A first boot resets it (which loads the kernel) and opens
 // the back ends; an arriving guest brings its memory, its descriptors and its state with it.
 
@@ -103,8 +103,8 @@ public sealed partial class Board : IExitHandler, IDisposable
         .. _memory.Slots.Select(slot => new AddressRegion(IsPorts: false, IsRam: true, slot.GuestAddress, slot.GuestAddress + slot.Size - 1, "ram")),
         .. from device in _devices.Devices
            from attached in device.PortDevices
-           from face in attached.Faces
-           select new AddressRegion(IsPorts: true, IsRam: false, face.Ports.First, (ulong)face.Ports.End - 1, device.Configuration.Type.Name),
+           from region in attached.Regions
+           select new AddressRegion(IsPorts: true, IsRam: false, region.Ports.First, (ulong)region.Ports.End - 1, device.Configuration.Type.Name),
         .. from device in _devices.Devices
            from attached in device.MmioDevices
            select new AddressRegion(IsPorts: false, IsRam: false, attached.Range.First, attached.Range.End - 1, device.Configuration.Type.Name),
@@ -151,7 +151,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         Resume(static (_, resume) => resume());
     }
 
-    /// <summary>Makes every back end and timer fall silent: when this returns, none moves a byte or raises an interrupt.</summary>
+    /// <summary>Quiesces every back end and timer: when this returns, none moves a byte or raises an interrupt.</summary>
     /// <returns>Those of them that took longer than 100 us.</returns>
     public IReadOnlyList<SlowQuiesce> QuiesceBackEnds()
     {
@@ -171,7 +171,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         return account.Slow;
     }
 
-    /// <summary>Takes back ends over that the guest had in the old process. They stay quiet.</summary>
+    /// <summary>Takes back ends over that the guest had in the old process. They stay quiesced.</summary>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
     public void AdoptBackEnds(HandedOverDescriptors handedOver)
     {
@@ -221,10 +221,10 @@ public sealed partial class Board : IExitHandler, IDisposable
         button.Press();
     }
 
-    /// <summary>Guest time stands still.</summary>
+    /// <summary>Stops guest time.</summary>
     public void FreezeTime()
     {
-        // The one that the host can refuse comes first: both clocks stand still, or none.
+        // The one that the host can refuse comes first: both clocks stop, or none.
         Vm.Clock.Freeze();
         _context.Clock.Freeze();
     }
@@ -255,7 +255,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         await Vm.Cpus.ApplyStatesAsync();
     }
 
-    /// <summary>Lets go of a guest that lives on in another process: closes everything, unlinks and unlocks nothing.</summary>
+    /// <summary>Releases a guest that continues in another process: closes everything, unlinks and unlocks nothing.</summary>
     public void Release()
     {
         DetachBackEnds();
@@ -316,7 +316,10 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <inheritdoc/>
     public void CpuFailed(int cpu, string reason) => _machine.Requests.ReportFailure($"vCPU {cpu}: {reason}");
 
-    /// <summary>Parts back ends and devices: one that still moved bytes would drive an interrupt line or wake a vCPU of a VM that is gone.</summary>
+    /// <summary>
+    /// Detaches the back ends from the devices: one that still moved bytes would drive an interrupt line or wake a vCPU of a VM that does not
+    /// exist any more.
+    /// </summary>
     private void DetachBackEnds()
     {
         QuiesceBackEnds();

@@ -79,6 +79,6 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     /// <inheritdoc/>
     public void WakeCpus() => _vm.Cpus.Wake();
 
-    /// <summary>Gives back what devices were given of the host. The VM is gone.</summary>
+    /// <summary>Releases what devices were given of the host. The VM does not exist any more.</summary>
     public void Dispose() => _router.Dispose();
 }

@@ -7,8 +7,8 @@ using Vmm.Core.Machines.Types;
 
 namespace Vmm.Core.Machines;
 
-/// <summary>What a board is built from, and what its devices turn to.</summary>
-/// <param name="Configuration">What it shall be.</param>
+/// <summary>What a board is built from, and the services that its devices use.</summary>
+/// <param name="Configuration">Its configuration.</param>
 /// <param name="Revision">The revision of the board.</param>
 /// <param name="Power">Who carries out the guest's requests for reset and power-off.</param>
 /// <param name="IoLoop">The loop that serves the back ends.</param>
@@ -17,7 +17,7 @@ namespace Vmm.Core.Machines;
 internal sealed record BoardSetup(
     MachineConfiguration Configuration, int Revision, IPowerControl Power, EventLoop IoLoop, TimeProvider Time, ILogger Log)
 {
-    /// <summary>All devices that it shall have, in the order in which they are created.</summary>
+    /// <summary>All devices that it is to have, in the order in which they are created.</summary>
     internal IReadOnlyList<PlacedDevice> Devices { get; } = TypeOf(Configuration).DevicesOf(Configuration, Revision);
 
     /// <summary>The thread that serves the devices' queues; null if none has any.</summary>

@@ -9,7 +9,7 @@ namespace Vmm.Core.Machines;
 public static class ChardevFactory
 {
     /// <summary>Makes one back end.</summary>
-    /// <param name="configuration">What it shall be.</param>
+    /// <param name="configuration">Its configuration.</param>
     /// <param name="loop">The loop that serves it.</param>
     /// <param name="log">Where lost bytes and clients are reported.</param>
     public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log) => configuration switch

@@ -58,8 +58,8 @@ internal sealed partial class GuestRequests : IPowerControl
     }
 
     /// <summary>
-    /// Serves what the guest asked for with its last instruction before it was stopped to be handed over. A reset is done here and now, and the
-    /// guest goes over as one that begins anew: it cannot ask again, because it does not run. One that switches itself off stays.
+    /// Serves what the guest requested with its last instruction before it was stopped to be handed over. A reset is done at once, and the guest
+    /// is handed over as one that begins anew: it cannot ask again, because it does not run. One that switches itself off stays.
     /// </summary>
     /// <exception cref="MachineException">The guest stays, and why.</exception>
     internal async Task ServeLastAsync(MachinePause pause)
@@ -97,7 +97,7 @@ internal sealed partial class GuestRequests : IPowerControl
         }
         catch (Exception e)
         {
-            // The guest does what it did, and what it asked for is still noted.
+            // The guest does what it did, and its request is still noted.
             LogRequestDeferred(_machine.Log, e.Message, _retryAfter.TotalSeconds);
             _machine.Loop.After(_retryAfter, () => _ = ServeAsync());
             _retryAfter = _retryAfter * 2 < LongestRetry ? _retryAfter * 2 : LongestRetry;

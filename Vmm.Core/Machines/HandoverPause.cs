@@ -33,7 +33,7 @@ public sealed class HandoverPause
 
     internal DateTimeOffset StoppedAt { get; set; }
 
-    /// <summary>Reports that the guest stopped, if it ran and that was not reported yet. Kept for the end of the pause.</summary>
+    /// <summary>Reports that the guest stopped, if it ran and that was not reported yet. Deferred to the end of the pause.</summary>
     public void ReportStopped()
     {
         if (!_stopReported && _pause.Ran)
@@ -57,7 +57,7 @@ public sealed class HandoverPause
     }
 
     /// <summary>After <see cref="Resume"/>: reports, in the order of events, that the guest was stopped, why it stays, and that it runs.</summary>
-    /// <param name="reportFailure">Called between the news that the guest stopped and the news that it runs.</param>
+    /// <param name="reportFailure">Called between the events of its stop and of its resumption.</param>
     public void Report(Action? reportFailure)
     {
         var steps = Staying();
@@ -75,7 +75,7 @@ public sealed class HandoverPause
         _pause.Dispose();
     }
 
-    /// <summary>The guest is gone.</summary>
+    /// <summary>The guest was handed over.</summary>
     /// <param name="steps">Reports what fails: that cannot bring the guest back.</param>
     /// <param name="outcome">Says to which process, and what has become of that since, in a sentence for an operator who asks for the guest later.</param>
     /// <param name="wasTaken">Of a descriptor's name: whether the new process took it over; null where that is not known.</param>
@@ -87,7 +87,7 @@ public sealed class HandoverPause
             _over = true;
             steps.Do("report that it was stopped", ReportStopped);
             _pause.End(RunState.Postmigrate);
-            _machine.Handover.LetGo(Board, steps, outcome, wasTaken);
+            _machine.Handover.Release(Board, steps, outcome, wasTaken);
             _pause.Dispose();
         }
     }

@@ -1,6 +1,6 @@
 // Where the interrupts above those of the first I/O APIC lead, and the lines to them.
 //
-// What the guest asks of its second I/O APIC the host may refuse for the moment (it allocates memory for each change). Then the routes stay as
+// The host may refuse for the moment what the guest programs into its second I/O APIC (it allocates memory for each change). Then the routes stay as
 // they were, and are tried again until the host grants them: a guest's write never fails, and a line that rose meanwhile is raised then. So is
 // a line whose rise could not be signalled.
 

@@ -4,7 +4,7 @@
 // passes the gate, so such operations never interleave; queries look at the state and pass no gate. Each that stops the guest does it by a
 // MachinePause. What the guest itself asks for is in GuestRequests, its way from process to process in MachineHandover.
 //
-// The state says what the guest does. It changes when the vCPUs have done what was asked of them, not before; an operation that the host
+// The state says what the guest does. It changes when the vCPUs have done what was requested of them, not before; an operation that the host
 // refuses half-way takes back what it has done, and the guest runs or is stopped as before. The one that cannot go back is a reset that
 // has begun: a machine that is half reset is in internal-error, out of which the next reset leads.
 //
@@ -30,7 +30,7 @@ public sealed partial class Machine : IDisposable
     private readonly IoThread? _queueThread;
 
     /// <summary>Creates a machine without hardware.</summary>
-    /// <param name="configuration">What it shall be.</param>
+    /// <param name="configuration">Its configuration.</param>
     /// <param name="hypervisor">What runs it; stays the caller's.</param>
     /// <param name="loop">The machine loop.</param>
     /// <param name="ioLoop">The loop that back ends are served on; stays the caller's.</param>
@@ -55,7 +55,7 @@ public sealed partial class Machine : IDisposable
     /// <summary>Raised for each event of the machine, in order.</summary>
     public event Action<MachineEvent>? EventRaised;
 
-    /// <summary>Called when the process shall end, with its exit status. May come from a vCPU's thread.</summary>
+    /// <summary>Called when the process is to end, with its exit status. May come from a vCPU's thread.</summary>
     public event Action<int>? ExitRequested;
 
     /// <summary>What the machine is.</summary>
@@ -76,7 +76,7 @@ public sealed partial class Machine : IDisposable
     /// <summary>Admits operations that take several turns of the loop.</summary>
     public OperationGate Gate { get; } = new();
 
-    /// <summary>While waiting for a guest: whether it shall run when it is here. stop and cont change it.</summary>
+    /// <summary>While waiting for a guest: whether it is to run when it is here. stop and cont change it.</summary>
     public bool AutoStart { get; private set; }
 
     /// <summary>Its part in a live update.</summary>
@@ -103,7 +103,7 @@ public sealed partial class Machine : IDisposable
     /// <summary>Where it is reported what went wrong.</summary>
     internal ILogger Log => _setup.Log;
 
-    /// <summary>Builds the hardware, loads the kernel, and runs the guest unless it shall start paused.</summary>
+    /// <summary>Builds the hardware, loads the kernel, and runs the guest unless it is to start paused.</summary>
     /// <exception cref="MachineException">It cannot be built; the message says what was wrong.</exception>
     public void PowerOn()
     {
@@ -158,7 +158,7 @@ public sealed partial class Machine : IDisposable
         using var pass = await Gate.EnterAsync();
         if (State != RunState.Running)
         {
-            // A client who connected before this command is accepted before the guest writes its first byte.
+            // A client that connected before this command is accepted before the guest writes its first byte.
             await _setup.IoLoop.TurnAsync();
         }
 
@@ -170,7 +170,7 @@ public sealed partial class Machine : IDisposable
     }
 
     /// <summary>Resets the machine: every device to its power-on state, kernel and tables loaded anew.</summary>
-    /// <param name="cause">Who asked.</param>
+    /// <param name="cause">Why.</param>
     /// <exception cref="MachineException">There is no guest here, or its kernel cannot be loaded again.</exception>
     /// <exception cref="HypervisorException">It cannot be stopped, and runs on; or it was reset, and is paused because it cannot be started.</exception>
     public async Task ResetAsync(ShutdownCause cause)
@@ -198,7 +198,7 @@ public sealed partial class Machine : IDisposable
     }
 
     /// <summary>Ends the process: raises the event, and asks for the exit.</summary>
-    /// <param name="cause">Who asked.</param>
+    /// <param name="cause">Why.</param>
     public void Quit(ShutdownCause cause) => EndProcess(cause, status: 0);
 
     /// <summary>Completes when the guest's output so far has reached its reader.</summary>

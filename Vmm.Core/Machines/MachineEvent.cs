@@ -15,10 +15,10 @@ public sealed record MachinePowerButton(DateTimeOffset At) : MachineEvent(At);
 
 /// <summary>The machine was reset.</summary>
 /// <param name="At">When.</param>
-/// <param name="Cause">Who asked for it.</param>
+/// <param name="Cause">Why.</param>
 public sealed record MachineReset(DateTimeOffset At, ShutdownCause Cause) : MachineEvent(At);
 
 /// <summary>The machine is shutting down, or has (with -no-shutdown).</summary>
 /// <param name="At">When.</param>
-/// <param name="Cause">Who asked for it.</param>
+/// <param name="Cause">Why.</param>
 public sealed record MachineShutdown(DateTimeOffset At, ShutdownCause Cause) : MachineEvent(At);

@@ -1,4 +1,4 @@
-// The machine's part in a live update, on both sides: what goes with the guest, how it is stopped and let go here, and how it is built, owned
+// The machine's part in a live update, on both sides: what goes with the guest, how it is stopped and released here, and how it is built, owned
 // and resumed there. The protocol around it, and who decides, is Vmm.Migration's.
 
 using Vmm.Core.Descriptors;
@@ -8,7 +8,7 @@ using Vmm.Core.Memory;
 
 namespace Vmm.Core.Machines;
 
-/// <summary>What is called of a machine while its guest leaves, and while one arrives. Machine loop only.</summary>
+/// <summary>The operations of a machine while its guest leaves, and while one arrives. Machine loop only.</summary>
 public sealed class MachineHandover
 {
     private readonly Machine _machine;
@@ -115,7 +115,7 @@ public sealed class MachineHandover
     /// </summary>
     /// <param name="board">The hardware.</param>
     /// <param name="steps">Reports what fails.</param>
-    /// <param name="released">Called after the vCPUs were released, before the rest of the process learns of the guest.</param>
+    /// <param name="released">Called after the vCPUs were released, before the rest of the process is notified of the guest.</param>
     public void Own(Board board, BestEffort steps, Action? released = null)
     {
         ArgumentNullException.ThrowIfNull(board);
@@ -142,7 +142,7 @@ public sealed class MachineHandover
     }
 
     /// <summary>The guest is in another process: closes what that has, and the hardware.</summary>
-    internal void LetGo(Board board, BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
+    internal void Release(Board board, BestEffort steps, Func<string> outcome, Func<string, bool?> wasTaken)
     {
         _outcome = outcome;
         _machine.Board = null;

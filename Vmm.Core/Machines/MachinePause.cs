@@ -1,4 +1,4 @@
-// A guest that is kept from running: by an operator's stop, for a reset, because it came to its end, or to be handed over. All of them stop it
+// A guest that is kept from running: by an operator's stop, for a reset, because it shut down, or to be handed over. All of them stop it
 // here, so all of them keep the same rules.
 //
 // A pause is entered at the machine's gate, so there is one at a time, and it knows what the guest did before. The vCPUs stop all or none. What
@@ -58,14 +58,14 @@ internal sealed class MachinePause : IDisposable
     internal async Task StopAsync(bool captureState)
     {
         var board = Guest;
-        var patience = _machine.StopLimit;
+        var timeout = _machine.StopLimit;
         var stop = board.Vm.Cpus.StopAsync(captureState);
-        using var limit = stop.IsCompleted ? null : _machine.Loop.After(patience, () => board.Vm.Cpus.WithdrawStop(
-            $"a vCPU is held up by the host and has not stopped for {patience.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
+        using var limit = stop.IsCompleted ? null : _machine.Loop.After(timeout, () => board.Vm.Cpus.WithdrawStop(
+            $"a vCPU is held up by the host and has not stopped for {timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s; the guest runs on"));
         await stop;
     }
 
-    /// <summary>Stops a guest for an operator or for good, and its time with it. One that does not run only changes its run state.</summary>
+    /// <summary>Stops a guest and its time, for an operator or because it shut down. One that does not run only changes its run state.</summary>
     /// <param name="into">The state that it is in then.</param>
     /// <param name="first">The event raised before that of the stop.</param>
     /// <exception cref="HypervisorException">It runs on.</exception>

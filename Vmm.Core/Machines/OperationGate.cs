@@ -1,5 +1,5 @@
 // Control operations that take more than one turn of the machine loop (stop, reset, the switch of a handover) happen one
-// at a time, in the order they were asked for. The gate is where they queue; queries never pass through it.
+// at a time, in the order in which they were requested. The gate is where they queue; queries never pass through it.
 
 namespace Vmm.Core.Machines;
 

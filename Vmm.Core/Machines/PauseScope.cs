@@ -1,4 +1,4 @@
-// The time in which a guest stands still, or is about to, and waits for this thread and its vCPUs' threads. In it these have real-time
+// The time in which a guest is stopped, or is about to be, and waits for this thread and its vCPUs' threads. In it these have real-time
 // priority (ThreadBoost), this thread never yields, and no garbage is collected.
 //
 // It is entered once, where the pause begins, and nothing in the pause knows of it. What must not be part of the pause comes at its entry,
@@ -12,7 +12,7 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Core.Machines;
 
-/// <summary>What the threads are to the host's scheduler, and to the collector, while a guest waits for them. Entered and left on one thread.</summary>
+/// <summary>The scheduling of threads, and garbage collection, while a guest waits for them. Entered and left on one thread.</summary>
 public sealed class PauseScope : IDisposable
 {
     private readonly IVirtualMachine _vm;

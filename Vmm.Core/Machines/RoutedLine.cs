@@ -16,7 +16,7 @@ namespace Vmm.Core.Machines;
 /// <summary>A line whose interrupt is a message. Any thread; allocates nothing.</summary>
 /// <param name="eventFd">What is signalled when the line rises.</param>
 /// <param name="binding">Its connection with the interrupt.</param>
-/// <param name="refused">Called when a signal is owed: <see cref="RaiseOwed"/> shall be called later.</param>
+/// <param name="refused">Called when a signal is owed: <see cref="RaiseOwed"/> must be called later.</param>
 internal sealed class RoutedLine(SafeHandle eventFd, IDisposable binding, Action refused) : IInterruptLine, IDisposable
 {
     private int _level;

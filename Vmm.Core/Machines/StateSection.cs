@@ -1,7 +1,7 @@
 // One section of a machine's saved state: a device, a back end, a vCPU, an in-kernel device.
 //
-// A section has the name and the instance that QEMU gives it, where QEMU has the device; otherwise its name is the path of the thing in the
-// tree of objects. Never its position among others, which changes when one of them goes. Names that were released stay readable.
+// A section has the name and the instance that QEMU gives it, where QEMU has the device; otherwise its name is the object's path in the tree of
+// objects. Never its position among others, which changes when one of them goes. Names that were released stay readable.
 
 using Vmm.Core.Configuration;
 using Vmm.Core.State;
@@ -10,7 +10,7 @@ namespace Vmm.Core.Machines;
 
 /// <summary>A section of a machine's state.</summary>
 /// <param name="Instance">Which of several with the same name; a vCPU's index, a serial port's number.</param>
-/// <param name="Item">The thing whose state it is.</param>
+/// <param name="Item">The object whose state it is.</param>
 public sealed record StateSection(int Instance, IStateful Item)
 {
     /// <summary>The section's name in a stream; its layout's unless it is named by a path.</summary>

@@ -50,7 +50,7 @@ internal sealed class HostMapping : IDisposable
         }
     }
 
-    /// <summary>Where the pages lie.</summary>
+    /// <summary>Where the pages are.</summary>
     internal nint Address { get; }
 
     /// <summary>How many bytes there are.</summary>

@@ -6,8 +6,8 @@
 //   file    the file, or one in the directory the same, mapped copy-on-write
 //   shm     an unnamed file in /dev/shm       refused
 //
-// Only the left column can be handed to another process. A memfd is sealed against shrinking and growing, so that no process
-// who holds it can turn the guest's memory into faults; files and shared memory objects know no seals.
+// Only the left column can be handed to another process. A memfd is sealed against shrinking and growing, so that no process that holds it can
+// turn the guest's memory into faults; files and shared memory objects know no seals.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Configuration;

@@ -19,13 +19,13 @@ public sealed class RamBlock : IDisposable
     /// <summary>The most that is populated between two looks at the clock: about a third of a millisecond's work.</summary>
     private const ulong PrefaultStep = 2UL << 20;
 
-    /// <summary>How far is looked after a range that is there in part: where RAM is scattered, a long probe sees little.</summary>
+    /// <summary>How far to probe behind a range that is present in part: where RAM is scattered, a long probe finds little.</summary>
     private const ulong ShortProbe = 64UL << 10;
 
-    /// <summary>How far is looked at once where nothing was found yet.</summary>
+    /// <summary>How far to probe at once where nothing was found yet.</summary>
     private const ulong LongProbe = 16UL << 20;
 
-    /// <summary>How long a file's search for data takes at most through pages that are allocated and were never written; it was seen to take half.</summary>
+    /// <summary>How long SEEK_DATA takes at most for a GiB of pages that are allocated and were never written; half of it was measured.</summary>
     private static readonly TimeSpan SearchPerGigabyte = TimeSpan.FromMilliseconds(12);
 
     private readonly HostMapping _mapping;
@@ -164,9 +164,9 @@ public sealed class RamBlock : IDisposable
             return 0;
         }
 
-        // Past a hole a file's search for data is quick, but nothing interrupts it, and it goes page by page through those that are allocated and
-        // were never written. As many as there can be of those, as long it may take: a file is asked only while that leaves time, and otherwise
-        // pages are looked at, no more of them than the next step. So it is for where data ends, which no file is asked.
+        // SEEK_DATA skips a hole quickly, but cannot be interrupted, and goes page by page through those that are allocated and were never
+        // written. It is used only while the time left is enough for as many of those as there can be; otherwise pages are probed, no more of
+        // them than the next step. Where data ends is found by probing alone, for the same reason.
         var time = new WorkBudget(budget, TimeProvider.System);
         ulong allocated = HostFile.Stat(File!).Allocated;
         (ulong done, ulong seen, ulong probe) = (0, 0, ShortProbe);

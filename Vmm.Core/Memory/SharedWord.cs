@@ -1,7 +1,7 @@
 // One 64-bit word that two processes see: the first eight bytes of a sealed memfd that both have mapped.
 //
-// The process that maps it checks first that the file is what it must be (one page, sealed against resizing), because a file that
-// can shrink turns a look at the word into SIGBUS, and that would kill the process that owns a guest.
+// The process that maps it checks first that the file is what it must be (one page, sealed against resizing), because a file that can shrink
+// turns a read of the word into SIGBUS, and that would kill the process that owns a guest.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;

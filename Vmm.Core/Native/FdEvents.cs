@@ -16,7 +16,7 @@ public enum FdEvents
     /// <summary>An error; always reported.</summary>
     Error = 0x008,
 
-    /// <summary>The other side is gone; always reported.</summary>
+    /// <summary>The other side has closed; always reported.</summary>
     HangUp = 0x010,
 
     /// <summary>Nothing more will come: the other side has shut down its sending, or another process this socket's receiving.</summary>

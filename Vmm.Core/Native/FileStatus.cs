@@ -1,6 +1,6 @@
 namespace Vmm.Core.Native;
 
-/// <summary>What the kernel says about a file, be it open or a name.</summary>
+/// <summary>What the kernel reports of a file, open or by its name.</summary>
 /// <param name="Device">The device it lives on, major number in the upper half.</param>
 /// <param name="Inode">Its number there.</param>
 /// <param name="Size">Its size in bytes.</param>

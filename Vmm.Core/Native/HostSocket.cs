@@ -22,7 +22,7 @@ public static class HostSocket
     /// <summary>The error that a socket has met, which is taken from it; 0 for none.</summary>
     public static int ErrorOf(SafeHandle handle) => TryGetOption(handle, SO_ERROR, out int error) ? error : EBADF;
 
-    /// <summary>Whether a socket is a unix one, so that the kernel knows who is at its other end.</summary>
+    /// <summary>Whether a socket is a unix one, so that the kernel knows the process at its other end.</summary>
     public static bool IsUnix(SafeHandle handle) => TryGetOption(handle, SocketDomain, out int domain) && domain == AF_UNIX;
 
     internal static unsafe void SetOption(SafeHandle handle, int level, int option, int value, string name)

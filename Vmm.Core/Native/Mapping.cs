@@ -54,7 +54,7 @@ internal static partial class Mapping
 
     /// <summary>
     /// The first pages in a mapped range that are in the host's memory, whether or not this process has entered them. Of a file that this process
-    /// may neither write nor owns the kernel says that all are.
+    /// neither owns nor may write, the kernel reports all pages as resident.
     /// </summary>
     /// <param name="address">Where the range begins, at a page.</param>
     /// <param name="length">Bytes, at most <see cref="MostPagesAtOnce"/> pages.</param>

@@ -20,7 +20,7 @@ internal static class NativeCall
     /// </summary>
     internal static int LastError => Marshal.GetLastSystemError();
 
-    /// <summary>What a call that moves bytes has come to. Directly after the call, because errno is looked at.</summary>
+    /// <summary>The outcome of a call that moves bytes. Directly after the call, because errno is looked at.</summary>
     /// <param name="result">What the call returned.</param>
     /// <param name="operation">What was being done.</param>
     /// <param name="moved">The bytes, or <see cref="FileDescriptor.WouldBlock"/>.</param>

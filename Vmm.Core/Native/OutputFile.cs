@@ -1,9 +1,9 @@
-// Opening files to write at names that an operator gave and that others may have got at before.
+// Opening files to write at names that an operator gave and that other users may have prepared.
 //
 // Never waits: a FIFO without a reader is an error, a terminal without a carrier is opened. Never empties what it opens; the caller does, when
 // it knows what it has. In a directory where every user may make names (/tmp), what is found is written to only if it belongs to this user, to
 // root or to the directory's owner, as the kernel does with fs.protected_regular. A symbolic link is followed only if it is this user's
-// or root's and no other user can put another in its place. A link in a directory that is the operator's own is his wish and is followed.
+// or root's and no other user can put another in its place. A link in a directory that is the operator's own is intended and is followed.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;

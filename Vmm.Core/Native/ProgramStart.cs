@@ -5,7 +5,7 @@ using static Vmm.Core.Native.NativeCall;
 
 namespace Vmm.Core.Native;
 
-/// <summary>What is put right before anything else, and the start of the program anew.</summary>
+/// <summary>Standard descriptors that are repaired before anything else, and the re-execution of the program.</summary>
 public static partial class ProgramStart
 {
     /// <summary>

@@ -12,6 +12,6 @@ internal enum SocketHolder
     /// <summary>There is no such name, or not any more.</summary>
     NoSocket,
 
-    /// <summary>It may not be asked.</summary>
+    /// <summary>The kernel does not report it.</summary>
     Unknown,
 }

@@ -14,7 +14,7 @@ internal static partial class TimerFd
     /// <summary>Creates a timerfd of the monotonic clock, disarmed, non-blocking and close-on-exec.</summary>
     internal static SafeFileHandle Create() => Own(timerfd_create(MonotonicClock, TimerFlags), "timerfd_create");
 
-    /// <summary>Arms a timerfd to expire once; what it has counted is gone. Allocates nothing. An error is believed when it comes twice.</summary>
+    /// <summary>Arms a timerfd to expire once; its count is reset. Allocates nothing. An error is believed when it comes twice.</summary>
     /// <param name="timerFd">The timerfd.</param>
     /// <param name="delay">From now on; null disarms it.</param>
     /// <returns>0, or the error number.</returns>

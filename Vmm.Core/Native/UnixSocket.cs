@@ -47,7 +47,7 @@ public static class UnixSocket
     }
 
     /// <summary>Binds a socket to a path and listens.</summary>
-    /// <returns>False if something has the name already, be it a socket or not.</returns>
+    /// <returns>False if something has the name already, whether it is a socket or not.</returns>
     internal static unsafe bool TryListen(SafeHandle handle, string path, int backlog)
     {
         var address = AddressOf(path, out int length);

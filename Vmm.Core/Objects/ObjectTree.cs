@@ -1,6 +1,6 @@
 // The tree of objects that QEMU's tools ask about: the machine with its devices and vCPUs, memory backends, character devices.
 //
-// It is made anew of what the machine is whenever it is asked for, so it is never behind and costs nothing otherwise.
+// It is made anew from the machine whenever it is requested, so it is always current and costs nothing otherwise.
 
 using System.Globalization;
 using Vmm.Core.Configuration;
@@ -93,8 +93,8 @@ public sealed class ObjectTree(ObjectNode root)
         }
     }
 
-    /// <summary>What every device says of its life, in QEMU's words.</summary>
-    private static ObjectProperty[] LifeOf(DeviceType type) =>
+    /// <summary>The properties that every device has, in QEMU's words.</summary>
+    private static ObjectProperty[] CommonPropertiesOf(DeviceType type) =>
     [
         new("realized", "bool", true),
         new("hotplugged", "bool", false),
@@ -107,7 +107,7 @@ public sealed class ObjectTree(ObjectNode root)
             .. devices.Where(device => device.Path.StartsWith($"{container}/", StringComparison.Ordinal)).Select(device => new ObjectNode(
                 device.Path[(container.Length + 1)..],
                 device.Configuration.Type.Name,
-                [.. LifeOf(device.Configuration.Type), .. PropertiesOf(device.Configuration)],
+                [.. CommonPropertiesOf(device.Configuration.Type), .. PropertiesOf(device.Configuration)],
                 [])),
         ]);
 

@@ -1,6 +1,6 @@
 namespace Vmm.Core.State;
 
-/// <summary>A field as it stands in a stream.</summary>
+/// <summary>A field as it is in a stream.</summary>
 /// <param name="Name">The field's name; that of the array, of one element.</param>
 /// <param name="Type">The type: uint8, uint64, bool, buffer, struct …</param>
 /// <param name="Size">The bytes that it takes; of one element, of an array.</param>

@@ -1,6 +1,6 @@
-// What a thing must offer so that its state can travel: saved in one process, loaded in another.
+// What an object must offer so that its state can travel: saved in one process, loaded in another.
 //
-// Loading happens in two steps, because a stream is hostile until all of it has been seen. Load fills the plain
+// Loading happens in two steps, because a stream is hostile until all of it was checked. Load fills the plain
 // state record and checks it; nothing else in the process changes, so a bad record costs nothing. Apply comes after
 // every record of the stream has loaded, and pushes the record to where it acts: into the hypervisor, onto an
 // interrupt line, into a back end. Save runs while every vCPU is stopped and every back end is quiesced.

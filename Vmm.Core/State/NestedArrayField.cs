@@ -1,6 +1,6 @@
 // Records inside the record, by a layout of their own: as many as the layout says, or as an earlier field says.
 //
-// The number in such a field came with the stream, so it is held against the most that the layout allows before an element
+// The number in such a field came with the stream, so it is checked against the most that the layout allows before an element
 // is made. A record may have its elements from the start, as many as there can ever be; then loading makes none.
 
 namespace Vmm.Core.State;

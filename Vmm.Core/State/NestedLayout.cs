@@ -1,4 +1,4 @@
-// A layout that stands in another one as a field, such as the queue of a device or the UART inside an ISA serial port.
+// A layout that is a field of another one, such as the queue of a device or the UART inside an ISA serial port.
 //
 // A stream has no version for it: the version of the layout around it says which it is. So a nested layout that grows by a
 // field makes every layout around it grow by a version, and the field there lists which version had which:

@@ -1,6 +1,6 @@
 // SHA-256 (FIPS 180-4) of a short text. The runtime's own comes with OpenSSL: it is loaded when it is first used, into the
 // process that has the guest and in the middle of an update, and where it is missing, or finds no memory, the process is
-// aborted. That is too much to hang a guest on for the fingerprint of a layout.
+// aborted. A guest must not depend on that for the fingerprint of a layout.
 
 using System.Buffers.Binary;
 using System.Numerics;
@@ -59,14 +59,14 @@ internal static class Sha256
         {
             w[i] = i < BlockSize / sizeof(uint)
                 ? BinaryPrimitives.ReadUInt32BigEndian(block[(i * sizeof(uint))..])
-                : Spread(w[i - 2], 17, 19, 10) + w[i - 7] + Spread(w[i - 15], 7, 18, 3) + w[i - 16];
+                : SmallSigma(w[i - 2], 17, 19, 10) + w[i - 7] + SmallSigma(w[i - 15], 7, 18, 3) + w[i - 16];
         }
 
         var (a, b, c, d, e, f, g, h) = (hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
         for (int i = 0; i < Rounds; i++)
         {
-            uint first = h + Turned(e, 6, 11, 25) + ((e & f) ^ (~e & g)) + Constants[i] + w[i];
-            uint second = Turned(a, 2, 13, 22) + ((a & b) ^ (a & c) ^ (b & c));
+            uint first = h + BigSigma(e, 6, 11, 25) + ((e & f) ^ (~e & g)) + Constants[i] + w[i];
+            uint second = BigSigma(a, 2, 13, 22) + ((a & b) ^ (a & c) ^ (b & c));
             (h, g, f, e, d, c, b, a) = (g, f, e, d + first, c, b, a, first + second);
         }
 
@@ -77,9 +77,9 @@ internal static class Sha256
         }
     }
 
-    private static uint Turned(uint x, int first, int second, int third) =>
+    private static uint BigSigma(uint x, int first, int second, int third) =>
         BitOperations.RotateRight(x, first) ^ BitOperations.RotateRight(x, second) ^ BitOperations.RotateRight(x, third);
 
-    private static uint Spread(uint x, int first, int second, int shift) =>
+    private static uint SmallSigma(uint x, int first, int second, int shift) =>
         BitOperations.RotateRight(x, first) ^ BitOperations.RotateRight(x, second) ^ (x >> shift);
 }

@@ -5,7 +5,7 @@
 
 namespace Vmm.Core.State;
 
-/// <summary>A record, or a subsection of one, as it stands in a stream.</summary>
+/// <summary>A record, or a subsection of one, as it is in a stream.</summary>
 /// <param name="Name">The layout's name.</param>
 /// <param name="Version">The layout's version.</param>
 /// <param name="Fields">The fields, in stream order.</param>

@@ -1,4 +1,4 @@
-// A device says its state once: a name, a version, fields in order, and subsections that are written only when needed.
+// A device declares its state once: a name, a version, fields in order, and subsections that are written only when needed.
 // From that one description come saving, loading, the JSON description at the end of a stream, the fingerprint that two
 // processes compare before a handover, and the golden file that a test keeps so that no release changes a layout by accident.
 //
@@ -6,7 +6,7 @@
 // its own, one or an array of them. All of it is written inline, one field after the other, without names or lengths.
 //
 // A layout grows in two ways and in no other. A field added later names the version that brought it; an older stream
-// leaves it at its default. A subsection stands after the fields and after those that came before it, is announced by its
+// leaves it at its default. A subsection comes after the fields and after those that came before it, is announced by its
 // name, and may be absent. So a layout knows all that it can have grown from: itself without what came last, and so on.
 // State of each of them can be read, and no other; a process whose layout has grown further may have state that cannot.
 //

@@ -108,7 +108,7 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     /// <param name="layout">The layout of each.</param>
     /// <param name="count">The name of the field that holds their number: a uint8, uint16, uint32 or int32.</param>
     /// <param name="maximum">
-    /// The most there may be; state with more is refused. It is a part of the layout, so let it be what the device can ever have.
+    /// The most there may be; state with more is refused. It is a part of the layout, so use the most that the device can ever have.
     /// </param>
     /// <param name="since">The version that brought the field.</param>
     /// <param name="versions">Which versions of this layout have which of the inner one; may be left out if that has only one.</param>

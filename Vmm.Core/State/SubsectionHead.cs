@@ -2,7 +2,7 @@
 //
 // Several layouts may have to be asked whose subsection comes next: a nested layout first, then the one around it. So the
 // name is looked at before it is taken, and left where it is if it is none of the layout's own. The mark is a byte that a field may
-// hold as well; hence subsections stand where no field can follow, see StateLayout.
+// hold as well; hence subsections are where no field can follow, see StateLayout.
 
 namespace Vmm.Core.State;
 

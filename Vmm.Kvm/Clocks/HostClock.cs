@@ -2,7 +2,7 @@
 //
 // Where the host's TSC is stable, kvmclock runs by the TSC, and KVM_GET_CLOCK gives the pair. Elsewhere it runs by boot time at the raw
 // rate: CLOCK_MONOTONIC_RAW plus the time spent in suspend. CLOCK_BOOTTIME itself would not do: it is steered by NTP, kvmclock is not,
-// and over days they part by seconds.
+// and after days they differ by seconds.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.Hypervisors;

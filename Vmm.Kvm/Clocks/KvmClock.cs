@@ -3,7 +3,7 @@
 // A guest must never notice a handover by its clock. So the clock is not copied but computed: one reading, the anchor, pairs the guest's
 // time with the host's, and every later process sets the clock to anchor plus host time passed. The anchor is the guest's first and is
 // carried unchanged, so errors of one hop are not handed to the next. Only a deliberate set makes a new one: thawing after a pause that
-// the guest's time shall not show.
+// the guest's time must not show.
 //
 // KVM_SET_CLOCK takes effect a little after its argument was computed, so the clock is read back and set again until it is right
 // to a microsecond. The last reading before the switch is carried too: the clock never goes behind what the guest may have seen. (It has
@@ -40,7 +40,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
         var now = Read();
         _anchor ??= now;
         _state.Anchor = _anchor.Value;
-        _state.Last = _frozenAt is { } standing ? now with { Guest = standing } : now;
+        _state.Last = _frozenAt is { } frozen ? now with { Guest = frozen } : now;
         _state.Frozen = _frozenAt is not null;
         writer.Write(KvmClockState.Layout, _state);
     }
@@ -64,7 +64,7 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
         }
     }
 
-    /// <summary>Holds a clock that was loaded to its anchor, once more after what may have moved it (a vCPU's TSC).</summary>
+    /// <summary>Sets a clock that was loaded to its anchor, once more after what may have moved it (a vCPU's TSC).</summary>
     internal void Correct()
     {
         if (!_isLoaded || _frozenAt is not null)
@@ -82,30 +82,30 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
             _anchor = _state.Anchor = anchor = last;
         }
 
-        long error = SetUntilRight(reading => Math.Max(anchor.At(reading, _scale), last.Guest));
+        long error = SetWithinTolerance(reading => Math.Max(anchor.At(reading, _scale), last.Guest));
         KvmLog.ClockSet(logger, error);
     }
 
-    /// <summary>Remembers where the clock stands.</summary>
+    /// <summary>Freezes the clock at its present value.</summary>
     internal void Freeze() => _frozenAt ??= Read().Guest;
 
     /// <summary>Lets the clock continue from there.</summary>
     internal void Thaw()
     {
-        if (_frozenAt is not { } standing)
+        if (_frozenAt is not { } frozen)
         {
             return;
         }
 
         // What can be refused comes first: a clock that could not be set stays stopped for the next try.
-        Set(standing);
+        Set(frozen);
         _anchor = Read();
         _frozenAt = null;
         _isLoaded = false;
     }
 
     /// <summary>Sets the clock until it is what <paramref name="target"/> says; the result is the error left, in nanoseconds.</summary>
-    private long SetUntilRight(Func<ClockReading, ulong> target)
+    private long SetWithinTolerance(Func<ClockReading, ulong> target)
     {
         long lead = 0;
         long error = 0;

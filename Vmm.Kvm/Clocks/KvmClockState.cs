@@ -33,7 +33,7 @@ internal sealed class KvmClockState
         set => (_anchorClock, _anchorTsc, _anchorRaw) = (value.Guest, value.Tsc, value.Raw);
     }
 
-    /// <summary>The reading when the state was saved; of a frozen clock, where it stands.</summary>
+    /// <summary>The reading when the state was saved; of a frozen clock, its value.</summary>
     internal ClockReading Last
     {
         get => new(_clock, _tsc, _raw);

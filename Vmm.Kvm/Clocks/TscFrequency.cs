@@ -6,11 +6,11 @@ namespace Vmm.Kvm.Clocks;
 /// <summary>The frequency of a vCPU's TSC.</summary>
 internal static class TscFrequency
 {
-    /// <summary>Gives a vCPU the frequency that its guest was promised, or the host's.</summary>
+    /// <summary>Gives a vCPU the frequency of its guest's ABI, or the host's.</summary>
     /// <param name="cpu">The vCPU.</param>
-    /// <param name="promised">What was promised, in kHz; null on a first boot.</param>
+    /// <param name="promised">The frequency of the guest ABI, in kHz; null on a first boot.</param>
     /// <returns>The frequency in kHz.</returns>
-    /// <exception cref="HypervisorException">The host cannot give what was promised.</exception>
+    /// <exception cref="HypervisorException">The host cannot provide it.</exception>
     internal static uint AgreeOn(KvmFile cpu, uint? promised)
     {
         uint khz = (uint)cpu.Call(KvmRequest.GetTscKhz);
@@ -22,6 +22,6 @@ internal static class TscFrequency
         int result = cpu.TryCall(KvmRequest.SetTscKhz, (nint)wanted);
         return result >= 0 && (uint)cpu.Call(KvmRequest.GetTscKhz) == wanted
             ? wanted
-            : throw new HypervisorException($"the guest was promised a TSC of {wanted} kHz, this host's has {khz} kHz and cannot be scaled");
+            : throw new HypervisorException($"the guest was started with a TSC of {wanted} kHz, this host's has {khz} kHz and cannot be scaled");
     }
 }

@@ -1,5 +1,5 @@
 // From TSC ticks to nanoseconds exactly as KVM and its guests compute it: a shift and a 32-bit fraction (struct pvclock_vcpu_time_info).
-// A plain division would be right as well, and part from what the guest sees by some microseconds a day.
+// A plain division would be right as well, and differ from what the guest sees by some microseconds a day.
 
 namespace Vmm.Kvm.Clocks;
 

@@ -1,8 +1,8 @@
 // From a CPU model to a CPUID table.
 //
 // "host" and "max" are everything that KVM can give on this host; "qemu64" is a small fixed set that any 64-bit host has, cut down to
-// what KVM gives. Features switched by name come on top. What was asked for and KVM cannot give is left out and named, once.
-// A table never promises what the vector state cannot hold: leaf 0xD follows the features.
+// what KVM gives. Features switched by name come on top. What was requested and KVM cannot provide is left out and logged, once.
+// A table never announces what the vector state cannot hold: leaf 0xD follows the features.
 
 using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
@@ -21,14 +21,14 @@ internal static class CpuidModel
         "mmx", "fxsr", "sse", "sse2", "pni", "cx16", "x2apic", "tsc-deadline", "hypervisor", "lm", "syscall", "nx", "lahf-lm",
     ];
 
-    /// <summary>Extended-state components and the feature without which they may not be promised.</summary>
+    /// <summary>Extended-state components and the feature without which they may not be announced.</summary>
     private static readonly (string Feature, uint Components)[] StateOf =
         [("avx", 0x4), ("mpx", 0x18), ("avx512f", 0xe0), ("pku", 0x200), ("amx-tile", 0x60000)];
 
     /// <summary>The table of a model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="supported">What KVM can give.</param>
-    /// <param name="refused">Features that were asked for by name and cannot be given.</param>
+    /// <param name="refused">Features that were requested by name and cannot be provided.</param>
     /// <exception cref="HypervisorException">The model or a feature has no meaning.</exception>
     internal static CpuidTable Build(CpuModel model, CpuidTable supported, out IReadOnlyList<string> refused)
     {
@@ -94,7 +94,7 @@ internal static class CpuidModel
     /// <summary>Whether a guest may be a hypervisor itself.</summary>
     internal static bool OffersVirtualization(CpuidTable table) => Has(table, IsAmd(table) ? "svm" : "vmx");
 
-    /// <summary>Features that a table promises and KVM cannot give, by name.</summary>
+    /// <summary>Features that a table announces and KVM cannot provide, by name.</summary>
     internal static IReadOnlyList<string> Ungranted(CpuidTable promised, CpuidTable supported)
     {
         const uint Ht = 1 << 28;

@@ -100,7 +100,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
 
     /// <summary>Waits until all are stopped; no round begins after that.</summary>
     /// <returns>False when one does not stop in that time. Then it may still use whatever the machine has.</returns>
-    internal bool TryStopForGood(TimeSpan limit)
+    internal bool TryStopPermanently(TimeSpan limit)
     {
         Task round;
         lock (_gate)
@@ -123,8 +123,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     }
 
     /// <summary>
-    /// Has every stopped vCPU push its loaded state into KVM: the first on the caller's thread, which has nothing better to do and need not be
-    /// woken, the others on their own.
+    /// Has every stopped vCPU push its loaded state into KVM: the first on the caller's thread, which would only wait and need not be woken, the
+    /// others on their own.
     /// </summary>
     internal Task Apply()
     {
@@ -152,7 +152,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
     }
 
-    /// <summary>Said by a vCPU's thread when its loop has ended.</summary>
+    /// <summary>Called by a vCPU's thread when its loop has ended.</summary>
     internal void CpuStopped()
     {
         if (Interlocked.Decrement(ref _remaining) != 0)
@@ -175,7 +175,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
     }
 
-    /// <summary>Said by a vCPU's thread when it has captured or applied.</summary>
+    /// <summary>Called by a vCPU's thread when it has captured or applied.</summary>
     internal void Worked(Exception? failure)
     {
         if (failure is not null)
@@ -203,7 +203,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         Phase.Stopping => "stopping without capturing their state",
         Phase.Withdrawing => "resuming after a withdrawn stop",
         Phase.Working => "reading or loading state",
-        _ => "gone",
+        _ => "shut down",
     };
 
     // What a round does to the vCPUs happens under the lock too, so that a start and a stop never mix.

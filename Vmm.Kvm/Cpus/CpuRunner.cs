@@ -1,19 +1,19 @@
 // The loop around KVM_RUN: enter the guest, serve the access it left for, enter again.
 //
-// Stopping. Who stops publishes the request, sets immediate_exit and sends the kick signal. Whatever the vCPU is doing, one of
-// the three reaches it: in the guest, the signal; on its way in, immediate_exit; and once KVM_RUN has said EINTR, the request.
-// EINTR is said only after a port or MMIO access that was begun has been completed with the data it was given, so a vCPU that
-// has seen EINTR and the request is between two instructions (or two rounds of a REP) and can be read or moved.
-// EINTR without a request is a stray signal, EAGAIN a vCPU that has just been started by another: both continue.
+// Stopping. The thread that stops a vCPU publishes the request, sets immediate_exit and sends the kick signal. Whatever the vCPU is doing, one of
+// the three reaches it: in the guest, the signal; on its way in, immediate_exit; and once KVM_RUN has returned EINTR, the request. EINTR is
+// returned only after a port or MMIO access that was begun has been completed with the data it was given, so a vCPU that has seen EINTR and the
+// request is between two instructions (or two rounds of a REP) and can be read or moved. EINTR without a request is a stray signal, EAGAIN a vCPU
+// that has just been started by another: both continue.
 //
 // A request can be withdrawn as long as the vCPU has not stopped. One compare-and-swap decides between the two, so the group knows
 // of every vCPU whether it has stopped or continues; the worst that a withdrawn request leaves behind is one more EINTR.
 //
 // Waiting. A device that cannot pass on what was written to its port is busy, and the vCPU that wrote waits before it enters the
-// guest again: at a bell, which a stop rings as well. A stop finds the write done and the vCPU still waiting; both are state.
+// guest again: on a futex word, which a stop sets as well. A stop finds the write done and the vCPU still waiting; both are state.
 //
-// An access to an address that is RAM leaves the guest only when the host could not give the page: a file that was cut short, a full
-// file system. Nothing stands in for what was there, so the vCPU fails.
+// An access to an address that is RAM leaves the guest only when the host could not provide the page: a file that was cut short, a full file
+// system. Nothing can replace its contents, so the vCPU fails.
 //
 // A vCPU that has shut down or failed stays here, waiting for the request, and does not enter the guest again before a reset.
 
@@ -40,7 +40,7 @@ internal sealed class CpuRunner(
     private const string OutOfMemory = "out of memory: the host gives this process no more";
 
     private readonly FutexWord _stop = new();
-    private readonly FutexWord _bell = new();
+    private readonly FutexWord _wakeUp = new();
 
     /// <summary>Whether the vCPU may not enter the guest until it is reset.</summary>
     internal bool IsDown { get; set; }
@@ -51,7 +51,7 @@ internal sealed class CpuRunner(
     public void Dispose()
     {
         _stop.Dispose();
-        _bell.Dispose();
+        _wakeUp.Dispose();
     }
 
     /// <summary>Whether the loop has ended and has not been asked to run again.</summary>
@@ -64,7 +64,7 @@ internal sealed class CpuRunner(
         _stop.Value = Requested;
         page.ImmediateExit = true;
         Interlocked.MemoryBarrier();
-        _bell.Post(1);
+        _wakeUp.Post(1);
         int error = KickSignal.Send(threadId);
         if (error != 0)
         {
@@ -84,12 +84,12 @@ internal sealed class CpuRunner(
             return false;
         }
 
-        _bell.Post(1);
+        _wakeUp.Post(1);
         return true;
     }
 
     /// <summary>Has a vCPU that waits at a port ask again. May be called from any thread.</summary>
-    internal void Wake() => _bell.Post(1);
+    internal void Wake() => _wakeUp.Post(1);
 
     /// <summary>Takes an earlier request back, while the loop does not run.</summary>
     internal void ClearStop()
@@ -179,7 +179,7 @@ internal sealed class CpuRunner(
         }
     }
 
-    // A ring between the question and the sleep is not missed: it is found in the word, by the exchange or by the kernel.
+    // A wake-up between the question and the sleep is not missed: it is found in the word, by the exchange or by the kernel.
     private void WaitAtPort()
     {
         while (exits.IsBusy(Wait.Port, Wait.Size))
@@ -191,9 +191,9 @@ internal sealed class CpuRunner(
                 return;
             }
 
-            if (_bell.Exchange(0) == 0)
+            if (_wakeUp.Exchange(0) == 0)
             {
-                _bell.WaitWhileZero();
+                _wakeUp.WaitWhileZero();
             }
         }
 
@@ -290,7 +290,7 @@ internal sealed class CpuRunner(
         }
         catch (OutOfMemoryException)
         {
-            // Registers in words take memory, which may be what is missing.
+            // Formatting the registers takes memory, which may be what is missing.
             exits.CpuFailed(index, OutOfMemory);
         }
         catch (Exception failure)

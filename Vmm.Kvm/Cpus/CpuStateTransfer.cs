@@ -1,11 +1,11 @@
-// A vCPU's state on its way out of KVM and back in. The orders are not ours to choose.
+// A vCPU's state on its way out of KVM and back in. KVM prescribes the orders.
 //
 // Out: reading MP_STATE lets KVM act on a pending INIT or start-up IPI, so it comes first; then events, before something else
 // could change them. In: the APIC base (in SREGS) before the APIC; the APIC's timer mode and the TSC before the TSC deadline, which
 // KVM would drop or misjudge otherwise; registers before events, because writing RIP forgets a pending exception; MP_STATE last.
 //
 // The TSC travels as the guest's offset from the host's, which costs no error; where KVM does not take it, as a value moved on
-// by the time that has passed. The deadline's arming needs it, so it stands between the APIC and the MSRs.
+// by the time that has passed. The deadline's arming needs it, so it comes between the APIC and the MSRs.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.State;

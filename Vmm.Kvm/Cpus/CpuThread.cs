@@ -20,7 +20,7 @@ internal sealed class CpuThread : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Has the thread do something; it has nothing to do now.</summary>
+    /// <summary>Gives the thread work; it must be idle.</summary>
     internal void Begin(Action work, string? name)
     {
         (_work, _name) = (work, name);
@@ -37,7 +37,7 @@ internal sealed class CpuThread : IDisposable
         }
     }
 
-    /// <summary>Ends the thread, which has nothing to do; nothing may be asked of it any more.</summary>
+    /// <summary>Ends the thread, which must be idle and takes no further work.</summary>
     public void Dispose()
     {
         _mailbox.Post(Over);

@@ -1,7 +1,7 @@
 // The threads that vCPUs run on.
 //
 // A process that waits for a guest must not depend on the host's giving it a thread at the moment when the guest comes, and one that
-// failed to get a guest must be able to try again. So threads can be made ahead, and one whose vCPU is gone waits for the next.
+// failed to get a guest must be able to try again. So threads can be made ahead, and one whose vCPU was closed waits for the next.
 
 namespace Vmm.Kvm.Cpus;
 

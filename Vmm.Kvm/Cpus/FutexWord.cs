@@ -32,14 +32,14 @@ internal sealed unsafe class FutexWord : IDisposable
     /// <summary>Sets the value if it is <paramref name="expected"/>; answers whether it was.</summary>
     internal bool TryReplace(int expected, int value) => Interlocked.CompareExchange(ref *_word, value, expected) == expected;
 
-    /// <summary>Sets the value and wakes who waits.</summary>
+    /// <summary>Sets the value and wakes the waiting thread.</summary>
     internal void Post(int value)
     {
         Volatile.Write(ref *_word, value);
         Wake();
     }
 
-    /// <summary>Has who waits look again.</summary>
+    /// <summary>Wakes the waiting thread, which checks the value again.</summary>
     internal void Wake() => NativeMethods.Futex(NativeMethods.FutexCall, _word, NativeMethods.FutexWakePrivate, 1, 0);
 
     /// <summary>Waits while the value is 0; may return early.</summary>

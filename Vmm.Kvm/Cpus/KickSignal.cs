@@ -1,4 +1,4 @@
-// How a vCPU is called out of the guest.
+// How a vCPU is kicked out of the guest.
 //
 // KVM_RUN returns EINTR when a signal is pending. The kick is SIGUSR1, as in QEMU: a standard signal, of which one at most is pending
 // for a thread, so that the kernel never lacks room for it. Real-time signals are queued and are refused with EAGAIN as soon as the
@@ -23,7 +23,10 @@ internal static class KickSignal
     /// <summary>SIGUSR1.</summary>
     internal const int Number = 10;
 
-    /// <summary>What only a filter of system calls can refuse is asked for again, with pauses of 0.1 ms, because the next answer may be another.</summary>
+    /// <summary>
+    /// Only a system call filter (seccomp) can refuse the signal; it is sent again, with pauses of 0.1 ms, because the next answer may be
+    /// another.
+    /// </summary>
     private const int Tries = 20;
 
     private const uint Pause = 100_000; // nanoseconds

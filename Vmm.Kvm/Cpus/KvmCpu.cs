@@ -160,8 +160,8 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     }
 
     /// <summary>
-    /// Has KVM make what it makes when a VM first runs, while a refusal is still an error and not a guest that does not run: its thread that
-    /// recovers huge pages counts to this process's limits. Nothing of the guest runs. Before the threads are started.
+    /// Has KVM create what it creates when a VM first runs (its thread that recovers huge pages, which counts towards this process's limits),
+    /// while a refusal is still an error and not a guest that does not run. Nothing of the guest runs. Before the threads are started.
     /// </summary>
     /// <exception cref="HypervisorException">KVM refuses.</exception>
     internal void RehearseRun()
@@ -228,16 +228,16 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         }
     }
 
-    /// <summary>Calls the vCPU out of the guest; answers 0, or the error number with which the host refused to.</summary>
+    /// <summary>Kicks the vCPU out of the guest; answers 0, or the error number with which the host refused to.</summary>
     internal int RequestStop() => _runner.RequestStop(ThreadId);
 
-    /// <summary>Lets the vCPU run on that was called and has not stopped; false when it has.</summary>
+    /// <summary>Lets a vCPU that was kicked and has not stopped continue; false when it has stopped.</summary>
     internal bool TryWithdrawStop() => _runner.TryWithdrawStop();
 
     /// <summary>Whether the vCPU's thread has left the guest and has not been asked to run again.</summary>
     internal bool IsStopped => _runner.IsStopped;
 
-    /// <summary>Has the vCPU look again whether the port is still busy that it waits at, if it does.</summary>
+    /// <summary>Has the vCPU check again whether the port that it waits at, if any, is still busy.</summary>
     internal void Wake() => _runner.Wake();
 
     /// <summary>At the next run the guest is notified that it was paused (KVM_KVMCLOCK_CTRL), so that its watchdogs do not count the gap.</summary>
@@ -263,7 +263,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                 case CpuCommand.Run:
                     NotifyGuestOfPause();
 
-                    // A guest that runs is one of many again. Its thread says so itself: no other is sure to get a processor.
+                    // A guest that runs needs no priority any more. Its thread drops it itself: no other thread is sure to get a processor.
                     _boost.Lower();
                     Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();

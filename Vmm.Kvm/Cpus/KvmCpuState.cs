@@ -2,7 +2,7 @@
 //
 // The kernel's structures travel as they are: both processes of a handover speak to the same kernel, and its layouts are ABI.
 // Model-specific registers are pairs of index and value, as many as this KVM has, so that a KVM which lacks one can name it.
-// What most guests do not have stands in subsections: vector state beyond the first page, a nested guest, a vCPU that is down or
+// What most guests do not have is in subsections: vector state beyond the first page, a nested guest, a vCPU that is down or
 // waits at a busy port.
 
 using System.Runtime.InteropServices;

@@ -70,7 +70,7 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
         }
     }
 
-    /// <summary>Applies the states; then the clock is held to its anchor once more, because a vCPU's TSC may have moved it.</summary>
+    /// <summary>Applies the states; then the clock is set to its anchor once more, because a vCPU's TSC may have moved it.</summary>
     public async Task ApplyStatesAsync()
     {
         var round = group.Apply();
@@ -97,8 +97,8 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>
-    /// Gives what a guest's pause depends on the moment that it usually takes, and the processor to any thread that wants it. Sleeping and being
-    /// woken would cost as much again. With as many vCPUs as processors this thread polls nothing: each processor is a vCPU's.
+    /// Polls for the moment that what a guest's pause depends on usually takes, yielding the processor to any thread that wants it. Sleeping and
+    /// being woken would cost as much again. With as many vCPUs as processors this thread polls nothing: each processor is a vCPU's.
     /// </summary>
     private void PollBriefly(Func<bool> isDone)
     {

@@ -3,7 +3,7 @@
 // KVM_GET_MSR_INDEX_LIST is the start. It leaves out the memory type ranges (MTRRs) and the machine-check banks, which a guest
 // sees and writes; they are added. Some that are listed cannot be read on every host; those are left out and reported once.
 // What the others hold at power-on is remembered: it is what a reset writes, and a register that another KVM refuses to take
-// back may be passed over when it holds nothing else.
+// back may be skipped when it holds that value.
 
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;

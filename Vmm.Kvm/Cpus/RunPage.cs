@@ -22,7 +22,7 @@ internal sealed unsafe class RunPage : IDisposable
         }
     }
 
-    /// <summary>The structure. Valid until disposed, which the vCPU's thread outlives never.</summary>
+    /// <summary>The structure. Valid until disposed, and the vCPU's thread ends before that.</summary>
     internal ref KvmRun Run => ref *(KvmRun*)_address;
 
     /// <summary>Asks KVM_RUN to finish what it began and return at once. May be set from any thread.</summary>

@@ -5,7 +5,7 @@ namespace Vmm.Kvm.Logging;
 /// <summary>What this project logs.</summary>
 internal static partial class KvmLog
 {
-    [LoggerMessage(1, LogLevel.Warning, "this host's KVM cannot give these CPU features, which were asked for: {Features}")]
+    [LoggerMessage(1, LogLevel.Warning, "this host's KVM cannot provide these CPU features, which were requested: {Features}")]
     internal static partial void FeaturesLeftOut(ILogger logger, string features);
 
     [LoggerMessage(2, LogLevel.Information, "KVM does not let these MSRs be read; they are left out of the vCPUs' state: {Msrs}")]

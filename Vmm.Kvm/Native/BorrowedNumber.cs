@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Vmm.Kvm.Native;
 
-/// <summary>A descriptor's number, which is its while this lasts: the descriptor is not closed meanwhile.</summary>
+/// <summary>A descriptor's number, valid until disposed: the descriptor is not closed before.</summary>
 internal readonly ref struct BorrowedNumber
 {
     private readonly SafeHandle _handle;

@@ -36,7 +36,7 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 
-    /// <summary>Also KVM_RUN. It blocks, so the runtime must know that the thread is away: no SuppressGCTransition.</summary>
+    /// <summary>Also KVM_RUN. It blocks, so the runtime must know that the thread is in native code: no SuppressGCTransition.</summary>
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int IoControl(int fd, nuint request, nint argument);
 

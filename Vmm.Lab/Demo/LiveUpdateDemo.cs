@@ -46,7 +46,7 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         narrator.Begin("boot a Linux guest in the first vmm");
         var first = await StartAsync("first", []);
         _console = Keep(new ConsoleReader(await first.Process.ConnectAsync(DemoGuest.ConsoleSocket, cancellation)));
-        await _console.WaitForLineAsync("guest: up", Patience.Boot, cancellation);
+        await _console.WaitForLineAsync("guest: up", Timeouts.Boot, cancellation);
         await TickAsync(TicksBetween);
         return first with { Qmp = Keep(await first.Process.OpenQmpAsync(DemoGuest.QmpSocket, cancellation)) };
     }
@@ -86,7 +86,7 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         }
 
         // What comes first may have been written before the switch.
-        await _console.WaitForTicksAsync(TicksInFlight, Patience.Boot, cancellation);
+        await _console.WaitForTicksAsync(TicksInFlight, Timeouts.Boot, cancellation);
         _hops.Add(new Interruption(before, _console.LastTick));
         await TickAsync(TicksBetween);
         await TypeAsync(old, "info status", Postmigrate);
@@ -100,7 +100,7 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         narrator.Begin("end");
         await TickAsync(TicksBetween);
         await last.Qmp!.ExecuteAsync("quit", cancellation: cancellation);
-        var exit = await last.Process.Exited.WaitAsync(Patience.Answer, cancellation);
+        var exit = await last.Process.Exited.WaitAsync(Timeouts.Answer, cancellation);
         if (exit != 0)
         {
             throw new IOException($"the last vmm ended with status {exit}: {last.Process.Errors}");
@@ -149,7 +149,7 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
 
     private async Task TickAsync(int count)
     {
-        var last = await _console.WaitForTicksAsync(count, Patience.Boot, cancellation);
+        var last = await _console.WaitForTicksAsync(count, Timeouts.Boot, cancellation);
         narrator.Say(string.Create(
             CultureInfo.InvariantCulture, $"the guest ticks: {last.Count} (largest gap since the line before: {last.Gap / 1e6:0.0} ms)"));
     }

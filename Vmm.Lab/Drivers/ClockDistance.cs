@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 
 namespace Vmm.Lab.Drivers;
 
-/// <summary>Where a number lies for certain.</summary>
+/// <summary>Bounds that a number is certainly within.</summary>
 /// <param name="Low">At least.</param>
 /// <param name="High">At most.</param>
 public readonly record struct Bounds(double Low, double High)

@@ -24,7 +24,7 @@ public sealed class ConsoleReader : IAsyncDisposable
     private readonly MemoryStream _bytes = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _reading;
-    private int _asked;
+    private int _commandRuns;
 
     /// <summary>Starts to collect; the stream is then the reader's.</summary>
     public ConsoleReader(HostStream stream)
@@ -59,28 +59,28 @@ public sealed class ConsoleReader : IAsyncDisposable
 
     /// <summary>Waits for a line, the first of all lines that fits.</summary>
     public async Task<ConsoleLine> WaitForLineAsync(
-        Predicate<string> wanted, TimeSpan? patience = null, CancellationToken cancellation = default) =>
-        (await _lines.FindAsync(0, line => wanted(line.Text), "such line", patience ?? Patience.Answer, cancellation)).Entry;
+        Predicate<string> wanted, TimeSpan? timeout = null, CancellationToken cancellation = default) =>
+        (await _lines.FindAsync(0, line => wanted(line.Text), "such line", timeout ?? Timeouts.Answer, cancellation)).Entry;
 
     /// <summary>Waits for a line that is exactly <paramref name="text"/>.</summary>
-    public Task<ConsoleLine> WaitForLineAsync(string text, TimeSpan? patience = null, CancellationToken cancellation = default) =>
-        WaitForLineAsync(line => line == text, patience, cancellation);
+    public Task<ConsoleLine> WaitForLineAsync(string text, TimeSpan? timeout = null, CancellationToken cancellation = default) =>
+        WaitForLineAsync(line => line == text, timeout, cancellation);
 
     /// <summary>Waits for a line that comes after those that are there when this is called.</summary>
     public async Task<ConsoleLine> WaitForNextLineAsync(
-        Predicate<string> wanted, TimeSpan? patience = null, CancellationToken cancellation = default) =>
+        Predicate<string> wanted, TimeSpan? timeout = null, CancellationToken cancellation = default) =>
         (await _lines.FindAsync(
-            _lines.Entries.Length, line => wanted(line.Text), "such line", patience ?? Patience.Answer, cancellation)).Entry;
+            _lines.Entries.Length, line => wanted(line.Text), "such line", timeout ?? Timeouts.Answer, cancellation)).Entry;
 
     /// <summary>Waits until <paramref name="count"/> further pulse lines have come.</summary>
-    public async Task<Tick> WaitForTicksAsync(int count, TimeSpan? patience = null, CancellationToken cancellation = default)
+    public async Task<Tick> WaitForTicksAsync(int count, TimeSpan? timeout = null, CancellationToken cancellation = default)
     {
         var from = _lines.Entries.Length;
         ConsoleLine line;
         do
         {
             (var index, line) = await _lines.FindAsync(
-                from, line => Tick.TryParse(line) is not null, $"tick ({count} to go)", patience ?? Patience.Answer, cancellation);
+                from, line => Tick.TryParse(line) is not null, $"tick ({count} to go)", timeout ?? Timeouts.Answer, cancellation);
             from = index + 1;
         }
         while (--count > 0);
@@ -92,9 +92,9 @@ public sealed class ConsoleReader : IAsyncDisposable
         await _stream.WriteAsync(Encoding.UTF8.GetBytes(line + "\n"), cancellation);
 
     /// <summary>Runs a command in the Linux guest (see lab/guest-init) and waits for its end.</summary>
-    public async Task<CommandResult> RunAsync(string command, TimeSpan? patience = null, CancellationToken cancellation = default)
+    public async Task<CommandResult> RunAsync(string command, TimeSpan? timeout = null, CancellationToken cancellation = default)
     {
-        if (Interlocked.Exchange(ref _asked, 1) != 0)
+        if (Interlocked.Exchange(ref _commandRuns, 1) != 0)
         {
             throw new InvalidOperationException("the guest runs one command at a time");
         }
@@ -107,7 +107,7 @@ public sealed class ConsoleReader : IAsyncDisposable
                 from,
                 line => line.Text.StartsWith("done ", StringComparison.Ordinal),
                 $"end of `{command}`",
-                patience ?? Patience.Answer,
+                timeout ?? Timeouts.Answer,
                 cancellation);
             var output = _lines.Entries[from..end].Where(line => line.Text.StartsWith("out ", StringComparison.Ordinal));
             return new CommandResult(
@@ -117,7 +117,7 @@ public sealed class ConsoleReader : IAsyncDisposable
         }
         finally
         {
-            _asked = 0;
+            _commandRuns = 0;
         }
     }
 

@@ -46,7 +46,7 @@ public sealed class HmpClient
     private async Task<string> ReadToPromptAsync(string after, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(Patience.Answer);
+        deadline.CancelAfter(Timeouts.Answer);
         var buffer = new byte[4096];
         while (true)
         {

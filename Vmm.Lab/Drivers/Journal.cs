@@ -43,19 +43,19 @@ internal sealed class Journal<T>(string what)
 
     /// <summary>The first entry at or after <paramref name="from"/> that <paramref name="wanted"/> accepts.</summary>
     internal Task<(int Index, T Entry)> FindAsync(
-        int from, Predicate<T> wanted, string description, TimeSpan patience, CancellationToken cancellation) =>
-        WaitAsync(from, wanted, remove: false, description, patience, cancellation);
+        int from, Predicate<T> wanted, string description, TimeSpan timeout, CancellationToken cancellation) =>
+        WaitAsync(from, wanted, remove: false, description, timeout, cancellation);
 
     /// <summary>The first entry that <paramref name="wanted"/> accepts; it is taken out, so that the next call finds the next one.</summary>
     internal async Task<T> TakeAsync(
-        Predicate<T> wanted, string description, TimeSpan patience, CancellationToken cancellation) =>
-        (await WaitAsync(0, wanted, remove: true, description, patience, cancellation)).Entry;
+        Predicate<T> wanted, string description, TimeSpan timeout, CancellationToken cancellation) =>
+        (await WaitAsync(0, wanted, remove: true, description, timeout, cancellation)).Entry;
 
     private async Task<(int Index, T Entry)> WaitAsync(
-        int from, Predicate<T> wanted, bool remove, string description, TimeSpan patience, CancellationToken cancellation)
+        int from, Predicate<T> wanted, bool remove, string description, TimeSpan timeout, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(patience);
+        deadline.CancelAfter(timeout);
         while (true)
         {
             Task more;
@@ -87,7 +87,7 @@ internal sealed class Journal<T>(string what)
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
-                throw new TimeoutException($"{what}: no {description} within {patience.TotalSeconds:0.#} s; last seen:\n{Tail()}");
+                throw new TimeoutException($"{what}: no {description} within {timeout.TotalSeconds:0.#} s; last seen:\n{Tail()}");
             }
         }
     }

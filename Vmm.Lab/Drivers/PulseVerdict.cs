@@ -21,7 +21,7 @@ public readonly record struct Interruption(long Before, long After);
 /// <summary>The judgement on a stretch of console output.</summary>
 /// <param name="Ticks">How many pulse lines it holds.</param>
 /// <param name="Faults">What is wrong, a sentence each; empty if nothing is.</param>
-/// <param name="MonotonicDrift">How far apart the distances between the guest's and the host's CLOCK_MONOTONIC lie.</param>
+/// <param name="MonotonicDrift">How far apart the distances between the guest's and the host's CLOCK_MONOTONIC are.</param>
 /// <param name="RealDrift">The same for CLOCK_REALTIME.</param>
 /// <param name="LargestGap">The longest that the guest saw a 5 ms sleep take.</param>
 public sealed record PulseVerdict(
@@ -29,7 +29,7 @@ public sealed record PulseVerdict(
 {
     private const int FewestTicks = 10;
 
-    /// <summary>How far the clock distances may lie apart.</summary>
+    /// <summary>How far the clock distances may be apart.</summary>
     public static readonly TimeSpan AllowedDrift = TimeSpan.FromMilliseconds(50);
 
     /// <summary>How long a guest may be silent that has a control guest beside it, whatever that one does.</summary>

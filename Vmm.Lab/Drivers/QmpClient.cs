@@ -75,7 +75,7 @@ public sealed class QmpClient : IAsyncDisposable
         var client = new QmpClient(stream);
         try
         {
-            var greeting = JsonElement.Parse(await client.ReceiveAsync(Patience.Answer, cancellation));
+            var greeting = JsonElement.Parse(await client.ReceiveAsync(Timeouts.Answer, cancellation));
             client.Greeting = greeting.TryGetProperty("QMP", out var value)
                 ? value
                 : throw new InvalidDataException($"no QMP greeting but {greeting.GetRawText()}");
@@ -117,11 +117,11 @@ public sealed class QmpClient : IAsyncDisposable
         await SendRawAsync(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"), cancellation);
         try
         {
-            return await reply.Task.WaitAsync(Patience.Answer, cancellation);
+            return await reply.Task.WaitAsync(Timeouts.Answer, cancellation);
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"no reply to {command} within {Patience.Answer.TotalSeconds} s");
+            throw new TimeoutException($"no reply to {command} within {Timeouts.Answer.TotalSeconds} s");
         }
     }
 
@@ -144,20 +144,20 @@ public sealed class QmpClient : IAsyncDisposable
     }
 
     /// <summary>The next message, as text, that is neither an event nor the reply to <c>ExecuteAsync</c>.</summary>
-    public Task<string> ReceiveAsync(TimeSpan? patience = null, CancellationToken cancellation = default) =>
-        _others.TakeAsync(_ => true, "message", patience ?? Patience.Answer, cancellation);
+    public Task<string> ReceiveAsync(TimeSpan? timeout = null, CancellationToken cancellation = default) =>
+        _others.TakeAsync(_ => true, "message", timeout ?? Timeouts.Answer, cancellation);
 
     /// <summary>Waits for an event; it counts once, so the next call waits for the next one. Others stay.</summary>
     /// <param name="name">The event's name.</param>
     /// <param name="where">What its data must be like; anything if null.</param>
-    /// <param name="patience">How long to wait.</param>
+    /// <param name="timeout">How long to wait.</param>
     /// <param name="cancellation">Gives up.</param>
     public Task<QmpEvent> WaitForEventAsync(
-        string name, Predicate<JsonElement>? where = null, TimeSpan? patience = null, CancellationToken cancellation = default) =>
+        string name, Predicate<JsonElement>? where = null, TimeSpan? timeout = null, CancellationToken cancellation = default) =>
         _events.TakeAsync(
             happened => happened.Name == name && (where is null || where(happened.Data)),
             $"event {name}",
-            patience ?? Patience.Answer,
+            timeout ?? Timeouts.Answer,
             cancellation);
 
     /// <summary>Waits for a MIGRATION event with one of the given statuses.</summary>
@@ -165,7 +165,7 @@ public sealed class QmpClient : IAsyncDisposable
     public async Task<string> WaitForMigrationAsync(params string[] statuses)
     {
         var happened = await WaitForEventAsync(
-            "MIGRATION", data => statuses.Contains(data.GetProperty("status").GetString()), Patience.Boot);
+            "MIGRATION", data => statuses.Contains(data.GetProperty("status").GetString()), Timeouts.Boot);
         return happened.Data.GetProperty("status").GetString()!;
     }
 

@@ -76,7 +76,7 @@ public sealed class VmmProcess : IAsyncDisposable
     /// <summary>Sends a signal by name, such as <c>STOP</c>, to the process.</summary>
     public Task SignalAsync(string signal) => _host.RunAsync($"kill -{signal} {Pid}");
 
-    /// <summary>Ends the process if it still runs. Who asks again waits for the same end.</summary>
+    /// <summary>Ends the process if it still runs. A second call waits for the same end.</summary>
     public ValueTask DisposeAsync() => new(_ending ??= EndAsync());
 
     private async Task EndAsync()
@@ -88,7 +88,7 @@ public sealed class VmmProcess : IAsyncDisposable
     private async Task<T> WhileRunningAsync<T>(Func<CancellationToken, Task<T>> work, string what, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(Patience.Answer);
+        deadline.CancelAfter(Timeouts.Answer);
         var working = work(deadline.Token);
         if (await Task.WhenAny(working, Exited) == working)
         {

@@ -10,7 +10,7 @@ public interface IHost : IAsyncDisposable
     /// <summary>What a person calls it: <c>this machine</c> or <c>the lab</c>.</summary>
     string Name { get; }
 
-    /// <summary>Where <c>vmm</c> lies on that host.</summary>
+    /// <summary>Where <c>vmm</c> is on that host.</summary>
     string VmmPath { get; }
 
     /// <summary>The Debian kernel of the Linux guest, on that host.</summary>

@@ -17,7 +17,7 @@ public sealed partial class LabHost : IHost
     /// <summary>How many of its processors run guests: all but the first (see lab/boot).</summary>
     internal const int ProcessorsForGuests = 2;
 
-    private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan BootTimeout = TimeSpan.FromMinutes(2);
 
     private readonly LocalProcess _qemu;
     private readonly ConsoleReader _errors;
@@ -66,7 +66,7 @@ public sealed partial class LabHost : IHost
             Repository.Path("lab/boot"), ["-serial", "stdio", "-qmp", $"unix:{monitor},server=on,wait=off"])));
         try
         {
-            await lab.Console.WaitForLineAsync(line => line.Contains("lab: ready", StringComparison.Ordinal), BootPatience, cancellation);
+            await lab.Console.WaitForLineAsync(line => line.Contains("lab: ready", StringComparison.Ordinal), BootTimeout, cancellation);
             lab._agent = new IPEndPoint(IPAddress.Loopback, await AgentPort(monitor, cancellation));
             lab.BootTime = clock.Elapsed;
             return lab;
@@ -76,7 +76,7 @@ public sealed partial class LabHost : IHost
             await lab.DisposeAsync();
             cancellation.ThrowIfCancellationRequested();
             var said = string.Join('\n', lab.Console.Lines.Select(line => line.Text).TakeLast(20));
-            throw new IOException($"the lab does not boot; its last words:\n{said}\n{string.Join('\n', lab._errors.Lines)}", failure);
+            throw new IOException($"the lab does not boot; its last output:\n{said}\n{string.Join('\n', lab._errors.Lines)}", failure);
         }
         finally
         {

@@ -2,7 +2,7 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Migration.Channels;
 
-/// <summary>An instant by which a peer must have done something, and the words for it not having done it.</summary>
+/// <summary>An instant by which a peer must have done something, and the error text when it has not.</summary>
 internal sealed class Deadline
 {
     private const long NoInstant = long.MaxValue;
@@ -28,13 +28,13 @@ internal sealed class Deadline
     /// <summary>A deadline that a migration parameter sets.</summary>
     /// <param name="milliseconds">The parameter's value.</param>
     /// <param name="who">The peer.</param>
-    /// <param name="what">What the peer owes, as in "did not answer the plan".</param>
+    /// <param name="what">What the peer failed to do, as in "did not answer the plan".</param>
     internal static Deadline In(uint milliseconds, string who, string what) => new(Environment.TickCount64 + milliseconds, milliseconds, who, what);
 
-    /// <summary>The same instant for another thing that the peer owes.</summary>
+    /// <summary>The same instant for another thing that the peer must do.</summary>
     internal Deadline For(string what) => new(_due, _milliseconds, _who, what, _late);
 
-    /// <summary>For a part of what is owed, which has begun: this instant or the one that a part has at most, whichever is earlier.</summary>
+    /// <summary>For a part of it that has begun: this instant, or the end of the longest time that a part may take, whichever is earlier.</summary>
     internal Deadline ForPart(uint milliseconds, string who, string what)
     {
         var part = In(milliseconds, who, what);
@@ -42,8 +42,8 @@ internal sealed class Deadline
     }
 
     /// <summary>
-    /// Called before each read and each further write: a peer that always has something to say, or takes a little at a time, is never waited for.
-    /// What had arrived when the instant passed is still looked at, as far as <see cref="ProtocolLimits.LateReads"/> go.
+    /// Called before each read and each further write, because reads and writes never wait for a peer that always has more to send, or takes a
+    /// little at a time. What had arrived when the instant passed is still looked at, as far as <see cref="ProtocolLimits.LateReads"/> go.
     /// </summary>
     /// <exception cref="HandoverException">The instant has passed.</exception>
     internal void ThrowIfMissed()
@@ -61,7 +61,7 @@ internal sealed class Deadline
             TimeSpan.FromMilliseconds(Math.Max(0, _due - Environment.TickCount64)),
             () => onMissed(Missed()));
 
-    /// <summary>Waits for something that continues though it is late. Loop thread only.</summary>
+    /// <summary>Waits for a task, which continues when the instant passes. Loop thread only.</summary>
     /// <exception cref="HandoverException">The instant has passed.</exception>
     internal async Task<T> WaitAsync<T>(EventLoop loop, Task<T> awaited)
     {
@@ -73,7 +73,7 @@ internal sealed class Deadline
     /// <summary>What the operator reads: "process 17 did not answer the plan within 5000 ms".</summary>
     private HandoverException Missed() => new($"{_who} {_what} within {_milliseconds} ms");
 
-    /// <summary>How often the peer was heard after the instant, whatever it owed.</summary>
+    /// <summary>How many reads were made after the instant, for all deadlines that share it.</summary>
     private sealed class LateReads
     {
         internal int Count { get; set; }

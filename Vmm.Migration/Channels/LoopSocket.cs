@@ -4,7 +4,7 @@
 // call and no turn of the loop. Waiting ends in three ways: the socket is ready, the deadline passes, or the socket is
 // closed here; the last two are exceptions. One receive and one send may be under way at a time.
 //
-// A peer that always has something to say is never waited for. So the deadline is looked at before every read, and after some
+// A read never waits for a peer that always has more to send. So the deadline is checked before every read, and after some
 // reads that found something the rest of the loop has its turn.
 
 using Microsoft.Win32.SafeHandles;

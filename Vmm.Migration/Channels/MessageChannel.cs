@@ -180,7 +180,7 @@ internal sealed class MessageChannel : IDisposable
             }
             catch (PosixException e) when (e.Errno == HostSocket.ConnectionReset)
             {
-                // It closed before it had read everything: that is the end as well, said differently.
+                // It closed before it had read everything: the end of the stream too, reported as an error.
                 got = 0;
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException)

@@ -10,7 +10,7 @@ namespace Vmm.Migration.Channels;
 /// <summary>Texts of a peer as an operator may read them.</summary>
 internal static class PeerText
 {
-    /// <summary>Room for the words that something was left out: what was cut once fits, and is not cut again on the other side.</summary>
+    /// <summary>Room for the note that something was left out, so that a text that was cut once is not cut again by the other process.</summary>
     private const int RoomForOmission = 48;
 
     /// <summary>One text.</summary>

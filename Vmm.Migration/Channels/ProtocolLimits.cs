@@ -1,7 +1,7 @@
 // How much a peer or a client may make this process hold, read and wait for. The other end of a socket is not trusted: it may
-// send valid messages without end, announce what never comes, or say as little as one byte at a time. So every loop over
-// his input is bounded four times: in messages, in bytes, in descriptors and in time. The first three bounds are here, each generous by a
-// factor for what an honest peer sends; the time is a migration parameter. docs/protocol.md, "Limits", lists them.
+// send valid messages without end, announce what never comes, or say as little as one byte at a time. So every loop over its input is bounded
+// four times: in messages, in bytes, in descriptors and in time. The first three bounds are here, each generous by a factor for what an honest
+// peer sends; the time is a migration parameter. docs/protocol.md, "Limits", lists them.
 
 namespace Vmm.Migration.Channels;
 
@@ -20,13 +20,13 @@ internal static class ProtocolLimits
     /// <summary>The longest body of an answer that has texts in it: Refused, Ready, Failed, Taken.</summary>
     internal const int LargestAnswer = 1024 * 1024;
 
-    /// <summary>The longest body of any other message, of which none has one.</summary>
+    /// <summary>The longest body of any other message; these have none.</summary>
     internal const int LargestOther = 4 * 1024;
 
     /// <summary>A body is read into a buffer that begins with this many bytes at most, and doubles as they come: an announced length costs nothing.</summary>
     internal const int FirstBuffer = 64 * 1024;
 
-    /// <summary>The same for the state, of which a machine has less than this: in the pause nothing is copied.</summary>
+    /// <summary>The same for the state; a machine has less state than this, so that nothing is copied in the pause.</summary>
     internal const int FirstStateBuffer = 1024 * 1024;
 
     /// <summary>The most messages that a client may send between its greeting and its plan.</summary>

@@ -1,4 +1,4 @@
-// A channel that management made comes as a descriptor, and a descriptor may be anything. What it is is asked when it is handed over, because the first
+// A channel that management made comes as a descriptor, and a descriptor may be anything. So it is examined when it is handed over: the first
 // byte is sent on it only when the guest is stopped.
 
 using System.Runtime.InteropServices;

@@ -3,7 +3,7 @@ namespace Vmm.Migration.Channels;
 /// <summary>HOST:PORT as URIs write it, with an IPv6 address in brackets.</summary>
 internal static class UriHost
 {
-    /// <summary>The host as it stands before a colon and a port.</summary>
+    /// <summary>The host as it is written before a colon and a port.</summary>
     internal static string Bracketed(string host) => host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host;
 
     /// <summary>Splits HOST:PORT; null when there is no port.</summary>

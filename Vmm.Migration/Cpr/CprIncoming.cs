@@ -31,7 +31,7 @@ internal sealed partial class CprIncoming : IIncomingMigration
     /// <param name="machine">The machine that waits.</param>
     /// <param name="cpr">Where the old process will connect.</param>
     /// <param name="main">The main channel; null leaves it to <see cref="Listen"/> (-incoming defer).</param>
-    /// <param name="parameters">The parameters, asked for when an attempt begins.</param>
+    /// <param name="parameters">The parameters, read when an attempt begins.</param>
     /// <param name="progress">What is reported to.</param>
     /// <param name="log">Where accounts and failures are reported.</param>
     /// <exception cref="HandoverException">An address cannot be listened on.</exception>
@@ -231,6 +231,6 @@ internal sealed partial class CprIncoming : IIncomingMigration
     [LoggerMessage(Level = LogLevel.Warning, Message = "live update: a client cannot be served: {Reason}")]
     private static partial void LogNotServed(ILogger log, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: turned {Peer} away: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "live update: rejected {Peer}: {Reason}")]
     private static partial void LogStray(ILogger log, string peer, string reason);
 }

@@ -25,7 +25,7 @@ internal sealed partial class CprOutgoing(
     Machine machine, MigrationParameters parameters, ChannelAddress cpr, MainChannel main, IOutgoingProgress progress, ILogger log)
     : IOutgoingMigration
 {
-    /// <summary>A peer that dies closes its channels a moment before it has ended; so long its end is waited for after a failure.</summary>
+    /// <summary>A peer that dies closes its channels shortly before it has ended: how long its end is awaited after a failure.</summary>
     private static readonly TimeSpan PeerExitWait = TimeSpan.FromSeconds(1);
 
     private OutgoingHandover? _handover;
@@ -56,7 +56,7 @@ internal sealed partial class CprOutgoing(
     {
         var handover = _handover ?? throw new InvalidOperationException("the attempt was not opened");
 
-        // What follows is the loop's next turn: a vCPU may want this processor between the two.
+        // The rest is the loop's next turn, so that a vCPU that wants this processor gets it in between.
         await Task.Yield();
         BestEffort steps;
         try

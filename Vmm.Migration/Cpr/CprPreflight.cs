@@ -90,7 +90,7 @@ internal sealed class CprPreflight(
         }
     }
 
-    /// <summary>In another mode there need not be a cpr channel yet, and that it is another mode is known already.</summary>
+    /// <summary>In another mode there may be no cpr channel yet, and the mode is among the reasons already.</summary>
     private string FindPath() =>
         parameters.Mode == MigrationMode.CprTransfer ? CprTarget.PathOf(CprTarget.CprAddress(target, parameters)) : "";
 

@@ -52,7 +52,7 @@ internal static class CprTarget
         }
     }
 
-    /// <summary>What is no connection is refused while the guest runs: nothing is sent on it before the guest is stopped.</summary>
+    /// <summary>A descriptor that is no connection is refused while the guest runs, because nothing is sent on it before the guest is stopped.</summary>
     /// <exception cref="MigrationException">It is none.</exception>
     internal static void RefuseDescriptor(DescriptorAddress address, [NotNull] SafeHandle? named)
     {

@@ -1,5 +1,5 @@
 // The main channel of an update, until there is something to send on it: a path or a port is connected to when the new process listens; a
-// connection that a client made itself is taken with the command, because a name that it was sent under is good only once.
+// connection that a client made itself is taken with the command, because the name that it was sent under can be used only once.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;

@@ -3,7 +3,7 @@ using Vmm.Migration.Settings;
 
 namespace Vmm.Migration.Engines;
 
-/// <summary>A process's wait for a guest: it listens, serves whoever connects, and ends when the guest is here. Machine loop only.</summary>
+/// <summary>A process's wait for a guest: it listens, serves each client that connects, and ends when the guest is here. Machine loop only.</summary>
 internal interface IIncomingMigration : IDisposable
 {
     /// <summary>Where the main channel is listened on; null before that, and when it is over.</summary>

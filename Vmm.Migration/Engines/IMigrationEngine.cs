@@ -17,7 +17,7 @@ internal interface IMigrationEngine
     /// <summary>Why a guest of this machine cannot leave in this mode, wherever to; empty when it can.</summary>
     IReadOnlyList<string> Blockers { get; }
 
-    /// <summary>Checks where the guest shall go. Nothing has begun when this returns, and nothing was reported.</summary>
+    /// <summary>Checks where the guest is to go. Nothing has begun when this returns, and nothing was reported.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="parameters">The parameters of the attempt.</param>
     /// <param name="takeDescriptor">Hands out a descriptor that a client sent under a name; null where no client can.</param>
@@ -29,7 +29,7 @@ internal interface IMigrationEngine
     /// <summary>Listens for the process that has the guest.</summary>
     /// <param name="cpr">Where the cpr channel is opened, in the modes that have one.</param>
     /// <param name="main">Where the main channel is; null until it is given to <see cref="IIncomingMigration.Listen"/>.</param>
-    /// <param name="parameters">The parameters, asked for when an attempt begins.</param>
+    /// <param name="parameters">The parameters, read when an attempt begins.</param>
     /// <param name="progress">What the attempts report to.</param>
     /// <exception cref="HandoverException">An address cannot be listened on.</exception>
     IIncomingMigration Await(ChannelAddress? cpr, ChannelAddress? main, Func<MigrationParameters> parameters, IIncomingProgress progress);

@@ -43,7 +43,7 @@ internal sealed class Baton : IDisposable
     /// <summary>The file to hand to the new process.</summary>
     internal SafeFileHandle File => _word.File;
 
-    /// <summary>Whether the new process owns the guest, from now on, for good.</summary>
+    /// <summary>Whether the new process owns the guest, permanently from then on.</summary>
     internal bool IsHeldByNew => _word.Value == Word(Holder.HeldByNew);
 
     /// <summary>Makes the baton of a new attempt, held by this, the old, process.</summary>

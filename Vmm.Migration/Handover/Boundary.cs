@@ -1,9 +1,9 @@
 // Where faults are injected. In the program that ships, passing a boundary compiles to nothing.
 //
-// In the variant for the fault tests a process that has an observer says which step it has just done and goes no further
-// until the observer answers. So whatever a test does to the process from outside (kill it, stop it, close its sockets) it
-// does at exactly that place. The observer is a unix socket that the environment names; a byte there is a step, the byte
-// that comes back is permission to continue. An observer that has gone away holds up nothing.
+// In the variant for the fault tests a process that has an observer reports the step that it has just done and waits for the observer's answer.
+// So what a test does to the process from outside (kill it, stop it, close its sockets) takes effect at exactly that place. The observer is a
+// unix socket that the environment names; a byte there is a step, the byte that comes back is permission to continue. An observer that has
+// disconnected blocks nothing.
 
 using System.Diagnostics;
 using System.Net.Sockets;

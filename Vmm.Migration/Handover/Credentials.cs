@@ -14,7 +14,7 @@ internal static class Credentials
     internal static bool AreKnown(SafeFileHandle connection) => HostSocket.IsUnix(connection);
 
     /// <summary>
-    /// Whether the process that connected to the main channel may take part. An unknown one may: a state bears the attempt's number, which
+    /// Whether the process that connected to the main channel may take part. An unknown one may: a state carries the attempt's number, which
     /// only the two processes know, so another's is refused.
     /// </summary>
     internal static bool Permit(SafeFileHandle connection) => !AreKnown(connection) || Permit(UnixSocket.PeerOf(connection).UserId);

@@ -1,7 +1,7 @@
 // Connections to the main channel's socket that were there before the machine was built.
 //
 // A main channel that management hands to the old process as a descriptor was connected by management, at a time of its own:
-// neither the instant nor the peer's process id shows that it is the one. What shows it is that an honest peer is silent until
+// neither the instant nor the peer's process id identifies it. What identifies it is that an honest peer is silent until
 // this process listens for the state. So an early connection waits here unread. If it speaks, or ends, while no attempt expects
 // a state, it is closed; if it speaks when one is expected, it is the main channel. A TCP connection waits here at any time,
 // for it is not known who made it.

@@ -81,6 +81,6 @@ internal enum HandoverStep
     /// <summary>New: old was notified.</summary>
     NewTakenSent,
 
-    /// <summary>Old: knows that the guest is gone.</summary>
+    /// <summary>Old: knows that the guest was taken.</summary>
     OldCompleted,
 }

@@ -14,7 +14,7 @@ public sealed record HandoverTimes
     /// <summary>Of that, touching RAM ahead.</summary>
     public ulong Prefault { get; set; }
 
-    /// <summary>From the back ends' silence until every vCPU was out of the guest, its state captured.</summary>
+    /// <summary>From the quiescing of the back ends until every vCPU was out of the guest, its state captured.</summary>
     public ulong Kick { get; set; }
 
     /// <summary>From the decision to stop until the back ends were quiesced.</summary>

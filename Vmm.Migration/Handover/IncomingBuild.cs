@@ -1,11 +1,10 @@
 // The second part of an incoming handover: everything that takes time, done while the guest runs on in the old process.
-// The plan is held against this process; if the properties agree the machine is built from the descriptors that came with it,
+// The plan is compared with this process; if the properties agree the machine is built from the descriptors that came with it,
 // and what only a built machine shows (its layouts) is compared as well. Process and threads are placed on the host as
 // old's were.
 //
-// Whatever goes wrong here is a reason for a refusal, and every reason is reported at once. Not so the placement, and what no
-// guest sees: a guest that runs on other processors is right and may be slow, and the operator gets a warning; a refusal would be
-// more than he wants.
+// Whatever goes wrong here is a reason for a refusal, and every reason is reported at once. The placement, and what no guest sees, is only a
+// warning for the operator: a guest on other processors runs correctly, if perhaps slowly.
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Descriptors;
@@ -52,14 +51,14 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
         }
         catch (Exception e)
         {
-            // Whatever a hostile descriptor provokes: nothing has happened yet, and the old process learns why.
+            // Whatever a hostile descriptor provokes: nothing has happened to the guest, and the old process receives the reason.
             reasons.Add(Reason(e));
         }
 
         return reasons;
     }
 
-    /// <summary>A failure as a reason. The runtime says in words of its own that the host gave it no memory, or no further thread.</summary>
+    /// <summary>A failure as a reason. When the host refuses memory or a thread, the runtime throws an exception of its own.</summary>
     internal static string Reason(Exception failure) => failure is OutOfMemoryException
         ? "out of memory: the host gives this process no more memory, or no more threads"
         : PeerText.Of(failure.Message);

@@ -92,7 +92,7 @@ internal sealed class IncomingHandover : IDisposable
     internal string PeerName => _peer.Name;
 
     /// <summary>Greets the client and receives its plan.</summary>
-    /// <returns>Null when the client was none that counts: its fate is no failure of the update.</returns>
+    /// <returns>Null when the client was turned away, which is no failure of the update.</returns>
     internal async Task<Plan?> HandshakeAsync()
     {
         try
@@ -102,7 +102,7 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (Exception e)
         {
-            // Whatever a client provokes costs it the connection, and the update nothing.
+            // An error that a client provokes costs it the connection, and the update nothing.
             Refusal = e.Message;
             await _peer.SendReasonsAsync(MessageType.Refused, [e.Message]);
             return null;
@@ -124,7 +124,7 @@ internal sealed class IncomingHandover : IDisposable
 
     /// <summary>Builds the machine, waits for the state, takes the guest. Once it is taken nothing is an error of this method any more.</summary>
     /// <returns>What could not be done after the guest was taken; further steps that depend on the take are made there.</returns>
-    /// <exception cref="HandoverException">The guest was not taken; what was built is gone.</exception>
+    /// <exception cref="HandoverException">The guest was not taken; what was built is closed.</exception>
     internal async Task<BestEffort> RunAsync(Plan plan)
     {
         var board = await BuildAsync(plan);
@@ -132,7 +132,7 @@ internal sealed class IncomingHandover : IDisposable
         var taken = new BestEffort(_log, "the guest was taken over");
         ArrivalInstants arrival;
 
-        // Before the old process learns that this one listens: it stops the guest then.
+        // Before the old process is notified that this one listens: it stops the guest then.
         using (var scope = PauseScope.Enter(board.Vm))
         {
             ReadOnlyMemory<byte> state = default;
@@ -180,7 +180,7 @@ internal sealed class IncomingHandover : IDisposable
         return _build.Board!;
     }
 
-    /// <summary>Has the old process learn what ends the wait for its state: if it has stopped its guest it resumes it at once, and knows why.</summary>
+    /// <summary>Reports to the old process what ends the wait for its state: if it has stopped its guest it resumes it at once, and knows why.</summary>
     private async Task OrReportAsync(Func<Task> step)
     {
         try
@@ -262,7 +262,7 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (Exception e)
         {
-            // Nothing has happened yet, and the old process learns why.
+            // Nothing has happened to the guest, and the old process receives the reason.
             return [IncomingBuild.Reason(e)];
         }
     }
@@ -293,7 +293,7 @@ internal sealed class IncomingHandover : IDisposable
         }
     }
 
-    /// <summary>Lets the guest run, and has the process learn of it. Does not throw.</summary>
+    /// <summary>Lets the guest run, and notifies the rest of the process. Does not throw.</summary>
     /// <returns>The instants, with the one at which it ran.</returns>
     private ArrivalInstants Resume(Board board, BestEffort taken, ArrivalInstants arrival)
     {
@@ -312,7 +312,7 @@ internal sealed class IncomingHandover : IDisposable
         return arrival with { Running = running };
     }
 
-    /// <summary>The guest is ours whether or not the old process hears of it: it will look at the baton.</summary>
+    /// <summary>The guest is ours whether or not the old process receives this: it reads the baton.</summary>
     private async Task SendTakenAsync(ArrivalInstants arrival)
     {
         var body = new StateWriter(64);

@@ -1,4 +1,4 @@
-// Where a waiting process hears from the old one: the cpr socket, and the main channel's socket.
+// Where a process that waits for a guest accepts the old one: the cpr socket, and the main channel's socket.
 //
 // The cpr socket serves every client that connects, because a stray client must not end the update: each gets a greeting and a
 // deadline, and the first that delivers a whole plan is the one; the others are refused because the process is taken. A path
@@ -82,7 +82,7 @@ internal sealed partial class IncomingListener : IDisposable
 
             if (!_closed && HostSocket.IsShutDown(_socket))
             {
-                // By another process that has it: no client will come, and it would be reported again and again.
+                // Shut down by another process that has it: no client will come, and the socket would be reported as ready indefinitely.
                 _watch.Dispose();
                 LogShutDown(_log, Address);
             }

@@ -16,7 +16,7 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
 {
     private ushort _protocol;
 
-    /// <summary>The process, which learns from the greeting which one it is, if it must.</summary>
+    /// <summary>The process, identified by its greeting where the kernel does not identify it.</summary>
     internal PeerProcess? Process { get; set; }
 
     /// <summary>The peer, for texts.</summary>
@@ -65,7 +65,7 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
 
             if (type == MessageType.Waiting)
             {
-                // One that says it without a pause waits itself until it is read, and costs little.
+                // A peer that sends them without a pause fills its socket and waits, and costs little here.
                 await channel.PauseAsync(ProtocolLimits.BetweenSignsOfLife);
             }
         }
@@ -127,8 +127,8 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
     }
 
     /// <summary>
-    /// A peer that hangs up has said why before, or has gone without a word: either counts more than the broken pipe that shows it. Only what
-    /// is there already is looked at, and only so much of it: a peer that broke one channel may fill the other one without end.
+    /// A peer that hangs up may have sent the reason before, which is a better error than the broken pipe. Only what has arrived is read, and a
+    /// bounded part of it: a peer that broke one channel may fill the other one without end.
     /// </summary>
     internal async Task<Exception> CauseAsync(Exception failure)
     {
@@ -153,7 +153,7 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
         }
         catch (Exception)
         {
-            // It said nothing that explains more.
+            // It sent no reason.
             return failure;
         }
     }

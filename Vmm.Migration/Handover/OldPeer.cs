@@ -1,7 +1,7 @@
 // The old process, as the one that waits speaks with it on the cpr channel. It is not trusted: descriptors that it sends
 // are kept here until they are filed under a name, and are closed with the channel otherwise.
 //
-// Once the plan is accepted old has nothing more to say until the guest is gone, or not. So one receive stays pending from
+// Once the plan is accepted old has nothing more to send until it knows whether the guest was taken. So one receive stays pending from
 // then on, and each wait ends when that does: it is how the end of the old process is noticed.
 
 using Microsoft.Win32.SafeHandles;
@@ -54,7 +54,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         return handles;
     }
 
-    /// <summary>Closes the descriptors that came and were not taken yet: they were not asked for.</summary>
+    /// <summary>Closes the descriptors that came and were not taken yet: nothing expects them.</summary>
     internal void DropReceived()
     {
         _received.ForEach(d => d.Dispose());
@@ -66,7 +66,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     internal ValueTask SendAsync(MessageType type, StateWriter body, Deadline deadline) => _channel.SendAsync(type, body, deadline);
 
     /// <summary>
-    /// Greets it, with a descriptor of this process, by which it learns of the end of this process also where the kernel does not report that and no
+    /// Greets it, with a descriptor of this process, by which it notices the end of this process also where the kernel does not report that and no
     /// number of this process means anything in its pid namespace. A program that does not know of it closes it.
     /// </summary>
     internal async ValueTask GreetAsync(Deadline deadline)
@@ -75,7 +75,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), self is null ? [] : [self], deadline);
     }
 
-    /// <summary>Sends how things stand. Whether that arrives changes nothing here: the old process has the channel's end and the baton to go by.</summary>
+    /// <summary>Sends an outcome. Whether it arrives changes nothing here: the old process decides by the channel's end and the baton.</summary>
     /// <returns>Whether it was sent; if not, <see cref="SendFailure"/> says why.</returns>
     internal async Task<bool> TrySendAsync(MessageType type, StateWriter body, Deadline deadline)
     {
@@ -130,7 +130,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         }
         catch (PosixException)
         {
-            // What is lost is a word about this process's end in the old one's account.
+            // All that is lost is the report of this process's end in the old process.
             return null;
         }
     }

@@ -22,7 +22,7 @@ namespace Vmm.Migration.Handover;
 /// <summary>One attempt to hand the guest to a new process. Machine loop only.</summary>
 internal sealed class OutgoingHandover : IDisposable
 {
-    /// <summary>So many signs of life of a new process that waits for its operator are due before old thinks that it is gone.</summary>
+    /// <summary>How many signs of life of a new process that waits for its operator are due before old gives it up.</summary>
     private const uint SignsOfLife = 4;
 
     /// <summary>What a rehearsal cannot know: how long running vCPUs take to leave the guest, and the state to cross. Microseconds.</summary>
@@ -47,7 +47,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
     /// <param name="cprPath">Where the new process listens.</param>
     /// <param name="openMain">Opens the main channel when it is time.</param>
-    /// <param name="log">Where it is reported what could not be done once the guest is gone.</param>
+    /// <param name="log">Where it is reported what could not be done once the guest was taken.</param>
     /// <exception cref="HandoverException">No process listens there.</exception>
     internal OutgoingHandover(
         Machine machine,
@@ -89,7 +89,7 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>Bytes sent on the main channel.</summary>
     internal ulong Transferred => _state.Transferred;
 
-    /// <summary>Whether the guest is gone although the new process did not live to say so; why, if so.</summary>
+    /// <summary>Why the new process sent no acknowledgement although it took the guest; null when it did.</summary>
     internal string? MissingAcknowledgement { get; private set; }
 
     /// <summary>The peer, for texts.</summary>
@@ -231,7 +231,7 @@ internal sealed class OutgoingHandover : IDisposable
             await MakeReadyAsync(isPreflight: false);
             Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
-            // With -incoming defer the operator opens the main channel, in his own time.
+            // With -incoming defer the operator opens the main channel, whenever that is.
             await _peer.ListensAsync(_parameters.CprConnectTimeout);
             Boundary.Passed(HandoverStep.OldPeerReady);
             await ConnectMainAsync();
@@ -330,7 +330,7 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldEndSent);
     }
 
-    /// <summary>What the new process says when it has the guest. It may come late: who has the guest does not hang on it.</summary>
+    /// <summary>What the new process says when it has the guest. It may come late: who has the guest does not depend on it.</summary>
     private async Task<StateReader> ReceiveTakenAsync()
     {
         var taken = await _peer.ExpectAsync(MessageType.Taken, Deadline.Never);
@@ -340,7 +340,7 @@ internal sealed class OutgoingHandover : IDisposable
     }
 
     /// <summary>
-    /// The baton says that the guest is gone. It does not depend on this process any more, so the new one, if it was only slow, gets a while longer
+    /// The baton says that the guest was taken. It does not depend on this process any more, so the new one, if it was only slow, gets a while longer
     /// to say so itself: with its times, and with what it took over.
     /// </summary>
     private async Task AcknowledgeAsync(Task<StateReader>? taken, Exception failure)
@@ -364,7 +364,7 @@ internal sealed class OutgoingHandover : IDisposable
         Times.Account(_state.Instants, arrival);
     }
 
-    /// <summary>Whether the new process took a descriptor over; null where it did not live to say, or was not heard.</summary>
+    /// <summary>Whether the new process took a descriptor over; null where it sent no answer, or none was received.</summary>
     private bool? WasTaken(string name) => _notTaken is { } left ? !left.Contains(name) : null;
 
     private string Outcome() =>

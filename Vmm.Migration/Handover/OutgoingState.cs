@@ -1,5 +1,5 @@
 // The state on its way to the new process: what is saved of the stopped guest, and the main channel that carries it. The state goes
-// out whole, then the baton is offered, then the end record follows, so that a reader who has that may take.
+// out whole, then the baton is offered, then the end record follows, so that a reader that has that may take.
 
 using Vmm.Core.Machines;
 using Vmm.Core.Native;

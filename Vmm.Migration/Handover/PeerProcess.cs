@@ -1,10 +1,9 @@
-// The process at the other end of a handover, for as long as its end matters: a channel that closes says that the peer is
-// gone, but not whether it died, and it closes before the process has quite ended. So the end is watched for on the loop,
-// and a later query reports it.
+// The process at the other end of a handover, for as long as its end matters: a channel that closes shows that the peer has hung up, but not
+// whether it died, and it closes before the process has quite ended. So the end is watched for on the loop, and a later query reports it.
 //
-// Which process it is the kernel says by a descriptor (Linux 6.5), or by a number, which means nothing if the peer is in a pid
-// namespace that this process does not see. Then the peer's own word must do: a descriptor of itself, that comes with its greeting. A
-// peer that lies is believed, and all that it changes is what is said of its end.
+// The kernel identifies the process by a descriptor (Linux 6.5), or by a number, which means nothing if the peer is in a pid namespace that this
+// process does not see. Then the peer identifies itself: by a descriptor that comes with its greeting. A peer that lies is believed, and all that
+// it changes is what is said of its end.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;

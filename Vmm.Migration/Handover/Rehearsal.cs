@@ -1,4 +1,4 @@
-// A machine that waits for its state goes through the motions once: what it holds after power-on is captured, put into
+// A machine that waits for its state runs through the pause once: what it holds after power-on is captured, put into
 // bytes, read and applied again, by the same code and the same calls that the real state will pass. That shows what the
 // hypervisor takes, and how long; and code and data that the pause will need have been touched before it.
 //
@@ -17,7 +17,7 @@ internal static class Rehearsal
 {
     private const int Rounds = 3;
 
-    /// <summary>Goes through the motions.</summary>
+    /// <summary>Runs the rehearsal.</summary>
     /// <returns>How long capturing, saving, loading and applying take once everything is warm, in microseconds.</returns>
     internal static async Task<ulong> RunAsync(Machine machine, Board board)
     {

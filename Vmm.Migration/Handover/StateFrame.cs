@@ -71,7 +71,7 @@ internal static class StateFrame
     }
 
     /// <summary>
-    /// Looks whether what came so far ends with a valid end record, although the head promised more. The record bears the attempt's number, which
+    /// Looks whether what came so far ends with a valid end record, although the head promised more. The record carries the attempt's number, which
     /// no guest knows, so it does not stand in a state by chance.
     /// </summary>
     internal static void ThrowIfEnded(ReadOnlySpan<byte> soFar, ulong attempt, int promised)

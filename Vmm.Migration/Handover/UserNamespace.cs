@@ -16,7 +16,7 @@ internal static class UserNamespace
 
     private static readonly char[] Blanks = [' ', '\t'];
 
-    /// <summary>Read once: it is asked for with the first message of an update, and known when the main channel is opened just before the pause.</summary>
+    /// <summary>Read once: it is needed with the first message of an update, and known when the main channel is opened just before the pause.</summary>
     private static readonly Lazy<uint> Overflow = new(() => OverflowUser(Read("/proc/sys/kernel/overflowuid")));
 
     /// <summary>Whether a number that the kernel reports means one user and no other.</summary>

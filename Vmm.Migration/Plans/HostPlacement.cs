@@ -1,8 +1,8 @@
 // Where the host lets a process have its memory, as far as an operator sets it from outside: numactl's policy, with which
-// the process was started, prctl's ban on transparent huge pages, prlimit's bound for locked memory. A successor that was
-// started plainly can only know them from the plan.
+// the process was started, prctl's ban on transparent huge pages, prlimit's bound for locked memory. A successor that was started without them
+// learns them only from the plan.
 //
-// What needs no telling: a policy that was bound to a RAM file lives with the file, and so crosses with it; advice on huge
+// What need not be carried: a policy that was bound to a RAM file lives with the file, and so crosses with it; advice on huge
 // pages and core dumps follows from the command line, and the plan compares it; vmm locks no memory itself; thread
 // names follow from their number, and no other process can change them. Control groups are the operator's.
 
@@ -39,7 +39,7 @@ internal sealed record HostPlacement(NumaPolicy? Policy, int? HugePagesDisabled,
             problems.Try($"transparent huge pages {(disabled == 0 ? "allowed" : "banned")}", () => ProcessMemory.SetHugePagesDisabled(disabled));
         }
 
-        // More than old had is the operator's generosity; it is not taken away.
+        // A limit above old's is the operator's choice; it is never lowered.
         if (LockLimit is { } limit && limit > own.LockLimit)
         {
             problems.Try(

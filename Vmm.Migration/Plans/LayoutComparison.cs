@@ -1,7 +1,7 @@
 // The old process's layouts against the new one's. Two programs of one release have the same; a later one may have grown.
-// Growth goes one way: what the old process sends the new one can read if its layout is the old one's or grew from it. The
-// other way round it might go well, as long as the old one has nothing to say in what it grew, but that is not known before
-// the guest is stopped. So an update back to a program with smaller layouts is refused.
+// Growth goes one way: what the old process sends the new one can read if its layout is the old one's or grew from it. The other way round it
+// might work, as long as the old one has no state in what was added, but that is not known before the guest is stopped. So an update back to a
+// program with smaller layouts is refused.
 
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;

@@ -4,7 +4,7 @@ using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Plans;
 
-/// <summary>Holds the old process's properties against the new one's.</summary>
+/// <summary>Compares the old process's properties with the new one's.</summary>
 internal static class PlanComparison
 {
     private const int LongestValue = 256;

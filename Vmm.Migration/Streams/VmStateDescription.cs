@@ -1,4 +1,4 @@
-// The JSON text that stands at the end of a stream in QEMU's layout and says what the bytes before it are, so that a reader which
+// The JSON text at the end of a stream in QEMU's layout and says what the bytes before it are, so that a reader which
 // knows no device (QEMU's scripts/analyze-migration.py is the known one) can print them:
 //
 //     {"configuration": RECORD, "page_size": 4096, "devices": [{"name", "instance_id", RECORD}, …]}
@@ -14,7 +14,7 @@ using Vmm.Core.State;
 
 namespace Vmm.Migration.Streams;
 
-/// <summary>Describes the state of a machine as it stands in a stream.</summary>
+/// <summary>Describes the state of a machine as it is in a stream.</summary>
 internal static class VmStateDescription
 {
     private const int PageSize = 4096;
@@ -56,7 +56,7 @@ internal static class VmStateDescription
         VmStateReader.RequireEnd(reader, type);
         text.Append("]}");
 
-        // Readers look for the first brace behind the last zero byte before the text. Its length stands there.
+        // Readers look for the first brace behind the last zero byte before the text. Its length is there.
         while (HasBraceByte(text.Length))
         {
             text.Append(' ');

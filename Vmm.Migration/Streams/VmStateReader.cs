@@ -30,7 +30,7 @@ internal static class VmStateReader
         }
     }
 
-    /// <summary>Reads what stands before the sections of devices.</summary>
+    /// <summary>Reads what comes before the sections of devices.</summary>
     /// <exception cref="StateException">It is not that of this machine.</exception>
     internal static void ReadStart(StateReader reader, string machineType, IReadOnlyList<RamTableEntry> ram)
     {
@@ -41,7 +41,7 @@ internal static class VmStateReader
     }
 
     /// <summary>Reads what closes a section.</summary>
-    /// <exception cref="StateException">Something else stands there: the section has more or fewer bytes than were read.</exception>
+    /// <exception cref="StateException">Something else is there: the section has more or fewer bytes than were read.</exception>
     internal static void ReadFooter(StateReader reader, uint id)
     {
         Expect("section footer", VmStateStream.Footer, reader.ReadByte());

@@ -5,7 +5,7 @@ using Vmm.Qapi.Syntax;
 
 namespace Vmm.Qapi.Model;
 
-/// <summary>Holds a definition against its documentation.</summary>
+/// <summary>Checks a definition against its documentation.</summary>
 internal static class DocRules
 {
     internal static void Check(RawDefinition raw, SchemaPragma pragma, IReadOnlyCollection<QapiMember> members, IReadOnlyList<QapiFeature> features)

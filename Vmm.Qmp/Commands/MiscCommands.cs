@@ -10,7 +10,7 @@ namespace Vmm.Qmp.Commands;
 /// <param name="cpus">How many vCPUs the machine has.</param>
 public sealed class MiscCommands(Func<string, CommandContext, Task<string>> executeHmp, int cpus) : IMiscCommands
 {
-    /// <summary>Runs a line. No command of ours depends on a vCPU, but one that does not exist is a mistake.</summary>
+    /// <summary>Runs a line. No command of ours depends on a vCPU, but one that does not exist is an error.</summary>
     public async ValueTask<string> HumanMonitorCommand(CommandContext context, string commandLine, long? cpuIndex) =>
         cpuIndex is null || (cpuIndex >= 0 && cpuIndex < cpus)
             ? await executeHmp(commandLine, context)

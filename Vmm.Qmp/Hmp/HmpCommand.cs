@@ -1,7 +1,7 @@
 namespace Vmm.Qmp.Hmp;
 
 /// <summary>A command of the human monitor.</summary>
-/// <param name="Name">Its name; behind <c>info</c>, the name of what is asked for.</param>
+/// <param name="Name">Its name; behind <c>info</c>, the name of the topic.</param>
 /// <param name="Help">What it does, in a few words.</param>
 /// <param name="Run">Does it, on the machine loop.</param>
 internal sealed record HmpCommand(string Name, string Help, Func<HmpInvocation, ValueTask> Run)

@@ -1,7 +1,7 @@
 // The human monitor without its terminal: a line in, text out. A prompt and human-monitor-command both end here, and every
 // command calls what the QMP command of the same meaning calls, so the two monitors cannot come to differ.
 //
-// A command that fails is no error for who sent the line: its text, "Error: ...", is the answer.
+// A command that fails is no error for the sender of the line: its text, "Error: ...", is the answer.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -20,7 +20,7 @@ public sealed class HmpExecutor
     private readonly ILogger _log;
 
     /// <summary>Creates the monitor's commands.</summary>
-    /// <param name="handlers">Who does the work.</param>
+    /// <param name="handlers">The handlers of all commands.</param>
     /// <param name="migrationSettled">Completes when no migration is running: what <c>migrate</c> without <c>-d</c> waits for.</param>
     /// <param name="regions">Lists what answers at addresses and ports.</param>
     /// <param name="log">Where a defect that a line ran into is reported.</param>
@@ -48,8 +48,8 @@ public sealed class HmpExecutor
 
     /// <summary>Runs a line.</summary>
     /// <param name="commandLine">The line, without its end.</param>
-    /// <param name="context">The session that asked.</param>
-    /// <param name="interactive">Whether the asker sits at a prompt that may be kept waiting (<c>migrate</c> without <c>-d</c>).</param>
+    /// <param name="context">The session that sent it.</param>
+    /// <param name="interactive">Whether a user sits at a prompt that may be kept waiting (<c>migrate</c> without <c>-d</c>).</param>
     /// <returns>The answer with CR LF at the end of each line; empty for silent success.</returns>
     public async Task<string> ExecuteAsync(string commandLine, CommandContext context, bool interactive = false)
     {

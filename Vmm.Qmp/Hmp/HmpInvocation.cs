@@ -3,8 +3,8 @@ using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Hmp;
 
-/// <summary>One run of a command: what was given, who asked, and where the text goes.</summary>
-/// <param name="context">The session that asked.</param>
+/// <summary>One run of a command: what was given, the session that sent it, and where the text goes.</summary>
+/// <param name="context">The session that sent it.</param>
 /// <param name="interactive">Whether a user sits at a prompt, which a command may keep waiting.</param>
 internal sealed class HmpInvocation(CommandContext context, bool interactive)
 {

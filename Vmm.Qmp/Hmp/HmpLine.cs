@@ -1,5 +1,5 @@
 // A line of the human monitor: a command's name, then words. A word in double quotes may hold blanks and the escapes
-// \n \r \\ \' \". What is missing or too much is said in the words that scripts know.
+// \n \r \\ \' \". What is missing or too much is reported with the texts that scripts match on.
 
 using System.Text;
 
@@ -20,7 +20,7 @@ internal sealed class HmpLine(string text)
         }
     }
 
-    /// <summary>The next word as it stands, empty at the end.</summary>
+    /// <summary>The next word, unchanged; empty at the end.</summary>
     internal string Word()
     {
         SkipBlanks();

@@ -20,7 +20,7 @@ internal static class HmpMigrationCommands
         {
             Parameters = [HmpParameter.Flag('d'), HmpParameter.Text("uri")],
         },
-        new("x_cpr_preflight", "try a live update to URI out, up to the pause", hmp => Preflight(handlers, hmp))
+        new("x_cpr_preflight", "try out a live update to URI, up to the pause", hmp => Preflight(handlers, hmp))
         {
             Parameters = [HmpParameter.Text("uri")],
         },

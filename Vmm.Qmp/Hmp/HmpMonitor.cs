@@ -9,7 +9,7 @@ namespace Vmm.Qmp.Hmp;
 /// <param name="source">Where clients come from.</param>
 /// <param name="executor">What runs the lines.</param>
 /// <param name="machine">The machine loop, where they run.</param>
-/// <param name="log">Where trouble is reported.</param>
+/// <param name="log">Where failures are reported.</param>
 /// <param name="endWatch">Notified of a line that ends the process.</param>
 public sealed class HmpMonitor(
     string name, IConnectionSource source, HmpExecutor executor, EventLoop machine, ILogger log, IEndWatch? endWatch = null)

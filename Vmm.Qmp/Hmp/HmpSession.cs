@@ -74,7 +74,7 @@ internal sealed class HmpSession : ClientSession
                 if (_executor.IsLast(line))
                 {
                     // Though a line before it may be stuck.
-                    _endWatch?.Asked();
+                    _endWatch?.Requested();
                 }
             }
         }

@@ -9,7 +9,7 @@ using System.Text;
 namespace Vmm.Qmp.Hmp;
 
 /// <summary>A line editor with history and completion.</summary>
-/// <param name="prompt">What stands before the line.</param>
+/// <param name="prompt">What is shown before the line.</param>
 /// <param name="completions">What Tab may complete a line to.</param>
 internal sealed class LineEditor(string prompt, IEnumerable<string> completions)
 {

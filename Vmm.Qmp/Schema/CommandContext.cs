@@ -9,7 +9,7 @@ public abstract class CommandContext
     public abstract bool IsOob { get; }
 
     /// <summary>Ends capabilities negotiation with these capabilities switched on.</summary>
-    /// <param name="capabilities">What the client asked for, maybe nothing.</param>
+    /// <param name="capabilities">What the client requested, maybe nothing.</param>
     /// <exception cref="QmpException">One of them was not offered in the greeting, or the negotiation is already over.</exception>
     public abstract void EnableCapabilities(IReadOnlyList<QMPCapability> capabilities);
 

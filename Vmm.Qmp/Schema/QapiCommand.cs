@@ -23,8 +23,8 @@ public sealed class QapiCommand
     public required bool SuccessResponse { get; init; }
 
     /// <summary>Checks the arguments, runs the handler and writes its result.</summary>
-    /// <param name="handlers">Who does it.</param>
-    /// <param name="context">The session that asked.</param>
+    /// <param name="handlers">The handlers of all commands.</param>
+    /// <param name="context">The session that sent it.</param>
     /// <param name="arguments">A JSON object in strict UTF-8 JSON without duplicate members, or nothing, which is the same as <c>{}</c>.</param>
     /// <param name="result">Takes the JSON of the reply's <c>return</c>; only complete when the task has succeeded.</param>
     /// <exception cref="QmpException">The arguments do not fit the schema, or the handler failed.</exception>

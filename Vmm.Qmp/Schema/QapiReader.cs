@@ -7,7 +7,7 @@ using System.Text.Json;
 
 namespace Vmm.Qmp.Schema;
 
-/// <summary>Reads one value; the reader stands on its first token, and afterwards on its last.</summary>
+/// <summary>Reads one value; the reader is on its first token, and afterwards on its last.</summary>
 internal delegate T QapiElement<T>(ref Utf8JsonReader reader, string path);
 
 /// <summary>Reads values of the schema's builtin types, lists, and the frame of objects.</summary>

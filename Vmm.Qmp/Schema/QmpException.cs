@@ -16,7 +16,7 @@ public sealed class QmpException(string errorClass, string description) : VmmExc
     /// <summary>The class of nearly every error.</summary>
     public static QmpException GenericError(string description) => new("GenericError", description);
 
-    /// <summary>The answer to a command that met a defect of the program. Where and how stands in the log.</summary>
+    /// <summary>The answer to a command that met a defect of the program. The details are in the log.</summary>
     /// <param name="defect">What escaped.</param>
     public static QmpException Internal(Exception defect)
     {

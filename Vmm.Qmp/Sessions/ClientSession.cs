@@ -1,8 +1,8 @@
 // What a session is, whatever language its client speaks: bytes come in and become requests, answers wait in a queue and go
 // out, and a turn on the I/O loop follows whenever there is more to send or room for more requests.
 //
-// A client that closes its sending side still gets its answers; the session ends with the last of them. One that is gone, or
-// that leaves too much unread, loses what it had.
+// A client that closes its sending side still gets its answers; the session ends with the last of them. One that has disconnected, or that leaves
+// too much unread, loses what it had.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -25,7 +25,7 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
     /// <param name="connection">The client, which now belongs to the session.</param>
     /// <param name="machine">The machine loop, where commands run.</param>
     /// <param name="io">The loop that moves its bytes.</param>
-    /// <param name="log">Where trouble with the client is reported.</param>
+    /// <param name="log">Where failures of the client are reported.</param>
     protected ClientSession(Connection connection, EventLoop machine, EventLoop io, ILogger log)
     {
         Connection = connection;
@@ -36,7 +36,7 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
         connection.Outbound = Outbound;
     }
 
-    /// <summary>Completes when the client is gone and what it had is closed.</summary>
+    /// <summary>Completes when the client has disconnected and what it had is closed.</summary>
     internal Task Completion => _completion.Task;
 
     /// <summary>The client.</summary>
@@ -57,17 +57,17 @@ internal abstract class ClientSession : IConnectionUser, IDisposable
     /// <summary>Greets and starts to serve.</summary>
     internal abstract void Start();
 
-    /// <summary>Completes when everything that is queued now has been sent, or the client is gone.</summary>
+    /// <summary>Completes when everything that is queued now has been sent, or the client has disconnected.</summary>
     internal Task FlushAsync() => Outbound.WhenEmpty();
 
     /// <inheritdoc/>
     public abstract void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors);
 
     /// <inheritdoc/>
-    public void Ended(bool gone)
+    public void Ended(bool isDisconnected)
     {
         _inputEnded = true;
-        if (gone)
+        if (isDisconnected)
         {
             Dispose();
         }

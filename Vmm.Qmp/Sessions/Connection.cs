@@ -1,6 +1,6 @@
 // A client's two directions, without ever blocking: reads when there is something to read and the user wants it, writes
 // what is queued when there is room. A socket is one descriptor for both and may carry descriptors; a terminal, a pair of
-// pipes or files is two. Those belong to others too and may be blocking, so they are asked before each small write.
+// pipes or files is two. Those belong to others too and may be blocking, so they are polled before each small write.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -81,7 +81,7 @@ public sealed class Connection : IDisposable
         }
         else if (!wanted)
         {
-            // A pipe whose other end is gone would be reported indefinitely.
+            // A pipe whose other end is closed would be reported indefinitely.
             _inputWatch?.Dispose();
             _inputWatch = null;
         }
@@ -116,7 +116,7 @@ public sealed class Connection : IDisposable
         }
         catch (Exception e) when (e is IOException or InvalidOperationException)
         {
-            _user!.Ended(gone: true);
+            _user!.Ended(isDisconnected: true);
         }
     }
 
@@ -236,7 +236,7 @@ public sealed class Connection : IDisposable
         }
         else if ((events & (FdEvents.Error | FdEvents.HangUp)) != FdEvents.None)
         {
-            _user!.Ended(gone: true);
+            _user!.Ended(isDisconnected: true);
         }
     }
 
@@ -250,7 +250,7 @@ public sealed class Connection : IDisposable
         }
         catch (IOException)
         {
-            _user!.Ended(gone: true);
+            _user!.Ended(isDisconnected: true);
             return;
         }
 
@@ -260,15 +260,15 @@ public sealed class Connection : IDisposable
         }
         else if (got == 0)
         {
-            bool gone = IsGone();
+            bool isDisconnected = IsDisconnected();
             WantInput(false);
             _inputEnded = true;
-            _user!.Ended(gone);
+            _user!.Ended(isDisconnected);
         }
     }
 
     /// <summary>Whether a client that sends no more reads no more either. Where the host does not say (poll needs RLIMIT_NOFILE too), sending will show.</summary>
-    private bool IsGone()
+    private bool IsDisconnected()
     {
         try
         {

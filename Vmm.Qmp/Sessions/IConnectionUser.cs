@@ -2,16 +2,16 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Vmm.Qmp.Sessions;
 
-/// <summary>Who is served by a <see cref="Connection"/>. Called on the I/O loop.</summary>
+/// <summary>The session that is served by a <see cref="Connection"/>. Called on the I/O loop.</summary>
 internal interface IConnectionUser
 {
     /// <summary>Bytes came, and descriptors with them, which now belong to the user.</summary>
     void Received(ReadOnlySpan<byte> bytes, IReadOnlyList<SafeFileHandle> descriptors);
 
     /// <summary>No more bytes will come.</summary>
-    /// <param name="gone">Whether the client is gone altogether, so that replies are not read either.</param>
-    void Ended(bool gone);
+    /// <param name="isDisconnected">Whether the client has closed both directions, so that replies are not read either.</param>
+    void Ended(bool isDisconnected);
 
-    /// <summary>What came could not be dealt with, for a reason that is no fault of the client's.</summary>
+    /// <summary>What came could not be processed, through no fault of the client's.</summary>
     void Failed(Exception defect);
 }

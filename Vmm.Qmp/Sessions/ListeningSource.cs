@@ -8,10 +8,10 @@ namespace Vmm.Qmp.Sessions;
 //
 // One client is served at a time; the next waits in the kernel's backlog and is accepted the moment the former leaves. In
 // a live update the old and the new process hold the same listening socket: the new one is given it (Adopt) and starts,
-// the old one stops. The one loses nothing by the other: a client in the backlog goes to the process that accepts.
+// the old one stops. Neither loses a client: one in the backlog goes to the process that accepts.
 //
 // Once StopAccepting has returned, on whatever thread, no client is accepted: the machine loop calls it before it reports to any client that the
-// guest has left, so who connects after that news reaches the process that has the guest.
+// guest has left, so a client that connects afterwards reaches the process that has the guest.
 
 /// <summary>Clients of a listening socket. I/O loop only, except where noted.</summary>
 public sealed class ListeningSource : IConnectionSource
@@ -123,13 +123,14 @@ public sealed class ListeningSource : IConnectionSource
             }
             else if (HostSocket.IsShutDown(_listener!))
             {
-                // By another process that has it: no client will come, and it would be reported again and again. Another may be adopted.
+                // Shut down by another process that has it: no client will come, and it would be reported as ready indefinitely. Another may be
+                // adopted.
                 StopWatching();
             }
         }
         catch (Exception e)
         {
-            // Out of descriptors or memory, say: who waits stays in the backlog and is asked for again later.
+            // Out of descriptors or memory, say: a client that waits stays in the backlog and is accepted later.
             StopWatching();
             _io!.After(Pause, Watch);
             if (!_isFailing)

@@ -26,7 +26,7 @@ public abstract class Monitor
     /// <summary>Whether a client is connected. Any thread.</summary>
     public bool IsConnected => _session is not null;
 
-    /// <summary>Where trouble is reported.</summary>
+    /// <summary>Where failures are reported.</summary>
     private protected ILogger Log { get; }
 
     internal EventLoop Io { get; private set; } = null!;

@@ -38,7 +38,7 @@ public sealed class MonitorServer : IDisposable
     });
 
     /// <summary>Waits until every client has been sent what is queued for it now: the reply to <c>quit</c>, before the exit.</summary>
-    /// <param name="timeout">A client that does not read is not waited for longer: it does not want the last words.</param>
+    /// <param name="timeout">A client that does not read is not waited for longer.</param>
     /// <remarks>Loops only, no thread pool: a process may end because it gets no memory for a further thread.</remarks>
     public Task FlushAsync(TimeSpan timeout) => _io.InvokeAsync(async () =>
     {

@@ -16,7 +16,7 @@ public sealed record QmpCommand(string Name, QmpCommandBody Invoke)
     public bool SuccessResponse { get; init; } = true;
 
     /// <summary>All commands of the schema.</summary>
-    /// <param name="handlers">Who does them.</param>
+    /// <param name="handlers">Their handlers.</param>
     public static FrozenDictionary<string, QmpCommand> Catalogue(CommandHandlers handlers) =>
         QapiCommands.All.Values.ToFrozenDictionary(
             command => command.Name,
@@ -29,7 +29,7 @@ public sealed record QmpCommand(string Name, QmpCommandBody Invoke)
 }
 
 /// <summary>Runs a command on the machine loop.</summary>
-/// <param name="context">The session that asked.</param>
+/// <param name="context">The session that sent it.</param>
 /// <param name="arguments">A JSON object in strict UTF-8 JSON, or nothing.</param>
 /// <param name="result">Takes the JSON of the reply's <c>return</c>; nothing is the same as <c>{}</c>.</param>
 /// <exception cref="QmpException">The command failed.</exception>

@@ -8,7 +8,7 @@ namespace Vmm.Qmp.Sessions;
 /// <param name="machine">The machine loop, where commands run.</param>
 /// <param name="commands">The commands by name.</param>
 /// <param name="events">The events.</param>
-/// <param name="log">Where trouble with a client is reported.</param>
+/// <param name="log">Where failures of a client are reported.</param>
 public sealed class QmpService(EventLoop machine, IReadOnlyDictionary<string, QmpCommand> commands, EventBroadcaster events, ILogger log)
 {
     /// <summary>What the greeting says.</summary>

@@ -4,7 +4,7 @@
 // requests as they become due and runs each on the machine loop; the machine loop decides the order of what goes out, by
 // taking a place in the outbound queue for every event when it happens and for every reply when its command ends.
 //
-// A client that is gone loses what it had: requests that wait, half a request, descriptors. A command that is running continues.
+// A client that has disconnected loses what it had: requests that wait, half a request, descriptors. A command that is running continues.
 
 using System.Buffers;
 using Microsoft.Extensions.Logging;
@@ -57,7 +57,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         Outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));
         _rpc.Disconnected += (_, end) =>
         {
-            // Ended here, it says so too, and then the session is closed already.
+            // It reports the end also when the session was ended here, and then that is closed already.
             if (end.Exception is { } defect)
             {
                 PostFailure(defect);
@@ -144,7 +144,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         if (request is { Command: End, RequestError: null, AsksForEnd: false } && _negotiated)
         {
             request.AsksForEnd = true;
-            _service.EndWatch?.Asked();
+            _service.EndWatch?.Requested();
         }
     }
 

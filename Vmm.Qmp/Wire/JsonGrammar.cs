@@ -1,4 +1,4 @@
-// Holds tokens against JSON's grammar, one at a time, and writes what it accepts as strict JSON.
+// Checks tokens against JSON's grammar, one at a time, and writes what it accepts as strict JSON.
 //
 // No recursion: a stack of open containers says what may come next, so a value may be deep and may arrive byte by byte.
 // The first token that does not fit is refused with QEMU's text; the caller then skips the rest of the value.

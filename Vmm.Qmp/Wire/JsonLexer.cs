@@ -1,7 +1,7 @@
 // Cuts a stream of bytes into tokens of QEMU's JSON dialect.
 //
 // Bytes come in pieces of any size, so the lexer stops in the middle of a token and continues with the next piece; what it
-// has of a token by then is kept aside. A token that lies within one piece is handed out without a copy. Numbers and
+// has of a token by then is kept aside. A token that is within one piece is handed out without a copy. Numbers and
 // keywords end at the first byte that does not belong to them, which is why a bare scalar is seen only when something
 // follows it. The dialect: strings in double or single quotes; a raw control character, 0xFE or 0xFF inside a string is
 // no part of any token.

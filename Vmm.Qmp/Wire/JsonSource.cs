@@ -1,4 +1,4 @@
-// A stream of JSON values, not of lines: a value is handed out with its last byte, whatever follows or does not.
+// A stream of JSON values, not of lines: a value is handed out with its last byte, without waiting for what follows.
 //
 // Every offending value costs the client one error, then its rest is skipped: brackets are counted (a closing one closes
 // the nearest of its kind, or all where it has none) until the value's end. A control character, 0xFE or 0xFF that fits nowhere, a line's end inside

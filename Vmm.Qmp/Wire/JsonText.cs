@@ -1,6 +1,6 @@
 // Strings of the dialect, rewritten as strict JSON in plain ASCII: double quotes, QEMU's way of escaping (\uXXXX with
 // upper-case digits, surrogate pairs above the basic plane), so that equal strings become equal bytes. That makes a
-// duplicate key a comparison of bytes, and an id can be echoed as it stands here.
+// duplicate key a comparison of bytes, and an id can be echoed as it is here.
 
 using System.Buffers;
 using System.Buffers.Text;

@@ -1,8 +1,8 @@
 // All that goes to one client, in one order.
 //
 // The order is made on the machine loop: an event takes its place when it happens, a reply when its command ends. The text
-// of a reply is ready only later, on another thread; it is filled into the place it has, and what stands behind waits for
-// it. So no event overtakes a reply, and no reply an event.
+// of a reply is ready only later, on another thread; it is filled into the place it has, and what is behind it waits for it. So no event
+// overtakes a reply, and no reply an event.
 //
 // A client that does not read is not waited for: when more than the limit is queued, the owner is asked to disconnect it. One
 // message may be larger than the limit.
@@ -123,7 +123,7 @@ internal sealed class OutboundQueue(long limit, Action changed, Action overflowe
         }
     }
 
-    /// <summary>Drops everything, now and later: the client is gone.</summary>
+    /// <summary>Drops everything, now and later: the client has disconnected.</summary>
     internal void Close()
     {
         TaskCompletionSource? empty;

@@ -43,12 +43,12 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
             case JsonRpcResult { Result: null }:
                 break;
             case JsonRpcResult { Result: ArrayBufferWriter<byte> result } reply:
-                QmpMessages.WriteResult(bufferWriter, result.WrittenSpan, Asked(reply.RequestId)?.ClientId ?? default, pretty);
+                QmpMessages.WriteResult(bufferWriter, result.WrittenSpan, RequestOf(reply.RequestId)?.ClientId ?? default, pretty);
                 break;
             case JsonRpcError { Error: { } error } reply:
                 string errorClass = error.Data as string ?? "GenericError";
                 QmpMessages.WriteError(
-                    bufferWriter, errorClass, error.Message ?? "", Asked(reply.RequestId)?.ClientId ?? default, pretty);
+                    bufferWriter, errorClass, error.Message ?? "", RequestOf(reply.RequestId)?.ClientId ?? default, pretty);
                 break;
             default:
                 throw new NotSupportedException($"QMP has no message like {message}");
@@ -56,13 +56,13 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
     }
 
     /// <summary>The request that a reply answers, which is then forgotten; null if there is none.</summary>
-    internal QmpRequest? TakeAsked(JsonRpcMessage reply) =>
+    internal QmpRequest? TakeRequest(JsonRpcMessage reply) =>
         reply is IJsonRpcMessageWithId { RequestId.Number: { } number } && _unanswered.TryRemove(number, out var request) ? request : null;
 
     /// <inheritdoc/>
     public object GetJsonText(JsonRpcMessage message) => message.ToString() ?? "";
 
-    private QmpRequest? Asked(RequestId id) => id.Number is { } number ? _unanswered.GetValueOrDefault(number) : null;
+    private QmpRequest? RequestOf(RequestId id) => id.Number is { } number ? _unanswered.GetValueOrDefault(number) : null;
 
     private QmpRequest Create()
     {

@@ -27,7 +27,7 @@ internal sealed class QmpMessageHandler(QmpMessageFormatter formatter, RequestQu
     {
         var text = new ArrayBufferWriter<byte>();
         formatter.Serialize(text, content);
-        if (formatter.TakeAsked(content) is { } request)
+        if (formatter.TakeRequest(content) is { } request)
         {
             outbound.Fill(request.Reply ?? outbound.Reserve(), text.WrittenMemory);
             requests.Answered(request);

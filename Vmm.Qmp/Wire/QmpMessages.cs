@@ -7,7 +7,7 @@ namespace Vmm.Qmp.Wire;
 /// <summary>Writes what a QMP client receives: JSON in ASCII, on one line or indented, each message with CR LF at its end.</summary>
 internal static class QmpMessages
 {
-    /// <summary>The first words to a client.</summary>
+    /// <summary>The greeting.</summary>
     internal static ReadOnlyMemory<byte> Greeting(QmpVersion version, bool pretty)
     {
         var text = new ArrayBufferWriter<byte>();
@@ -19,7 +19,7 @@ internal static class QmpMessages
     }
 
     /// <summary>An event.</summary>
-    internal static ReadOnlyMemory<byte> Event(QapiEvent happened, DateTimeOffset at, bool pretty)
+    internal static ReadOnlyMemory<byte> Event(QapiEvent qapiEvent, DateTimeOffset at, bool pretty)
     {
         var text = new ArrayBufferWriter<byte>();
         using (var writer = QapiJson.CreateWriter(text))
@@ -30,11 +30,11 @@ internal static class QmpMessages
             writer.WriteNumber("seconds", microseconds / 1_000_000);
             writer.WriteNumber("microseconds", microseconds % 1_000_000);
             writer.WriteEndObject();
-            writer.WriteString("event", happened.Name);
-            if (happened.HasData)
+            writer.WriteString("event", qapiEvent.Name);
+            if (qapiEvent.HasData)
             {
                 writer.WritePropertyName("data");
-                happened.WriteData(writer);
+                qapiEvent.WriteData(writer);
             }
 
             writer.WriteEndObject();

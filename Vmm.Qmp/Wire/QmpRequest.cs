@@ -4,7 +4,7 @@ using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Wire;
 
-/// <summary>One thing that a client said and that is to be answered in its turn: a command, or a request error, which is the answer.</summary>
+/// <summary>One message of a client, to be answered in its turn: a command, or a request error, which is the answer.</summary>
 internal sealed class QmpRequest : JsonRpcRequest
 {
     /// <summary>What every request is to StreamJsonRpc: a call of this one method with the request itself as argument.</summary>

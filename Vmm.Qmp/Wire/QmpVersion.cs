@@ -1,6 +1,6 @@
 namespace Vmm.Qmp.Wire;
 
-/// <summary>What the greeting and <c>query-version</c> report: the level of QEMU's protocol that is spoken, and who speaks.</summary>
+/// <summary>What the greeting and <c>query-version</c> report: the level of QEMU's protocol that is spoken, and the program that speaks it.</summary>
 /// <param name="Major">QEMU's major version.</param>
 /// <param name="Minor">QEMU's minor version.</param>
 /// <param name="Micro">QEMU's micro version.</param>

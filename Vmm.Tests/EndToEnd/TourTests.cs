@@ -30,7 +30,7 @@ public sealed partial class TourTests : EndToEndTest
         }
 
         await shell.Input.WriteAsync("wait\nexit\n"u8.ToArray());
-        await shell.Exited.WaitAsync(Patience.Answer);
+        await shell.Exited.WaitAsync(Timeouts.Answer);
         string all = string.Join('\n', shown.Lines);
         Assert.Multiple(() =>
         {
@@ -84,7 +84,7 @@ public sealed partial class TourTests : EndToEndTest
 
     private static async Task UntilAsync(Func<Task<bool>> isSo)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!await isSo())
         {
             await Task.Delay(5, deadline.Token);

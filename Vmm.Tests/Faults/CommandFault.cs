@@ -62,7 +62,7 @@ internal sealed class CommandFault(string name, string command, string arguments
                 await scene.Old.SettledAsync();
                 break;
             case { Old: Rest.Killed }:
-                await scene.Old.Process.Exited.WaitAsync(Patience.Answer);
+                await scene.Old.Process.Exited.WaitAsync(Timeouts.Answer);
                 break;
         }
 

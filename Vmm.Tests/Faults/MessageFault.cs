@@ -81,7 +81,7 @@ internal sealed class MessageFault(Spoiling spoiling) : Fault($"{Words(spoiling)
             scene.Old.Steps.Release(step);
             await scene.Old.Steps.WaitForAsync(HandoverStep.OldPlanSent);
             scene.Old.Steps.Release(HandoverStep.OldPlanSent);
-            await scene.New.Process.Exited.WaitAsync(Patience.Answer);
+            await scene.New.Process.Exited.WaitAsync(Timeouts.Answer);
         }
 
         scene.ReleaseAll();

@@ -11,7 +11,7 @@ namespace Vmm.Tests.Faults;
 /// <summary>A process under observation, and what can be seen of it from outside.</summary>
 internal sealed partial class Party : IAsyncDisposable
 {
-    /// <summary>The guest: it counts aloud.</summary>
+    /// <summary>The guest: it prints its count.</summary>
     internal const string Guest = "ticker";
 
     /// <summary>Bytes of guest RAM.</summary>
@@ -113,7 +113,7 @@ internal sealed partial class Party : IAsyncDisposable
     /// <summary>Waits until the guest has counted here.</summary>
     internal async Task CountsAsync()
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (ConsoleLength < 2 * "1\n".Length)
         {
             await Task.Delay(Poll, deadline.Token);
@@ -123,7 +123,7 @@ internal sealed partial class Party : IAsyncDisposable
     /// <summary>Waits until no migration is under way any more, without taking the event that says so from the code that waits for it.</summary>
     internal async Task SettledAsync()
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!Qmp.Events.Any(e => e.Name == "MIGRATION" && e.Data.GetProperty("status").GetString() is "completed" or "failed" or "cancelled"))
         {
             await Task.Delay(Poll, deadline.Token);
@@ -177,7 +177,7 @@ internal sealed partial class Party : IAsyncDisposable
     /// <returns>Whether it got there in time.</returns>
     internal async Task<bool> CpusRestAsync(TimeSpan watch)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         for (long before = CpuTime(); !deadline.IsCancellationRequested; before = CpuTime())
         {
             await Task.Delay(watch);

@@ -1,6 +1,6 @@
-// An update on a stage: an old process whose guest counts aloud, a new one that waits, and a hand that lets them continue step
-// by step, in the order of the boundaries. So when a fault strikes after a step, everything up to that step has happened and
-// nothing that depends on a later one.
+// An update step by step: an old process whose guest prints its count, a new one that waits, and observers that let them continue one step at a
+// time, in the order of the boundaries. So when a fault strikes after a step, everything up to that step has happened and nothing that depends on
+// a later one.
 
 using Vmm.Lab.Drivers;
 using Vmm.Migration.Handover;

@@ -12,14 +12,14 @@ internal static class Signals
     internal static async Task KillAsync(this Party party)
     {
         Signal.Send(party.Process, Signal.Kill);
-        await party.Process.Exited.WaitAsync(Patience.Answer);
+        await party.Process.Exited.WaitAsync(Timeouts.Answer);
     }
 
     /// <summary>SIGSTOP, and waits until every thread has stopped.</summary>
     internal static async Task StopAsync(this Party party)
     {
         Signal.Send(party.Process, Signal.Stop);
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!party.IsStopped)
         {
             await Task.Delay(Poll, deadline.Token);

@@ -38,7 +38,7 @@ internal sealed class StepObserver : IAsyncDisposable
 
     /// <summary>Waits until the process has done a step, after which it is held.</summary>
     internal Task WaitForAsync(HandoverStep step) =>
-        _passed.FindAsync(_from, s => s == step, $"step {step}", Patience.Answer, CancellationToken.None);
+        _passed.FindAsync(_from, s => s == step, $"step {step}", Timeouts.Answer, CancellationToken.None);
 
     /// <summary>Lets a process that is held after a step continue.</summary>
     internal void Release(HandoverStep step)
@@ -123,7 +123,7 @@ internal sealed class StepObserver : IAsyncDisposable
         }
         catch (SocketException)
         {
-            // A process that was killed while it was held needs no leave.
+            // A process that was killed while it was held needs no permission.
         }
     }
 }

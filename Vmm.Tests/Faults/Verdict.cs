@@ -1,4 +1,4 @@
-// What became of the guest and of both processes, seen from outside, held against what must have come of the fault. Every
+// What became of the guest and of both processes, seen from outside, compared with the outcome that the fault must have. Every
 // deviation is one line, so that a broken program shows all that is wrong with it.
 // The guest writes 1, 2, 3 … and each process keeps what was written while it ran it (GuestCount).
 
@@ -89,7 +89,7 @@ internal sealed class Verdict
                     Hold(await _new.StatusAsync() == "inmigrate", $"new is '{await _new.StatusAsync()}' and should wait");
                     break;
                 case Rest.Exits:
-                    int status = await _new.Process.Exited.WaitAsync(Patience.Answer);
+                    int status = await _new.Process.Exited.WaitAsync(Timeouts.Answer);
                     Hold(status == 1, $"new exits with {status} instead of 1");
                     Hold(await UntilAsync(() => _new.Process.Errors.Contains("vmm: ", StringComparison.Ordinal)), $"new exits without a reason: '{_new.Process.Errors}'");
                     break;

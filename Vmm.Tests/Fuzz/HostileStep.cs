@@ -3,7 +3,7 @@ namespace Vmm.Tests.Fuzz;
 /// <summary>What a hostile driver does, or what happens around it.</summary>
 internal enum HostileOperation
 {
-    /// <summary>Sets the device going as a driver should.</summary>
+    /// <summary>Sets the device up as a driver should.</summary>
     Start,
 
     /// <summary>Writes a register.</summary>

@@ -23,7 +23,7 @@ public sealed class StateFuzzTests
 
     [Test]
     [Promise(19)]
-    public void A_device_refuses_a_state_or_lives_with_it([Values("serial", "clock", "acpi", "i8042", "debugcon", "ioapic")] string device, [Range(1, 4)] int seed)
+    public void A_device_refuses_a_state_or_works_with_it([Values("serial", "clock", "acpi", "i8042", "debugcon", "ioapic")] string device, [Range(1, 4)] int seed)
     {
         var random = new Random(seed);
         byte[] state = [];
@@ -143,7 +143,7 @@ public sealed class StateFuzzTests
             }
         }
 
-        /// <summary>Sets the device going and does to it what a guest may do, while time passes.</summary>
+        /// <summary>Sets the device up and does to it what a guest may do, while time passes.</summary>
         internal void Use(Random random)
         {
             _clock.Thaw();
@@ -206,7 +206,7 @@ public sealed class StateFuzzTests
             where T : IPortDevice
         {
             _bus.Attach(device);
-            _ports.AddRange(device.Faces);
+            _ports.AddRange(device.Regions);
             return device;
         }
     }

@@ -64,7 +64,7 @@ public sealed class BusyPortTests : IDisposable
             Assert.That(await _asked.WaitAsync(TimeSpan.FromSeconds(30)), "it asks before it enters the guest");
         }
 
-        Assert.That(machine.Writes, Is.EqualTo(1), "the port was written once and the guest did not go on");
+        Assert.That(machine.Writes, Is.EqualTo(1), "the port was written once and the guest did not continue");
         _busy = false;
         machine.Vm.Cpus.Wake();
         await machine.WritesAsync(10);

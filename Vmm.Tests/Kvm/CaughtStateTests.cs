@@ -5,7 +5,7 @@ namespace Vmm.Tests.Kvm;
 public sealed class CaughtStateTests : IDisposable
 {
     private const int NmiPending = 13; // in struct kvm_vcpu_events
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly TinyMemory _memory = new();
 
@@ -27,7 +27,7 @@ public sealed class CaughtStateTests : IDisposable
         await successor.StopAsync();
 
         Assert.That(_memory.Word(TwoCpus.Startups), Is.EqualTo(1));
-        Assert.That(_memory.Word(TwoCpus.Rounds), Is.Zero, "the vCPU did not go on with what it did before");
+        Assert.That(_memory.Word(TwoCpus.Rounds), Is.Zero, "the vCPU did not continue what it did before");
     }
 
     [Test]
@@ -64,7 +64,7 @@ public sealed class CaughtStateTests : IDisposable
             }
         };
         machine.Load(TinyGuests.Streaming).Start();
-        await stopped.Task.WaitAsync(Patience);
+        await stopped.Task.WaitAsync(Timeout);
 
         using var successor = await machine.HandOverAsync();
 
@@ -93,7 +93,7 @@ public sealed class CaughtStateTests : IDisposable
             return next++;
         };
         machine.Load(TinyGuests.GatheringMany).Start();
-        await stopped.Task.WaitAsync(Patience);
+        await stopped.Task.WaitAsync(Timeout);
 
         using var successor = await machine.HandOverAsync();
 

@@ -54,7 +54,7 @@ public sealed class ClockTests
         await machine.StopAsync();
         var first = ClockOf(machine);
         var firstReadings = Readings(machine);
-        Assume.That(first.Anchor.Tsc, Is.Not.Zero, "this host's KVM_GET_CLOCK tells no TSC: the flagged path does not exist here");
+        Assume.That(first.Anchor.Tsc, Is.Not.Zero, "this host's KVM_GET_CLOCK reports no TSC: the flagged path does not exist here");
         var last = first.Last;
         long worst = 0;
         for (int hop = 0; hop < hops; hop++)

@@ -52,7 +52,7 @@ public sealed class CpuidTests
         Assert.That(CpuidFeatures.Find(name), Is.EqualTo(new[] { (new CpuidWord(function, index, (CpuidRegister)register), bit) }));
 
     [Test]
-    public void A_feature_switched_off_is_gone_and_one_that_kvm_lacks_is_named()
+    public void A_feature_switched_off_is_absent_and_one_that_kvm_lacks_is_named()
     {
         var table = CpuidModel.Build(new CpuModel("host", [new("cx16", false), new("ia64", true)]), _supported, out var refused);
 

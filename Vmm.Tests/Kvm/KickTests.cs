@@ -99,7 +99,7 @@ public sealed class KickTests
 
     [Test]
     [Promise(46)]
-    public async Task Stops_withdrawn_at_random_instants_leave_all_vcpus_running_or_all_parked()
+    public async Task Stops_withdrawn_at_random_instants_leave_all_vcpus_running_or_all_stopped()
     {
         using var machine = new TinyMachine(cpus: 2) { Records = false }.Load(TinyGuests.Reporting);
         var random = new Random(1);

@@ -3,7 +3,7 @@ using Vmm.Core.Native;
 
 namespace Vmm.Tests.Kvm;
 
-/// <summary>Interrupts that no pin of the in-kernel controllers has: an eventfd raises one, by the route that the guest asked for.</summary>
+/// <summary>Interrupts that no pin of the in-kernel controllers has: an eventfd raises one, by the route that the guest programmed.</summary>
 public sealed class MessageInterruptTests
 {
     private const int Gsi = 24;

@@ -149,7 +149,7 @@ public sealed class StateTransferTests
     [Promise(22)]
     public async Task An_interrupt_that_pends_is_taken_once_in_the_new_machine()
     {
-        using var machine = new TinyMachine(memory: _memory).Load(TinyGuests.Deaf);
+        using var machine = new TinyMachine(memory: _memory).Load(TinyGuests.InterruptsOff);
         machine.Start();
         await machine.WritesAsync(2);
         machine.Vm.Interrupts.Line(4).Set(true);

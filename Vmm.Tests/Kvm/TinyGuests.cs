@@ -108,7 +108,7 @@ internal static class TinyGuests
     ]);
 
     /// <summary>Keeps interrupts off and reports, until the word at 0x2004 is set; then lets one in, whose handler counts.</summary>
-    internal static byte[] Deaf => WithHandler(
+    internal static byte[] InterruptsOff => WithHandler(
     [
         .. PicAtVector20(mask: 0xef),
         0xe6, 0x12,                   // out 0x12, al

@@ -16,7 +16,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
     /// <summary>Where guests count.</summary>
     internal const int Counter = 0x2000;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
     private readonly KvmHypervisor _kvm = new();
     private readonly bool _ownsMemory;
     private readonly SemaphoreSlim _written = new(0);
@@ -95,21 +95,21 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
 
     internal void Start() => Vm.Cpus.Start();
 
-    internal Task StopAsync(bool capture = false) => Vm.Cpus.StopAsync(capture).WaitAsync(Patience);
+    internal Task StopAsync(bool capture = false) => Vm.Cpus.StopAsync(capture).WaitAsync(Timeout);
 
     /// <summary>Waits until the guest has written ports <paramref name="count"/> times more.</summary>
     internal async Task WritesAsync(int count)
     {
         for (int i = 0; i < count; i++)
         {
-            Assert.That(await _written.WaitAsync(Patience), "the guest wrote to its port");
+            Assert.That(await _written.WaitAsync(Timeout), "the guest wrote to its port");
         }
     }
 
     /// <summary>Waits for what shows in memory: the guest's progress is a word there, and no thread could signal it.</summary>
     internal static async Task Until(Func<bool> condition)
     {
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Timeout);
         while (!condition())
         {
             deadline.Token.ThrowIfCancellationRequested();
@@ -153,7 +153,7 @@ internal sealed class TinyMachine : IExitHandler, IDisposable
             device.Apply();
         }
 
-        await Vm.Cpus.ApplyStatesAsync().WaitAsync(Patience);
+        await Vm.Cpus.ApplyStatesAsync().WaitAsync(Timeout);
     }
 
     /// <summary>A second VM over the same memory that has taken this one's state, as the new process of a handover has.</summary>

@@ -25,7 +25,7 @@ internal static class TwoCpus
     private const int Stack = 0xe000;
     private const ushort SentPort = 0x10;
     private const ushort HeldPort = 0x12;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Sends INIT and then a start-up IPI.</summary>
     internal static ReadOnlySpan<byte> Starting =>
@@ -92,7 +92,7 @@ internal static class TwoCpus
             {
                 case HeldPort:
                     memory.Bytes[IsHeld] = 1;
-                    letGo.Wait(Patience);
+                    letGo.Wait(Timeout);
                     break;
                 case SentPort:
                     sent.SetResult();
@@ -100,7 +100,7 @@ internal static class TwoCpus
             }
         };
         machine.Start();
-        await sent.Task.WaitAsync(Patience);
+        await sent.Task.WaitAsync(Timeout);
         var handover = machine.HandOverAsync();
         letGo.Set();
         var successor = await handover;

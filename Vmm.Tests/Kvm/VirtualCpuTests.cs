@@ -82,7 +82,7 @@ public sealed class VirtualCpuTests
     [Test]
     public async Task An_interrupt_line_reaches_the_guest()
     {
-        using var machine = new TinyMachine().Load(TinyGuests.Deaf);
+        using var machine = new TinyMachine().Load(TinyGuests.InterruptsOff);
         machine.Memory.Bytes[0x2004] = 1;
         machine.OnPortWrite = (port, _, _) =>
         {
@@ -143,7 +143,7 @@ public sealed class VirtualCpuTests
     }
 
     [Test]
-    public async Task A_triple_fault_parks_the_vcpu_and_is_reported_and_a_reset_revives_it()
+    public async Task A_triple_fault_stops_the_vcpu_and_is_reported_and_a_reset_restarts_it()
     {
         using var machine = new TinyMachine();
         byte[] code = [0x0f, 0x0b]; // ud2, with an interrupt table of no entries
@@ -161,7 +161,7 @@ public sealed class VirtualCpuTests
 
     [Test]
     [Promise(35)]
-    public async Task A_device_that_throws_parks_the_vcpu_and_leaves_the_process_alive()
+    public async Task A_device_that_throws_stops_the_vcpu_and_leaves_the_process_alive()
     {
         using var machine = new TinyMachine();
         machine.OnPortWrite = (_, _, value) => throw new InvalidOperationException($"broken at {value}");
@@ -184,7 +184,7 @@ public sealed class VirtualCpuTests
     }
 
     [Test]
-    public async Task A_stop_may_be_asked_for_on_a_vcpus_thread_and_by_two_at_once()
+    public async Task A_stop_may_be_requested_on_a_vcpus_thread_and_by_two_at_once()
     {
         var stops = new List<Task>();
         using var machine = new TinyMachine();

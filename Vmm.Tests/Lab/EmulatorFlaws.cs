@@ -11,7 +11,7 @@ namespace Vmm.Tests.Lab;
 /// <summary>Distinguishes failures of the emulator from failures of what is tested.</summary>
 internal static class EmulatorFlaws
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs a test; if it fails and the lab's own kernel has locked up, the test is skipped and says so.</summary>
     internal static async Task SkippingEmulatorFlawsAsync(Func<Task> test)
@@ -33,10 +33,10 @@ internal static class EmulatorFlaws
 
     private static async Task<string> LockupAsync()
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var timeout = new CancellationTokenSource(Timeout);
         try
         {
-            var result = await HostFixture.Host.TryRunAsync("dmesg | grep -m1 -iE 'soft lockup|rcu.*self-detected stall'", patience.Token);
+            var result = await HostFixture.Host.TryRunAsync("dmesg | grep -m1 -iE 'soft lockup|rcu.*self-detected stall'", timeout.Token);
             return result.Output;
         }
         catch (OperationCanceledException)

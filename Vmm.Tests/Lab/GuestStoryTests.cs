@@ -11,9 +11,9 @@ public sealed class GuestStoryTests
     {
         var story = new GuestStory();
         story.Add(0, "booted");
-        story.Add(12, "update 1 asked for");
+        story.Add(12, "update 1 requested");
         story.Add(15, "update 1 is over");
-        story.Add(28, "update 2 asked for");
+        story.Add(28, "update 2 requested");
 
         var description = story.Describe([.. Pulse(0, 20), Line("guest: up"), .. Pulse(0, 10)]).Split('\n');
 
@@ -23,7 +23,7 @@ public sealed class GuestStoryTests
             description[0],
             "    -- booted",
             .. Pulse(0, 12).Select(line => line.Text),
-            "    -- update 1 asked for",
+            "    -- update 1 requested",
             .. Pulse(12, 3).Select(line => line.Text),
             "    -- update 1 is over",
             .. Pulse(15, 5).Select(line => line.Text),
@@ -38,18 +38,18 @@ public sealed class GuestStoryTests
     {
         var story = new GuestStory();
         story.Add(0, "booted");
-        story.Add(100, "update 7 asked for");
+        story.Add(100, "update 7 requested");
 
         var description = story.Describe(Pulse(0, 100)).Split('\n');
 
         Assert.That(description, Is.EqualTo((string[])
         [
-            "not reset, as far as its ticks tell", .. Pulse(70, 30).Select(line => line.Text), "    -- update 7 asked for",
+            "not reset, as far as its ticks tell", .. Pulse(70, 30).Select(line => line.Text), "    -- update 7 requested",
         ]));
     }
 
     [Test]
-    public void A_reboot_that_was_asked_for_is_no_reset()
+    public void A_reboot_that_was_requested_is_no_reset()
     {
         var story = new GuestStory();
         story.Add(0, "booted");

@@ -81,18 +81,18 @@ public sealed class HostTests
         var folder = await Host.MakeFolderAsync();
         var connecting = Host.ConnectAsync($"{folder}/socket");
         await using var echo = await Host.StartAsync($"exec socat UNIX-LISTEN:{folder}/socket EXEC:cat");
-        await using var stream = await connecting.WaitAsync(Patience.Answer);
+        await using var stream = await connecting.WaitAsync(Timeouts.Answer);
 
         await stream.WriteAsync("there and back"u8.ToArray());
         var answer = new byte["there and back".Length];
-        await stream.ReadExactlyAsync(answer).AsTask().WaitAsync(Patience.Answer);
+        await stream.ReadExactlyAsync(answer).AsTask().WaitAsync(Timeouts.Answer);
 
         Assert.That(Encoding.ASCII.GetString(answer), Is.EqualTo("there and back"));
         await Host.RunAsync($"rm -r {folder}");
     }
 
     [Test]
-    public async Task A_disposed_process_is_gone()
+    public async Task A_disposed_process_has_ended()
     {
         var process = await Host.StartAsync("exec sleep 1000");
         var pid = process.Pid;

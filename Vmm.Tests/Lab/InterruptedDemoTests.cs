@@ -36,7 +36,7 @@ public sealed class InterruptedDemoTests
 
         await _host.RunAsync($"kill -{signal} {demo.Pid}");
 
-        Assert.That(await demo.Exited.WaitAsync(Patience.Boot), Is.Not.Zero);
+        Assert.That(await demo.Exited.WaitAsync(Timeouts.Boot), Is.Not.Zero);
         await errors.WaitForLineAsync("interrupted");
         Assert.That(everybody.Where(IsAlive), Is.Empty, "processes that the demo started");
         Assert.That(Directory.GetFileSystemEntries(_folder), Is.Empty, "files of the demo");
@@ -56,7 +56,7 @@ public sealed class InterruptedDemoTests
     /// <summary>Waits until the demo has started a machine. Nothing reports a new process in time, so this looks again and again.</summary>
     private static async Task<int> MachineOfAsync(IHostProcess demo)
     {
-        using var deadline = new CancellationTokenSource(Patience.Boot);
+        using var deadline = new CancellationTokenSource(Timeouts.Boot);
         while (!deadline.IsCancellationRequested)
         {
             foreach (int process in DescendantsOf(demo.Pid))
@@ -109,7 +109,7 @@ public sealed class InterruptedDemoTests
 
     private static string? NameOf(int process) => Field(process, "Name:");
 
-    /// <summary>A process that has ended and whose status was not asked for yet is dead too.</summary>
+    /// <summary>A process that has ended and whose status was not read yet is dead too.</summary>
     private static bool IsAlive(int process) => Field(process, "State:") is { } state && !state.StartsWith('Z');
 
     private static string? Field(int process, string name)

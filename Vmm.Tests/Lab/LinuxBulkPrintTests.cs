@@ -17,7 +17,7 @@ public sealed partial class LinuxBulkPrintTests() : LinuxGuestTest(vcpus: Math.M
 
     [Test, Order(1)]
     [Promise(50)]
-    public Task No_interrupt_gets_more_than_two_fifos_and_no_vcpu_is_deaf() => SkippingEmulatorFlawsAsync(async () => await JudgeAsync(await PrintAsync()));
+    public Task No_interrupt_gets_more_than_two_fifos_and_no_vcpu_misses_pulses() => SkippingEmulatorFlawsAsync(async () => await JudgeAsync(await PrintAsync()));
 
     [Test, Order(2)]
     [Promise(50)]
@@ -33,7 +33,7 @@ public sealed partial class LinuxBulkPrintTests() : LinuxGuestTest(vcpus: Math.M
     private async Task<(string Output, long Begin, long End)> PrintAsync()
     {
         long begin = Guest.Console.Lines[^1].Arrived.Monotonic;
-        string output = await Guest.RunAsync(string.Create(CultureInfo.InvariantCulture, $"pulses {Lines}"), Patience.Boot);
+        string output = await Guest.RunAsync(string.Create(CultureInfo.InvariantCulture, $"pulses {Lines}"), Timeouts.Boot);
         return (output, begin, Guest.Console.Lines[^1].Arrived.Monotonic);
     }
 

@@ -3,7 +3,7 @@ using Vmm.Tests.EndToEnd.Updates;
 
 namespace Vmm.Tests.Lab;
 
-/// <summary>A guest's clocks over many live updates, held against the host's through the RAM that both see.</summary>
+/// <summary>A guest's clocks over many live updates, compared with the host's through the RAM that both see.</summary>
 public sealed class LinuxClockTests() : LinuxGuestTest(vcpus: Math.Min(4, HostSelector.ProcessorsForGuests))
 {
     private const double Millisecond = 1e6;

@@ -84,9 +84,9 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <param name="host">Where.</param>
     /// <param name="vcpus">How many vCPUs it has.</param>
     /// <param name="control">Whose ticks its time is counted in; null for the control guest itself.</param>
-    /// <param name="patience">How long the boot may take.</param>
+    /// <param name="timeout">How long the boot may take.</param>
     /// <param name="more">More arguments of every process that runs it.</param>
-    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan patience, params string[] more)
+    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan timeout, params string[] more)
     {
         var folder = await host.MakeFolderAsync();
         var guest = new LinuxGuest(host, folder, vcpus, control, more);
@@ -97,7 +97,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             var first = guest.Process = await guest.StartAsync([]);
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);
-            guest._up = (await guest.GiveTimeAsync("the boot", patience, (limit, end) => guest.Console.WaitForLineAsync(IsUp, limit, end))).Number;
+            guest._up = (await guest.GiveTimeAsync("the boot", timeout, (limit, end) => guest.Console.WaitForLineAsync(IsUp, limit, end))).Number;
             guest.Note("booted");
             return guest;
         }
@@ -111,11 +111,11 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     /// <summary>Runs a shell command in the guest, which must succeed.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="patience">How long it may take; that of one answer if nothing is said.</param>
+    /// <param name="timeout">How long it may take; that of one answer if nothing is said.</param>
     /// <returns>What it printed.</returns>
-    internal async Task<string> RunAsync(string command, TimeSpan? patience = null)
+    internal async Task<string> RunAsync(string command, TimeSpan? timeout = null)
     {
-        var result = await GiveTimeAsync($"`{command}` in the guest", patience ?? Patience.Answer, (limit, end) => Console.RunAsync(command, limit, end));
+        var result = await GiveTimeAsync($"`{command}` in the guest", timeout ?? Timeouts.Answer, (limit, end) => Console.RunAsync(command, limit, end));
         Assert.That(result.Status, Is.Zero, $"`{command}` in the guest: {result.Output}");
         return result.Output;
     }
@@ -140,7 +140,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>Starts a program in the guest that shows its clocks; see <see cref="ReadClocksAsync"/>.</summary>
     internal Task ShowClocksAsync() => RunAsync("clocks show > /dev/null 2>&1 &");
 
-    /// <summary>Holds the guest's clocks against the host's.</summary>
+    /// <summary>Compares the guest's clocks with the host's.</summary>
     internal async Task<ClockDistance> ReadClocksAsync()
     {
         string files = $"/proc/{Process.Pid}/fd/*";
@@ -149,8 +149,8 @@ internal sealed class LinuxGuest : IAsyncDisposable
         return ClockDistance.Parse(result);
     }
 
-    /// <summary>Updates to a new process and ends the old one; each is held to what it should say.</summary>
-    /// <param name="form">How the update is asked for.</param>
+    /// <summary>Updates to a new process and ends the old one; what each says is checked.</summary>
+    /// <param name="form">How the update is requested.</param>
     /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
     internal async Task HopAsync(UpdateForm form, int ticksBetween = TicksBetween)
     {
@@ -170,7 +170,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         }
 
         var before = Console.LastTick;
-        Note($"{update}: asked for");
+        Note($"{update}: requested");
         await route.AskAsync(asked, form);
         var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
         var account = await asked.ExecuteAsync("query-migrate");
@@ -188,8 +188,8 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
         Note($"{update}: the old process {old.Pid} is asked to quit");
         await asked.ExecuteAsync("quit");
-        Assert.That(await old.Exited.WaitAsync(Patience.Answer), Is.Zero, old.Errors);
-        Note($"{update}: the old process is gone");
+        Assert.That(await old.Exited.WaitAsync(Timeouts.Answer), Is.Zero, old.Errors);
+        Note($"{update}: the old process has ended");
         await asked.DisposeAsync();
     }
 
@@ -197,7 +197,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     internal async Task RebootAsync(Func<Task> order)
     {
         var clock = Stopwatch.StartNew();
-        _up = (await GiveTimeAsync("the reboot", Patience.Boot, async (limit, end) =>
+        _up = (await GiveTimeAsync("the reboot", Timeouts.Boot, async (limit, end) =>
         {
             var up = Console.WaitForNextLineAsync(IsUp, limit, end);
             await order();
@@ -211,7 +211,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     /// <summary>Waits for an event that the guest brings about.</summary>
     internal Task<QmpEvent> WaitForEventAsync(string name) =>
-        GiveTimeAsync(name, Patience.Answer, (limit, end) => Qmp.WaitForEventAsync(name, patience: limit, cancellation: end));
+        GiveTimeAsync(name, Timeouts.Answer, (limit, end) => Qmp.WaitForEventAsync(name, timeout: limit, cancellation: end));
 
     /// <summary>Deletes the files that the guest was booted from.</summary>
     internal Task DeleteKernelAsync() => _host.RunAsync($"cd {Shell.Quote(_folder)} && rm {Kernel} {Initrd}");
@@ -237,7 +237,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     }
 
     private Task<Tick> TickAsync(int count) =>
-        GiveTimeAsync($"{count} ticks", Patience.Boot, (limit, end) => Console.WaitForTicksAsync(count, limit, end));
+        GiveTimeAsync($"{count} ticks", Timeouts.Boot, (limit, end) => Console.WaitForTicksAsync(count, limit, end));
 
     private Task<T> GiveTimeAsync<T>(string what, TimeSpan time, Func<TimeSpan, CancellationToken, Task<T>> wait) =>
         _control is null ? wait(time, CancellationToken.None) : _control.GiveTimeAsync(what, time, wait);

@@ -15,7 +15,7 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
     private protected LinuxGuest Guest { get; private set; } = null!;
 
     [OneTimeSetUp]
-    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus, await HostFixture.Control, Patience.Boot, more);
+    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus, await HostFixture.Control, Timeouts.Boot, more);
 
     [OneTimeTearDown]
     public async Task End()
@@ -62,7 +62,7 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
     {
         var shutdown = await Guest.WaitForEventAsync("SHUTDOWN");
         Assert.That(Reason(shutdown.Data), Is.EqualTo("guest-shutdown"));
-        Assert.That(await Guest.Process.Exited.WaitAsync(Patience.Answer), Is.Zero, Guest.Errors);
+        Assert.That(await Guest.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero, Guest.Errors);
     }
 
     private static string? Reason(JsonElement data) => data.GetProperty("reason").GetString();

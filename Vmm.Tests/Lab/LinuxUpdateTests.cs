@@ -79,7 +79,7 @@ public sealed class LinuxUpdateTests(int vcpus) : LinuxGuestTest(vcpus, "-device
     });
 
     [Test, Order(4)]
-    public Task Its_random_numbers_went_on_and_none_came_twice() => SkippingEmulatorFlawsAsync(async () =>
+    public Task Its_random_numbers_continued_and_none_came_twice() => SkippingEmulatorFlawsAsync(async () =>
     {
         Assert.That(await Guest.RunAsync("sort /tmp/blocks | uniq -d"), Is.Empty);
         Assert.That(await Guest.RunAsync("grep -c stopped /tmp/blocks || true"), Is.EqualTo("0\n"));

@@ -31,7 +31,7 @@ public sealed class QemuTests
         _console = new ConsoleReader(await _qemu.ConnectAsync("console.sock"));
         _qmp = await _qemu.OpenQmpAsync("qmp.sock");
         _monitor = await _qemu.OpenMonitorAsync("(qemu) ");
-        await _console.WaitForLineAsync("guest: up", Patience.Boot);
+        await _console.WaitForLineAsync("guest: up", Timeouts.Boot);
     }
 
     [OneTimeTearDown]
@@ -111,7 +111,7 @@ public sealed class QemuTests
         var shutdown = await _qmp.WaitForEventAsync("SHUTDOWN");
 
         Assert.That(shutdown.Data.GetProperty("reason").GetString(), Is.EqualTo("guest-shutdown"));
-        Assert.That(await _qemu.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await _qemu.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [Test]

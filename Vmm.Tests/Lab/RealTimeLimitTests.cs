@@ -31,7 +31,7 @@ public sealed class RealTimeLimitTests
         await qmp.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-transfer", "cpr-uri": "unix:cpr"}""");
         await using var watch = await host.StartAsync($"exec policies {old.Pid} {next.Pid}");
         await using var watched = new ConsoleReader(watch.Output);
-        await watched.WaitForLineAsync(line => line.Contains("looks", StringComparison.Ordinal), Patience.Answer);
+        await watched.WaitForLineAsync(line => line.Contains("looks", StringComparison.Ordinal), Timeouts.Answer);
 
         await qmp.ExecuteAsync("migrate", new JsonObject { ["uri"] = "unix:main" });
 
@@ -39,7 +39,7 @@ public sealed class RealTimeLimitTests
         await successor.WaitForEventAsync("RESUME");
         await WaitForRunningAsync(successor);
         await watch.Input.DisposeAsync();
-        Assert.That(await watch.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await watch.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         string seen = System.Text.Encoding.UTF8.GetString(watched.Bytes);
         Assert.That(seen.ReplaceLineEndings("\n"), Is.EqualTo($"looks\n{priorities}"));
         await host.RunAsync($"rm -r {folder}");
@@ -56,7 +56,7 @@ public sealed class RealTimeLimitTests
 
     private static async Task WaitForRunningAsync(QmpClient qmp)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while ((await qmp.ExecuteAsync("query-status", cancellation: deadline.Token)).GetProperty("status").GetString() != "running")
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), deadline.Token);

@@ -45,8 +45,8 @@ internal static class ChardevOption
 
         if (path is null == descriptor is null)
         {
-            var mistake = path is null ? "no address given" : "path and fd exclude each other";
-            throw new CommandLineException($"chardev: socket: {mistake}: expected path= or fd=");
+            var error = path is null ? "no address given" : "path and fd exclude each other";
+            throw new CommandLineException($"chardev: socket: {error}: expected path= or fd=");
         }
 
         var server = options.TakeSwitch("server") ?? false;

@@ -1,5 +1,5 @@
 // The configuration while the command line is being read. Each option sets its value here; Build adds what was not given
-// (the defaults that depend on other options) and checks what no option can check alone: that names lead somewhere, that
+// (the defaults that depend on other options) and checks what no option can check alone: that names refer to something, that
 // nothing is used twice, that sizes agree, that there is something to run.
 
 using Vmm.Core.Configuration;

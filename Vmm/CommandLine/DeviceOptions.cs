@@ -14,10 +14,10 @@ internal sealed class DeviceOptions
     private readonly Dictionary<DeviceType, uint> _given = [];
     private readonly HashSet<string> _ids = [];
 
-    /// <summary>The devices, in the order in which they were asked for.</summary>
+    /// <summary>The devices, in the order in which they were given.</summary>
     internal IReadOnlyList<DeviceConfiguration> All => _devices;
 
-    /// <summary>Whether any option spoke of devices of a type, be it to say that there is none.</summary>
+    /// <summary>Whether any option named devices of a type, if only to say that there is none.</summary>
     internal bool Mentions(DeviceType type) => _given.ContainsKey(type) || _devices.Exists(device => device.Type == type);
 
     /// <summary>Adds a short option.</summary>

@@ -1,5 +1,5 @@
 // -global sets a default of a driver. Two are there: migration.x-events turns migration events on before anyone can ask for them, and
-// virtio-mmio.force-legacy=off says what is so in any case. QEMU's default is legacy virtio-mmio (version 1), which this program has not;
+// virtio-mmio.force-legacy=off says what is so in any case. QEMU's default is legacy virtio-mmio (version 1), which this program does not have;
 // management that wants version 2 states it, and management that insists on legacy is refused.
 
 namespace Vmm.CommandLine;

@@ -1,6 +1,6 @@
 namespace Vmm.CommandLine;
 
-/// <summary>The parts of the program that -d can make talk; all but "all" are the last word of a project's name (Vmm.Kvm).</summary>
+/// <summary>The parts of the program whose detailed log -d switches on; all but "all" are the last word of a project's name (Vmm.Kvm).</summary>
 internal static class LogItem
 {
     /// <summary>All names, in the order in which the help shows them.</summary>

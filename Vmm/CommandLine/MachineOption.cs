@@ -28,9 +28,9 @@ internal static class MachineOption
                 }
             }
         }
-        catch (DeviceException mistake)
+        catch (DeviceException refusal)
         {
-            throw new CommandLineException(mistake.Message);
+            throw new CommandLineException(refusal.Message);
         }
 
         options.Finish();

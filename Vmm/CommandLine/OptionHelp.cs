@@ -1,5 +1,5 @@
 // What an option prints when its argument is "help": what it may be given. "-device DRIVER,help" lists the properties of a driver.
-// The lists are made of declarations (DeviceTypes, MachineType, KVM's features), so they are never behind.
+// The lists are made of declarations (DeviceTypes, MachineType, KVM's features), so they are always complete.
 
 using System.Globalization;
 using System.Text;

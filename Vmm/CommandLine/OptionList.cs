@@ -5,9 +5,9 @@
 //   - The first element may be a value alone when the option has an implied key: "-m 512" is size=512.
 //   - A key given twice keeps its last value.
 //   - Where a value has structure, keys have dots (addr.type=unix), or the whole argument is a JSON object, which is read
-//     as the same dotted keys, so that those who use a list need not know which it was.
+//     as the same dotted keys, so that a user of a list need not know which it was.
 //
-// A reader takes the keys it knows and then calls Finish: what is left is a mistake.
+// A reader takes the keys it knows and then calls Finish: what is left is an error.
 
 using System.Globalization;
 using Vmm.Core.Devices.Model;

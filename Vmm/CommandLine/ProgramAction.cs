@@ -1,6 +1,6 @@
 namespace Vmm.CommandLine;
 
-/// <summary>What the program was asked to do.</summary>
+/// <summary>What the program is to do.</summary>
 internal enum ProgramAction
 {
     /// <summary>Run the machine.</summary>

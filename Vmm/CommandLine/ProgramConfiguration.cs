@@ -20,7 +20,7 @@ internal sealed record ProgramConfiguration
     /// <summary>Where the guest comes from; null when it boots.</summary>
     public IncomingConfiguration? Incoming { get; init; }
 
-    /// <summary>File that shall hold the process id (-pidfile).</summary>
+    /// <summary>File that holds the process id (-pidfile).</summary>
     public string? PidFile { get; init; }
 
     /// <summary>File that the log goes to instead of stderr (-D).</summary>

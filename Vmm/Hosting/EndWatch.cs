@@ -1,9 +1,9 @@
 // The process can always be ended, whatever is stuck in it.
 //
-// A signal or `quit` begins an orderly end: the machine loop is asked, clients get what they are owed, everything is taken apart. Each
-// of these steps can hang: in a vCPU that does not leave the guest, in a file system that does not answer. So from the moment that the
-// end is asked for, a thread that exists from the start and does nothing else watches the clock. Before the limit it has removed what
-// would outlive the process (ForcedEnd), and at the limit it ends the process with the status that the orderly end would have had.
+// A signal or `quit` begins an orderly end: the machine loop is notified, clients get what is queued for them, everything is closed. Each
+// of these steps can hang: in a vCPU that does not leave the guest, in a file system that does not answer. So from the moment that the end is
+// requested, a thread that exists from the start and does nothing else watches the clock. Before the limit it has removed what would outlive the
+// process (ForcedEnd), and at the limit it ends the process with the status that the orderly end would have had.
 //
 // Whatever is stuck must not hold up this thread: it makes no call but those of the clock and of futexes, and the last one. A second
 // thread reads the signals, and makes no call but read besides. What may block, posting to the machine loop included, is done by threads
@@ -38,12 +38,12 @@ internal sealed partial class EndWatch : IEndWatch
     private long _cleanUpAt;
     private long _endAt;
     private int _status;
-    private int _asking;
+    private int _requests;
     private bool _cleansUp;
 
     /// <summary>Creates the watch.</summary>
     /// <param name="signals">Where the signals that ask for the end are read from.</param>
-    /// <param name="limit">How long an orderly end may take, asked for when one begins.</param>
+    /// <param name="limit">How long an orderly end may take, read when one begins.</param>
     /// <param name="signalled">Begins the orderly end after a signal. Called on a thread of the pool, at each signal.</param>
     /// <param name="log">Where an end by force is reported.</param>
     internal EndWatch(SafeFileHandle signals, Func<TimeSpan> limit, Action signalled, ILogger log)
@@ -56,11 +56,11 @@ internal sealed partial class EndWatch : IEndWatch
 
     private enum State
     {
-        /// <summary>The end has not been asked for.</summary>
+        /// <summary>The end was not requested.</summary>
         Idle,
 
-        /// <summary>A client has; the request may yet be refused.</summary>
-        Asked,
+        /// <summary>A client has requested it; the request may yet be refused.</summary>
+        Requested,
 
         /// <summary>The process ends.</summary>
         Ending,
@@ -77,12 +77,12 @@ internal sealed partial class EndWatch : IEndWatch
     }
 
     /// <inheritdoc/>
-    public void Asked()
+    public void Requested()
     {
         lock (_gate)
         {
-            _asking++;
-            Begin(State.Asked, status: 0, replaces: false);
+            _requests++;
+            Begin(State.Requested, status: 0, replaces: false);
         }
     }
 
@@ -91,8 +91,8 @@ internal sealed partial class EndWatch : IEndWatch
     {
         lock (_gate)
         {
-            _asking--;
-            if (_state == State.Asked && _asking == 0)
+            _requests--;
+            if (_state == State.Requested && _requests == 0)
             {
                 _state = State.Idle;
             }

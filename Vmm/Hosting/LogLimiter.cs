@@ -8,7 +8,7 @@ using System.Globalization;
 namespace Vmm.Hosting;
 
 /// <summary>Keeps messages of one kind from filling the log. Any thread.</summary>
-/// <param name="time">Whose time it is.</param>
+/// <param name="time">The clock.</param>
 internal sealed class LogLimiter(TimeProvider time)
 {
     /// <summary>How many similar messages are logged at once.</summary>

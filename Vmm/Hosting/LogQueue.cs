@@ -1,4 +1,4 @@
-// Lines between those who have something to say and the one thread that writes.
+// Lines between the threads that log and the one that writes.
 //
 // Adding a line never waits: a vCPU, the machine loop, a monitor's loop. When the reader of the log stalls, the queue fills up to its
 // bounds and further lines are dropped and counted; the count is logged, in its place among the lines, as soon as there is room.
@@ -53,9 +53,9 @@ internal sealed class LogQueue
 
     /// <summary>Waits for lines and takes as many whole ones as fit. Until the next call they count as being written.</summary>
     /// <param name="buffer">Takes at least one line: <see cref="LogText.MostBytes"/> or more.</param>
-    /// <param name="patience">How long to wait for the first.</param>
+    /// <param name="timeout">How long to wait for the first.</param>
     /// <returns>Their bytes together; 0 when none came; null when the queue is closed and empty.</returns>
-    internal int? Take(Span<byte> buffer, TimeSpan patience)
+    internal int? Take(Span<byte> buffer, TimeSpan timeout)
     {
         lock (_lock)
         {
@@ -63,7 +63,7 @@ internal sealed class LogQueue
             Monitor.PulseAll(_lock);
             if (_lines.Count == 0 && _dropped == 0 && !_closed && !_interrupted)
             {
-                Monitor.Wait(_lock, patience);
+                Monitor.Wait(_lock, timeout);
             }
 
             _interrupted = false;

@@ -33,7 +33,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
     private bool _ended;
 
     /// <summary>Starts the log; its lines go to stderr until there is a file.</summary>
-    /// <param name="time">What time it is.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="timestamps">Whether lines begin with it.</param>
     /// <param name="standardError">Where stderr leads, if not to descriptor 2.</param>
     internal LogSink(TimeProvider time, bool timestamps, SafeHandle? standardError = null)
@@ -134,7 +134,7 @@ internal sealed class LogSink : IDescriptorOwner, IDisposable
 
     /// <summary>Writes the line of a message that was admitted. Never waits.</summary>
     /// <param name="kind">Its kind.</param>
-    /// <param name="prefix">What stands before it.</param>
+    /// <param name="prefix">What is written before it.</param>
     /// <param name="text">What it says.</param>
     internal void Write(LogKind kind, string prefix, string text)
     {

@@ -1,5 +1,5 @@
-// What a message may do to the reader of a log: nothing. It is one line, of a length that one write to a pipe moves whole, and it holds
-// no character that a terminal obeys. Texts of peers and clients are checked where they come in; this is the last place.
+// A message must do no harm to the reader of a log. It is one line, of a length that one write to a pipe moves whole, and it holds no character
+// that a terminal interprets. Texts of peers and clients are checked where they come in; this is the last place.
 
 using System.Globalization;
 using System.Text;

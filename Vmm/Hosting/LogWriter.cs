@@ -2,8 +2,8 @@
 // that was stopped, a disk.
 //
 // The mode of the open file is left as it is, because stderr is shared with others: if it waits, the thread waits, and if it does not, the
-// thread asks when there is room. What the destination refuses (no space, a limit, a reader who is gone) is lost and counted, and the count
-// is logged when it takes lines again. A line that was cut off in the middle is ended before the next begins.
+// thread asks when there is room. What the destination refuses (no space, a limit, a reader that has closed its end) is lost and counted, and the
+// count is logged when it takes lines again. A line that was cut off in the middle is ended before the next begins.
 
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -27,7 +27,7 @@ internal sealed class LogWriter
     /// <summary>Starts the thread.</summary>
     /// <param name="name">Of the thread.</param>
     /// <param name="destination">Where lines go; null if <see cref="Use"/> says it before the first line.</param>
-    /// <param name="idle">Called on the thread between lines; says after which time it shall be called again at the latest.</param>
+    /// <param name="idle">Called on the thread between lines; says after which time it is to be called again at the latest.</param>
     internal LogWriter(string name, SafeHandle? destination, Func<TimeSpan> idle)
     {
         _destination = destination;

@@ -1,4 +1,4 @@
-// Where a monitor's clients come from, and what becomes of that place in a live update.
+// Where a monitor's clients come from, and how that place crosses a live update.
 //
 // A listening socket is shared by old and new for a while: it crosses as a descriptor, the new process accepts on it after
 // the switch, the old one stops accepting and keeps the sessions it has. A waiting process never binds a path on which another process
@@ -270,7 +270,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         }
     }
 
-    /// <summary>Sessions neither wait at a socket: an inherited one may be a blocking one.</summary>
+    /// <summary>Makes an inherited socket non-blocking: no session may wait at it.</summary>
     private void OpenInherited(SocketEndpoint socket)
     {
         try
@@ -286,7 +286,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
 
     private MachineException Named(IOException failure) => new($"chardev '{Label}': {failure.Message}", failure);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot accept a client, who waits until it can: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot accept a client, which waits until it can: {Reason}")]
     private static partial void LogNotAccepted(ILogger log, string label, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "monitor '{Label}' cannot be opened, which is tried again until it can: {Reason}")]

@@ -62,10 +62,10 @@ internal sealed class Monitors : IDisposable
         _monitors.ForEach(_server.Add);
     }
 
-    /// <summary>Completes when every monitor that shall be waited for has a client.</summary>
+    /// <summary>Completes when every monitor that is waited for has a client.</summary>
     internal Task FirstClients() => Task.WhenAll(_endpoints.Select(endpoint => endpoint.FirstClient));
 
-    /// <summary>Sends what clients are owed.</summary>
+    /// <summary>Sends what is queued for clients.</summary>
     internal Task FlushAsync(TimeSpan timeout) => _server.FlushAsync(timeout);
 
     /// <inheritdoc/>

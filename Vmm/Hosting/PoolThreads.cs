@@ -6,7 +6,7 @@
 // to do until all of them do it. The pool's own supervisor thread starts with the first.
 //
 // A pool that does not get its threads ends the process silently, so it is tried beforehand whether that many can be made: with
-// threads of the C library, which take no time to speak of beside a busy guest.
+// threads of the C library, which take negligible time even beside a busy guest.
 //
 // Nothing that runs on the pool may block for long: there are no more workers than these.
 

@@ -4,10 +4,10 @@
 // a parent left behind (SIGALRM), a peer that asked for SIGIO on a socket that both have open, would all end it for nothing. They are
 // ignored, from the first line of the program on, which is before there is another thread.
 //
-// Left alone is a signal that already has a handler (the runtime's: SIGSEGV, SIGFPE, SIGRTMIN), the two that glibc needs, and what means
-// something by its default: those that end a process on request (SIGHUP, SIGINT, SIGQUIT, SIGTERM), those that say that it is broken
-// (SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSYS), job control, and those whose default is to do nothing. SIGUSR1 is ignored until KVM's part
-// gives it its handler: it is the kick.
+// These are left alone: signals that already have a handler (the runtime's: SIGSEGV, SIGFPE, SIGRTMIN), the two that glibc needs, and those that
+// mean something by their default: those that end a process on request (SIGHUP, SIGINT, SIGQUIT, SIGTERM), those that say that it is broken
+// (SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSYS), job control, and those whose default is to do nothing. SIGUSR1 is ignored until KVM's part gives it
+// its handler: it is the kick.
 //
 // What is ignored stays so across exec, and so does a mask. This program starts no other; one that does must give its child default
 // dispositions and an empty mask (posix_spawn with POSIX_SPAWN_SETSIGDEF and POSIX_SPAWN_SETSIGMASK). Its own mask is emptied too: its

@@ -1,4 +1,4 @@
-// Threads begin one after the other at a start, and the runtime waits for each. Beside a busy guest the kernel likes to put a new thread on the
+// Threads begin one after the other at a start, and the runtime waits for each. Beside a busy guest the kernel tends to put a new thread on the
 // processor of that guest, where it waits for its turn: four milliseconds for each. So while threads are made, all of them may use the one
 // processor only on which the thread that makes them runs, and which it leaves to them while it waits. Afterwards they may use what the process
 // was given.
@@ -26,7 +26,7 @@ internal sealed class StartProcessor : IDisposable
         }
         catch (Exception e) when (e is PosixException or IndexOutOfRangeException)
         {
-            // The host does not have it so, or has more processors than a mask of ours: a slower start.
+            // The host refuses it, or has more processors than a mask of ours: the start is slower.
         }
     }
 

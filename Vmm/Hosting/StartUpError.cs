@@ -26,7 +26,7 @@ internal static class StartUpError
     /// <summary>The text.</summary>
     internal static string Explain(Exception e)
     {
-        // A type's own start hides what it met; a host's refusal may be met there as anywhere else.
+        // The exception of a type initializer hides its cause, which may be a refusal of the host as anywhere else.
         while (e is TypeInitializationException { InnerException: { } inner })
         {
             e = inner;

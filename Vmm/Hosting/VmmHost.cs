@@ -2,7 +2,7 @@
 //
 // The main thread becomes the machine loop. Everything else has its own thread: monitors' bytes, back ends' bytes, one
 // thread per vCPU. All threads are started here, before the guest: later the host may give none. What ends the process (quit, a
-// signal, the guest) comes to the loop as an exit status; the monitors get their last words out, then the loop ends. EndWatch holds
+// signal, the guest) comes to the loop as an exit status; the monitors send what is queued, then the loop ends. EndWatch holds
 // that to its time.
 //
 // What escapes from anything that runs in here is a defect: it is logged with its stack, and the process, which may own a guest, stays.
@@ -32,7 +32,7 @@ internal sealed partial class VmmHost : IDisposable
     /// </summary>
     private const int OtherThreads = 3;
 
-    /// <summary>Never given back: it has the runtime start its thread for terminals' signals while threads can still be made.</summary>
+    /// <summary>Never disposed: it has the runtime start its thread for terminals' signals while threads can still be made.</summary>
     private static PosixSignalRegistration? _terminalSignals;
 
     private readonly ProgramConfiguration _configuration;
@@ -218,7 +218,7 @@ internal sealed partial class VmmHost : IDisposable
         }
     }
 
-    /// <summary>Whatever stops the guest in an update stops it for no longer; so may whatever keeps the process from its end.</summary>
+    /// <summary>The limit of an orderly end is the one that bounds the pause of an update.</summary>
     private TimeSpan LimitOfEnd() => TimeSpan.FromMilliseconds((_migrator?.Parameters ?? new()).CprLoadTimeout);
 
     private void ContinueAfterDefects()
@@ -269,7 +269,7 @@ internal sealed partial class VmmHost : IDisposable
         }
     }
 
-    /// <summary>Ends the process once what the monitors' clients and the console's reader are owed is sent. Machine loop.</summary>
+    /// <summary>Ends the process once what is queued for the monitors' clients and the console's reader is sent. Machine loop.</summary>
     private void End(int status)
     {
         if (!_ending)
@@ -281,8 +281,8 @@ internal sealed partial class VmmHost : IDisposable
             {
                 try
                 {
-                    var patience = FinalOutputLimit < _endWatch.Limit / 2 ? FinalOutputLimit : _endWatch.Limit / 2;
-                    await Task.WhenAll(_monitors.FlushAsync(patience), DeliverAsync(patience));
+                    var timeout = FinalOutputLimit < _endWatch.Limit / 2 ? FinalOutputLimit : _endWatch.Limit / 2;
+                    await Task.WhenAll(_monitors.FlushAsync(timeout), DeliverAsync(timeout));
                 }
                 finally
                 {
@@ -293,10 +293,10 @@ internal sealed partial class VmmHost : IDisposable
     }
 
     /// <summary>Gives the guest's last output time to be read; a reader that does not read must not keep the process.</summary>
-    private async Task DeliverAsync(TimeSpan patience)
+    private async Task DeliverAsync(TimeSpan timeout)
     {
         var delivered = _machine.DeliveredAsync();
-        if (await Task.WhenAny(delivered, _loop.Delay(patience)) != delivered)
+        if (await Task.WhenAny(delivered, _loop.Delay(timeout)) != delivered)
         {
             LogUnread(_logger);
         }

@@ -1,7 +1,7 @@
 // A file that an operator named and that is written when this process has the guest, opened before.
 //
-// Opening can take its time, or fail; both may happen while the guest runs elsewhere and not when it is here. Until then nothing is changed:
-// the file is neither emptied nor locked nor written, and one that had to be made goes again if it was not needed.
+// Opening may take time, or fail; both may happen while the guest runs elsewhere and not when it is here. Until then nothing is changed:
+// the file is neither emptied nor locked nor written, and one that had to be made is removed again if it was not needed.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Descriptors;
@@ -57,7 +57,7 @@ internal sealed class WaitingFile : IDisposable
     /// <summary>Whether a name leads to an open file, over links or not.</summary>
     internal static bool Leads(string path, SafeFileHandle file) => HostFile.StatPath(path)?.Identity == HostFile.Stat(file).Identity;
 
-    /// <summary>Closes it unused; one that was made for nothing goes.</summary>
+    /// <summary>Closes it unused; one that was made for nothing is removed.</summary>
     public void Dispose()
     {
         if (_file is null)

@@ -18,7 +18,7 @@ internal sealed class CountingExits : IExitHandler, IDisposable
     internal CountingExits(long warm, long exits)
     {
         (_warm, _exits) = (warm, exits);
-        _mmio = MmioDoor.BusOf(Count);
+        _mmio = CountedMmioDevice.BusOf(Count);
     }
 
     /// <summary>Set when all have been seen.</summary>
@@ -53,7 +53,7 @@ internal sealed class CountingExits : IExitHandler, IDisposable
         }
         else if (seen == _warm + _exits || Volatile.Read(ref _isLast))
         {
-            // Once only: to wake who waits for Done may allocate, which is not the guest's doing.
+            // Once only: to wake the thread that waits for Done may allocate, which is not the guest's doing.
             Volatile.Write(ref _isLast, false);
             Nanoseconds = Stopwatch.GetElapsedTime(_start).TotalNanoseconds;
             Allocated = GC.GetAllocatedBytesForCurrentThread() - _allocatedAtStart;

@@ -1,4 +1,4 @@
-// The handover, measured and held against what is promised of it: a table here, and a page with pictures in out/bench/handover.html.
+// The handover, measured and compared with its targets: a table here, and a page with pictures in out/bench/handover.html.
 // The exit code is 1 when a target was missed.
 
 using System.Globalization;

@@ -10,7 +10,7 @@ namespace Vmm.Bench.Processes;
 /// <summary>A process with a QMP socket.</summary>
 internal sealed class QmpProcess : IDisposable
 {
-    private const int PatienceMilliseconds = 20_000;
+    private const int TimeoutMilliseconds = 20_000;
 
     private readonly Scratch _scratch;
     private readonly Process _process;
@@ -52,7 +52,7 @@ internal sealed class QmpProcess : IDisposable
         while (_qmp is null)
         {
             WaitForFile(SocketPath);
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = PatienceMilliseconds };
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = TimeoutMilliseconds };
             try
             {
                 socket.Connect(new UnixDomainSocketEndPoint(SocketPath));
@@ -84,7 +84,7 @@ internal sealed class QmpProcess : IDisposable
                 throw new InvalidOperationException($"{Name} exited with {_process.ExitCode}: {_process.StandardError.ReadToEnd()}");
             }
 
-            if (Stopwatch.GetElapsedTime(StartedAt).TotalMilliseconds > PatienceMilliseconds)
+            if (Stopwatch.GetElapsedTime(StartedAt).TotalMilliseconds > TimeoutMilliseconds)
             {
                 throw new TimeoutException($"{Name} did not make {path}");
             }

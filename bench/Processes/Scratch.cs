@@ -1,5 +1,5 @@
-// What a benchmark leaves behind: nothing. Files go into one temporary folder, processes are started here, and both are gone
-// when the benchmark ends, also when it is interrupted.
+// What a benchmark leaves behind: nothing. Files go into one temporary folder, processes are started here, and both are removed when the
+// benchmark ends, also when it is interrupted.
 
 using System.Diagnostics;
 using System.Runtime.InteropServices;

@@ -2,7 +2,7 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Core.Devices.Clock;
 
-/// <summary>A device's timer on an event loop. What is asked for on a vCPU's thread is noted there and done on the loop's.</summary>
+/// <summary>A device's timer on an event loop. What is requested on a vCPU's thread is noted there and done on the loop's.</summary>
 /// <param name="loop">The loop that calls back.</param>
 public sealed class LoopDeviceTimer(EventLoop loop) : IDeviceTimer
 {

@@ -1,6 +1,6 @@
-// A device of a machine, in the words of its life:
+// A device of a machine, and its life cycle:
 //
-//     create (quiet, touches nothing)  -->  reset, or load and apply  -->  resume  <-->  quiesce  -->  save  -->  resume, or release
+//     create (inactive, touches nothing)  -->  reset, or load and apply  -->  resume  <-->  quiesce  -->  save  -->  resume, or release
 //
 // Quiesced, a device moves no byte and raises no interrupt by itself; what the guest does is still answered. A device knows its
 // context and its own bus, and no hypervisor, no machine and no migration.

@@ -1,5 +1,5 @@
-// The devices of a machine by their paths, as QEMU's object tree has them: those with an id below /machine/peripheral, those that
-// were asked for without one below /machine/peripheral-anon, the machine's own below /machine/unattached.
+// The devices of a machine by their paths, as QEMU's object tree has them: those with an id below /machine/peripheral, those that were configured
+// without one below /machine/peripheral-anon, the machine's own below /machine/unattached.
 //
 // Everything that concerns all devices walks this tree: reset, quiesce, resume, state, ACPI nodes.
 
@@ -15,7 +15,7 @@ public sealed class DeviceTree : IDisposable
 
     /// <summary>Creates a device and adds it.</summary>
     /// <param name="context">What it is given.</param>
-    /// <param name="placed">What it shall be, and where.</param>
+    /// <param name="placed">Its configuration, and where it is in the tree.</param>
     public Device Add(IDeviceContext context, PlacedDevice placed)
     {
         ArgumentNullException.ThrowIfNull(placed);

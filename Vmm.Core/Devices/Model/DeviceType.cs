@@ -38,7 +38,7 @@ public abstract class DeviceType
     /// </summary>
     public string Family { get; protected init; }
 
-    /// <summary>Whether -device makes one; otherwise the machine has it, or has not.</summary>
+    /// <summary>Whether -device makes one; otherwise only the machine itself does.</summary>
     public bool IsUserCreatable { get; protected init; } = true;
 
     /// <summary>Whether it can come and go while the guest runs.</summary>
@@ -73,7 +73,7 @@ public abstract class DeviceType
 
     /// <summary>Builds a device that touches nothing yet: no back end, no interrupt, no guest memory.</summary>
     /// <param name="context">What it is given by its machine.</param>
-    /// <param name="configuration">What it shall be; completed.</param>
+    /// <param name="configuration">Its configuration, complete.</param>
     public abstract Device Create(IDeviceContext context, DeviceConfiguration configuration);
 
     /// <summary>What a device is called in a message.</summary>
@@ -87,7 +87,7 @@ public abstract class DeviceType
     }
 
     /// <summary>Adds what follows from a machine's other devices of this family, such as the place of one that was given none.</summary>
-    /// <param name="devices">All of this family, in the order in which they were asked for.</param>
+    /// <param name="devices">All of this family, in the order in which they were configured.</param>
     /// <returns>All of them, complete, in the order in which the machine has them.</returns>
     /// <exception cref="DeviceException">They do not go together, or one lacks what it must be given.</exception>
     public virtual IReadOnlyList<DeviceConfiguration> Complete(IReadOnlyList<DeviceConfiguration> devices)

@@ -1,8 +1,8 @@
 namespace Vmm.Core.Devices.Model;
 
 /// <summary>
-/// A switch that is in one position only. Management tools say it although it is what would be anyway; the other is refused, because the guest
-/// would not get what was asked for.
+/// A switch that is in one position only. Management tools set it although it is the only one; the other is refused, because the guest would not
+/// get what was requested.
 /// </summary>
 /// <param name="name">Its name.</param>
 /// <param name="help">What it means.</param>

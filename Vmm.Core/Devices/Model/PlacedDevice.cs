@@ -2,15 +2,15 @@ using System.Globalization;
 
 namespace Vmm.Core.Devices.Model;
 
-/// <summary>A device that a machine shall have, and where it is in the tree of objects, as QEMU's paths are.</summary>
-/// <param name="Configuration">What it shall be; complete.</param>
+/// <summary>A device that a machine is to have, and where it is in the tree of objects, as QEMU's paths are.</summary>
+/// <param name="Configuration">Its configuration, complete.</param>
 /// <param name="Path">/machine/peripheral/ID, or /machine/peripheral-anon/device[N] without an id, or /machine/unattached/device[N] for one that does not come from -device.</param>
 public sealed record PlacedDevice(DeviceConfiguration Configuration, string Path)
 {
     /// <summary>The container of devices with an id.</summary>
     public const string Peripheral = "/machine/peripheral";
 
-    /// <summary>The container of devices that were asked for without an id.</summary>
+    /// <summary>The container of devices that were configured without an id.</summary>
     public const string Anonymous = "/machine/peripheral-anon";
 
     /// <summary>The container of the machine's own devices.</summary>

@@ -1,6 +1,6 @@
 namespace Vmm.Core.Devices.Virtio;
 
-/// <summary>What taking the next chain from a queue came to.</summary>
+/// <summary>The outcome of taking the next chain from a queue.</summary>
 public enum ChainOutcome
 {
     /// <summary>The driver has made no further one available.</summary>

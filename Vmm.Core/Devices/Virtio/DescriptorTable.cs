@@ -2,8 +2,8 @@
 //
 // A descriptor is 16 bytes: address, length, flags, the next one. A chain may end in a descriptor that points at a table of its own, the
 // indirect table, which is copied whole and then walked in the same way. The guest can write anything, and while we read it. So a descriptor
-// is read once, an index is held against the table's size before it is used, and no walk is longer than the table that it is in:
-// that ends a chain that bites its tail. An indirect table is as long as the queue's largest size at most, and holds no further one.
+// is read once, an index is checked against the table's size before it is used, and no walk is longer than the table that it is in:
+// that ends a chain that loops. An indirect table is as long as the queue's largest size at most, and holds no further one.
 // Source: virtio 1.2, section 2.7.5.
 
 using System.Buffers.Binary;

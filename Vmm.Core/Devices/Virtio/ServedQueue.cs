@@ -4,7 +4,7 @@ using Vmm.Core.Native;
 
 namespace Vmm.Core.Devices.Virtio;
 
-/// <summary>A queue with what has it served: the eventfd that the driver's notification signals, and the thread that waits on it.</summary>
+/// <summary>A queue and what serves it: the eventfd that the driver's notification signals, and the thread that waits on it.</summary>
 internal sealed class ServedQueue : IDisposable
 {
     private readonly SafeFileHandle _kick = EventFd.Create();

@@ -4,10 +4,10 @@
 //     descriptor table: the chains                                                          | serve
 //     used ring:      the device gives them back                        device: Push, Publish <'
 //
-// Each side says when it wants to hear from the other: by a flag, or, with EVENT_IDX, by the index at which. Both sides publish first
-// and look at the other's wish afterwards, with a full barrier between; otherwise each could miss what the other just wrote, and both
-// would wait. Nothing in the rings is trusted. A ring that breaks the rules is an outcome of Take, not an exception, and the
-// queue then does nothing more. Source: virtio 1.2, section 2.7.
+// Each side says when it wants to be notified by the other: by a flag, or, with EVENT_IDX, by the index at which. Both sides publish first and
+// check the other's request afterwards, with a full barrier between; otherwise each could miss what the other just wrote, and both would wait.
+// Nothing in the rings is trusted. A ring that breaks the rules is an outcome of Take, not an exception, and the queue then does nothing more.
+// Source: virtio 1.2, section 2.7.
 
 using Vmm.Core.Buses;
 using Vmm.Core.Memory;

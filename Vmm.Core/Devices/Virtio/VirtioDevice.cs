@@ -1,4 +1,4 @@
-// What all virtio devices have in common: the negotiation with the driver, and the life of the queues.
+// What all virtio devices have in common: the negotiation with the driver, and the life cycle of the queues.
 //
 //     status 0 --> ACKNOWLEDGE, DRIVER --> features --> FEATURES_OK --> queues --> DRIVER_OK: live --> (NEEDS_RESET) --> status 0
 //

@@ -6,7 +6,7 @@ public static class VirtioFeatures
     /// <summary>VIRTIO_F_INDIRECT_DESC: a descriptor may point at a table of descriptors.</summary>
     public const ulong IndirectDescriptors = 1UL << 28;
 
-    /// <summary>VIRTIO_F_EVENT_IDX: each side says at which index it wants to hear from the other.</summary>
+    /// <summary>VIRTIO_F_EVENT_IDX: each side says at which index it wants to be notified by the other.</summary>
     public const ulong EventIndex = 1UL << 29;
 
     /// <summary>VIRTIO_F_VERSION_1: no legacy device; a driver that does not accept it is refused.</summary>

@@ -62,11 +62,11 @@ public sealed class VirtioState
         Queues = [.. Enumerable.Range(0, queues).Select(_ => new VirtQueueState())];
     }
 
-    /// <summary>Whether the driver has set the device going, and neither side has given up.</summary>
+    /// <summary>Whether the device is live: the driver has set DRIVER_OK, and neither side has failed.</summary>
     internal bool IsLive =>
         (Volatile.Read(ref Status) & (DeviceStatus.DriverOk | DeviceStatus.NeedsReset | DeviceStatus.Failed)) == DeviceStatus.DriverOk;
 
-    /// <summary>To the state of a device without a driver, apart from the interrupt, which is the interrupt's own affair.</summary>
+    /// <summary>To the state of a device without a driver, apart from the interrupt, which VirtioInterrupt owns.</summary>
     internal void Clear()
     {
         Volatile.Write(ref Status, 0);

@@ -1,7 +1,7 @@
 // A kind of machine: which devices it has by itself, and in which order devices are created, announced to the guest and saved.
 //
 // What a machine has by itself may grow from release to release: that is its board revision. A guest keeps the revision that it was started
-// on over updates and resets, because its ACPI tables lie in its RAM, are made anew at a reset, and describe the board. So every revision
+// on over updates and resets, because its ACPI tables are in its RAM, are made anew at a reset, and describe the board. So every revision
 // that was released can be built, and a process that is given a guest builds the one that the guest has.
 
 using Vmm.Core.Configuration;
@@ -36,11 +36,11 @@ public abstract class MachineType
     /// <summary>The newest revision; all from <see cref="FirstRevision"/> on can be built.</summary>
     public abstract int NewestRevision { get; }
 
-    /// <summary>The revision that a guest is started on: the lowest that has all that was asked for.</summary>
+    /// <summary>The revision that a guest is started on: the lowest that has all that was configured.</summary>
     public abstract int RevisionToStart(MachineConfiguration configuration);
 
-    /// <summary>All devices of a machine, its own and those that were asked for, complete, in the order in which they are created.</summary>
-    /// <param name="configuration">What it shall be.</param>
+    /// <summary>All devices of a machine, its own and those that were configured, complete, in the order in which they are created.</summary>
+    /// <param name="configuration">Its configuration.</param>
     /// <param name="revision">The revision of its board.</param>
     /// <exception cref="DeviceException">They do not go together.</exception>
     public IReadOnlyList<PlacedDevice> DevicesOf(MachineConfiguration configuration, int revision)
@@ -56,7 +56,7 @@ public abstract class MachineType
     }
 
     /// <summary>Refuses devices that such a machine has no place for.</summary>
-    /// <param name="configuration">What the machine shall be.</param>
+    /// <param name="configuration">The machine's configuration.</param>
     /// <param name="revision">The revision of its board.</param>
     /// <exception cref="DeviceException">There are some.</exception>
     protected virtual void Check(MachineConfiguration configuration, int revision)
@@ -64,7 +64,7 @@ public abstract class MachineType
     }
 
     /// <summary>The driver names of the devices that the machine has by itself.</summary>
-    /// <param name="configuration">What the machine shall be.</param>
+    /// <param name="configuration">The machine's configuration.</param>
     /// <param name="revision">The revision of its board.</param>
     protected abstract IEnumerable<string> OwnDevices(MachineConfiguration configuration, int revision);
 }

@@ -38,14 +38,14 @@ internal sealed class DeafPeer : IDisposable
     /// <summary>The next connection.</summary>
     internal async Task<Socket> AcceptAsync()
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         return await _listener.AcceptAsync(deadline.Token);
     }
 
     /// <summary>Reads what comes until the other side closes.</summary>
     internal static async Task<byte[]> ReadToEndAsync(Socket connection)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         using var all = new MemoryStream();
         byte[] chunk = new byte[4096];
         while (await connection.ReceiveAsync(chunk, deadline.Token) is > 0 and var got)
@@ -56,7 +56,7 @@ internal sealed class DeafPeer : IDisposable
         return all.ToArray();
     }
 
-    /// <summary>Sends to a peer that may hang up before it has heard anything.</summary>
+    /// <summary>Sends to a peer that may hang up before it has read anything.</summary>
     internal static async Task SendUnwantedAsync(Socket connection, byte[] bytes)
     {
         try

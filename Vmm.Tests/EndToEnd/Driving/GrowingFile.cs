@@ -41,7 +41,7 @@ internal sealed class GrowingFile(string path)
     /// <summary>Waits until there is something under this path, a socket perhaps.</summary>
     internal async Task WaitUntilThereAsync()
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!File.Exists(path))
         {
             await Task.Delay(Poll, deadline.Token);
@@ -54,7 +54,7 @@ internal sealed class GrowingFile(string path)
     /// <summary>Waits until what is in it satisfies a condition.</summary>
     internal async Task WaitUntilAsync(Func<string, bool> condition, string what)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!File.Exists(path) || !condition(Text))
         {
             if (deadline.IsCancellationRequested)

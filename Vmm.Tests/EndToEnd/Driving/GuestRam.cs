@@ -99,12 +99,12 @@ internal sealed class GuestRam : IAsyncDisposable
 
     private static async Task UntilAsync(Func<bool> condition, string otherwise)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!condition())
         {
             if (deadline.IsCancellationRequested)
             {
-                throw new TimeoutException($"{otherwise} for {Patience.Answer.TotalSeconds} s");
+                throw new TimeoutException($"{otherwise} for {Timeouts.Answer.TotalSeconds} s");
             }
 
             await Task.Delay(Poll);

@@ -42,7 +42,7 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
     /// </summary>
     internal static async Task RestAsync(VmmProcess process)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         for (string before = Used(process); ; before = Used(process))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(50), deadline.Token);
@@ -53,7 +53,7 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
         }
     }
 
-    /// <summary>The threads of a process that go before all others on the host.</summary>
+    /// <summary>The threads of a process that take precedence over all others on the host.</summary>
     internal static IReadOnlyList<HostThread> RealTime(VmmProcess process) => [.. All(process).Where(thread => thread.Priority > 0)];
 
     /// <summary>The processors that this process may use, as a list of numbers and ranges.</summary>

@@ -1,4 +1,4 @@
-// A process of another user. Only root can start one, and whom the file modes of a checkout keep out cannot run what lies in it: so the
+// A process of another user. Only root can start one, and a user whom the file modes of a checkout exclude cannot run what is in it: so the
 // program is copied to where every user may go, and the user gets the group that may open the KVM device.
 
 using System.Globalization;

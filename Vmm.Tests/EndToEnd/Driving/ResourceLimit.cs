@@ -21,7 +21,7 @@ public sealed partial record ResourceLimit(int Number, string Name)
         "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime",
     ];
 
-    /// <summary>All that a process can live with.</summary>
+    /// <summary>All that a process can survive.</summary>
     public static IEnumerable<ResourceLimit> All =>
         from line in File.ReadLines("/proc/self/limits").Skip(1).Index()
         let name = line.Item[..26].Trim()["Max ".Length..]

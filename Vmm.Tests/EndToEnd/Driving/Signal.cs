@@ -3,7 +3,7 @@ using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.EndToEnd.Driving;
 
-/// <summary>Signals to one process, by its number, with no other process between: they are sent the moment they are asked for.</summary>
+/// <summary>Signals to one process, by its number, with no other process between: they are sent at once.</summary>
 internal static partial class Signal
 {
     internal const int Kill = 9;

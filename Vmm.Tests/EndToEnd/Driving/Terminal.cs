@@ -49,7 +49,7 @@ internal sealed class Terminal : IAsyncDisposable
     /// </summary>
     internal async Task<string> ReadToAsync(string text)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         var buffer = new byte[4096];
         int end;
         while ((end = _unread.ToString().IndexOf(text, StringComparison.Ordinal)) < 0)

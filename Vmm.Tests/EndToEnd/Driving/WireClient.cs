@@ -87,7 +87,7 @@ internal sealed class WireClient(Stream stream, Stream? input = null) : IAsyncDi
     private async Task<bool> FillAsync()
     {
         var buffer = new byte[65536];
-        int count = await stream.ReadAsync(buffer).AsTask().WaitAsync(Patience.Answer);
+        int count = await stream.ReadAsync(buffer).AsTask().WaitAsync(Timeouts.Answer);
         _unread.AddRange(buffer.AsSpan(0, count));
         return count > 0;
     }

@@ -101,7 +101,7 @@ public sealed class HmpTests : EndToEndTest
 
         var shutdown = await _qmp.WaitForEventAsync("SHUTDOWN");
         Assert.That(shutdown.Data.GetProperty("guest").GetBoolean(), Is.False);
-        Assert.That(await _vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await _vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [Test]

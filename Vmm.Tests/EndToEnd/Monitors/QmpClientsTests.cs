@@ -43,7 +43,7 @@ public sealed class QmpClientsTests : EndToEndTest
     }
 
     [Test]
-    public async Task Who_connects_again_is_greeted_anew_and_half_a_request_of_the_former_is_forgotten()
+    public async Task A_client_that_connects_again_is_greeted_and_its_half_request_is_forgotten()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         for (int i = 0; i < 10; i++)

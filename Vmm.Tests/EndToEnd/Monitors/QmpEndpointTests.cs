@@ -82,7 +82,7 @@ public sealed class QmpEndpointTests : EndToEndTest
         listener.Listen();
         await StartAsync(TinyMachine.Silent("counter").With("-qmp", "unix:client.sock"));
 
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         var connection = await listener.AcceptAsync(deadline.Token);
         var client = Keep(new WireClient(new NetworkStream(connection, ownsSocket: true)));
 
@@ -100,6 +100,6 @@ public sealed class QmpEndpointTests : EndToEndTest
         Assert.That(await client.AskAsync("""{"execute":"query-status","id":0}"""), Does.Contain("running"));
         Assert.That(await client.AskAsync("""{"execute":"quit"}"""), Is.EqualTo("""{"return":{}}"""));
         await client.ExpectEndAsync();
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 }

@@ -73,7 +73,7 @@ public sealed class QomTests : EndToEndTest
 
     [TestCase(1024, true)]
     [TestCase(1025, false)]
-    public async Task So_many_objects_are_read_at_once_and_no_more(int count, bool isAnswered)
+    public async Task Objects_are_read_at_once_up_to_a_limit(int count, bool isAnswered)
     {
         var paths = new JsonObject { ["paths"] = new JsonArray([.. Enumerable.Range(0, count).Select(_ => JsonValue.Create("/"))]) };
 

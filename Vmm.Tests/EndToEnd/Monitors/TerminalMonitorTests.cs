@@ -3,7 +3,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Monitors;
 
-/// <summary>-monitor stdio at a terminal: the line is edited, the history recalled, and what is shown is held to its bytes.</summary>
+/// <summary>-monitor stdio at a terminal: the line is edited, the history recalled, and what is shown is compared byte for byte.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class TerminalMonitorTests : EndToEndTest
@@ -99,7 +99,7 @@ public sealed class TerminalMonitorTests : EndToEndTest
         Assert.That(_terminal.IsCooked, Is.False);
         _terminal.Press("quit" + Enter);
 
-        Assert.That(await _vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await _vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(_terminal.IsCooked, Is.True);
     }
 

@@ -111,7 +111,7 @@ public sealed class ForcedEndTests : EndToEndTest
         var vmm = await StartAsync(refused.Running(ProgramFixture.Program), TinyMachine.Booting("counter", "-pidfile", "vmm.pid"));
         var client = await (await ConnectAsync(vmm)).NegotiateAsync();
 
-        // A loop that still had to go back to its waiting would be stuck before it could hear of anything.
+        // A loop that still had to go back to its waiting would be stuck before it was notified of anything.
         await HostThread.RestAsync(vmm);
         refused.Begin();
         return (vmm, client, Stopwatch.StartNew());
@@ -119,7 +119,7 @@ public sealed class ForcedEndTests : EndToEndTest
 
     private static async Task ExpectEndAsync(VmmProcess vmm, Stopwatch since)
     {
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(since.Elapsed, Is.LessThan(Limit));
     }
 }

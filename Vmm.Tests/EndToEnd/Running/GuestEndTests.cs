@@ -3,7 +3,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Running;
 
-/// <summary>Guests that switch themselves off, reset themselves, or fall.</summary>
+/// <summary>Guests that switch themselves off, reset themselves, or shut down by a triple fault.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class GuestEndTests : EndToEndTest
@@ -103,7 +103,7 @@ public sealed class GuestEndTests : EndToEndTest
         Assert.That(await ExitOfAsync(vmm), Is.EqualTo(0x10 << 1 | 1));
     }
 
-    private static Task<int> ExitOfAsync(VmmProcess vmm) => vmm.Exited.WaitAsync(Patience.Answer);
+    private static Task<int> ExitOfAsync(VmmProcess vmm) => vmm.Exited.WaitAsync(Timeouts.Answer);
 
     private static async Task ExpectShutdownAsync(QmpClient qmp, bool guest, string reason)
     {

@@ -15,6 +15,6 @@ public sealed class KeyboardControllerTests : EndToEndTest
     {
         var vmm = await StartAsync(TinyMachine.Silent("self-test").With("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"));
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.EqualTo(((Passed << 1) | 1) & 0xff));
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(((Passed << 1) | 1) & 0xff));
     }
 }

@@ -48,7 +48,7 @@ public sealed class MissingPageTests : EndToEndTest
 
     private static async Task CountsAsync(SafeFileHandle ram)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         ulong before = Count(ram);
         while (Count(ram) <= before)
         {

@@ -87,7 +87,7 @@ public sealed partial class OperatorPathTests : EndToEndTest
         var vmm = await StartAsync(option.Arguments(path).With(TinyMachine.Monitor(OwnMonitor)));
         if (!await WorksAsync(vmm))
         {
-            Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1), path);
+            Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1), path);
             Assert.That(vmm.Errors, Does.Contain(path).And.Contain(option.Purpose));
             Assert.That(vmm.Errors.Split('\n'), Has.Length.EqualTo(2), "one line");
         }
@@ -113,7 +113,7 @@ public sealed partial class OperatorPathTests : EndToEndTest
             return false;
         }
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         return true;
     }
 

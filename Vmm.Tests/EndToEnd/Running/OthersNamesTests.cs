@@ -20,14 +20,14 @@ public sealed class OthersNamesTests : EndToEndTest
             var arguments = TinyMachine.Silent("counter").With(TinyMachine.Monitor("shared.qmp"));
             var racers = await Task.WhenAll(StartAsync(arguments), StartAsync(arguments));
 
-            var loser = racers[await Task.WhenAny(racers[0].Exited, racers[1].Exited).WaitAsync(Patience.Answer) == racers[0].Exited ? 0 : 1];
+            var loser = racers[await Task.WhenAny(racers[0].Exited, racers[1].Exited).WaitAsync(Timeouts.Answer) == racers[0].Exited ? 0 : 1];
             var winner = racers[0] == loser ? racers[1] : racers[0];
             Assert.That(await loser.Exited, Is.EqualTo(1));
             Assert.That(loser.Errors, Does.Contain("shared.qmp: Address already in use"));
             var qmp = await OpenQmpAsync(winner, "shared.qmp");
             Assert.That((await qmp.ExecuteAsync("query-status")).GetProperty("running").GetBoolean(), Is.True);
             await winner.SignalAsync("KILL");
-            await winner.Exited.WaitAsync(Patience.Answer);
+            await winner.Exited.WaitAsync(Timeouts.Answer);
         }
 
         Assert.That(UnixSocket.IsDead(InFolder("shared.qmp")), Is.True);
@@ -47,7 +47,7 @@ public sealed class OthersNamesTests : EndToEndTest
 
         await qmp.ExecuteAsync("quit");
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(await File.ReadAllTextAsync(InFolder("vmm.pid")), Is.EqualTo("another's"));
         Assert.That(UnixSocket.HasLiveListener(InFolder(TinyMachine.Qmp)), Is.True);
     }
@@ -56,7 +56,7 @@ public sealed class OthersNamesTests : EndToEndTest
     [TestCase("-incoming")]
     [TestCase("-qmp")]
     [Promise(49)]
-    public async Task A_file_where_a_socket_shall_be_is_an_error_and_stays(string option)
+    public async Task A_file_at_the_path_of_a_socket_is_an_error_and_stays(string option)
     {
         await File.WriteAllTextAsync(InFolder("precious"), "data");
         string[] update = option switch

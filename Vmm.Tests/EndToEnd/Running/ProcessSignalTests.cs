@@ -17,7 +17,7 @@ public sealed class ProcessSignalTests : EndToEndTest
 
     [Test]
     [Promise(46)]
-    public async Task No_signal_ends_it_but_those_that_mean_to()
+    public async Task No_signal_ends_it_but_those_meant_for_that()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         var qmp = await OpenQmpAsync(vmm);
@@ -30,7 +30,7 @@ public sealed class ProcessSignalTests : EndToEndTest
             Assert.That((await qmp.ExecuteAsync("query-status")).GetProperty("running").GetBoolean(), $"after signal {signal}");
         }
 
-        await StopsAndGoesOnAsync(qmp, ram);
+        await StopsAndContinuesAsync(qmp, ram);
         Assert.That(vmm.Exited.IsCompleted, Is.False, vmm.Errors);
     }
 
@@ -55,7 +55,7 @@ public sealed class ProcessSignalTests : EndToEndTest
 
         for (int i = 0; i < 20; i++)
         {
-            await StopsAndGoesOnAsync(qmp, ram);
+            await StopsAndContinuesAsync(qmp, ram);
         }
 
         await over.CancelAsync();
@@ -77,7 +77,7 @@ public sealed class ProcessSignalTests : EndToEndTest
 
         await ram.WaitForProgressAsync();
         await qmp.ExecuteAsync("system_reset");
-        await StopsAndGoesOnAsync(qmp, ram);
+        await StopsAndContinuesAsync(qmp, ram);
         await vmm.ErrorsWithAsync("output is lost: File too large");
     }
 
@@ -88,14 +88,14 @@ public sealed class ProcessSignalTests : EndToEndTest
             ["env", "--block-signal=USR1", "--block-signal=TERM", "--ignore-signal=USR1", "--ignore-signal=TERM", ProgramFixture.Program],
             TinyMachine.Booting("counter"));
         var qmp = await OpenQmpAsync(vmm);
-        await StopsAndGoesOnAsync(qmp, Keep(GuestRam.Of(vmm)));
+        await StopsAndContinuesAsync(qmp, Keep(GuestRam.Of(vmm)));
 
         await vmm.SignalAsync("TERM");
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
-    private static async Task StopsAndGoesOnAsync(QmpClient qmp, GuestRam ram)
+    private static async Task StopsAndContinuesAsync(QmpClient qmp, GuestRam ram)
     {
         await qmp.ExecuteAsync("stop");
         ulong count = ram.Count;

@@ -27,7 +27,7 @@ public sealed class ProgramEndTests : EndToEndTest
             Assert.That(lines[0], Does.Contain("\"event\":\"SHUTDOWN\"").And.Contain("\"guest\":false").And.Contain("\"reason\":\"host-qmp-quit\""));
             Assert.That(lines[^1], Does.Contain("\"return\":{}").And.Contain("bye"));
         });
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [TestCase("TERM")]
@@ -43,23 +43,23 @@ public sealed class ProgramEndTests : EndToEndTest
         var shutdown = await qmp.WaitForEventAsync("SHUTDOWN");
         Assert.That(shutdown.Data.GetProperty("guest").GetBoolean(), Is.False);
         Assert.That(shutdown.Data.GetProperty("reason").GetString(), Is.EqualTo("host-signal"));
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [Test]
-    public async Task Who_asks_for_the_end_again_and_again_gets_it_as_clean_as_who_asks_once()
+    public async Task Repeated_requests_for_the_end_lead_to_the_same_clean_end_as_one()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter", "-pidfile", "vmm.pid"));
         await OpenQmpAsync(vmm);
 
         await Host.RunAsync($"while kill -TERM {vmm.Pid} 2>/dev/null; do :; done");
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(Directory.GetFiles(Folder), Is.Empty);
     }
 
     [Test]
-    public async Task What_the_guest_wrote_last_reaches_a_reader_who_is_slow()
+    public async Task What_the_guest_wrote_last_reaches_a_slow_reader()
     {
         // What the guest writes is as much as a pipe holds; the last page of a pipe is not filled up, so something waits in vmm.
         await Host.TryRunAsync($"mkfifo {Shell.Quote([InFolder("console")])}");
@@ -67,7 +67,7 @@ public sealed class ProgramEndTests : EndToEndTest
         var vmm = await StartAsync(
             ["/bin/sh", "-c", "exec \"$0\" \"$@\" > console", ProgramFixture.Program],
             TinyMachine.Booting("serial-sequence", "-serial", "stdio", "-S", "-device", "isa-debug-exit,iobase=0xf4"));
-        await using var console = await opening.WaitAsync(Patience.Boot);
+        await using var console = await opening.WaitAsync(Timeouts.Boot);
         var qmp = await OpenQmpAsync(vmm);
         await qmp.ExecuteAsync("cont");
 
@@ -80,12 +80,12 @@ public sealed class ProgramEndTests : EndToEndTest
     }
 
     [Test]
-    public async Task Sockets_are_gone_after_the_end()
+    public async Task Sockets_are_removed_at_the_end()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter"));
         var qmp = await OpenQmpAsync(vmm);
         await qmp.ExecuteAsync("quit");
-        await vmm.Exited.WaitAsync(Patience.Answer);
+        await vmm.Exited.WaitAsync(Timeouts.Answer);
 
         Assert.That(Directory.GetFiles(Folder), Is.Empty);
     }
@@ -98,7 +98,7 @@ public sealed class ProgramEndTests : EndToEndTest
 
         string pid = await File.ReadAllTextAsync(InFolder("vmm.pid"));
         await qmp.ExecuteAsync("quit");
-        await vmm.Exited.WaitAsync(Patience.Answer);
+        await vmm.Exited.WaitAsync(Timeouts.Answer);
 
         Assert.That(pid, Is.EqualTo(string.Create(CultureInfo.InvariantCulture, $"{vmm.Pid}\n")));
         Assert.That(File.Exists(InFolder("vmm.pid")), Is.False);
@@ -119,7 +119,7 @@ public sealed class ProgramEndTests : EndToEndTest
     }
 
     [Test]
-    public async Task With_D_what_there_is_to_say_goes_to_the_file_and_not_to_stderr()
+    public async Task With_D_messages_go_to_the_file_and_not_to_stderr()
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter", "-D", "vmm.log", "-msg", "timestamp=on"));
         var qmp = await OpenQmpAsync(vmm);

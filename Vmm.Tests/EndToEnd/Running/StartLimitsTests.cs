@@ -5,8 +5,8 @@ using Vmm.Tests.EndToEnd.Driving;
 namespace Vmm.Tests.EndToEnd.Running;
 
 /// <summary>
-/// Starts with too little of something. From the value on at which the program gets so far as to say something (docs/limits.md), it starts or says
-/// in a line what it was refused; with less it ends, whatever the runtime makes of it. It leaves nothing behind.
+/// Starts with too little of something. From the value on at which the program can report an error (docs/limits.md), it starts or reports in a
+/// line what it was refused; with less the runtime ends it. It leaves nothing behind.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]

@@ -27,7 +27,7 @@ public sealed class AfterTheTakeTests : UpdateTest
     [TestCase(UpdateForm.Channels, false)]
     [TestCase(UpdateForm.CprUri, true)]
     [Promise(44)]
-    public async Task The_directory_of_the_cpr_socket_is_gone(UpdateForm form, bool deferred)
+    public async Task The_directory_of_the_cpr_socket_was_removed(UpdateForm form, bool deferred)
     {
         var successor = await AwaitGuestAsync(_route, form, deferred);
         MoveSockets();
@@ -37,7 +37,7 @@ public sealed class AfterTheTakeTests : UpdateTest
 
     [Test]
     [Promise(44)]
-    public async Task A_file_stands_where_the_directory_of_the_cpr_socket_was()
+    public async Task A_file_is_where_the_directory_of_the_cpr_socket_was()
     {
         var successor = await AwaitGuestAsync(_route);
         MoveSockets();
@@ -50,7 +50,7 @@ public sealed class AfterTheTakeTests : UpdateTest
 
     [Test]
     [Promise(44)]
-    public async Task A_directory_stands_where_the_cpr_socket_was()
+    public async Task A_directory_is_where_the_cpr_socket_was()
     {
         var successor = await AwaitGuestAsync(_route);
         MoveSockets();
@@ -64,7 +64,7 @@ public sealed class AfterTheTakeTests : UpdateTest
     [TestCase("quit")]
     [TestCase("SIGTERM")]
     [Promise(44)]
-    public async Task A_waiting_process_whose_sockets_are_gone_ends_when_asked(string how)
+    public async Task A_waiting_process_whose_sockets_were_removed_ends_on_request(string how)
     {
         var successor = await AwaitGuestAsync(_route);
         Directory.Delete(InFolder("sockets"), recursive: true);
@@ -78,7 +78,7 @@ public sealed class AfterTheTakeTests : UpdateTest
             Signal.Send(successor.Process, Signal.Terminate);
         }
 
-        Assert.That(await successor.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await successor.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     private void MoveSockets() => Directory.Move(InFolder("sockets"), InFolder("moved"));

@@ -204,7 +204,7 @@ public sealed class BrokenPeerTests : UpdateTest
 
     [Test]
     [Promise(10)]
-    public async Task An_old_process_that_owes_its_state_is_given_up_and_continues()
+    public async Task An_old_process_that_does_not_send_its_state_is_given_up_and_continues()
     {
         var successor = await AwaitGuestAsync(_route);
         await SetTimeoutsAsync(successor, 300);
@@ -214,7 +214,7 @@ public sealed class BrokenPeerTests : UpdateTest
 
         string reason = $"process {_old.Process.Pid} did not send its state within 300 ms";
         await _old.ExpectAsync("failed");
-        Assert.That(await successor.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1));
+        Assert.That(await successor.Process.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1));
         Assert.That(
             (await _old.AccountAsync()).GetProperty("error-desc").GetString(),
             Is.EqualTo($"process {successor.Process.Pid} could not load the guest: {reason}; process {successor.Process.Pid} has ended"));
@@ -247,7 +247,7 @@ public sealed class BrokenPeerTests : UpdateTest
         {
             await late.SendAsync(state);
             await sleeper.Process.SignalAsync("CONT");
-            Assert.That(await sleeper.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1));
+            Assert.That(await sleeper.Process.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1));
         }
 
         Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));
@@ -283,7 +283,7 @@ public sealed class BrokenPeerTests : UpdateTest
 
         await _old.Process.SignalAsync("KILL");
 
-        Assert.That(await successor.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1));
+        Assert.That(await successor.Process.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1));
         Assert.That(successor.Process.Errors, Does.Contain("vmm: "));
         Assert.That(successor.Events, Has.None.EqualTo("RESUME"));
     }
@@ -304,7 +304,7 @@ public sealed class BrokenPeerTests : UpdateTest
         await _old.ExpectFailureAsync();
         await _old.Qmp.WaitForEventAsync("RESUME");
 
-        Assert.That(await successor.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1));
+        Assert.That(await successor.Process.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1));
         Assert.That(successor.Events, Has.None.EqualTo("RESUME"));
         await ExpectRetryAsync();
     }
@@ -313,7 +313,7 @@ public sealed class BrokenPeerTests : UpdateTest
     private static async Task<byte[]> ReadStateAsync(System.Net.Sockets.Socket main)
     {
         const int Head = 24;
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         await using var stream = new System.Net.Sockets.NetworkStream(main);
         var head = new byte[Head];
         await stream.ReadExactlyAsync(head, deadline.Token);

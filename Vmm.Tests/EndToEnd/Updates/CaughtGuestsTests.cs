@@ -12,7 +12,7 @@ namespace Vmm.Tests.EndToEnd.Updates;
 public sealed class CaughtGuestsTests : UpdateTest
 {
     private const int Lines = 1000;
-    private static readonly string[] DebugOutput = ["-debugcon", "file:told.out"];
+    private static readonly string[] DebugOutput = ["-debugcon", "file:debug.out"];
 
     [Test]
     [Promise(22)]
@@ -40,7 +40,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     public async Task A_one_shot_timer_fires_once_more_in_each_process_that_the_guest_goes_to()
     {
         var generation = await BootAsync(TinyMachine.Silent("one-shot").With(DebugOutput));
-        var output = new GrowingFile(InFolder("told.out"));
+        var output = new GrowingFile(InFolder("debug.out"));
         for (int fired = 1; fired <= 4; fired++)
         {
             await output.WaitUntilAsync(text => text.Count(c => c == 'L') >= fired && text.Count(c => c == 'P') >= fired, $"both timers, {fired} times");
@@ -53,7 +53,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     public async Task A_TSC_deadline_that_has_passed_passes_once()
     {
         var generation = await BootAsync(TinyMachine.Silent("deadline").With(DebugOutput));
-        var output = new GrowingFile(InFolder("told.out"));
+        var output = new GrowingFile(InFolder("debug.out"));
         await output.WaitForLengthAsync(1);
         if (output.Text == "-")
         {
@@ -82,7 +82,7 @@ public sealed class CaughtGuestsTests : UpdateTest
 
     [Test]
     [Promise(42)]
-    public async Task Vcpus_that_were_not_started_stand_still_until_the_guest_starts_them()
+    public async Task Vcpus_that_were_not_started_do_not_run_until_the_guest_starts_them()
     {
         var old = await BootAsync("late-cpus", "-smp", "4");
         var ram = Keep(GuestRam.Of(old.Process));
@@ -107,7 +107,7 @@ public sealed class CaughtGuestsTests : UpdateTest
     {
         var generation = await BootAsync(
             "string-in", [.. DebugOutput, "-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-serial", "chardev:console"]);
-        var output = new GrowingFile(InFolder("told.out"));
+        var output = new GrowingFile(InFolder("debug.out"));
         var typist = await generation.Process.ConnectAsync("console.sock");
         string typed = "";
         bool isCaught = false;
@@ -149,6 +149,6 @@ public sealed class CaughtGuestsTests : UpdateTest
 
         await ram.WaitForProgressAsync();
         ram.ReleaseGuest();
-        return (generation, new GrowingFile(InFolder("told.out")));
+        return (generation, new GrowingFile(InFolder("debug.out")));
     }
 }

@@ -47,7 +47,7 @@ public sealed class DisturbedUpdatesTests : UpdateTest
             string ended = await owner.Qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
             string counted = $"{disturbance}: {ended}";
             seen[counted] = seen.GetValueOrDefault(counted) + 1;
-            owner = ended == "completed" ? await GoneOverAsync(disturbance, owner, successor) : await StayedAsync(owner, successor);
+            owner = ended == "completed" ? await HandedOverAsync(disturbance, owner, successor) : await StayedAsync(owner, successor);
         }
 
         foreach ((string what, int times) in seen)
@@ -91,13 +91,13 @@ public sealed class DisturbedUpdatesTests : UpdateTest
     }
 
     /// <summary>The successor has the guest, unless that was ended and the guest with it; then another one is booted.</summary>
-    private async Task<Generation> GoneOverAsync(Disturbance disturbance, Generation old, Generation successor)
+    private async Task<Generation> HandedOverAsync(Disturbance disturbance, Generation old, Generation successor)
     {
         Assert.That(await old.StatusAsync(), Is.EqualTo("postmigrate"));
         await QuitAsync(old);
         if (disturbance is Disturbance.NewIsKilled or Disturbance.NewIsAskedToEnd)
         {
-            await successor.Process.Exited.WaitAsync(Patience.Answer);
+            await successor.Process.Exited.WaitAsync(Timeouts.Answer);
             return await BootAgainAsync();
         }
 

@@ -14,7 +14,7 @@ internal sealed record Generation(VmmProcess Process, QmpClient Qmp)
     /// <summary>The answer of query-migrate.</summary>
     internal Task<JsonElement> AccountAsync() => Qmp.ExecuteAsync("query-migrate");
 
-    /// <summary>Waits until the migration is over, and holds it to how it should have ended.</summary>
+    /// <summary>Waits until the migration is over, and checks how it ended.</summary>
     internal async Task ExpectAsync(string status)
     {
         string ended = await Qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
@@ -34,10 +34,10 @@ internal sealed record Generation(VmmProcess Process, QmpClient Qmp)
     /// <summary>All events so far, in the same form.</summary>
     internal IEnumerable<string> History => Qmp.History.Select(Described);
 
-    private static string Described(QmpEvent happened) => happened.Name switch
+    private static string Described(QmpEvent qmpEvent) => qmpEvent.Name switch
     {
-        "MIGRATION" => $"{happened.Name} {happened.Data.GetProperty("status").GetString()}",
-        "MIGRATION_PASS" => $"{happened.Name} {happened.Data.GetProperty("pass").GetInt32()}",
-        _ => happened.Name,
+        "MIGRATION" => $"{qmpEvent.Name} {qmpEvent.Data.GetProperty("status").GetString()}",
+        "MIGRATION_PASS" => $"{qmpEvent.Name} {qmpEvent.Data.GetProperty("pass").GetInt32()}",
+        _ => qmpEvent.Name,
     };
 }

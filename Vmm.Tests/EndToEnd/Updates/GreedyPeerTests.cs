@@ -10,7 +10,9 @@ using Vmm.Tests.Unit.Migration;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>Peers and clients that say valid things, and too much of them: the guest runs on, the monitors answer, and the process can be ended.</summary>
+/// <summary>
+/// Peers and clients that send valid messages, and too many of them: the guest runs on, the monitors answer, and the process can be ended.
+/// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class GreedyPeerTests : UpdateTest
@@ -38,7 +40,7 @@ public sealed class GreedyPeerTests : UpdateTest
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
         await ram.WaitForProgressAsync();
         Assert.That(HostThread.RealTime(old.Process), Is.Empty);
-        await flood.Ended.WaitAsync(Patience.Answer);
+        await flood.Ended.WaitAsync(Timeouts.Answer);
         await HopAsync(old);
         await ram.WaitForProgressAsync();
     }
@@ -73,7 +75,7 @@ public sealed class GreedyPeerTests : UpdateTest
 
     [Test]
     [Promise(45)]
-    public async Task A_process_whose_peer_says_things_without_end_obeys_SIGTERM()
+    public async Task A_process_whose_peer_sends_messages_without_end_obeys_SIGTERM()
     {
         const uint AfterReady = 2;
         var old = await BootAsync("counter");
@@ -88,7 +90,7 @@ public sealed class GreedyPeerTests : UpdateTest
 
         Signal.Send(old.Process, Signal.Terminate);
 
-        await old.Process.Exited.WaitAsync(Patience.Answer);
+        await old.Process.Exited.WaitAsync(Timeouts.Answer);
     }
 
     /// <summary>Each sends descriptors, and of its plan all but the end.</summary>
@@ -152,11 +154,11 @@ public sealed class GreedyPeerTests : UpdateTest
         string error = await old.ExpectFailureAsync();
 
         string account = await hmp.ExecuteAsync("info migrate");
-        foreach (string told in (string[])[error, account, await old.Process.ErrorsWithAsync("characters more")])
+        foreach (string text in (string[])[error, account, await old.Process.ErrorsWithAsync("characters more")])
         {
-            Assert.That(told, Does.Contain("\\x1b[2J\\n!!!").And.Contain("characters more"));
-            Assert.That(told, Has.Length.LessThan(ProtocolLimits.LongestError));
-            Assert.That(told.Where(c => char.IsControl(c) && c is not ('\n' or '\r')), Is.Empty);
+            Assert.That(text, Does.Contain("\\x1b[2J\\n!!!").And.Contain("characters more"));
+            Assert.That(text, Has.Length.LessThan(ProtocolLimits.LongestError));
+            Assert.That(text.Where(c => char.IsControl(c) && c is not ('\n' or '\r')), Is.Empty);
         }
     }
 

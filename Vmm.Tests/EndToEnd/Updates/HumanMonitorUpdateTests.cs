@@ -36,7 +36,7 @@ public sealed class HumanMonitorUpdateTests : EndToEndTest
     }
 
     [Test]
-    public async Task Without_d_the_prompt_comes_back_when_the_guest_has_gone()
+    public async Task Without_d_the_prompt_comes_back_when_the_guest_has_left()
     {
         var old = await StartAsync(Arguments);
         var oldMonitor = await old.OpenMonitorAsync(TinyMachine.Prompt);
@@ -87,7 +87,7 @@ public sealed class HumanMonitorUpdateTests : EndToEndTest
     /// <summary>A human monitor reports no event: one asks until the migration is over.</summary>
     private static async Task SettledAsync(HmpClient monitor)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         string said;
         do
         {

@@ -2,7 +2,7 @@ using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>A reset loads the kernel again, in every process of the line, even when its file is gone.</summary>
+/// <summary>A reset loads the kernel again, in every process of the line, even when its file was removed.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class KernelFileTests : UpdateTest

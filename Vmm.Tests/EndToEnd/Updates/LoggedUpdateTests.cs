@@ -15,7 +15,7 @@ public sealed class LoggedUpdateTests : UpdateTest
     [TestCase("kvm,migration", OfKvm, OfMigration)]
     [TestCase("all", OfKvm, OfMigration)]
     [TestCase("qmp")]
-    public async Task A_part_talks_when_it_is_named(string items, params string[] expected)
+    public async Task A_part_logs_in_detail_when_it_is_named(string items, params string[] expected)
     {
         var old = await BootAsync("counter", "-d", items);
         var successor = await HopAsync(old);

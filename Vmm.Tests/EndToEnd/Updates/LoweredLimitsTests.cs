@@ -54,7 +54,7 @@ public sealed class LoweredLimitsTests : UpdateTest
         using (limit.Lower(vmm.Process, value))
         {
             Signal.Send(vmm.Process, Signal.Terminate);
-            Assert.That(await vmm.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+            Assert.That(await vmm.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         }
     }
 
@@ -70,7 +70,7 @@ public sealed class LoweredLimitsTests : UpdateTest
 
         try
         {
-            await UpdateAsync().WaitAsync(IsOfMemory(limit) ? NoAnswer : Patience.Answer);
+            await UpdateAsync().WaitAsync(IsOfMemory(limit) ? NoAnswer : Timeouts.Answer);
         }
         catch (Exception e) when (e is QmpException or TimeoutException or IOException)
         {
@@ -82,11 +82,11 @@ public sealed class LoweredLimitsTests : UpdateTest
     /// <summary>Waits until the guest runs, in whichever process accepts at the monitor that goes over.</summary>
     private static async Task RunningAsync(QmpClient client)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         string? status;
         while ((status = (await client.ExecuteAsync("query-status")).GetProperty("status").GetString()) != "running")
         {
-            Assert.That(deadline.IsCancellationRequested, Is.False, $"who accepts at the monitor says '{status}' for {Patience.Answer.TotalSeconds} s");
+            Assert.That(deadline.IsCancellationRequested, Is.False, $"who accepts at the monitor says '{status}' for {Timeouts.Answer.TotalSeconds} s");
             await Task.Delay(20);
         }
     }
@@ -115,6 +115,6 @@ public sealed class LoweredLimitsTests : UpdateTest
         }
 
         Signal.Send(generation.Process, Signal.Terminate);
-        Assert.That(await generation.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await generation.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 }

@@ -77,7 +77,7 @@ public sealed class NoRoomForSignalsTests : UpdateTest
 
     private static async Task BlocksAsync(int process)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!Blocks(process))
         {
             await Task.Delay(5, deadline.Token);

@@ -48,7 +48,7 @@ public sealed class PidNamespaceTests : UpdateTest
         }
 
         await successor.Process.SignalAsync("KILL");
-        await successor.Process.Exited.WaitAsync(Patience.Answer);
+        await successor.Process.Exited.WaitAsync(Timeouts.Answer);
 
         if (!afterwards)
         {
@@ -67,7 +67,7 @@ public sealed class PidNamespaceTests : UpdateTest
     /// <summary>What is wrong, once the process that has ended is known to have.</summary>
     private static async Task<string> ErrorAsync(Generation old)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (true)
         {
             if ((await old.AccountAsync()).TryGetProperty("error-desc", out var error)

@@ -142,7 +142,7 @@ public sealed class RefusedMigrateTests : UpdateTest
 
     [Test]
     [Promise(6)]
-    public async Task Cont_and_reset_of_a_guest_that_has_gone()
+    public async Task Cont_and_reset_of_a_guest_that_has_left()
     {
         var old = await BootAsync("counter");
         var successor = await HopAsync(old);
@@ -166,7 +166,7 @@ public sealed class RefusedMigrateTests : UpdateTest
         int gone = successor.Process.Pid;
 
         await successor.Process.SignalAsync("KILL");
-        await successor.Process.Exited.WaitAsync(Patience.Answer);
+        await successor.Process.Exited.WaitAsync(Timeouts.Answer);
 
         var account = await old.AccountAsync();
         Assert.That(account.GetProperty("status").GetString(), Is.EqualTo("completed"));
@@ -174,8 +174,8 @@ public sealed class RefusedMigrateTests : UpdateTest
         var refused = Assert.ThrowsAsync<QmpException>(() => old.Qmp.ExecuteAsync("cont"));
         Assert.That(refused?.Message, Is.EqualTo($"the guest was handed over to process {gone}, which has ended since"));
         Assert.That(await old.StatusAsync(), Is.EqualTo("postmigrate"));
-        string told = (await old.Qmp.ExecuteAsync("human-monitor-command", """{"command-line": "info migrate"}""")).GetString()!;
-        Assert.That(told, Does.StartWith($"Migration status: completed (process {gone}, which had the guest, has ended)"));
+        string status = (await old.Qmp.ExecuteAsync("human-monitor-command", """{"command-line": "info migrate"}""")).GetString()!;
+        Assert.That(status, Does.StartWith($"Migration status: completed (process {gone}, which had the guest, has ended)"));
     }
 
     [Test, Description("Row 20 of the checklist: over human-monitor-command a failing command is no QMP error.")]

@@ -28,7 +28,7 @@ public sealed class RefusedPlanTests : UpdateTest
             Assert.That(old.Events, Is.EqualTo(new[] { "MIGRATION setup" }));
         });
         Assert.That(await old.StatusAsync(), Is.EqualTo("running"));
-        Assert.That(await wrong.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1));
+        Assert.That(await wrong.Process.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1));
         Assert.That(wrong.Process.Errors, Does.Contain("cpu: count").And.Contain("serial0"));
         await ram.WaitForProgressAsync();
 

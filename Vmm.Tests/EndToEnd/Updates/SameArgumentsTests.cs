@@ -65,13 +65,13 @@ public sealed class SameArgumentsTests : EndToEndTest
         Assert.That(await PidAsync(), Is.EqualTo(successor.Pid));
 
         await _session.ExecuteAsync("quit");
-        await _old.Exited.WaitAsync(Patience.Answer);
+        await _old.Exited.WaitAsync(Timeouts.Answer);
 
         Assert.That(await PidAsync(), Is.EqualTo(successor.Pid));
         await session.DisposeAsync();
         session = await OpenQmpAsync(successor, Socket);
         await session.ExecuteAsync("quit");
-        await successor.Exited.WaitAsync(Patience.Answer);
+        await successor.Exited.WaitAsync(Timeouts.Answer);
         Assert.That(Directory.GetFiles(Folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { "debug.out", "serial.out", "vmm.log" }));
     }
 
@@ -85,14 +85,14 @@ public sealed class SameArgumentsTests : EndToEndTest
             var successor = await UpdateAsync();
             await output.WaitForGrowthAsync();
             await _session.ExecuteAsync("quit");
-            await _old.Exited.WaitAsync(Patience.Answer);
+            await _old.Exited.WaitAsync(Timeouts.Answer);
             await output.WaitForGrowthAsync();
             _old = successor;
             _session = await OpenQmpAsync(successor, Socket);
         }
 
         await _session.ExecuteAsync("quit");
-        await _old.Exited.WaitAsync(Patience.Answer);
+        await _old.Exited.WaitAsync(Timeouts.Answer);
         output.AssertCountsUp();
     }
 
@@ -116,7 +116,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     {
         var successor = await StartSuccessorAsync();
         await successor.SignalAsync("KILL");
-        await successor.Exited.WaitAsync(Patience.Answer);
+        await successor.Exited.WaitAsync(Timeouts.Answer);
         await _session.ExecuteAsync("migrate-set-parameters", $$"""{"mode": "cpr-transfer", "cpr-uri": "unix:{{_route.Cpr}}"}""");
         Assert.ThrowsAsync<QmpException>(() => _session.ExecuteAsync("migrate", $$"""{"uri": "unix:{{_route.Main}}"}"""));
         await _session.DisposeAsync();
@@ -133,7 +133,7 @@ public sealed class SameArgumentsTests : EndToEndTest
     {
         var successor = await StartSuccessorAsync();
         await _old.SignalAsync("KILL");
-        await _old.Exited.WaitAsync(Patience.Answer);
+        await _old.Exited.WaitAsync(Timeouts.Answer);
 
         var session = await OpenQmpAsync(successor, Socket);
 
@@ -145,11 +145,11 @@ public sealed class SameArgumentsTests : EndToEndTest
     public async Task A_monitor_with_another_path_is_not_taken_over()
     {
         // Another process's for now, so that the new process has nothing of its own when it gets the guest.
-        var somebody = DeafPeer.Listen(InFolder("other.qmp"));
+        var listener = DeafPeer.Listen(InFolder("other.qmp"));
         var successor = await StartSuccessorAsync(_machine.With(TinyMachine.Monitor("other.qmp")));
         await UpdateAsync(successor);
         await _session.DisposeAsync();
-        somebody.Dispose();
+        listener.Dispose();
 
         var ofOld = await OpenQmpAsync(_old, Socket);
         var ofNew = await OpenQmpAsync(successor, "other.qmp");

@@ -6,7 +6,7 @@ using Vmm.Tests.EndToEnd.Driving;
 namespace Vmm.Tests.EndToEnd.Updates;
 
 /// <summary>
-/// A guest that writes its debug console without end, and a reader who does not read: the guest waits, its monitor does not, an update goes
+/// A guest that writes its debug console without end, and a reader that does not read: the guest waits, its monitor does not, an update goes
 /// through, and in the end the reader has every line once. With -S among the same arguments, the guest begins when the reader is there.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
@@ -77,7 +77,7 @@ public sealed class SlowReaderTests : UpdateTest
     }
 
     [Test]
-    public async Task A_guest_that_waits_for_a_reader_continues_when_the_reader_is_gone()
+    public async Task A_guest_that_waits_for_a_reader_continues_when_that_has_disconnected()
     {
         var generation = await BootAsync("debugport", Console);
         var reader = await ConnectReaderAsync(generation);
@@ -93,7 +93,7 @@ public sealed class SlowReaderTests : UpdateTest
     /// <summary>Connects to the console, and waits until that is noticed: what a guest writes while no client is connected goes nowhere.</summary>
     private async Task<System.Net.Sockets.Socket> ConnectReaderAsync(Generation generation)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         var reader = await DeafPeer.ConnectAsync(InFolder("console.sock"));
         while ((await generation.Qmp.ExecuteAsync("query-chardev")).GetRawText().Contains("\"disconnected:unix:console", StringComparison.Ordinal))
         {
@@ -106,7 +106,7 @@ public sealed class SlowReaderTests : UpdateTest
     /// <summary>Waits until the guest is stopped: every buffer between it and its reader is full.</summary>
     private static async Task<ulong> StuckAsync(GuestRam ram)
     {
-        using var deadline = new CancellationTokenSource(Patience.Boot);
+        using var deadline = new CancellationTokenSource(Timeouts.Boot);
         ulong before;
         do
         {
@@ -147,7 +147,7 @@ public sealed class SlowReaderTests : UpdateTest
 
     private static async Task<byte[]> ReadAsync(System.Net.Sockets.Socket reader)
     {
-        using var deadline = new CancellationTokenSource(Patience.Boot);
+        using var deadline = new CancellationTokenSource(Timeouts.Boot);
         var piece = new byte[65536];
         int got = await reader.ReceiveAsync(piece, deadline.Token);
         Assert.That(got, Is.GreaterThan(0), "the console continues");

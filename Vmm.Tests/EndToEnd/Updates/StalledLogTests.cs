@@ -36,7 +36,7 @@ public sealed partial class StalledLogTests : UpdateTest
     [TestCase(false)]
     [TestCase(true)]
     [Promise(48)]
-    public async Task A_guest_that_falls_again_and_again_can_be_stopped_updated_and_ended(bool bySignal)
+    public async Task A_guest_that_triple_faults_repeatedly_can_be_stopped_updated_and_ended(bool bySignal)
     {
         var old = await FallingAsync();
         var qmp = old.Qmp;
@@ -63,12 +63,12 @@ public sealed partial class StalledLogTests : UpdateTest
             await qmp.ExecuteAsync("quit");
         }
 
-        Assert.That(await old.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await old.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     [Test]
     [Promise(48)]
-    public async Task A_guest_that_falls_again_and_again_goes_over_though_neither_log_is_read()
+    public async Task A_guest_that_triple_faults_repeatedly_goes_over_though_neither_log_is_read()
     {
         var old = await FallingAsync();
         var route = new UpdateRoute("next");
@@ -104,7 +104,7 @@ public sealed partial class StalledLogTests : UpdateTest
 
     [Test]
     [Promise(48)]
-    public async Task A_guest_that_falls_again_and_again_writes_a_few_lines_and_a_count()
+    public async Task A_guest_that_triple_faults_repeatedly_writes_a_few_lines_and_a_count()
     {
         const int Falls = 300;
         var old = await BootAsync("triple-fault", "-D", "vmm.log");

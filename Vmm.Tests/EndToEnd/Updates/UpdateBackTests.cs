@@ -67,7 +67,7 @@ public sealed class UpdateBackTests() : TwoVersionsTest(First)
             .And.One.Matches($"^state of mc146818rtc 0: layout is {LaterLayout} in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of cpu 0: layout is {Layout} in the old process and {Layout} in the new one$")
             .And.One.Matches($"^state of cpu 1: layout is {Layout} in the old process and {Layout} in the new one$"));
-        Assert.That(await waiting.Process.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1), "it knows no preflight: to it, an update has failed");
+        Assert.That(await waiting.Process.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1), "it knows no preflight: to it, an update has failed");
         Assert.That(waiting.Process.Errors, Does.Contain(UpdateRoute.Reasons(verdict)[0]));
         Assert.That(old.Events, Is.Empty, "the guest was never paused");
         await ram.WaitForProgressAsync();

@@ -74,7 +74,7 @@ public sealed class UpdateFormsTests : UpdateTest
     }
 
     [Test]
-    public async Task With_events_asked_for_on_the_command_line_nothing_is_missed()
+    public async Task With_events_requested_on_the_command_line_nothing_is_missed()
     {
         var route = new UpdateRoute("events");
         var old = await BootAsync("counter");

@@ -112,7 +112,7 @@ public sealed class UpdateLeakTests : UpdateTest
 
     private static async Task UntilAsync(Func<bool> condition, Func<string> otherwise)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!condition())
         {
             if (deadline.IsCancellationRequested)

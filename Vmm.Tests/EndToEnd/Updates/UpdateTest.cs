@@ -55,7 +55,7 @@ public abstract class UpdateTest : EndToEndTest
     /// <summary>Waits until a process has been offered a guest: its vCPUs exist as threads before it says that it is ready.</summary>
     internal static async Task BusyAsync(Generation waiting)
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (!Directory.EnumerateFileSystemEntries($"/proc/{waiting.Process.Pid}/fd").Any(
             link => new FileInfo(link).LinkTarget?.Contains("kvm-vcpu", StringComparison.Ordinal) == true))
         {
@@ -63,11 +63,11 @@ public abstract class UpdateTest : EndToEndTest
         }
     }
 
-    /// <summary>Ends a process whose guest is gone.</summary>
+    /// <summary>Ends a process whose guest was handed over.</summary>
     internal static async Task QuitAsync(Generation generation)
     {
         await generation.Qmp.ExecuteAsync("quit");
-        Assert.That(await generation.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await generation.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
     /// <summary>Shortens the waits of an attempt, each to this many milliseconds.</summary>

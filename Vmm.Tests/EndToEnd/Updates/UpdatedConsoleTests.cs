@@ -32,7 +32,7 @@ public sealed class UpdatedConsoleTests : UpdateTest
             Assert.That(serial.Bytes, Has.Length.LessThan(Length), "the guest is in the middle of its stream");
         }
 
-        Assert.That(await generation.Process.Exited.WaitAsync(Patience.Boot), Is.EqualTo(ExitOfZero));
+        Assert.That(await generation.Process.Exited.WaitAsync(Timeouts.Boot), Is.EqualTo(ExitOfZero));
         Assert.That(serial.Text, Is.EqualTo(Sequence));
     }
 
@@ -51,8 +51,8 @@ public sealed class UpdatedConsoleTests : UpdateTest
         await generation.Qmp.ExecuteAsync("cont");
 
         Assert.That(console.Bytes, Has.Length.LessThan(Length), "the guest is in the middle of its stream");
-        Assert.That(await generation.Process.Exited.WaitAsync(Patience.Boot), Is.EqualTo(ExitOfZero));
-        await console.Closed.WaitAsync(Patience.Answer);
+        Assert.That(await generation.Process.Exited.WaitAsync(Timeouts.Boot), Is.EqualTo(ExitOfZero));
+        await console.Closed.WaitAsync(Timeouts.Answer);
         Assert.That(Encoding.ASCII.GetString(console.Bytes), Is.EqualTo(Sequence));
     }
 

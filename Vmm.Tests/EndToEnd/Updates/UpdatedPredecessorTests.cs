@@ -11,7 +11,7 @@ public sealed class UpdatedPredecessorTests(string predecessor) : TwoVersionsTes
 {
     [Test]
     [Promise(40)]
-    public async Task A_guest_goes_over_and_on_and_loses_and_repeats_nothing([Values] UpdateForm form)
+    public async Task A_guest_goes_over_and_then_further_and_loses_and_repeats_nothing([Values] UpdateForm form)
     {
         var generation = await BootInPredecessorAsync("debugport", "-debugcon", "file:debug.out");
         var output = new GrowingFile(InFolder("debug.out"));

@@ -48,7 +48,7 @@ public sealed class UpdatedVirtioTests : UpdateTest
     {
         var vmm = await StartAsync(TinyMachine.Booting("counter", "-machine", "ioapic2=off", "-device", "virtio-rng-device"));
 
-        Assert.That(await vmm.Exited.WaitAsync(Patience.Answer), Is.EqualTo(1));
+        Assert.That(await vmm.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1));
         Assert.That(vmm.Errors, Does.Contain("needs the second I/O APIC, which this guest's board lacks"));
     }
 

@@ -1,5 +1,5 @@
 // Every name under which something crosses, with every kind of descriptor in the place of what was promised. A hostile or broken peer
-// can send any of them: new refuses before the guest is paused, and says why, or it lives with what it got.
+// can send any of them: new refuses before the guest is paused, and says why, or it works with what it got.
 
 using Vmm.Tests.Faults.SystemCalls;
 

@@ -160,7 +160,7 @@ internal sealed class CallScene : IAsyncDisposable
     /// <summary>Waits until each device has given a buffer back.</summary>
     private async Task ServesAsync()
     {
-        using var deadline = new CancellationTokenSource(Patience.Answer);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
         while (Enumerable.Range(0, Devices).Any(device => Ram.Served(device) == 0))
         {
             await Task.Delay(Poll, deadline.Token);

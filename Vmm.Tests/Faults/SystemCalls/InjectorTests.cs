@@ -25,11 +25,11 @@ public sealed class InjectorTests
                 WorkingDirectory = folder,
             })!;
             await injector.SendAsync("open");
-            await injector.Opened.WaitAsync(Patience.Answer);
+            await injector.Opened.WaitAsync(Timeouts.Answer);
 
             await process.StandardInput.WriteLineAsync("go");
             await process.StandardInput.FlushAsync();
-            await injector.Ended.WaitAsync(Patience.Answer);
+            await injector.Ended.WaitAsync(Timeouts.Answer);
 
             Assert.That(injector.Calls.Keys.Select(key => new CallKey(key).Number), Does.Contain(Execve).And.Contain(GetPriority));
             Assert.That(injector.Unknown.Select(call => call.Number), Does.Contain(GetPriority).And.Not.Contain(Execve));

@@ -86,7 +86,7 @@ public sealed class SystemCallTests
         string digest = scene.Ram.Digest;
         Assert.That(IsWhatCountLeft(scene.Old.Console, scene.Ram.Count), $"the guest's RAM is as its last line left it: {scene.Ram.Count}, '{scene.Old.Console[^8..]}'");
         await session.ExecuteAsync("quit");
-        Assert.That(await scene.New.Process.Exited.WaitAsync(Patience.Answer), Is.Zero);
+        Assert.That(await scene.New.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(scene.Ram.Digest, Is.EqualTo(digest));
         SystemCallsPage.NoteRun(error);
     }

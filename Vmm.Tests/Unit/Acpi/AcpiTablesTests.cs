@@ -113,7 +113,7 @@ public sealed class AcpiTablesTests
         new(cpus, AcpiType.FixedHardware, [], [.. Serials().Select(SerialType.AmlOf), CmosType.Aml, AcpiType.PowerButton, new VirtioMmioSlot(23).Aml()]);
 
     private static IReadOnlyList<DeviceConfiguration> Serials() =>
-        SerialType.Instance.Complete([Asked.For("isa-serial,chardev=a"), Asked.For("isa-serial,chardev=b")]);
+        SerialType.Instance.Complete([DeviceOption.Parse("isa-serial,chardev=a"), DeviceOption.Parse("isa-serial,chardev=b")]);
 
     /// <summary>Finds a table as a guest does: from the root pointer on.</summary>
     internal static byte[] Table(byte[] tables, string signature)

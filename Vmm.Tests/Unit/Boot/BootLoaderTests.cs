@@ -10,7 +10,7 @@ namespace Vmm.Tests.Unit.Boot;
 public sealed class BootLoaderTests
 {
     [Test]
-    public void A_reset_loads_everything_anew_even_when_the_files_are_gone()
+    public void A_reset_loads_everything_anew_even_when_the_files_were_removed()
     {
         using var folder = new Folder();
         using var memory = Ram(16 << 20);

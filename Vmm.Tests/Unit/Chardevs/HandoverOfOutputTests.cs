@@ -99,7 +99,7 @@ public sealed class HandoverOfOutputTests
     }
 
     [Test]
-    public void A_quiesced_back_end_is_quiet_however_busy_the_line_is()
+    public void A_quiesced_back_end_moves_nothing_however_busy_the_line_is()
     {
         using var bench = new ChardevBench();
         var options = new SocketChardevOptions { Path = bench.PathOf("console"), Server = true };

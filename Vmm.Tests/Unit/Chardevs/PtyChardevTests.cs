@@ -57,7 +57,7 @@ public sealed class PtyChardevTests : IDisposable
     }
 
     [Test]
-    public void Who_types_is_heard_without_any_output()
+    public void Typed_input_arrives_without_any_output()
     {
         var pty = Opened();
         var frontEnd = new CollectingFrontEnd(pty);

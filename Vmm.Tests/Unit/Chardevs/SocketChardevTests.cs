@@ -10,7 +10,7 @@ namespace Vmm.Tests.Unit.Chardevs;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SocketChardevTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
     private readonly ChardevBench _bench = new();
     private readonly List<SafeFileHandle> _clients = [];
@@ -37,7 +37,7 @@ public sealed class SocketChardevTests : IDisposable
 
         Connect();
 
-        Assert.That(server.FirstClient.Wait(Patience), Is.True);
+        Assert.That(server.FirstClient.Wait(Timeout), Is.True);
         Assert.That(server.FileName, Is.EqualTo($"unix:{Address},server=on"));
     }
 
@@ -47,7 +47,7 @@ public sealed class SocketChardevTests : IDisposable
         var server = Started(Server());
         var frontEnd = new CollectingFrontEnd(server);
         var client = Connect();
-        Assert.That(server.FirstClient.Wait(Patience), Is.True);
+        Assert.That(server.FirstClient.Wait(Timeout), Is.True);
 
         frontEnd.WriteAll("to the client"u8);
         SocketPair.Send(client, "to the guest"u8);
@@ -184,7 +184,7 @@ public sealed class SocketChardevTests : IDisposable
         var old = Started(Server());
         _ = new CollectingFrontEnd(old);
         var first = Connect();
-        Assert.That(old.FirstClient.Wait(Patience), Is.True);
+        Assert.That(old.FirstClient.Wait(Timeout), Is.True);
         var exported = old.Export();
         first.Dispose();
         Assert.That(() => old.IsConnected, Is.False.After(20_000, 5));
@@ -205,7 +205,7 @@ public sealed class SocketChardevTests : IDisposable
         var server = Started(Server());
         var frontEnd = new CollectingFrontEnd(server);
         var client = Connect();
-        Assert.That(server.FirstClient.Wait(Patience), Is.True);
+        Assert.That(server.FirstClient.Wait(Timeout), Is.True);
 
         server.Quiesce();
         SocketPair.Send(client, "waits"u8);
@@ -232,7 +232,7 @@ public sealed class SocketChardevTests : IDisposable
 
         Connect();
 
-        Assert.That(server.FirstClient.Wait(Patience), Is.True);
+        Assert.That(server.FirstClient.Wait(Timeout), Is.True);
         Assert.That(server.FileName, Is.EqualTo($"unix:{Address},server=on"));
         server.Dispose();
         Assert.That(File.Exists(Address), Is.True, "the process that bound it removes it");
@@ -256,7 +256,7 @@ public sealed class SocketChardevTests : IDisposable
         client.Start();
         var server = _bench.Keep(new SocketChardev("far", _bench.NewLoop(), Options));
         Started(server);
-        Assert.That(server.FirstClient.Wait(Patience), Is.True);
+        Assert.That(server.FirstClient.Wait(Timeout), Is.True);
 
         server.Write("found"u8);
 

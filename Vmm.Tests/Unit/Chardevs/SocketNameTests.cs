@@ -4,7 +4,7 @@ using Vmm.Core.Native;
 
 namespace Vmm.Tests.Unit.Chardevs;
 
-/// <summary>What may stand where a socket shall be, and what becomes of it.</summary>
+/// <summary>What may be at a socket's path, and what becomes of it.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SocketNameTests : IDisposable

@@ -54,7 +54,7 @@ public sealed partial class StdioChardevTests : IDisposable
     }
 
     [Test]
-    public void A_reader_who_goes_away_takes_the_output_with_him_and_nothing_else()
+    public void A_reader_that_disconnects_loses_its_output_and_nothing_else()
     {
         var (shown, output) = TestPipe.Create();
         var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), output));
@@ -101,7 +101,7 @@ public sealed partial class StdioChardevTests : IDisposable
     }
 
     [Test]
-    public void What_was_accepted_for_a_reader_who_goes_away_is_waited_for_no_longer()
+    public void What_was_accepted_for_a_reader_that_disconnects_is_not_waited_for()
     {
         var (shown, output) = TestPipe.Create();
         var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), output));

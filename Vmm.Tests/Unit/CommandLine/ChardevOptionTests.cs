@@ -53,8 +53,8 @@ public sealed class ChardevOptionTests
     }
 
     [Test]
-    public void A_front_end_may_stand_before_its_chardev() =>
-        Assert.That(Machine("-nodefaults -serial chardev:late -chardev null,id=late").Devices, Is.EqualTo(new[] { Asked.For("isa-serial,index=0,chardev=late") }));
+    public void A_front_end_may_come_before_its_chardev() =>
+        Assert.That(Machine("-nodefaults -serial chardev:late -chardev null,id=late").Devices, Is.EqualTo(new[] { DeviceOption.Parse("isa-serial,index=0,chardev=late") }));
 
     [TestCase("", "0:null")]
     [TestCase("-nodefaults", "")]

@@ -9,7 +9,7 @@ public sealed class GuestVisiblePropertiesTests
         + "-serial file:/s -debugcon null -device isa-debug-exit,iobase=0xf4 -uuid 01234567-89ab-cdef-0123-456789abcdef";
 
     [Test]
-    public void Facts_are_in_the_operators_words() =>
+    public void Properties_are_in_the_operators_words() =>
         Assert.That(GuestVisibleProperties.Of(Machine(Full)).Select(f => $"{f.Subject} {f.Property} {f.Value}"), Is.EqualTo(new[]
         {
             "machine type microvm",

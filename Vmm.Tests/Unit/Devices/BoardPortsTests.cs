@@ -14,7 +14,7 @@ public sealed class BoardPortsTests : IDisposable
     public BoardPortsTests()
     {
         _host = new MachineHost(
-            _files.Configuration with { Acpi = true, Devices = [.. _files.Configuration.Devices, Asked.For("isa-debug-exit,iobase=0xf4,iosize=4")] }, new GuestOwnership());
+            _files.Configuration with { Acpi = true, Devices = [.. _files.Configuration.Devices, DeviceOption.Parse("isa-debug-exit,iobase=0xf4,iosize=4")] }, new GuestOwnership());
         _host.Do(_host.Machine.PowerOn);
     }
 

@@ -88,7 +88,7 @@ public sealed class CmosClockTests
     }
 
     [Test]
-    public void Memory_sizes_stand_where_firmware_leaves_them()
+    public void Memory_sizes_are_where_firmware_leaves_them()
     {
         var clock = new CmosClock(_now, new RecordedLine(), new RecordedTimer(), memoryBelow4G: 3072 * MiB, memoryAbove4G: 1024 * MiB);
         int[] registers = [0x15, 0x16, 0x17, 0x18, 0x30, 0x31, 0x34, 0x35, 0x5b, 0x5c, 0x5d];

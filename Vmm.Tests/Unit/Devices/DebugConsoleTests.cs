@@ -5,7 +5,7 @@ using Vmm.Core.State;
 
 namespace Vmm.Tests.Unit.Devices;
 
-/// <summary>The debug console and a reader who takes his time. A guest that obeys writes no more while the port is busy.</summary>
+/// <summary>The debug console and a slow reader. A guest that obeys writes no more while the port is busy.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class DebugConsoleTests : IDisposable

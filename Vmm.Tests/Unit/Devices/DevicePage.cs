@@ -21,9 +21,9 @@ internal static class DevicePage
         page.Append("""
             # Devices
 
-            Made of the declarations of the devices; after a change run `VMM_WRITE_PAGES=1 ./test unit`. How a device is written is in
+            Generated from the declarations of the devices; after a change run `VMM_WRITE_PAGES=1 ./test unit`. How a device is written is in
             [devices.md](devices.md). "guest" says that a guest can see a property: two processes must agree on it before an update. Of "host"
-            properties a difference is reported. What "implied" properties mean is said by others.
+            properties a difference is reported. An "implied" property determines others, which are compared.
 
 
             """);

@@ -1,6 +1,6 @@
 // What Linux's 8250 driver does to print in bulk, register by register: the interrupt handler continues as long as the port names a
 // cause, and each time that the transmitter is empty it writes a FIFO without looking again. When there is nothing left to print
-// it disables the transmit interrupt, and who has more to print enables it.
+// it disables the transmit interrupt, and a process that has more to print enables it.
 
 using Vmm.Core.Buses;
 

@@ -2,7 +2,7 @@ using Vmm.Core.Devices;
 
 namespace Vmm.Tests.Unit.Devices;
 
-/// <summary>Counts what a guest asked for.</summary>
+/// <summary>Counts what a guest requested.</summary>
 internal sealed class RecordedPower : IPowerControl
 {
     internal int Resets { get; private set; }

@@ -2,7 +2,7 @@ using Vmm.Core.Devices.Clock;
 
 namespace Vmm.Tests.Unit.Devices;
 
-/// <summary>A timer that remembers what was asked of it, and calls back when asked to.</summary>
+/// <summary>A timer that remembers how it was armed, and calls back when a test says so.</summary>
 internal sealed class RecordedTimer : IDeviceTimer
 {
     private Action? _elapsed;

@@ -7,7 +7,7 @@ using Vmm.Lab.Drivers;
 
 namespace Vmm.Tests.Unit.Devices;
 
-/// <summary>A guest that prints in bulk, by interrupts: not too much goes into one, and nothing is lost or left lying.</summary>
+/// <summary>A guest that prints in bulk, by interrupts: not too much goes into one, and nothing is lost or left behind.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SerialBurstTests : IDisposable
@@ -83,7 +83,7 @@ public sealed class SerialBurstTests : IDisposable
         var printed = new List<byte>();
         while (driver.Left > 0)
         {
-            Assert.That(line.WaitForRise(Patience.Answer), Is.True, "the interrupt comes");
+            Assert.That(line.WaitForRise(Timeouts.Answer), Is.True, "the interrupt comes");
             Assert.That(driver.Interrupt(), Is.LessThanOrEqualTo(MostInOneInterrupt));
             printed.AddRange(backEnd.TakeOutput());
         }
@@ -338,11 +338,11 @@ public sealed class SerialBurstTests : IDisposable
 
         public void Dispose() => _rises.Dispose();
 
-        internal bool WaitForRise(TimeSpan patience) => _rises.Wait(patience);
+        internal bool WaitForRise(TimeSpan timeout) => _rises.Wait(timeout);
     }
 
     /// <summary>
-    /// A loop that does at once what it is asked to do at once, and nothing that shall wait: the guest of a busy host is in its handler longer
+    /// A loop that does at once what it is asked to do at once, and nothing that is to wait: the guest of a busy host is in its handler longer
     /// than a real line would need for a FIFO.
     /// </summary>
     private sealed class LoopWithoutTime(Vmm.Core.Loop.EventLoop loop) : IDeviceTimer

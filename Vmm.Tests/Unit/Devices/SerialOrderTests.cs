@@ -23,7 +23,7 @@ public sealed class SerialOrderTests
     [TestCase(2)]
     [TestCase(3)]
     [TestCase(4)]
-    public void No_order_leaves_a_byte_lying_or_an_interrupt_out(int seed)
+    public void No_order_loses_a_byte_or_an_interrupt(int seed)
     {
         var random = new Random(seed);
         for (int round = 0; round < Rounds; round++)

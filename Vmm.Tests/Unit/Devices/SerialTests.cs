@@ -225,7 +225,7 @@ public sealed class SerialTests : IDisposable
     }
 
     [Test]
-    public void A_reader_who_stops_reading_makes_the_guest_wait_and_loses_nothing()
+    public void A_reader_that_stops_reading_makes_the_guest_wait_and_loses_nothing()
     {
         Out(FifoControl, 0x01);
         int written = 0;

@@ -118,7 +118,7 @@ public sealed class LogHandoverTests : IDisposable
     }
 
     [Test]
-    public void A_log_that_was_opened_for_nothing_is_gone_again()
+    public void A_log_that_was_opened_for_nothing_is_removed_again()
     {
         using var handedOver = new HandedOverDescriptors();
         Assert.That(_sink.Prepare(handedOver), Is.Empty);

@@ -3,7 +3,7 @@ using Vmm.Hosting;
 
 namespace Vmm.Tests.Unit.Hosting;
 
-/// <summary>Lines that wait for a writer who does not come.</summary>
+/// <summary>Lines that wait for a writer that does not come.</summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class LogQueueTests
 {

@@ -40,7 +40,7 @@ public sealed class LogSinkTests : IDisposable
 
     [Test]
     [Promise(48)]
-    public void The_end_does_not_wait_for_a_reader_who_never_reads()
+    public void The_end_does_not_wait_for_a_reader_that_never_reads()
     {
         var (readEnd, writeEnd) = TestPipe.Create();
         Fill(writeEnd);

@@ -50,7 +50,7 @@ public sealed class PidFileTests : IDisposable
 
     [Test]
     [Promise(49)]
-    public void One_that_is_held_is_left_alone_and_one_whose_holder_is_gone_is_taken()
+    public void One_that_is_held_is_left_alone_and_one_whose_holder_has_ended_is_taken()
     {
         var first = New();
         first.Create();
@@ -67,7 +67,7 @@ public sealed class PidFileTests : IDisposable
 
     [Test]
     [Promise(49)]
-    public void A_check_changes_nothing_and_what_it_made_for_nothing_goes()
+    public void A_check_changes_nothing_and_what_it_made_for_nothing_is_removed()
     {
         using var handedOver = new HandedOverDescriptors();
         var pidFile = New();
@@ -171,7 +171,7 @@ public sealed class PidFileTests : IDisposable
 
     [Test]
     [Promise(49)]
-    public void A_directory_that_is_gone_at_the_end_is_no_error()
+    public void A_directory_that_was_removed_is_no_error_at_the_end()
     {
         string inner = Directory.CreateDirectory(Path.Combine(_folder, "run")).FullName;
         var pidFile = new PidFile(Path.Combine(inner, "vmm.pid"), NullLogger.Instance);

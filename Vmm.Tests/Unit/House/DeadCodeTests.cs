@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Vmm.Tests.Unit.House;
 
 /// <summary>
-/// What the product declares for itself and never uses goes. A name that stands in the product's sources only where it is declared is not used;
+/// What the product declares for itself and never uses is removed. A name that stands in the product's sources only where it is declared is not used;
 /// public members are for library users and are not looked at.
 /// </summary>
 [Parallelizable(ParallelScope.All)]

@@ -1,6 +1,6 @@
 namespace Vmm.Tests.Unit.House;
 
-/// <summary>The measuring rod is measured: this project's own folders have arrows that are known.</summary>
+/// <summary>The graph itself is tested: this project's own folders have arrows that are known.</summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class NamespaceGraphTests
 {

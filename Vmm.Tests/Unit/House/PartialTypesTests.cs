@@ -31,7 +31,7 @@ public sealed class PartialTypesTests
     public void No_type_is_in_two_files() => Assert.That(InSeveralFiles, Is.Empty);
 
     [Test]
-    public void Partial_stands_only_where_a_generator_writes_the_rest()
+    public void Partial_is_used_only_where_a_generator_writes_the_rest()
     {
         var without = from part in Partials
                       where !part.Type.DescendantNodes().OfType<MemberDeclarationSyntax>().Any(IsGenerated)

@@ -1,4 +1,4 @@
-// docs/promises.md numbers what this project promises. A promise is worth what asserts it: each names tests, they are there, and they bear its
+// docs/promises.md numbers what this project promises. A promise is worth what asserts it: each names tests, they are there, and they carry its
 // number. So a reader of the page finds the tests, and one who changes a test sees what was promised.
 
 using System.Globalization;
@@ -62,17 +62,17 @@ public sealed partial class PromisesTests
     }
 
     [Test]
-    public void Every_test_that_is_named_bears_the_promises_number()
+    public void Every_test_that_is_named_has_the_promises_number()
     {
         var silent = from promise in Promises()
                      from test in promise.Tests
                      where !Borne.Contains((promise.Number, test))
-                     select $"{test} does not bear [Promise({promise.Number})]";
+                     select $"{test} does not have [Promise({promise.Number})]";
         Assert.That(silent, Is.Empty);
     }
 
     [Test]
-    public void Every_number_that_a_test_bears_is_that_of_a_promise_that_names_it()
+    public void Every_number_that_a_test_has_is_that_of_a_promise_that_names_it()
     {
         var named = Promises().SelectMany(p => p.Tests.Select(test => (p.Number, Test: test))).ToHashSet();
         var strays = Borne.Where(b => !named.Contains(b)).Select(b => $"promise {b.Number} does not name {b.Test}");

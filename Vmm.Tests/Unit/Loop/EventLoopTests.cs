@@ -8,7 +8,7 @@ namespace Vmm.Tests.Unit.Loop;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class EventLoopTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly EventLoop _loop = new("under test");
 
@@ -85,7 +85,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Test]
-    public async Task Send_waits_and_carries_the_error_home()
+    public async Task Send_waits_and_throws_the_error_in_the_caller()
     {
         _loop.Start();
         int ran = 0;
@@ -154,7 +154,7 @@ public sealed class EventLoopTests : IDisposable
             reported.TrySetResult(events);
         })));
         EventFd.Signal(eventFd);
-        Assert.That(await reported.Task.WaitAsync(Patience), Is.EqualTo(FdEvents.In));
+        Assert.That(await reported.Task.WaitAsync(Timeout), Is.EqualTo(FdEvents.In));
 
         await On(() =>
         {
@@ -179,7 +179,7 @@ public sealed class EventLoopTests : IDisposable
         using var one = EventFd.Create();
         using var other = EventFd.Create();
         int reported = 0;
-        var happened = new TaskCompletionSource();
+        var called = new TaskCompletionSource();
         FdWatch? first = null;
         FdWatch? second = null;
         void Ready(FdEvents events)
@@ -187,7 +187,7 @@ public sealed class EventLoopTests : IDisposable
             reported++;
             first!.Dispose();
             second!.Dispose();
-            happened.TrySetResult();
+            called.TrySetResult();
         }
 
         _loop.Post(() =>
@@ -198,13 +198,13 @@ public sealed class EventLoopTests : IDisposable
             EventFd.Signal(other);
         });
         _loop.Start();
-        await happened.Task.WaitAsync(Patience);
+        await called.Task.WaitAsync(Timeout);
         await Turn();
         Assert.That(reported, Is.EqualTo(1));
     }
 
     [Test]
-    public async Task What_was_ready_before_a_turn_was_asked_for_is_handled_when_it_is_over()
+    public async Task What_was_ready_before_a_turn_was_requested_is_handled_when_it_is_over()
     {
         using var one = EventFd.Create();
         using var other = EventFd.Create();
@@ -225,7 +225,7 @@ public sealed class EventLoopTests : IDisposable
         });
         _loop.Start();
 
-        Assert.That(await verdict.Task.WaitAsync(Patience), Is.True);
+        Assert.That(await verdict.Task.WaitAsync(Timeout), Is.True);
     }
 
     [Test]
@@ -267,7 +267,7 @@ public sealed class EventLoopTests : IDisposable
         _loop.Post(Again);
         _loop.Start();
         EventFd.Signal(eventFd);
-        await reported.Task.WaitAsync(Patience);
+        await reported.Task.WaitAsync(Timeout);
     }
 
     [Test]
@@ -277,7 +277,7 @@ public sealed class EventLoopTests : IDisposable
         _loop.UnhandledException = e => caught.TrySetResult(e);
         _loop.Start();
         _loop.Post(() => throw new NotSupportedException("oops"));
-        Assert.That((await caught.Task.WaitAsync(Patience)).Message, Is.EqualTo("oops"));
+        Assert.That((await caught.Task.WaitAsync(Timeout)).Message, Is.EqualTo("oops"));
         await Turn();
     }
 
@@ -300,8 +300,8 @@ public sealed class EventLoopTests : IDisposable
         });
 
         EventFd.Signal(eventFd);
-        await granted.Task.WaitAsync(Patience);
-        await refused.Task.WaitAsync(Patience);
+        await granted.Task.WaitAsync(Timeout);
+        await refused.Task.WaitAsync(Timeout);
 
         Assert.That(await On(() => Task.FromResult(refusals.Count)), Is.EqualTo(1));
         Assert.That(refusals[0].Message, Does.StartWith("epoll_ctl"));
@@ -332,7 +332,7 @@ public sealed class EventLoopTests : IDisposable
         Assert.That(await On(() => Task.FromResult(calls)), Is.Zero, "it is watched for nothing");
 
         _loop.Post(() => second.Events = FdEvents.In);
-        await called.Task.WaitAsync(Patience);
+        await called.Task.WaitAsync(Timeout);
         int before = await On(() =>
         {
             second.Dispose();
@@ -368,7 +368,7 @@ public sealed class EventLoopTests : IDisposable
 
     private async Task Turn() => await On(() => Task.FromResult(true));
 
-    private Task<T> On<T>(Func<Task<T>> function) => _loop.InvokeAsync(function).WaitAsync(Patience);
+    private Task<T> On<T>(Func<Task<T>> function) => _loop.InvokeAsync(function).WaitAsync(Timeout);
 
     // Not inlined, so that the frame of the caller holds nothing.
     [MethodImpl(MethodImplOptions.NoInlining)]

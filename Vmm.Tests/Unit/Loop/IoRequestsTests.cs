@@ -18,7 +18,7 @@ public sealed class IoRequestsTests : IDisposable
     private const int Invalid = -22; // EINVAL
     private const int Capacity = 4;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly IoThread _thread = new("io under test");
     private readonly IIoRequests _requests;
@@ -40,7 +40,7 @@ public sealed class IoRequestsTests : IDisposable
 
     public void Dispose()
     {
-        Assert.That(_requests.Drain(Patience), "requests are left");
+        Assert.That(_requests.Drain(Timeout), "requests are left");
         _requests.Dispose();
         _thread.Dispose();
         _file.Dispose();
@@ -151,7 +151,7 @@ public sealed class IoRequestsTests : IDisposable
 
         OnThread(SubmitWhatFits);
 
-        Assert.That(over.Wait(Patience));
+        Assert.That(over.Wait(Timeout));
         Assert.That((most, refused > 0), Is.EqualTo((Capacity, true)));
     }
 
@@ -184,7 +184,7 @@ public sealed class IoRequestsTests : IDisposable
 
         OnThread(() => _requests.TrySubmit(request, IoOperation.Read, _file, 0));
 
-        Assert.That(over.Wait(Patience));
+        Assert.That(over.Wait(Timeout));
         Assert.That(allocated, Is.Zero);
     }
 
@@ -198,7 +198,7 @@ public sealed class IoRequestsTests : IDisposable
         Assert.That(completed.IsSet, Is.False);
         busy.Release();
 
-        Assert.That(_requests.Drain(Patience));
+        Assert.That(_requests.Drain(Timeout));
         Assert.That(completed.IsSet);
     }
 
@@ -213,7 +213,7 @@ public sealed class IoRequestsTests : IDisposable
         Assert.That(_requests.Drain(TimeSpan.Zero), Is.False);
         busy.Release();
 
-        Assert.That(_requests.Drain(Patience));
+        Assert.That(_requests.Drain(Timeout));
         Assert.That((isCalled, request.Result, request.IsInFlight), Is.EqualTo((false, 0, false)));
     }
 
@@ -226,7 +226,7 @@ public sealed class IoRequestsTests : IDisposable
 
         OnThread(() => _requests.TrySubmit(request, IoOperation.Flush, _file, 0));
 
-        Assert.That(reported.Wait(Patience));
+        Assert.That(reported.Wait(Timeout));
         Assert.That(Do(IoOperation.Flush, 0), Is.Zero);
     }
 
@@ -240,7 +240,7 @@ public sealed class IoRequestsTests : IDisposable
             Assert.That(request.Clear, Throws.InvalidOperationException);
             Assert.That(() => request.TryAddBuffer(_memory, 1), Throws.InvalidOperationException);
             Assert.That(() => _requests.TrySubmit(request, IoOperation.Flush, _file, 0), Throws.InvalidOperationException);
-            Assert.That(() => _requests.Drain(Patience), Throws.InvalidOperationException);
+            Assert.That(() => _requests.Drain(Timeout), Throws.InvalidOperationException);
         });
 
         Assert.That(() => _requests.TrySubmit(new IoRequest(1, _ => { }), IoOperation.Flush, _file, 0), Throws.InvalidOperationException);
@@ -281,7 +281,7 @@ public sealed class IoRequestsTests : IDisposable
         }
 
         OnThread(() => Assert.That(_requests.TrySubmit(request, operation, file, offset, length)));
-        Assert.That(completed.Wait(Patience));
+        Assert.That(completed.Wait(Timeout));
         return request.Result;
     }
 
@@ -306,7 +306,7 @@ public sealed class IoRequestsTests : IDisposable
             done.Set();
         });
         timer.Arm(TimeSpan.Zero);
-        Assert.That(done.Wait(Patience));
+        Assert.That(done.Wait(Timeout));
         Assert.That(failure, Is.Null);
     }
 
@@ -326,7 +326,7 @@ public sealed class IoRequestsTests : IDisposable
                 _release.Wait();
             });
             _timer.Arm(TimeSpan.Zero);
-            Assert.That(_entered.Wait(Patience));
+            Assert.That(_entered.Wait(Timeout));
         }
 
         internal void Release() => _release.Set();

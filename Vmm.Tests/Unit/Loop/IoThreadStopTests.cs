@@ -9,7 +9,7 @@ namespace Vmm.Tests.Unit.Loop;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class IoThreadStopTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     private readonly IoThread _thread = new("io under test");
 
@@ -32,7 +32,7 @@ public sealed class IoThreadStopTests : IDisposable
         for (int i = 0; i < 2_000; i++)
         {
             source.Start();
-            Assert.That(entered.TryTake(out _, Patience));
+            Assert.That(entered.TryTake(out _, Timeout));
             source.Stop();
             Assert.That(Volatile.Read(ref isRunning), Is.False);
         }
@@ -54,7 +54,7 @@ public sealed class IoThreadStopTests : IDisposable
         for (int i = 0; i < 2_000; i++)
         {
             timer.Arm(TimeSpan.Zero);
-            Assert.That(entered.TryTake(out _, Patience));
+            Assert.That(entered.TryTake(out _, Timeout));
             timer.Disarm();
             Assert.That(Volatile.Read(ref isRunning), Is.False);
         }
@@ -93,7 +93,7 @@ public sealed class IoThreadStopTests : IDisposable
         }
 
         over.Cancel();
-        Assert.That(signals.Wait(Patience));
+        Assert.That(signals.Wait(Timeout));
         Assert.That(late, Is.Zero);
     }
 
@@ -111,12 +111,12 @@ public sealed class IoThreadStopTests : IDisposable
         });
 
         source.Start();
-        Assert.That(called.TryTake(out _, Patience));
+        Assert.That(called.TryTake(out _, Timeout));
         _thread.Turn();
         Assert.That(called, Is.Empty);
 
         source.Start();
-        Assert.That(called.TryTake(out _, Patience));
+        Assert.That(called.TryTake(out _, Timeout));
     }
 
     [Test]
@@ -140,8 +140,8 @@ public sealed class IoThreadStopTests : IDisposable
         source.Start();
         timer.Arm(TimeSpan.Zero);
 
-        Assert.That(called.TryTake(out _, Patience));
-        Assert.That(called.TryTake(out _, Patience));
+        Assert.That(called.TryTake(out _, Timeout));
+        Assert.That(called.TryTake(out _, Timeout));
         EventFd.Signal(eventFd);
         _thread.Turn();
         Assert.That(called, Is.Empty);
@@ -162,7 +162,7 @@ public sealed class IoThreadStopTests : IDisposable
         using var idle = _thread.Add(idleFd, () => { });
         using var timer = _thread.CreateTimer(() => { });
         busy.Start();
-        Assert.That(entered.Wait(Patience));
+        Assert.That(entered.Wait(Timeout));
 
         try
         {
@@ -175,7 +175,7 @@ public sealed class IoThreadStopTests : IDisposable
                 timer.Disarm();
             });
 
-            Assert.That(calls.Wait(Patience));
+            Assert.That(calls.Wait(Timeout));
         }
         finally
         {
@@ -205,7 +205,7 @@ public sealed class IoThreadStopTests : IDisposable
             }
         }
 
-        Assert.That(called.TryTake(out _, Patience));
+        Assert.That(called.TryTake(out _, Timeout));
     }
 
     [Test]
@@ -216,7 +216,7 @@ public sealed class IoThreadStopTests : IDisposable
         using var over = new CancellationTokenSource();
         var queues = Enumerable.Range(0, Threads).Select(_ => new CountingQueue(_thread)).ToArray();
 
-        var producers = queues.Select(queue => Task.Factory.StartNew(() => queue.Produce(Signals, Patience), TaskCreationOptions.LongRunning)).ToArray();
+        var producers = queues.Select(queue => Task.Factory.StartNew(() => queue.Produce(Signals, Timeout), TaskCreationOptions.LongRunning)).ToArray();
         var restarts = Task.Factory.StartNew(
             () =>
             {
@@ -229,7 +229,7 @@ public sealed class IoThreadStopTests : IDisposable
 
         try
         {
-            Assert.That(Task.WhenAll(producers).Wait(Patience));
+            Assert.That(Task.WhenAll(producers).Wait(Timeout));
         }
         finally
         {
@@ -263,7 +263,7 @@ public sealed class IoThreadStopTests : IDisposable
         internal int Seen => Volatile.Read(ref _seen);
 
         /// <summary>Signals in bursts, and after each waits until all of it was seen.</summary>
-        internal void Produce(int count, TimeSpan patience)
+        internal void Produce(int count, TimeSpan timeout)
         {
             var random = new Random(count);
             while (_produced < count)
@@ -276,7 +276,7 @@ public sealed class IoThreadStopTests : IDisposable
 
                 while (Seen < _produced)
                 {
-                    Assert.That(_served.WaitOne(patience), "a signal was lost");
+                    Assert.That(_served.WaitOne(timeout), "a signal was lost");
                 }
             }
         }

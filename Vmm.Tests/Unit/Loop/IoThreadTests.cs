@@ -12,7 +12,7 @@ namespace Vmm.Tests.Unit.Loop;
 [TestFixture(200_000L)]
 public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly IoThread _thread = new("io under test", pollNanoseconds);
 
@@ -148,7 +148,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
 
         EventFd.Signal(eventFd);
         timer.Arm(TimeSpan.FromMilliseconds(300));
-        Assert.That(later.Wait(Patience));
+        Assert.That(later.Wait(Timeout));
 
         Assert.That(ProcessorTime(threadId) - before, Is.LessThan(TimeSpan.FromMilliseconds(100)), "it goes round and round");
     }
@@ -281,7 +281,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
 
         source.Start();
 
-        Assert.That(done.Wait(Patience));
+        Assert.That(done.Wait(Timeout));
         Assert.That(allocated, Is.Zero);
     }
 
@@ -349,7 +349,7 @@ public sealed class IoThreadTests(long pollNanoseconds) : IDisposable
 
     private static T Next<T>(BlockingCollection<T> calls)
     {
-        Assert.That(calls.TryTake(out var call, Patience), "nothing was called back");
+        Assert.That(calls.TryTake(out var call, Timeout), "nothing was called back");
         return call!;
     }
 

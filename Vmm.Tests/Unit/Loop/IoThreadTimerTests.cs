@@ -9,7 +9,7 @@ namespace Vmm.Tests.Unit.Loop;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class IoThreadTimerTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly IoThread _thread = new("io under test");
     private readonly BlockingCollection<long> _calls = [];
@@ -50,7 +50,7 @@ public sealed class IoThreadTimerTests : IDisposable
     }
 
     [Test]
-    public void Arming_again_takes_the_place_of_what_was_asked_for_before()
+    public void Arming_again_replaces_the_earlier_request()
     {
         using var timer = _thread.CreateTimer(() => _calls.Add(Stopwatch.GetTimestamp()));
         var delay = TimeSpan.FromMilliseconds(100);
@@ -62,7 +62,7 @@ public sealed class IoThreadTimerTests : IDisposable
         long start = Stopwatch.GetTimestamp();
         timer.Arm(delay);
 
-        // The first may have elapsed before the second was asked for.
+        // The first may have elapsed before the second was armed.
         long call = Next();
         call = call < start ? Next() : call;
         Assert.That(Stopwatch.GetElapsedTime(start, call), Is.GreaterThanOrEqualTo(delay));
@@ -97,7 +97,7 @@ public sealed class IoThreadTimerTests : IDisposable
             release.Wait();
         });
         busy.Start();
-        Assert.That(entered.Wait(Patience));
+        Assert.That(entered.Wait(Timeout));
 
         timer.Arm(TimeSpan.Zero);
         timer.Disarm();
@@ -117,7 +117,7 @@ public sealed class IoThreadTimerTests : IDisposable
         for (int i = 0; i < 2; i++)
         {
             timer.Arm(TimeSpan.Zero);
-            Assert.That(defects.TryTake(out var defect, Patience));
+            Assert.That(defects.TryTake(out var defect, Timeout));
             Assert.That(defect!.Message, Is.EqualTo("a defect"));
         }
     }
@@ -135,7 +135,7 @@ public sealed class IoThreadTimerTests : IDisposable
 
     private long Next()
     {
-        Assert.That(_calls.TryTake(out long call, Patience), "nothing was called back");
+        Assert.That(_calls.TryTake(out long call, Timeout), "nothing was called back");
         return call;
     }
 }

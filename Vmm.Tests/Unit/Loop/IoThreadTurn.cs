@@ -5,7 +5,7 @@ namespace Vmm.Tests.Unit.Loop;
 
 internal static class IoThreadTurn
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Waits until a thread has served what is ready now: that is done in the round of what comes later, or before it.</summary>
     internal static void Turn(this IoThread thread)
@@ -16,7 +16,7 @@ internal static class IoThreadTurn
             using var served = new ManualResetEventSlim();
             using var source = thread.Add(eventFd, served.Set);
             source.Start();
-            Assert.That(served.Wait(Patience));
+            Assert.That(served.Wait(Timeout));
         }
     }
 }

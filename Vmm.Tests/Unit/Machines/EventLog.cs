@@ -3,7 +3,7 @@ namespace Vmm.Tests.Unit.Machines;
 /// <summary>What was reported, in order, and a way to wait for it. Any thread.</summary>
 internal sealed class EventLog
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly Lock _gate = new();
     private readonly List<string> _events = [];
@@ -61,7 +61,7 @@ internal sealed class EventLog
 
         try
         {
-            return await wait.WaitAsync(Patience);
+            return await wait.WaitAsync(Timeout);
         }
         catch (TimeoutException)
         {

@@ -21,7 +21,7 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Why the next VM cannot be made.</summary>
     internal string? RefuseCreate { get; set; }
 
-    /// <summary>What a device throws when it shall take its own state back.</summary>
+    /// <summary>What a device throws when its own state is applied to it.</summary>
     internal Func<Exception>? RefuseRehearsal { get; set; }
 
     /// <summary>Whether what is applied next is what a machine captured of itself, and not a guest's state that arrived.</summary>

@@ -74,7 +74,7 @@ public sealed class InterruptRouterTests : IDisposable
     }
 
     [Test]
-    public void A_line_that_is_asked_for_late_is_routed_as_the_guest_has_said()
+    public void A_line_that_is_requested_late_is_routed_as_the_guest_has_said()
     {
         _router.Route([new(40, Message)]);
 

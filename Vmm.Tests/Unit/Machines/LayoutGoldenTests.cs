@@ -54,7 +54,7 @@ public sealed class LayoutGoldenTests
     internal static StateLayout[] LayoutsOfAMachine()
     {
         using var fixture = new HandoverFixture();
-        var host = fixture.Host(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, Asked.For("isa-debug-exit,iobase=0xf4")] });
+        var host = fixture.Host(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, DeviceOption.Parse("isa-debug-exit,iobase=0xf4")] });
         host.Do(host.Machine.PowerOn);
         return
         [
@@ -83,7 +83,7 @@ public sealed class LayoutGoldenTests
                 }
                 else
                 {
-                    Assert.Fail($"layout '{layout.Name}' has no golden file; if it is as it shall be for good, add {Path.GetRelativePath(Path.Combine(Folder(), "..", ".."), file)}:\n{now}");
+                    Assert.Fail($"layout '{layout.Name}' has no golden file; if the layout is final, add {Path.GetRelativePath(Path.Combine(Folder(), "..", ".."), file)}:\n{now}");
                 }
             }
         });

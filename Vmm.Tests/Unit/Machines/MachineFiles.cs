@@ -18,7 +18,7 @@ internal sealed class MachineFiles : IDisposable
         AuxRamShare = true,
         KernelPath = Path("kernel"),
         Chardevs = [new FileChardevConfiguration("serial0", Path("serial"), Append: false), new NullChardevConfiguration("debug")],
-        Devices = [Asked.For("isa-serial,chardev=serial0"), Asked.For("isa-debugcon,chardev=debug")],
+        Devices = [DeviceOption.Parse("isa-serial,chardev=serial0"), DeviceOption.Parse("isa-debugcon,chardev=debug")],
     };
 
     internal string Path(string name) => System.IO.Path.Combine(_directory, name);

@@ -14,7 +14,7 @@ namespace Vmm.Tests.Unit.Machines;
 /// <summary>A machine with its loops. Members may be called from any thread.</summary>
 internal sealed class MachineHost : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly EventLoop _loop;
     private readonly EventLoop _io;
@@ -27,7 +27,7 @@ internal sealed class MachineHost : IDisposable
         Machine = new Machine(configuration, Hypervisor, _loop, _io, TimeProvider.System, NullLogger.Instance);
         Migrator = new Migrator(Machine, Log);
         Migrator.EnableEvents();
-        Machine.EventRaised += happened => Events.Add(Name(happened));
+        Machine.EventRaised += machineEvent => Events.Add(Name(machineEvent));
         Machine.ExitRequested += status => Events.Add($"EXIT {status}");
         Migrator.StatusChanged += status => Events.Add(status.Name());
         Migrator.PassBegan += pass => Events.Add($"PASS {pass}");
@@ -60,7 +60,7 @@ internal sealed class MachineHost : IDisposable
     internal MigrationReport Report => Do(() => Migrator.Report());
 
     /// <summary>Runs something on the machine loop.</summary>
-    internal async Task<T> DoAsync<T>(Func<Task<T>> function) => await _loop.InvokeAsync(function).WaitAsync(Patience);
+    internal async Task<T> DoAsync<T>(Func<Task<T>> function) => await _loop.InvokeAsync(function).WaitAsync(Timeout);
 
     /// <summary>Runs something on the machine loop.</summary>
     internal Task DoAsync(Func<Task> function) => DoAsync(async () =>
@@ -90,7 +90,7 @@ internal sealed class MachineHost : IDisposable
         Do(() => Migrator.AwaitGuest(new UnixAddress(cpr), main is null ? null : new UnixAddress(main)));
 
     /// <summary>Completes when an arriving guest's VM is made.</summary>
-    internal Task HasBuilt() => Hypervisor.Created.Task.WaitAsync(Patience);
+    internal Task HasBuilt() => Hypervisor.Created.Task.WaitAsync(Timeout);
 
     /// <summary>The guest writes to its first serial port.</summary>
     internal void GuestWrites(string text)
@@ -111,13 +111,13 @@ internal sealed class MachineHost : IDisposable
         _io.Dispose();
     }
 
-    private static string Name(MachineEvent happened) => happened switch
+    private static string Name(MachineEvent machineEvent) => machineEvent switch
     {
         MachineStopped => "STOP",
         MachineResumed => "RESUME",
         MachineReset reset => $"RESET {reset.Cause}",
         MachineShutdown shutdown => $"SHUTDOWN {shutdown.Cause}",
         MachinePowerButton => "POWERDOWN",
-        _ => happened.ToString(),
+        _ => machineEvent.ToString(),
     };
 }

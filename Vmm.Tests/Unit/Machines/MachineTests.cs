@@ -69,7 +69,7 @@ public sealed class MachineTests : IDisposable
     }
 
     [Test]
-    public async Task A_client_who_connected_before_cont_gets_the_guests_first_byte()
+    public async Task A_client_that_connected_before_cont_gets_the_guests_first_byte()
     {
         string path = _files.Path("console");
         var host = PowerOn(c => c with

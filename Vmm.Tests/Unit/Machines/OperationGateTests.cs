@@ -8,7 +8,7 @@ public sealed class OperationGateTests
     private readonly OperationGate _gate = new();
 
     [Test]
-    public async Task One_operation_at_a_time_in_the_order_asked_for()
+    public async Task One_operation_at_a_time_in_the_order_of_requests()
     {
         var gate = new OperationGate();
         var first = await gate.EnterAsync();

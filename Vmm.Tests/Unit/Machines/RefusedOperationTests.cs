@@ -125,7 +125,7 @@ public sealed class RefusedOperationTests : IDisposable
 
     [Test]
     [Promise(46)]
-    public async Task What_the_guest_asked_for_is_tried_again_until_the_host_lets_it()
+    public async Task What_the_guest_requested_is_retried_until_the_host_grants_it()
     {
         var tried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _host.Hypervisor.RefuseStop = Refusal;

@@ -341,7 +341,7 @@ public sealed partial class RamBlockTests : IDisposable
     }
 
     [Test]
-    public void Ram_lies_where_the_largest_page_tables_entries_reach_it()
+    public void Ram_is_mapped_where_the_largest_page_tables_entries_reach_it()
     {
         using var ram = RamBlock.Create(Memfd());
 

@@ -151,7 +151,7 @@ public sealed class ChannelTests : IDisposable
     });
 
     [Test]
-    public Task Closing_here_wakes_who_waits() => Run(async () =>
+    public Task Closing_here_wakes_the_waiter() => Run(async () =>
     {
         var far = new MessageChannel(_loop, _far);
         Task receive = far.ReceiveAsync([], Deadline.Never).AsTask();

@@ -4,7 +4,7 @@ using Vmm.Core.Descriptors;
 namespace Vmm.Tests.Unit.Migration;
 
 /// <summary>A part of the process with one descriptor that crosses, and with failures on demand.</summary>
-/// <param name="handle">The descriptor; null in a process that shall get it.</param>
+/// <param name="handle">The descriptor; null in a process that is to get it.</param>
 internal sealed class FakeDescriptorOwner(SafeFileHandle? handle) : IDescriptorOwner
 {
     internal const string Name = "test/log";
@@ -17,7 +17,7 @@ internal sealed class FakeDescriptorOwner(SafeFileHandle? handle) : IDescriptorO
     /// <summary>What it throws after the take.</summary>
     internal Exception? AdoptFails { get; init; }
 
-    /// <summary>What it throws when the guest is gone.</summary>
+    /// <summary>What it throws when the guest was handed over.</summary>
     internal Exception? ReleaseFails { get; init; }
 
     internal SafeFileHandle? Handle { get; private set; } = handle;
@@ -25,7 +25,10 @@ internal sealed class FakeDescriptorOwner(SafeFileHandle? handle) : IDescriptorO
     /// <summary>Completes when what came for it is closed, because the guest stayed where it was.</summary>
     internal TaskCompletionSource Dropped { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>What it learned when the guest had gone: whether its descriptor was taken over; null where that was not known, or it learned nothing.</summary>
+    /// <summary>
+    /// What it was notified of when the guest was handed over: whether its descriptor was taken over; null where that was not known, or it was
+    /// not notified.
+    /// </summary>
     internal bool? WasTaken { get; private set; }
 
     internal bool IsReleased { get; private set; }

@@ -4,7 +4,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>A new process that says valid things without end holds neither the guest nor the process that has it.</summary>
+/// <summary>A new process that sends valid messages without end holds neither the guest nor the process that has it.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class FloodTests : IDisposable
 {

@@ -117,7 +117,7 @@ public sealed class HandoverTests : IDisposable
 
     [Test]
     [Promise(6)]
-    public async Task The_old_process_lets_its_hardware_go()
+    public async Task The_old_process_releases_its_hardware()
     {
         var old = _fixture.Old();
         var next = _fixture.New();
@@ -311,7 +311,7 @@ public sealed class HandoverTests : IDisposable
     }
 
     [Test]
-    public async Task Operations_asked_for_during_the_switch_wait_for_its_end()
+    public async Task Operations_requested_during_the_switch_wait_for_its_end()
     {
         var old = _fixture.Old();
         var next = _fixture.New();

@@ -6,14 +6,14 @@ using Vmm.Migration.Plans;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>What one client, and all clients, may ask of a waiting process before it has a plan.</summary>
+/// <summary>What one client, and all clients, may demand of a waiting process before it has a plan.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class HandshakeLimitsTests : OldPeerTest
 {
     [TestCase(ProtocolLimits.MessagesBeforePlan)]
     [TestCase(ProtocolLimits.MessagesBeforePlan + 1)]
     [Promise(45)]
-    public async Task So_many_messages_before_the_plan(int count)
+    public async Task Messages_before_the_plan_up_to_the_limit(int count)
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
@@ -34,7 +34,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
     [TestCase(ProtocolLimits.DescriptorsOfClient)]
     [TestCase(ProtocolLimits.DescriptorsOfClient + 1)]
     [Promise(45)]
-    public async Task So_many_descriptors(int count)
+    public async Task Descriptors_up_to_the_limit(int count)
     {
         using (var peer = new PeerAsOld(Fixture, Source))
         {
@@ -59,7 +59,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
     /// <summary>Each of them has sent half of a plan, and holds descriptors; one more, and the first one goes.</summary>
     [Test]
     [Promise(45)]
-    public async Task So_many_clients_and_of_more_the_first_is_turned_away()
+    public async Task Of_too_many_clients_the_first_is_turned_away()
     {
         var clients = new Queue<PeerAsOld>();
         try
@@ -79,7 +79,7 @@ public sealed class HandshakeLimitsTests : OldPeerTest
                 }
             }
 
-            await AHonestPeerIsServed();
+            await AnHonestPeerIsServed();
         }
         finally
         {

@@ -91,14 +91,14 @@ public sealed class LeakTests
         }
 
         var after = before;
-        var patience = Environment.TickCount64 + 10_000;
+        var timeout = Environment.TickCount64 + 10_000;
         do
         {
-            // Hardware of a guest that left is closed off the machine loop, in its own time.
+            // Hardware of a guest that left is closed off the machine loop, some time later.
             await Task.Yield();
             after = Descriptors();
         }
-        while (after.Count > before.Count && Environment.TickCount64 < patience);
+        while (after.Count > before.Count && Environment.TickCount64 < timeout);
 
         Assert.That(after, Has.Count.LessThanOrEqualTo(before.Count), $"new: {string.Join(", ", after.Except(before))}");
     }
@@ -111,7 +111,10 @@ public sealed class LeakTests
         Assert.That(fixture.Files.Names, Is.EqualTo(new[] { "kernel", "serial" }));
     }
 
-    /// <summary>What this process has open, but for the assemblies: the runtime opens one when code first needs it, on whichever thread, and for good.</summary>
+    /// <summary>
+    /// What this process has open, but for the assemblies: the runtime opens one when code first needs it, on whichever thread, and keeps it
+    /// open.
+    /// </summary>
     private static List<string> Descriptors()
     {
         var open = new List<string>();

@@ -26,12 +26,12 @@ public sealed class MainDescriptorTests : IDisposable
         ["an eventfd"] = (_ => EventFd.Create(), "it is no socket"),
         ["a process"] = (_ => PidFd.Open(Environment.ProcessId), "it is no socket"),
         ["a datagram socket"] = (test => test.Unix(SocketType.Dgram), "it is no unix or TCP stream socket"),
-        ["a UDP socket"] = (test => test.Kept(new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)), "it is no unix or TCP stream socket"),
+        ["a UDP socket"] = (test => test.Keep(new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)), "it is no unix or TCP stream socket"),
         ["a socket of packets"] = (test => test.Unix(SocketType.Seqpacket), "it is no unix or TCP stream socket"),
         ["a listening socket"] = (test => test.Listening("elsewhere"), "it is a listening socket"),
         ["a socket that was never connected"] = (test => test.Unix(SocketType.Stream), "it is not connected"),
         ["a TCP socket that was never connected"] =
-            (test => test.Kept(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)), "it is not connected"),
+            (test => test.Keep(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)), "it is not connected"),
         ["a connection whose peer has gone"] = (_ => Abandoned(), "its peer has closed the connection"),
     };
 
@@ -102,7 +102,7 @@ public sealed class MainDescriptorTests : IDisposable
     [Promise(45)]
     public void A_waiting_process_refuses_a_cpr_channel_by_TCP()
     {
-        var listener = Kept(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        var listener = Keep(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
         ((Socket)_kept[^1]).Bind(new IPEndPoint(IPAddress.Loopback, 0));
         ((Socket)_kept[^1]).Listen();
         string number = ((int)listener.DangerousGetHandle()).ToString(CultureInfo.InvariantCulture);
@@ -120,20 +120,20 @@ public sealed class MainDescriptorTests : IDisposable
         return old;
     }
 
-    private SafeHandle Kept(Socket socket)
+    private SafeHandle Keep(Socket socket)
     {
         _kept.Add(socket);
         return socket.SafeHandle;
     }
 
-    private SafeHandle Unix(SocketType type) => Kept(new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified));
+    private SafeHandle Unix(SocketType type) => Keep(new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified));
 
     private SafeHandle Listening(string name)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(_fixture.Files.Path(name)));
         socket.Listen();
-        return Kept(socket);
+        return Keep(socket);
     }
 
     private SafeHandle Pipe()

@@ -5,7 +5,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>What a listener on the meter hears of live updates.</summary>
+/// <summary>What a listener on the meter receives of live updates.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class MigrationMetricsTests : IDisposable

@@ -52,11 +52,11 @@ public abstract class OldPeerTest : IDisposable
             await machine.Disposed.Task.WaitAsync(TimeSpan.FromSeconds(30));
         }
 
-        await AHonestPeerIsServed();
+        await AnHonestPeerIsServed();
     }
 
     /// <summary>The same new process takes the guest from a peer that does everything right.</summary>
-    private protected async Task AHonestPeerIsServed()
+    private protected async Task AnHonestPeerIsServed()
     {
         New.Hypervisor.RefuseApply = null;
         New.Hypervisor.RefuseCreate = null;

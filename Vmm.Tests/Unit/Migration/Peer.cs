@@ -1,4 +1,4 @@
-// The other half of a handover, driven by hand: it says what a test wants it to say, at the step that a test wants, and
+// The other half of a handover, driven by hand: it sends what a test wants it to send, at the step that a test wants, and
 // then stops answering, closes or lies.
 
 using System.Runtime.InteropServices;
@@ -15,7 +15,7 @@ namespace Vmm.Tests.Unit.Migration;
 /// <summary>One end of a cpr channel in a test's hands. Any thread.</summary>
 internal sealed class Peer : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly EventLoop _loop = new("peer");
     private readonly MessageChannel _channel;
@@ -42,7 +42,7 @@ internal sealed class Peer : IDisposable
     /// <summary>Takes one end of a connection.</summary>
     internal static Peer Of(SafeFileHandle socket) => new(socket);
 
-    internal async Task<T> Run<T>(Func<Task<T>> function) => await _loop.InvokeAsync(function).WaitAsync(Patience);
+    internal async Task<T> Run<T>(Func<Task<T>> function) => await _loop.InvokeAsync(function).WaitAsync(Timeout);
 
     internal Task Send(MessageType type, StateWriter body, params SafeHandle[] descriptors) => Run(async () =>
     {
@@ -91,7 +91,7 @@ internal sealed class Peer : IDisposable
         return message.Reader();
     }
 
-    /// <summary>Whether the process closes the channel before it says anything else.</summary>
+    /// <summary>Whether the process closes the channel before it sends anything else.</summary>
     internal async Task ReceiveEnd()
     {
         try

@@ -12,7 +12,7 @@ namespace Vmm.Tests.Unit.Migration;
 /// <summary>Plays the new process.</summary>
 internal sealed class PeerAsNew : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly Socket _cprListener;
     private readonly Socket _mainListener;
@@ -44,14 +44,14 @@ internal sealed class PeerAsNew : IDisposable
     /// <summary>Accepts the old process.</summary>
     internal async Task Accept()
     {
-        using var accepted = await _cprListener.AcceptAsync().WaitAsync(Patience);
+        using var accepted = await _cprListener.AcceptAsync().WaitAsync(Timeout);
         Cpr = Peer.Of(FileDescriptor.Duplicate(accepted.SafeHandle));
     }
 
     /// <summary>The newest protocol version that it speaks.</summary>
     internal ushort Protocol { get; init; } = Greeting.NewestProtocol;
 
-    /// <summary>What it says that is not as in the old process; not sent in version 1.</summary>
+    /// <summary>What it reports that is not as in the old process; not sent in version 1.</summary>
     internal List<string> Warnings { get; } = [];
 
     /// <summary>Accepts the old process and greets it.</summary>
@@ -63,7 +63,7 @@ internal sealed class PeerAsNew : IDisposable
         await Cpr.Settle(Protocol);
     }
 
-    /// <summary>Also hears the plan.</summary>
+    /// <summary>Also receives the plan.</summary>
     internal async Task ReceivePlan()
     {
         await Handshake();
@@ -82,42 +82,42 @@ internal sealed class PeerAsNew : IDisposable
         }
     }
 
-    /// <summary>Also says that the machine is built.</summary>
+    /// <summary>Also reports that the machine is built.</summary>
     internal async Task SendReady()
     {
         await ReceivePlan();
         await AnswerReady();
     }
 
-    /// <summary>Says, after it heard the plan, that the machine is built.</summary>
+    /// <summary>Reports, after it received the plan, that the machine is built.</summary>
     internal async Task AnswerReady()
     {
         await Cpr.Send(MessageType.Ready, new ReadyReport(1, 1, Warnings).Write(Protocol));
     }
 
-    /// <summary>Also says that it listens, and accepts the main channel.</summary>
+    /// <summary>Also reports that it listens, and accepts the main channel.</summary>
     internal async Task AcceptMain()
     {
         await SendReady();
         await SendListening();
     }
 
-    /// <summary>Says that it listens, after it said that it is ready, and accepts the main channel.</summary>
+    /// <summary>Reports that it listens, after it reported that it is ready, and accepts the main channel.</summary>
     internal async Task SendListening()
     {
         await Cpr.Send(MessageType.Listening, new StateWriter());
-        Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
+        Main = await _mainListener.AcceptAsync().WaitAsync(Timeout);
     }
 
     /// <summary>
-    /// Says that it listens, after it said that it is ready, and without a pause valid things without end, and closes the main channel unread: when that is
-    /// noticed, the other one is full.
+    /// Reports that it listens, after it reported that it is ready, then sends valid messages without end, and closes the main channel unread:
+    /// when that is noticed, the other one is full.
     /// </summary>
     internal async Task<Flood> BreakAndFlood()
     {
         const uint HelloAndReady = 2;
         var flood = new Flood(Cpr.Connection, HelloAndReady, first: MessageType.Listening);
-        Main = await _mainListener.AcceptAsync().WaitAsync(Patience);
+        Main = await _mainListener.AcceptAsync().WaitAsync(Timeout);
         Main.Dispose();
         return flood;
     }
@@ -139,7 +139,7 @@ internal sealed class PeerAsNew : IDisposable
         return state;
     }
 
-    /// <summary>Says that the guest was taken, with all that came.</summary>
+    /// <summary>Reports that the guest was taken, with all that came.</summary>
     internal async Task SendTaken()
     {
         var body = new StateWriter();
@@ -179,7 +179,7 @@ internal sealed class PeerAsNew : IDisposable
         int at = 0;
         while (at < count)
         {
-            int got = await Main.ReceiveAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Patience);
+            int got = await Main.ReceiveAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Timeout);
             Assert.That(got, Is.GreaterThan(0), "the main channel ended early");
             at += got;
         }

@@ -16,7 +16,7 @@ namespace Vmm.Tests.Unit.Migration;
 /// <summary>Plays the old process.</summary>
 internal sealed class PeerAsOld : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly HandoverFixture _fixture;
     private readonly MachineHost _source;
@@ -30,7 +30,7 @@ internal sealed class PeerAsOld : IDisposable
         HandoverDescriptors = [.. source.Do(() => source.Machine.Handover.Descriptors.ToList()), new HandoverDescriptor("baton", Baton.File)];
     }
 
-    /// <summary>How often it wants to hear of a new process that waits for its operator, in milliseconds.</summary>
+    /// <summary>How often it wants a sign of life of a new process that waits for its operator, in milliseconds.</summary>
     internal const uint SignOfLifeWithin = 20;
 
     internal Peer Cpr { get; }
@@ -93,14 +93,14 @@ internal sealed class PeerAsOld : IDisposable
         return Cpr.Send(MessageType.Plan, body);
     }
 
-    /// <summary>Greets, sends descriptors and plan, and hears that the new process listens.</summary>
+    /// <summary>Greets, sends descriptors and plan, and waits until the new process listens.</summary>
     internal async Task Prepare()
     {
         await ReceiveReady();
         await Cpr.Receive(MessageType.Listening);
     }
 
-    /// <summary>Greets, sends descriptors and plan, and hears that the new process is ready.</summary>
+    /// <summary>Greets, sends descriptors and plan, and waits until the new process is ready.</summary>
     internal async Task ReceiveReady()
     {
         await Handshake();
@@ -122,7 +122,7 @@ internal sealed class PeerAsOld : IDisposable
     /// <summary>Stops the guest at its source, as an old process does before it sends.</summary>
     internal Task StopGuest() => _source.DoAsync(() => _source.Machine.Board!.Vm.Cpus.StopAsync(captureState: true));
 
-    /// <summary>Sends bytes on the main channel. The new process may close while it reads: that is its right.</summary>
+    /// <summary>Sends bytes on the main channel. The new process may close while it reads.</summary>
     internal async Task SendMain(byte[] bytes)
     {
         try
@@ -130,12 +130,12 @@ internal sealed class PeerAsOld : IDisposable
             int at = 0;
             while (at < bytes.Length)
             {
-                at += await Main!.SendAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Patience);
+                at += await Main!.SendAsync(bytes.AsMemory(at)).AsTask().WaitAsync(Timeout);
             }
         }
         catch (SocketException)
         {
-            // Its judgement is heard on the cpr channel, or seen in its status.
+            // Its answer comes on the cpr channel, or is seen in its status.
         }
     }
 

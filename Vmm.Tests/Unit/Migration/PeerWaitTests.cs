@@ -1,4 +1,4 @@
-// A peer that stops answering, but does not go, at one wait after another. Only a person may take his time: while the new
+// A peer that stops answering, but stays connected, at one wait after another. Only an operator may take any time: while the new
 // process waits for migrate-incoming it says so again and again, and the guest runs.
 
 using Vmm.Core.Machines;
@@ -8,7 +8,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>Every wait for a peer ends by itself and says for whom it was; a peer that is only slow is not given up.</summary>
+/// <summary>Every wait for a peer ends by itself and names the peer; a peer that is only slow is not given up.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PeerWaitTests : IDisposable
@@ -71,7 +71,9 @@ public sealed class PeerWaitTests : IDisposable
         Assert.That(next.State, Is.EqualTo(RunState.Inmigrate));
     }
 
-    /// <summary>The operator who gives migrate-incoming afterwards reads whom it would have been for, what became of him, and that no guest came.</summary>
+    /// <summary>
+    /// The operator who gives migrate-incoming afterwards reads which peer it would have been for, what became of that, and that no guest came.
+    /// </summary>
     [Test]
     public async Task An_old_process_that_ends_while_the_operator_is_awaited_is_reported()
     {
@@ -134,7 +136,7 @@ public sealed class PeerWaitTests : IDisposable
     [TestCase(300, TestName = "An_old_process_that_stops_in_the_middle_of_its_state")]
     [TestCase(-24, TestName = "An_old_process_that_does_not_offer_its_guest")]
     [Promise(10)]
-    public async Task An_old_process_that_owes_its_state(int? sent)
+    public async Task An_old_process_that_does_not_send_its_state(int? sent)
     {
         var source = _fixture.Old();
         var next = _fixture.Deferred();
@@ -160,7 +162,7 @@ public sealed class PeerWaitTests : IDisposable
     }
 
     [Test]
-    public async Task An_old_process_that_slept_through_its_own_time_out_hears_what_was_said_meanwhile()
+    public async Task An_old_process_that_slept_through_its_own_time_out_reads_what_came_meanwhile()
     {
         const int Limit = 200;
         var old = _fixture.Old();
@@ -184,7 +186,7 @@ public sealed class PeerWaitTests : IDisposable
     }
 
     [Test]
-    public async Task A_new_process_that_took_the_guest_in_time_and_says_so_late_is_heard()
+    public async Task A_new_process_that_took_the_guest_in_time_and_reports_it_late_is_believed()
     {
         const int Limit = 500;
         var old = _fixture.Old();

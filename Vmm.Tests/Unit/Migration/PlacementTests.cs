@@ -87,7 +87,7 @@ public sealed class PlacementTests : IDisposable
     }
 
     [Test]
-    public async Task A_new_process_that_speaks_version_1_hears_a_plan_of_version_1()
+    public async Task A_new_process_that_speaks_version_1_receives_a_plan_of_version_1()
     {
         var old = _fixture.Old();
         using var peer = new PeerAsNew(_fixture) { Protocol = 1 };

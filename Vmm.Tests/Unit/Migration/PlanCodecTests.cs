@@ -89,7 +89,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void Protocol_version_3_knows_signs_of_life_and_nothing_unseen()
+    public void Protocol_version_3_has_signs_of_life_and_no_host_only_properties()
     {
         var plan = Read(Write(Sample, protocol: 3), protocol: 3);
         Assert.Multiple(() =>
@@ -101,7 +101,7 @@ public sealed class PlanCodecTests
     }
 
     [Test]
-    public void Protocol_version_2_knows_no_signs_of_life_and_nothing_unseen()
+    public void Protocol_version_2_has_no_signs_of_life_and_no_host_only_properties()
     {
         var plan = Read(Write(Sample, protocol: 2), protocol: 2);
         Assert.Multiple(() =>

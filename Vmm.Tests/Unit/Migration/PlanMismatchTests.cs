@@ -38,7 +38,7 @@ public sealed class PlanMismatchTests : IDisposable
         _fixture.Configuration with
         {
             Chardevs = [.. _fixture.Configuration.Chardevs, new NullChardevConfiguration("serial1")],
-            Devices = [.. _fixture.Configuration.Devices, Asked.For("isa-serial,chardev=serial1")],
+            Devices = [.. _fixture.Configuration.Devices, DeviceOption.Parse("isa-serial,chardev=serial1")],
         },
         "device serial1 is absent in the old process; the new one has it with iobase '0x2f8', irq '3', id 'none', chardev 'null'");
 
@@ -73,7 +73,7 @@ public sealed class PlanMismatchTests : IDisposable
     [Test]
     [Promise(7)]
     public Task Several_things_at_once() => IsRefused(
-        _fixture.Configuration with { RamSize = 8 << 20, Acpi = false, Devices = [Asked.For("isa-serial,chardev=serial0")] },
+        _fixture.Configuration with { RamSize = 8 << 20, Acpi = false, Devices = [DeviceOption.Parse("isa-serial,chardev=serial0")] },
         "machine: acpi is 'on' in the old process and 'off' in the new one",
         "memory: size is '4194304'",
         "device isa-debugcon is absent in the new process; the old one has it with iobase '0xe9', ");

@@ -102,7 +102,7 @@ public sealed class ProtocolLimitsTests : IDisposable
 
     [Test]
     [Promise(45)]
-    public Task After_the_deadline_only_so_much_is_read_of_what_had_come() => Run(async () =>
+    public Task After_the_deadline_a_bounded_part_is_read_of_what_had_come() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
         SendMessages(2 * ProtocolLimits.LateReads);
@@ -123,7 +123,7 @@ public sealed class ProtocolLimitsTests : IDisposable
 
     [Test]
     [Promise(45)]
-    public Task A_peer_that_always_has_something_to_say_leaves_the_loop_its_turns() => Run(async () =>
+    public Task A_peer_that_always_has_more_to_send_leaves_the_loop_its_turns() => Run(async () =>
     {
         using var far = new MessageChannel(_loop, _far);
         SendMessages(100);
@@ -142,7 +142,7 @@ public sealed class ProtocolLimitsTests : IDisposable
     [TestCase(ProtocolLimits.MessagesForCause - 1, true)]
     [TestCase(ProtocolLimits.MessagesForCause, false)]
     [Promise(45)]
-    public Task The_cause_of_a_hang_up_is_looked_for_in_so_many_messages(int before, bool found) => Run(async () =>
+    public Task The_cause_of_a_hang_up_is_looked_for_in_a_bounded_number_of_messages(int before, bool found) => Run(async () =>
     {
         using var peer = new NewPeer(new MessageChannel(_loop, _far));
         SendMessages(before);

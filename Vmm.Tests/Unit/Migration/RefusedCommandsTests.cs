@@ -150,7 +150,7 @@ public sealed class RefusedCommandsTests : IDisposable
     }
 
     [Test]
-    public void Migrate_incoming_at_an_address_that_cannot_be_had_may_be_said_again()
+    public void Migrate_incoming_at_an_address_that_cannot_be_had_may_be_repeated()
     {
         var next = _fixture.Deferred();
         Assert.Multiple(() =>

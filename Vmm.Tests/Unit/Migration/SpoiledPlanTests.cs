@@ -92,7 +92,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} named 2 descriptors and sent 1" }));
         }
 
-        await AHonestPeerIsServed();
+        await AnHonestPeerIsServed();
     }
 
     [Test]
@@ -107,7 +107,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
             Assert.That(Peer.Reasons(message), Is.EqualTo(new[] { $"{Itself} sent descriptor 'baton' twice" }));
         }
 
-        await AHonestPeerIsServed();
+        await AnHonestPeerIsServed();
     }
 
     [Test]
@@ -123,7 +123,7 @@ public sealed class SpoiledPlanTests : OldPeerTest
             Assert.That(message.Type, Is.EqualTo(MessageType.Refused));
         }
 
-        await AHonestPeerIsServed();
+        await AnHonestPeerIsServed();
     }
 
     [Test]

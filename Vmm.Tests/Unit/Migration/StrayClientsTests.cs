@@ -61,7 +61,7 @@ public sealed class StrayClientsTests : IDisposable
     }
 
     [Test]
-    public async Task A_second_process_learns_that_another_was_first()
+    public async Task A_second_process_is_refused_because_another_was_first()
     {
         var first = _fixture.Old();
         var second = _fixture.Old(_fixture.Configuration with { StartPaused = true });

@@ -4,7 +4,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
-/// <summary>Trouble inside the pause, with two real sides.</summary>
+/// <summary>Failures inside the pause, with two real sides.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SwitchTests : IDisposable

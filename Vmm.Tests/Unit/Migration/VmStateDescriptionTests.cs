@@ -43,7 +43,7 @@ public sealed class VmStateDescriptionTests
     public void A_whole_machine_is_read_by_the_description_alone()
     {
         using var fixture = new HandoverFixture();
-        var host = fixture.Old(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, Asked.For("isa-debug-exit,iobase=0xf4")] });
+        var host = fixture.Old(fixture.Configuration with { Devices = [.. fixture.Configuration.Devices, DeviceOption.Parse("isa-debug-exit,iobase=0xf4")] });
         host.GuestWrites("some output");
         host.Board.QuiesceBackEnds();
         var board = host.Board;

@@ -64,7 +64,7 @@ public sealed class MonitorTests : IDisposable
     }
 
     [Test]
-    public async Task A_client_who_comes_after_the_switch_was_reported_is_left_to_the_new_process()
+    public async Task A_client_that_comes_after_the_switch_was_reported_is_left_to_the_new_process()
     {
         using var next = new QmpFixture();
         string path = _qmp.FreshPath();

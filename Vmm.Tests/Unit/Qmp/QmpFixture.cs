@@ -105,5 +105,5 @@ internal sealed class QmpFixture : IDisposable
     }
 
     /// <summary>Sends an event from the machine loop and waits until it is in the queues.</summary>
-    internal void Emit(QapiEvent happened) => Machine.Send(_ => Events.Emit(happened), null);
+    internal void Emit(QapiEvent qapiEvent) => Machine.Send(_ => Events.Emit(qapiEvent), null);
 }

@@ -183,8 +183,8 @@ public sealed class QmpSessionTests : IDisposable
     {
         _qmp.Add("stop", (_, _, _) =>
         {
-            _qmp.Events.Emit(new Happening("STOP"));
-            _qmp.Machine.Post(() => _qmp.Events.Emit(new Happening("AFTER", "{\"x\":1}")));
+            _qmp.Events.Emit(new TestEvent("STOP"));
+            _qmp.Machine.Post(() => _qmp.Events.Emit(new TestEvent("AFTER", "{\"x\":1}")));
         });
         using var client = _qmp.Negotiate();
 
@@ -209,9 +209,9 @@ public sealed class QmpSessionTests : IDisposable
         using var one = _qmp.Negotiate();
         using var late = _qmp.Connect(second);
 
-        _qmp.Emit(new Happening("FIRST"));
+        _qmp.Emit(new TestEvent("FIRST"));
         late.Ask("{\"execute\":\"qmp_capabilities\"}");
-        _qmp.Emit(new Happening("SECOND"));
+        _qmp.Emit(new TestEvent("SECOND"));
 
         Assert.Multiple(() =>
         {
@@ -226,7 +226,7 @@ public sealed class QmpSessionTests : IDisposable
     {
         using var client = _qmp.Negotiate();
 
-        _qmp.Events.Emit(new Happening("STOP"), DateTimeOffset.UnixEpoch.AddSeconds(3).AddMicroseconds(9));
+        _qmp.Events.Emit(new TestEvent("STOP"), DateTimeOffset.UnixEpoch.AddSeconds(3).AddMicroseconds(9));
 
         Assert.That(client.ReadText(), Is.EqualTo("{\"timestamp\":{\"seconds\":3,\"microseconds\":9},\"event\":\"STOP\"}"));
     }
@@ -277,7 +277,7 @@ public sealed class QmpSessionTests : IDisposable
 
         deaf.Send(string.Concat(Enumerable.Repeat("{\"execute\":\"big\"}", 8)));
 
-        // The next client of the same monitor is greeted only when the deaf one has been disconnected.
+        // The next client of the same monitor is greeted only when the one that does not read has been disconnected.
         using var next = _qmp.Connect();
         Assert.That(other.Ask("{\"execute\":\"echo\"}"), Is.EqualTo("{\"return\":{}}"));
     }
@@ -317,7 +317,7 @@ public sealed class QmpSessionTests : IDisposable
         Assert.That(client.ReadToEnd(), Is.EqualTo("{\"return\":{}}\r\n{\"return\":{}}\r\n"));
     }
 
-    private sealed record Happening(string What, string? Data = null) : QapiEvent
+    private sealed record TestEvent(string What, string? Data = null) : QapiEvent
     {
         public override string Name => What;
 

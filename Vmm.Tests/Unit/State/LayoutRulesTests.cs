@@ -35,7 +35,7 @@ public sealed class LayoutRulesTests
     }
 
     [Test]
-    public void A_count_stands_in_an_earlier_field_that_is_as_old_and_counts()
+    public void A_count_is_in_an_earlier_field_that_is_as_old_and_counts()
     {
         const string Expected = "a.queues: an earlier field 'n' that counts, as old as this one, is expected";
         Refused(() => new StateLayout<SampleDevice>("a", 1) { { "queues", s => ref s.Queues, SampleQueue.First, "n", 2 } }, Expected);

@@ -27,7 +27,7 @@ public sealed class NestedLayoutTests
     }
 
     [Test]
-    public void They_stand_inline_and_a_subsection_follows_what_it_belongs_to() =>
+    public void They_are_inline_and_a_subsection_follows_what_it_belongs_to() =>
         Assert.That(Convert.ToHexStringLower(Save(SampleDevice.Layout, SampleDevice.Filled())), Is.EqualTo(
             "00010002ffff" + "00000003ffffffff" + "0000000000000004ffffffffffffffff" + "fffffffffffffffb8000000000000000"
             + "00000003"                                                             // three queues

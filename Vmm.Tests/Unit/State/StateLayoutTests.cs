@@ -159,7 +159,7 @@ public sealed class StateLayoutTests
 
     [Test]
     [Promise(41)]
-    public void A_layout_does_not_read_what_grew_from_it_or_went_another_way() => Assert.Multiple(() =>
+    public void A_layout_does_not_read_what_grew_from_it_or_grew_otherwise() => Assert.Multiple(() =>
     {
         Assert.That(Grown.First.Reads(Grown.Second.Identity()), Is.False, "a later version");
         Assert.That(Grown.Second.Reads(Grown.Third.Identity()), Is.False, "subsections");

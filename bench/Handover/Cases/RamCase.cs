@@ -1,5 +1,5 @@
 // The pause must not know how big the guest is: 16 GiB, untouched and fully touched, against 512 MiB. And whatever is mapped ahead,
-// no memory comes into being: the RAM file occupies as many blocks after a hop as before.
+// no memory is allocated: the RAM file occupies as many blocks after a hop as before.
 
 using System.Globalization;
 using Vmm.Bench.Handover.Contenders;

@@ -12,7 +12,7 @@ internal sealed record Setting(Scratch Scratch, int Hops, string Floor, string O
     /// <summary>RAM of the tiny guests, in MiB.</summary>
     internal const int SmallRam = 512;
 
-    /// <summary>The program that ours is compared with; unpacked when it is asked for first.</summary>
+    /// <summary>The program that ours is compared with; unpacked when it is first needed.</summary>
     internal string Qemu => field ??= Scratch.Output("lab/qemu").Trim();
 
     /// <summary>Hops of a case that looks at one aspect.</summary>

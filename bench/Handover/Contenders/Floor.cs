@@ -12,7 +12,7 @@ internal sealed class Floor(Scratch scratch, string program, int cpus, int mebib
     private Process? _pair;
     private string? _ram;
 
-    /// <summary>Bytes that its message shall have at least: those of what it is compared with.</summary>
+    /// <summary>Bytes that its message must have at least: those of what it is compared with.</summary>
     internal long MessageBytes { get; set; }
 
     /// <inheritdoc/>

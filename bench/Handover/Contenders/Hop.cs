@@ -19,6 +19,6 @@ internal sealed record Hop(double PauseMicroseconds)
     /// <summary>Bytes of state.</summary>
     internal long Bytes { get; init; }
 
-    /// <summary>A step's time, 0 for one that this contender has not.</summary>
+    /// <summary>A step's time, 0 for one that this contender does not have.</summary>
     internal double this[string phase] => Phases.FirstOrDefault(p => p.Name == phase).Microseconds;
 }

@@ -1,4 +1,4 @@
-// What the guest lived through, as seen by observer.c in its RAM.
+// What happened to the guest, as observer.c sees it in its RAM.
 
 using System.Diagnostics;
 using System.Globalization;

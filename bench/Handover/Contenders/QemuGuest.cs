@@ -65,7 +65,7 @@ internal sealed class QemuGuest : IContender
             {"channel-type":"cpr","addr":{"transport":"socket","type":"unix","path":"{{{Cpr}}}"}}]}}
             """.ReplaceLineEndings(" "));
 
-        // The new one has no monitor before it has been called.
+        // The new one has no monitor before the old one has connected.
         successor.Greet();
         double stopped = Instant(old.WaitFor(e => Named(e, "STOP")));
         old.WaitFor(e => Named(e, "MIGRATION") && e.GetProperty("data").GetProperty("status").GetString() == "completed");
@@ -90,7 +90,7 @@ internal sealed class QemuGuest : IContender
         _owner.Dispose();
     }
 
-    /// <summary>When the guest continued; not a number when that was before it was listened to.</summary>
+    /// <summary>When the guest continued; not a number when that was before this was connected.</summary>
     private static double Resumed(QmpProcess successor)
     {
         using var never = new ManualResetEventSlim();

@@ -11,10 +11,10 @@ internal sealed class Sample(IEnumerable<double> values)
     /// <summary>How many there are.</summary>
     internal int Count => _sorted.Length;
 
-    /// <summary>As many lie below as above.</summary>
+    /// <summary>As many are below as above.</summary>
     internal double Median => At(0.5);
 
-    /// <summary>One in twenty lies above.</summary>
+    /// <summary>One in twenty is above.</summary>
     internal double Percentile95 => At(0.95);
 
     /// <summary>The largest.</summary>

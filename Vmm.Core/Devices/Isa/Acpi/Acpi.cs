@@ -1,4 +1,4 @@
-// ACPI's fixed hardware: how a guest learns of the power button, switches itself off, and reads the time without trusting
+// ACPI's fixed hardware: how a guest is notified of the power button, switches itself off, and reads the time without trusting
 // anything else.
 //
 // Twelve ports. The event block has a status and an enable register; a bit set in both raises the SCI, a level

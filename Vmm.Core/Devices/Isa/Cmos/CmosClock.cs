@@ -2,7 +2,7 @@
 //
 // The guest writes a register number to port 0x70 and then moves one byte through 0x71. The time registers are computed
 // from the host's clock at every read: nothing ticks here, and nothing can drift. A guest that sets the time moves an
-// offset to the host's; while it does so (SET bit, or a divider that stands) the registers are plain bytes.
+// offset to the host's; while it does so (SET bit, or a stopped divider) the registers are plain bytes.
 // The rest is battery-backed memory, where firmware keeps the sizes of RAM.
 // Events and the interrupt are in CmosInterrupt.
 // Source: MC146818A data sheet; registers 0x15 to 0x18, 0x30, 0x31, 0x34, 0x35 and 0x5b to 0x5d as PC firmware uses them.

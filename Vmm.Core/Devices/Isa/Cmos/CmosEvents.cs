@@ -15,7 +15,7 @@ internal static class CmosEvents
     private const long CrystalFrequency = 32_768;
     private const int SlowRates = 7;
 
-    /// <summary>The flags of what happened after one instant, up to and with a later one.</summary>
+    /// <summary>The flags of the events after one instant, up to and including a later one.</summary>
     internal static byte Between(ReadOnlySpan<byte> registers, long after, long until)
     {
         int flags = 0;

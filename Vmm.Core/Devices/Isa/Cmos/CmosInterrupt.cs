@@ -44,7 +44,7 @@ internal sealed class CmosInterrupt(CmosState state, IInterruptLine line, IDevic
         timer.Disarm();
     }
 
-    /// <summary>Status C: what has happened since it was read last.</summary>
+    /// <summary>Status C: the events since it was read last.</summary>
     /// <inheritdoc cref="Collect"/>
     internal byte ReadEvents(long now, bool isRunning)
     {
@@ -56,7 +56,7 @@ internal sealed class CmosInterrupt(CmosState state, IInterruptLine line, IDevic
         return (byte)(flags | request);
     }
 
-    /// <summary>Notes what has happened since the last time, drives the interrupt line, and sets the timer to what comes next.</summary>
+    /// <summary>Collects the events since the last time, drives the interrupt line, and sets the timer to what comes next.</summary>
     /// <param name="now">The guest's time, in units of 100 ns.</param>
     /// <param name="isRunning">Whether the clock runs.</param>
     internal void Collect(long now, bool isRunning)

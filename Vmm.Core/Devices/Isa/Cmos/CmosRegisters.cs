@@ -26,7 +26,7 @@ public static class CmosRegisters
     /// <summary>Status A: the time changes within 244 µs.</summary>
     internal const byte UpdateInProgress = 0x80;
 
-    /// <summary>Status A: the divider bits; from 3 on the clock stands.</summary>
+    /// <summary>Status A: the divider bits; from 3 on the clock is stopped.</summary>
     internal const byte DividerMask = 0x70;
     internal const byte DividerLastRunning = 0x20;
 

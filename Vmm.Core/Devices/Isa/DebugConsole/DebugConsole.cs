@@ -1,7 +1,7 @@
 // The simplest console there is: one port, each byte written to it goes to the back end. Known elsewhere as isa-debugcon.
 // A read answers 0xe9, whatever the port, so that a guest can find out whether the console is there.
 //
-// The guest cannot be made to wait by a status: there is no status to poll. So the vCPU is made to. A byte for which the back end has no
+// There is no status that a guest could poll before it writes, so the vCPU itself is made to wait. A byte for which the back end has no
 // room is kept here, and the port is busy while one is; a vCPU that has written to a busy port does not enter the guest
 // again until it no longer is. Each vCPU has at most one write outstanding, which bounds what is kept.
 //
@@ -91,7 +91,7 @@ public sealed class DebugConsole : Device, IPortDevice, IStateful, IChardevFront
     {
         lock (_backEnd.Gate)
         {
-            // What lies behind the waiting bytes is old output; it does not travel.
+            // What is behind the waiting bytes is old output; it does not travel.
             _state.Bytes.AsSpan(_state.Waiting).Clear();
             writer.Write(DebugConsoleState.Layout, _state);
         }

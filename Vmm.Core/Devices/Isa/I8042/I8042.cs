@@ -1,8 +1,8 @@
-// The keyboard controller without a keyboard: a PC's reset line hangs on it, and that is what it is here for.
+// The keyboard controller without a keyboard: a PC's reset line is connected to it, which is what it is here for.
 //
 // A guest writes 0xfe to port 0x64 to reset the machine. Guests also probe for a keyboard; the controller answers its own
 // commands (self-test, mode byte, interface tests) so that a probe completes, and bytes for the keyboard go nowhere.
-// The two ports lie apart, with another device's port between, so the device has two faces on the port bus.
+// The two ports are not adjacent, with another device's port between, so the device has two regions on the port bus.
 
 using Vmm.Core.Buses;
 using Vmm.Core.Devices.Model;
@@ -11,7 +11,7 @@ using static Vmm.Core.Devices.Isa.I8042.I8042Ports;
 
 namespace Vmm.Core.Devices.Isa.I8042;
 
-/// <summary>The controller; this is the face at the command port 0x64.</summary>
+/// <summary>The controller; itself the region of the command port 0x64.</summary>
 public sealed class I8042 : Device, IPortDevice, IStateful
 {
     private readonly Lock _lock = new();
@@ -23,18 +23,18 @@ public sealed class I8042 : Device, IPortDevice, IStateful
     public I8042(IPowerControl power)
     {
         _power = power;
-        DataPort = new DataFace(this);
+        DataPort = new DataRegion(this);
         Reset();
     }
 
-    /// <summary>The face at the data port 0x60.</summary>
+    /// <summary>The region of the data port 0x60.</summary>
     public IPortDevice DataPort { get; }
 
     /// <inheritdoc/>
     public PortRange Ports => new(Command, 1);
 
     /// <inheritdoc/>
-    public IEnumerable<IPortDevice> Faces => [this, DataPort];
+    public IEnumerable<IPortDevice> Regions => [this, DataPort];
 
     /// <inheritdoc/>
     public StateLayout Layout => I8042State.Layout;
@@ -183,7 +183,7 @@ public sealed class I8042 : Device, IPortDevice, IStateful
         }
     }
 
-    private sealed class DataFace(I8042 controller) : IPortDevice
+    private sealed class DataRegion(I8042 controller) : IPortDevice
     {
         public PortRange Ports => new(Data, 1);
 

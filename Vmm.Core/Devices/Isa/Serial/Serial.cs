@@ -33,7 +33,7 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChardevFrontEnd
     /// <param name="firstPort">0x3f8, 0x2f8, 0x3e8 or 0x2e8 on a PC.</param>
     /// <param name="interrupt">The wire of ISA interrupt 4, 3, 4 or 3.</param>
     /// <param name="backEnd">Where bytes go to and come from.</param>
-    /// <param name="timer">Calls back on a loop, for what shall not be done in the guest's own access.</param>
+    /// <param name="timer">Calls back on a loop, for what must not be done in the guest's own access.</param>
     public Serial(ushort firstPort, IInterruptLine interrupt, Chardev backEnd, IDeviceTimer timer)
     {
         _firstPort = firstPort;

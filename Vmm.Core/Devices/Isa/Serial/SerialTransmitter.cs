@@ -3,8 +3,8 @@
 // Linux's handler sends a FIFO and then looks whether the transmitter is empty again, as long as it is. On a line without a baud
 // rate it always is, and the handler ends only when the guest has nothing left to print, its interrupts off all the while. So with
 // the transmit interrupt enabled a burst is a FIFO long: the byte that completes it stays in the FIFO, with all that follow,
-// and the line status says so, until the loop sends them and raises the interrupt. The loop is asked when the guest reads that no
-// interrupt is due, with which a handler ends; a guest that does not ask waits as long as a real line would need.
+// and the line status says so, until the loop sends them and raises the interrupt. The loop is scheduled when the guest reads that no interrupt
+// is due, which is how a handler ends; a guest that does not read it waits as long as a real line would need.
 //
 // A guest that polls (the transmit interrupt is disabled) is in no such handler, and what it writes is sent at once.
 //
@@ -52,7 +52,7 @@ internal sealed class SerialTransmitter
 
     private bool IsInterruptEnabled => (_state.InterruptEnable & EnableTransmitEmpty) != 0;
 
-    /// <summary>Whether what is in the FIFO waits for the loop, which has been asked.</summary>
+    /// <summary>Whether what is in the FIFO waits for the loop, which has been scheduled.</summary>
     private bool IsBurstOver => IsInterruptEnabled && _burst == SerialFifo.Depth;
 
     /// <summary>Takes a byte from the guest; there is room for it.</summary>

@@ -158,7 +158,7 @@ public sealed class SampleDeviceTests : IDisposable
     private MachineConfiguration With(params string[] devices) => _fixture.Configuration with
     {
         Chardevs = [.. _fixture.Configuration.Chardevs, new NullChardevConfiguration("log")],
-        Devices = [.. _fixture.Configuration.Devices, .. devices.Select(Asked.For)],
+        Devices = [.. _fixture.Configuration.Devices, .. devices.Select(DeviceOption.Parse)],
     };
 
     /// <summary>What the first of two machines says that the second does not.</summary>

@@ -75,7 +75,7 @@ internal sealed class MmioDriver : IDisposable
         Write(QueueReady, 1);
     }
 
-    /// <summary>Sets the device going with its first queue.</summary>
+    /// <summary>Sets the device up with its first queue.</summary>
     internal DriverRing Start(ulong features = VirtioFeatures.Version1, ushort size = 8)
     {
         var ring = new DriverRing(Context.Ram, size);

@@ -115,7 +115,7 @@ public sealed class RngTests : IDisposable
     }
 
     [Test]
-    public void Memory_that_the_host_has_not_is_a_buffer_without_bytes()
+    public void Memory_that_the_host_does_not_have_is_a_buffer_without_bytes()
     {
         var driver = Driver();
         var ring = driver.Start();

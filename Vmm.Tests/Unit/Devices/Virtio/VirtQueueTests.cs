@@ -48,7 +48,7 @@ public sealed class VirtQueueTests
     }
 
     [Test]
-    public void A_chain_goes_on_in_an_indirect_table()
+    public void A_chain_continues_in_an_indirect_table()
     {
         Start(VirtioFeatures.IndirectDescriptors);
         _ring.Describe(0, Buffer, 16, Next, 1);
@@ -65,7 +65,7 @@ public sealed class VirtQueueTests
     private static readonly Dictionary<string, (ulong Features, Action<DriverRing> Write)> Wrong = new()
     {
         ["next beyond the table"] = (0, r => r.Describe(0, Buffer, 1, Next, Size)),
-        ["a chain that bites its tail"] = (0, r => r.Describe(0, Buffer, 1, Next, 0)),
+        ["a chain that loops"] = (0, r => r.Describe(0, Buffer, 1, Next, 0)),
         ["readable after writable"] = (0, r =>
         {
             r.Describe(0, Buffer, 1, Next | DriverRing.Write, 1);
@@ -98,7 +98,7 @@ public sealed class VirtQueueTests
             r.DescribeIn(Table, 0, Buffer, 1, Next, 2);
         }
         ),
-        ["indirect that bites its tail"] = (Indirects, r =>
+        ["indirect that loops"] = (Indirects, r =>
         {
             IndirectTable(r, 32);
             r.DescribeIn(Table, 0, Buffer, 1, Next, 1);
@@ -165,7 +165,7 @@ public sealed class VirtQueueTests
     }
 
     [Test]
-    public void Indices_go_on_from_65535_to_0()
+    public void Indices_wrap_from_65535_to_0()
     {
         (_state.NextAvailable, _state.NextUsed) = (65535, 65535);
         (_ring.AvailableIndex, _ring.UsedIndex) = (65535, 65535);

@@ -58,7 +58,7 @@ public sealed class VirtioMmioTests : IDisposable
         Assert.That(_driver.Negotiate(features), Is.EqualTo(taken));
 
     [Test]
-    public void Features_stand_once_they_were_taken()
+    public void Features_cannot_change_once_they_were_taken()
     {
         _driver.Negotiate(VirtioFeatures.Version1);
         _driver.Write(DriverFeaturesSelect, 1);
@@ -68,7 +68,7 @@ public sealed class VirtioMmioTests : IDisposable
     }
 
     [Test]
-    public void Without_features_there_is_no_going()
+    public void A_driver_without_acceptable_features_does_not_go_live()
     {
         _driver.Negotiate(VirtioFeatures.Version1 | 1);
         _driver.Write(Status, DeviceStatus.OfDriver & ~DeviceStatus.Failed);
@@ -142,7 +142,7 @@ public sealed class VirtioMmioTests : IDisposable
     }
 
     [Test]
-    public void The_rings_of_a_queue_stand_while_it_is_ready()
+    public void The_rings_of_a_queue_cannot_change_while_it_is_ready()
     {
         var ring = _driver.Start();
         _driver.Write(QueueDescriptorsLow, 0xdead0000);
@@ -297,7 +297,7 @@ public sealed class VirtioMmioTests : IDisposable
     }
 
     [Test]
-    public void Its_work_goes_on_in_another_process([Values(VirtioFeatures.Version1, VirtioFeatures.Common)] ulong features)
+    public void Its_work_continues_in_another_process([Values(VirtioFeatures.Version1, VirtioFeatures.Common)] ulong features)
     {
         var ring = _driver.Start(features);
         Send(ring, "one"u8);

@@ -16,7 +16,7 @@ public sealed class VirtioPlaceTests
         Assert.That(Places("-device virtio-rng-device -device virtio-rng-device,id=b"), Is.EqualTo(new[] { "virtio-mmio-bus.23", "virtio-mmio-bus.22" }));
 
     [Test]
-    public void A_place_that_was_asked_for_is_left_free_by_the_others() =>
+    public void A_place_that_was_requested_is_left_free_by_the_others() =>
         Assert.That(Places("-device virtio-rng-device -device virtio-rng-device,bus=virtio-mmio-bus.23"), Is.EqualTo(new[] { "virtio-mmio-bus.22", "virtio-mmio-bus.23" }));
 
     [Test]

@@ -221,7 +221,7 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
                 _device.WriteStatus(value);
                 break;
             default:
-                // What is left are the places of the selected queue's rings, which stand while it is in use, or nothing.
+                // What is left are the places of the selected queue's rings, which cannot change while it is in use, or nothing.
                 if (_device.SelectedQueue is { State.Ready: false } queue)
                 {
                     WriteQueue(queue, offset, value);

@@ -1,7 +1,7 @@
 namespace Vmm.Lab.Drivers;
 
-/// <summary>How long to wait for what should come: long, because in the lab everything is emulated and only a failure waits to the end.</summary>
-public static class Patience
+/// <summary>Time-outs of waits: long, because in the lab everything is emulated, and only a failure waits to the end.</summary>
+public static class Timeouts
 {
     /// <summary>For one answer or event.</summary>
     public static readonly TimeSpan Answer = TimeSpan.FromSeconds(60);

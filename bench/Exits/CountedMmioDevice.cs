@@ -5,7 +5,7 @@ namespace Vmm.Bench.Exits;
 /// <summary>A device among others on a memory bus, as a virtio device is; its writes are counted as those of a port.</summary>
 /// <param name="first">Its first address.</param>
 /// <param name="written">Called at each write.</param>
-internal sealed class MmioDoor(ulong first, Action written) : IMmioDevice
+internal sealed class CountedMmioDevice(ulong first, Action written) : IMmioDevice
 {
     private const ulong Length = 0x200;
 
@@ -19,7 +19,7 @@ internal sealed class MmioDoor(ulong first, Action written) : IMmioDevice
         ulong lowest = (BenchMachine.MmioAddress & ~(Length - 1)) - (Places / 2 * Length);
         for (ulong place = 0; place < Places; place++)
         {
-            bus.Attach(new MmioDoor(lowest + (place * Length), written));
+            bus.Attach(new CountedMmioDevice(lowest + (place * Length), written));
         }
 
         return bus;

@@ -2,11 +2,11 @@ using Vmm.Core.Devices.Model;
 
 namespace Vmm.Tests.Unit.Devices;
 
-/// <summary>Devices as an operator asks for them.</summary>
-internal static class Asked
+/// <summary>Configurations of devices from the argument of -device.</summary>
+internal static class DeviceOption
 {
-    /// <summary>Reads what -device takes: DRIVER[,id=ID][,PROPERTY=VALUE...].</summary>
-    internal static DeviceConfiguration For(string option)
+    /// <summary>Reads DRIVER[,id=ID][,PROPERTY=VALUE...].</summary>
+    internal static DeviceConfiguration Parse(string option)
     {
         string[] elements = option.Split(',');
         var type = DeviceTypes.Find(elements[0])!;
