@@ -176,7 +176,7 @@ internal sealed class WatchSet : IDisposable
         foreach (var watch in _refused.ToArray())
         {
             // One that a callback has removed, or whose owner has closed the descriptor, has no owner any more.
-            if (!_watches.ContainsKey(watch.Key) || Look(watch) is not { } events)
+            if (!_watches.ContainsKey(watch.Key) || Poll(watch) is not { } events)
             {
                 _refused.Remove(watch);
             }
@@ -189,7 +189,7 @@ internal sealed class WatchSet : IDisposable
 
     /// <summary>Tries to register a watch, and polls it if it is refused once more.</summary>
     /// <returns>What is ready and will not be reported otherwise; null if the descriptor is closed, which another thread may do at any time.</returns>
-    private FdEvents? Look(FdWatch watch)
+    private FdEvents? Poll(FdWatch watch)
     {
         try
         {

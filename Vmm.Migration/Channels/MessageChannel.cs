@@ -61,7 +61,7 @@ internal sealed class MessageChannel : IDisposable
     /// <param name="body">Its body.</param>
     /// <param name="descriptors">Descriptors to go with it; they stay open here.</param>
     /// <param name="deadline">By when the peer must have taken it.</param>
-    /// <exception cref="PeerGoneException">The peer has closed.</exception>
+    /// <exception cref="PeerEndedException">The peer has closed.</exception>
     /// <exception cref="HandoverException">The peer was too late, or the channel broke.</exception>
     internal async ValueTask SendAsync(
         MessageType type, StateWriter body, IReadOnlyList<SafeHandle> descriptors, Deadline deadline)
@@ -86,7 +86,7 @@ internal sealed class MessageChannel : IDisposable
         catch (PosixException e)
         {
             string failure = $"cannot send {type} to {PeerName}: {e.Reason}";
-            throw e.Errno == HostSocket.BrokenPipe ? new PeerGoneException(failure, e) : new HandoverException(failure, e);
+            throw e.Errno == HostSocket.BrokenPipe ? new PeerEndedException(failure, e) : new HandoverException(failure, e);
         }
     }
 
@@ -190,7 +190,7 @@ internal sealed class MessageChannel : IDisposable
 
             if (got == 0)
             {
-                throw new PeerGoneException($"{PeerName} closed the cpr channel");
+                throw new PeerEndedException($"{PeerName} closed the cpr channel");
             }
 
             // Each byte may bring as many as a whole message may.

@@ -19,7 +19,7 @@ internal sealed class Handshake(OldPeer peer, MigrationParameters parameters, Ha
     internal async Task<Plan> RunAsync()
     {
         peer.CheckCredentials();
-        var greeted = peer.Soon("did not greet");
+        var greeted = peer.AnswerDeadline("did not greet");
         ushort protocol = Greeting.Settle(await peer.ReceiveAsync(greeted), peer.Name);
         peer.DropReceived();
         await peer.GreetAsync(greeted);

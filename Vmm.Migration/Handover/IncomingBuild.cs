@@ -21,7 +21,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
 {
     private Baton? _baton;
     private HostPlacement? _before;
-    private bool _kept;
+    private bool _isTaken;
 
     /// <summary>The machine; null until it is built.</summary>
     internal Board? Board { get; private set; }
@@ -65,14 +65,14 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
 
     /// <summary>Takes the guest: the compare-and-swap. From here on the machine is more than this attempt's.</summary>
     /// <returns>False when the old process was faster; the guest is its.</returns>
-    internal bool TakeBaton() => _kept = _baton!.Take();
+    internal bool TakeBaton() => _isTaken = _baton!.Take();
 
     /// <summary>Drops what was built, unless the guest was taken. Does not throw.</summary>
     public void Dispose()
     {
         var end = new BestEffort(log, "the handover is over");
         end.Do("close the baton", () => _baton?.Dispose());
-        if (!_kept)
+        if (!_isTaken)
         {
             // The names behind its back ends are the old process's.
             end.Do("drop the machine that was built", () => Board?.Release());

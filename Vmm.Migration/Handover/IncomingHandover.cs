@@ -120,7 +120,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Reports to the old process what a rehearsal found.</summary>
     internal Task AnswerAsync(IReadOnlyList<string> reasons) => reasons.Count > 0
         ? _peer.SendReasonsAsync(MessageType.Refused, reasons)
-        : _peer.TrySendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
+        : _peer.TrySendAsync(MessageType.Ready, Report(), _peer.AnswerDeadline(TookNoAnswer));
 
     /// <summary>Builds the machine, waits for the state, takes the guest. Once it is taken nothing is an error of this method any more.</summary>
     /// <returns>What could not be done after the guest was taken; further steps that depend on the take are made there.</returns>
@@ -197,7 +197,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Says that this process is ready, and waits, with -incoming defer, until it may listen.</summary>
     private async Task AnnounceReadyAsync(Plan plan)
     {
-        await _peer.SendAsync(MessageType.Ready, Report(), _peer.Soon(TookNoAnswer));
+        await _peer.SendAsync(MessageType.Ready, Report(), _peer.AnswerDeadline(TookNoAnswer));
         Boundary.Passed(HandoverStep.NewReady);
         await WaitForOperatorAsync(plan.SignOfLifeWithin);
     }
@@ -205,7 +205,7 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Says that this process listens, and waits for the state.</summary>
     private async Task<ReadOnlyMemory<byte>> ReceiveAsync(Plan plan)
     {
-        await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.Soon(TookNoAnswer));
+        await _peer.SendAsync(MessageType.Listening, new StateWriter(16), _peer.AnswerDeadline(TookNoAnswer));
         return await _state.ReceiveAsync(plan.Attempt, Deadline.In(_parameters.CprStateTimeout, PeerName, "did not send its state"));
     }
 
@@ -221,7 +221,7 @@ internal sealed class IncomingHandover : IDisposable
         }
         catch (HandoverException e)
         {
-            string what = e is PeerGoneException ? $"{PeerName} ended, or hung up," : e.Message;
+            string what = e is PeerEndedException ? $"{PeerName} ended, or hung up," : e.Message;
             throw new HandoverException($"{what} while this process waited for migrate-incoming: its guest was never taken", e);
         }
     }
@@ -231,11 +231,11 @@ internal sealed class IncomingHandover : IDisposable
         var listening = WaitForListening();
         while (signOfLifeWithin > 0 && !listening.IsCompleted)
         {
-            await _peer.SendAsync(MessageType.Waiting, new StateWriter(16), _peer.Soon(TookNoAnswer));
-            await _peer.OrGoneAsync(Task.WhenAny(listening, _machine.Loop.Delay(TimeSpan.FromMilliseconds(signOfLifeWithin))));
+            await _peer.SendAsync(MessageType.Waiting, new StateWriter(16), _peer.AnswerDeadline(TookNoAnswer));
+            await _peer.OrPeerEndAsync(Task.WhenAny(listening, _machine.Loop.Delay(TimeSpan.FromMilliseconds(signOfLifeWithin))));
         }
 
-        await _peer.OrGoneAsync(listening);
+        await _peer.OrPeerEndAsync(listening);
     }
 
     /// <summary>Builds the machine, touches its RAM and, by a rehearsal, everything else that the pause will need.</summary>

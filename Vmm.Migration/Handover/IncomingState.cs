@@ -66,7 +66,7 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
     {
         try
         {
-            return await deadline.WaitAsync(loop, peer.OrGoneAsync(_main.Task));
+            return await deadline.WaitAsync(loop, peer.OrPeerEndAsync(_main.Task));
         }
         catch (HandoverException)
         {
@@ -118,7 +118,7 @@ internal sealed class IncomingState(EventLoop loop, OldPeer peer) : IDisposable
         try
         {
             int got = await main.ReceiveAsync(buffer, unwanted, deadline);
-            return got > 0 ? got : throw new PeerGoneException($"{peer.Name} closed the main channel before the state was complete");
+            return got > 0 ? got : throw new PeerEndedException($"{peer.Name} closed the main channel before the state was complete");
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {

@@ -147,7 +147,7 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
 
             return failure;
         }
-        catch (HandoverException said) when (said is PeerGoneException or PlanRefusedException)
+        catch (HandoverException said) when (said is PeerEndedException or PlanRefusedException)
         {
             return said;
         }

@@ -31,7 +31,7 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     internal void CheckCredentials() => Credentials.Check(_channel);
 
     /// <summary>Time for something that costs it nothing: a greeting, taking an answer.</summary>
-    internal Deadline Soon(string what) => Deadline.In(parameters.CprConnectTimeout, Name, what);
+    internal Deadline AnswerDeadline(string what) => Deadline.In(parameters.CprConnectTimeout, Name, what);
 
     /// <summary>The protocol version that both speak; known when both have greeted.</summary>
     internal ushort Protocol { get; private set; }
@@ -96,18 +96,18 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     {
         var body = new StateWriter(1024);
         PlanCodec.WriteList(body, PeerText.Of(reasons), body.WriteText);
-        return TrySendAsync(type, body, Soon("did not take an answer"));
+        return TrySendAsync(type, body, AnswerDeadline("did not take an answer"));
     }
 
     /// <summary>Waits for something that only comes while the old process lives; its end is noticed on the cpr channel.</summary>
-    internal async Task<T> OrGoneAsync<T>(Task<T> awaited)
+    internal async Task<T> OrPeerEndAsync<T>(Task<T> awaited)
     {
-        await OrGoneAsync((Task)awaited);
+        await OrPeerEndAsync((Task)awaited);
         return await awaited;
     }
 
-    /// <inheritdoc cref="OrGoneAsync{T}"/>
-    internal async Task OrGoneAsync(Task awaited)
+    /// <inheritdoc cref="OrPeerEndAsync{T}"/>
+    internal async Task OrPeerEndAsync(Task awaited)
     {
         _word ??= ReceiveAsync(Deadline.Never);
         if (await Task.WhenAny(awaited, _word) == awaited)

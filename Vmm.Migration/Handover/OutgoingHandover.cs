@@ -33,7 +33,7 @@ internal sealed class OutgoingHandover : IDisposable
 
     private readonly Machine _machine;
     private readonly ILogger _log;
-    private readonly BestEffort _gone;
+    private readonly BestEffort _finalSteps;
     private readonly MigrationParameters _parameters;
     private readonly Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> _openMain;
     private readonly CancellationTokenSource _cancel = new();
@@ -58,7 +58,7 @@ internal sealed class OutgoingHandover : IDisposable
     {
         _machine = machine;
         _log = log;
-        _gone = new BestEffort(log, "the guest is in the new process");
+        _finalSteps = new BestEffort(log, "the guest is in the new process");
         _parameters = parameters;
         _openMain = openMain;
         try
@@ -137,13 +137,13 @@ internal sealed class OutgoingHandover : IDisposable
             }
 
             PauseScope.EndBoost();
-            await _gone.DoAsync("learn how the new process took it", () => AcknowledgeAsync(taken, failure));
+            await _finalSteps.DoAsync("get the acknowledgement of the new process", () => AcknowledgeAsync(taken, failure));
         }
 
         // The guest is in the new process. Nothing from here on is a failure of the update.
-        pause.Finish(_gone, Outcome, WasTaken);
+        pause.Finish(_finalSteps, Outcome, WasTaken);
         Boundary.Passed(HandoverStep.OldCompleted);
-        return _gone;
+        return _finalSteps;
     }
 
     /// <summary>

@@ -10,10 +10,10 @@ internal abstract class Fault(string name)
     internal string Name { get; } = name;
 
     /// <summary>The time-outs of the old process, in milliseconds: short where one must pass, long where none may.</summary>
-    internal virtual int OldPatience => 10_000;
+    internal virtual int OldTimeout => 10_000;
 
     /// <summary>The time-outs of the new process, in milliseconds.</summary>
-    internal virtual int NewPatience => 10_000;
+    internal virtual int NewTimeout => 10_000;
 
     /// <summary>What the new process is started by, with its arguments; nothing for most.</summary>
     internal virtual IReadOnlyList<string> NewStartedBy => [];

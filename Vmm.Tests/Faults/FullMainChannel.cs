@@ -6,7 +6,7 @@ namespace Vmm.Tests.Faults;
 internal sealed class FullMainChannel() : Fault("full main channel")
 {
     /// <inheritdoc/>
-    internal override int OldPatience => 200;
+    internal override int OldTimeout => 200;
 
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => step switch

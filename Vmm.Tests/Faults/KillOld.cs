@@ -10,7 +10,7 @@ internal sealed class KillOld() : Fault("kill -9 of old")
     {
         < HandoverStep.OldPlanSent => Outcome.LostWithOld(Rest.Waits),
         < HandoverStep.OldEndSent => Outcome.LostWithOld(Rest.Exits),
-        _ => Outcome.GoesAlone(),
+        _ => Outcome.OwnedAlone(),
     };
 
     /// <inheritdoc/>

@@ -51,7 +51,7 @@ internal sealed record Outcome(Owner Owner, Rest Old, Rest New, string? Status, 
     internal static Outcome Goes(string? reason = null) => new(Owner.New, Rest.Reports, Rest.Owns, "completed", reason);
 
     /// <summary>The guest is in new; old is dead.</summary>
-    internal static Outcome GoesAlone() => new(Owner.New, Rest.Killed, Rest.Owns, null, null);
+    internal static Outcome OwnedAlone() => new(Owner.New, Rest.Killed, Rest.Owns, null, null);
 
     /// <summary>Old died and the guest was its.</summary>
     internal static Outcome LostWithOld(Rest successor) => new(Owner.Nobody, Rest.Killed, successor, null, null);

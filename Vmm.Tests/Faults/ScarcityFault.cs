@@ -26,7 +26,7 @@ internal sealed class ScarcityFault(string name, Func<Party, IDisposable> take, 
     ];
 
     /// <inheritdoc/>
-    internal override int OldPatience => 1000;
+    internal override int OldTimeout => 1000;
 
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => outcome(step);

@@ -15,7 +15,7 @@ internal sealed class Scene : IAsyncDisposable
     internal const string Detour = "wire";
 
     private static readonly HandoverStep[] Steps = Enum.GetValues<HandoverStep>();
-    private static readonly TimeSpan StepPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan StepTimeout = TimeSpan.FromSeconds(5);
 
     private readonly List<Party> _parties = [];
     private readonly IReadOnlyList<string> _program;
@@ -78,9 +78,9 @@ internal sealed class Scene : IAsyncDisposable
                 scene.IsPaused = true;
             }
 
-            await scene.Old.SetTimeoutsAsync(fault.OldPatience);
+            await scene.Old.SetTimeoutsAsync(fault.OldTimeout);
             scene.New = await scene.StartAsync(fault.NewStartedBy, [.. scene.Route.Listening(), .. fault.NewOptions]);
-            await scene.New.SetTimeoutsAsync(fault.NewPatience);
+            await scene.New.SetTimeoutsAsync(fault.NewTimeout);
             fault.Interpose(scene);
             return scene;
         }
@@ -124,7 +124,7 @@ internal sealed class Scene : IAsyncDisposable
         {
             try
             {
-                await Of(next).Steps.WaitForAsync(next).WaitAsync(StepPatience);
+                await Of(next).Steps.WaitForAsync(next).WaitAsync(StepTimeout);
             }
             catch (Exception e) when (e is TimeoutException or IOException)
             {

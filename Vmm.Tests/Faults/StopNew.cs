@@ -7,7 +7,7 @@ namespace Vmm.Tests.Faults;
 internal sealed class StopNew() : Fault("SIGSTOP of new beyond the time-out, then SIGCONT")
 {
     /// <inheritdoc/>
-    internal override int OldPatience => 200;
+    internal override int OldTimeout => 200;
 
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => step switch
@@ -31,7 +31,7 @@ internal sealed class StopNew() : Fault("SIGSTOP of new beyond the time-out, the
         }
         else
         {
-            await Task.Delay(2 * OldPatience);
+            await Task.Delay(2 * OldTimeout);
         }
 
         scene.New.Continued();

@@ -6,7 +6,7 @@ namespace Vmm.Tests.Faults;
 internal sealed class StopOld() : Fault("SIGSTOP of old beyond the time-out, then SIGCONT")
 {
     /// <inheritdoc/>
-    internal override int NewPatience => 200;
+    internal override int NewTimeout => 200;
 
     /// <inheritdoc/>
     internal override Outcome At(HandoverStep step) => step switch
@@ -21,7 +21,7 @@ internal sealed class StopOld() : Fault("SIGSTOP of old beyond the time-out, the
     {
         await scene.Old.StopAsync();
         scene.ReleaseAll();
-        await (At(step).New == Rest.Exits ? scene.New.Process.Exited : Task.Delay(2 * NewPatience));
+        await (At(step).New == Rest.Exits ? scene.New.Process.Exited : Task.Delay(2 * NewTimeout));
         scene.Old.Continued();
     }
 }

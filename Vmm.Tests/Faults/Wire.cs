@@ -74,14 +74,14 @@ internal sealed class Wire : IDisposable
     private async Task PumpAsync(LoopSocket from, LoopSocket to, bool isOlds)
     {
         var descriptors = new List<SafeFileHandle>();
-        bool toHasGone = false;
+        bool isTargetClosed = false;
         try
         {
-            while (!toHasGone && await ReadAsync(from, isOlds, descriptors) is { } message)
+            while (!isTargetClosed && await ReadAsync(from, isOlds, descriptors) is { } message)
             {
                 foreach (var spoilt in _spoil(message))
                 {
-                    toHasGone |= !await TrySendAsync(to, spoilt);
+                    isTargetClosed |= !await TrySendAsync(to, spoilt);
                     if (spoilt.IsLast)
                     {
                         return;
@@ -96,7 +96,7 @@ internal sealed class Wire : IDisposable
         finally
         {
             descriptors.ForEach(d => d.Dispose());
-            if (!toHasGone)
+            if (!isTargetClosed)
             {
                 from.Dispose();
                 to.Dispose();

@@ -10,7 +10,7 @@ namespace Vmm.Tests.Faults.SystemCalls;
 internal sealed class Injector : IAsyncDisposable
 {
     private static readonly TimeSpan IdleTime = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Lock _lock = new();
@@ -70,7 +70,7 @@ internal sealed class Injector : IAsyncDisposable
     {
         try
         {
-            var process = await _connected.Task.WaitAsync(Patience);
+            var process = await _connected.Task.WaitAsync(Limit);
             await process.SendAsync(Encoding.UTF8.GetBytes(line + "\n"));
         }
         catch (SocketException)
@@ -82,7 +82,7 @@ internal sealed class Injector : IAsyncDisposable
     /// <summary>Completes when the process has made no call for a while, but those that its running guest makes it make; or has ended.</summary>
     internal async Task RestAsync()
     {
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Limit);
         Interlocked.CompareExchange(ref _lastCall, Environment.TickCount64, 0);
         while (!_listening.IsCompleted && !deadline.IsCancellationRequested)
         {

@@ -37,14 +37,14 @@ public sealed class ChannelTests : IDisposable
         using var near = new MessageChannel(_loop, _near);
         using var far = new MessageChannel(_loop, _far);
         using var file = Memfd.Create("marked", 123);
-        await near.SendAsync(MessageType.Hello, Body(1, 2, 3), Soon());
-        await near.SendAsync(MessageType.Descriptors, Body(), [file], Soon());
+        await near.SendAsync(MessageType.Hello, Body(1, 2, 3), AnswerDeadline());
+        await near.SendAsync(MessageType.Descriptors, Body(), [file], AnswerDeadline());
         var descriptors = new List<SafeFileHandle>();
 
-        var first = await far.ReceiveAsync(descriptors, Soon());
+        var first = await far.ReceiveAsync(descriptors, AnswerDeadline());
         Assert.That((first.Type, first.Body.ToArray()), Is.EqualTo((MessageType.Hello, new byte[] { 1, 2, 3 })));
         Assert.That(descriptors, Is.Empty);
-        var second = await far.ReceiveAsync(descriptors, Soon());
+        var second = await far.ReceiveAsync(descriptors, AnswerDeadline());
         Assert.That(second.Type, Is.EqualTo(MessageType.Descriptors));
         Assert.That(RandomAccess.GetLength(descriptors[0]), Is.EqualTo(123));
         descriptors.ForEach(d => d.Dispose());
@@ -72,9 +72,9 @@ public sealed class ChannelTests : IDisposable
         using var far = new MessageChannel(_loop, _far);
         var sent = Enumerable.Range(0, 253).Select(i => Memfd.Create("one of many", i)).ToList();
         var received = new List<SafeFileHandle>();
-        await near.SendAsync(MessageType.Descriptors, Body(9), sent, Soon());
+        await near.SendAsync(MessageType.Descriptors, Body(9), sent, AnswerDeadline());
 
-        await far.ReceiveAsync(received, Soon());
+        await far.ReceiveAsync(received, AnswerDeadline());
 
         Assert.That(received.Select(RandomAccess.GetLength), Is.EqualTo(Enumerable.Range(0, 253)));
         sent.Concat(received).ToList().ForEach(d => d.Dispose());
@@ -86,7 +86,7 @@ public sealed class ChannelTests : IDisposable
         using var near = new MessageChannel(_loop, _near);
         using var file = EventFd.Create();
         var error = await Caught<ArgumentException>(async () =>
-            await near.SendAsync(MessageType.Descriptors, Body(1), [.. Enumerable.Repeat(file, 254)], Soon()));
+            await near.SendAsync(MessageType.Descriptors, Body(1), [.. Enumerable.Repeat(file, 254)], AnswerDeadline()));
         Assert.That(error.Message, Does.Contain("at most 253 descriptors"));
     });
 
@@ -96,7 +96,7 @@ public sealed class ChannelTests : IDisposable
     {
         using var far = new MessageChannel(_loop, _far);
         UnixSocket.Send(_near, [.. "VMMc"u8, 0, 2, 0, 254, 0, 0, 0, 0, 0, 0, 0, 0], []);
-        var error = await Caught<HandoverException>(async () => await far.ReceiveAsync([], Soon()));
+        var error = await Caught<HandoverException>(async () => await far.ReceiveAsync([], AnswerDeadline()));
         Assert.That(error.Message, Does.Contain("announced a message of 0 bytes and 254 descriptors"));
     });
 
@@ -106,7 +106,7 @@ public sealed class ChannelTests : IDisposable
     {
         using var near = new MessageChannel(_loop, _near);
         near.Settle(Greeting.NewestProtocol);
-        await near.SendAsync(MessageType.Plan, Body(1, 2, 3), Soon());
+        await near.SendAsync(MessageType.Plan, Body(1, 2, 3), AnswerDeadline());
         byte[] frame = new byte[64];
         frame = frame[..UnixSocket.Receive(_far, frame, [])];
         for (int bit = 0; bit < frame.Length * 8; bit++)
@@ -118,7 +118,7 @@ public sealed class ChannelTests : IDisposable
             channel.Settle(Greeting.NewestProtocol);
             UnixSocket.Send(there, damaged, []);
             there.Dispose();
-            await Caught<HandoverException>(async () => await channel.ReceiveAsync([], Soon()));
+            await Caught<HandoverException>(async () => await channel.ReceiveAsync([], AnswerDeadline()));
         }
     });
 
@@ -129,10 +129,10 @@ public sealed class ChannelTests : IDisposable
         using var far = new MessageChannel(_loop, _far);
         var body = new StateWriter();
         new Random(7).NextBytes(body.Reserve(3 << 20));
-        var send = near.SendAsync(MessageType.Plan, body, Soon()).AsTask();
+        var send = near.SendAsync(MessageType.Plan, body, AnswerDeadline()).AsTask();
         Assert.That(send.IsCompleted, Is.False, "the socket takes less than this at once");
 
-        var message = await far.ReceiveAsync([], Soon());
+        var message = await far.ReceiveAsync([], AnswerDeadline());
         await send;
 
         Assert.That(message.Body.Span.SequenceEqual(body.Written), Is.True);
@@ -166,7 +166,7 @@ public sealed class ChannelTests : IDisposable
         using var far = new MessageChannel(_loop, _far);
         Task receive = far.ReceiveAsync([], Deadline.Never).AsTask();
         _near.Dispose();
-        Assert.That(await Caught<HandoverException>(() => receive), Is.TypeOf<PeerGoneException>());
+        Assert.That(await Caught<HandoverException>(() => receive), Is.TypeOf<PeerEndedException>());
     });
 
     [Test]
@@ -179,8 +179,8 @@ public sealed class ChannelTests : IDisposable
         // A turn of the loop passes while no one waits: the hang-up is not watched.
         await _loop.Delay(TimeSpan.FromMilliseconds(1));
         byte[] buffer = new byte[4];
-        Assert.That(await far.ReceiveAsync(buffer, [], Soon()), Is.EqualTo(2));
-        Assert.That(await far.ReceiveAsync(buffer, [], Soon()), Is.Zero);
+        Assert.That(await far.ReceiveAsync(buffer, [], AnswerDeadline()), Is.EqualTo(2));
+        Assert.That(await far.ReceiveAsync(buffer, [], AnswerDeadline()), Is.Zero);
     });
 
     [Test]
@@ -188,7 +188,7 @@ public sealed class ChannelTests : IDisposable
     {
         using var near = new MessageChannel(_loop, _near);
         _far.Dispose();
-        var error = await Caught<HandoverException>(async () => await near.SendAsync(MessageType.Ready, Body(1), Soon()));
+        var error = await Caught<HandoverException>(async () => await near.SendAsync(MessageType.Ready, Body(1), AnswerDeadline()));
         Assert.That(error.Message, Is.EqualTo($"cannot send Ready to process {Environment.ProcessId}: Broken pipe"));
     });
 
@@ -203,12 +203,12 @@ public sealed class ChannelTests : IDisposable
         }
 
         var received = new List<SafeFileHandle>();
-        await Caught<HandoverException>(async () => await far.ReceiveAsync(received, Soon()));
+        await Caught<HandoverException>(async () => await far.ReceiveAsync(received, AnswerDeadline()));
         Assert.That(received, Has.Count.EqualTo(2));
         received.ForEach(d => d.Dispose());
     });
 
-    private static Deadline Soon() => Deadline.In(10_000, "the test", "waited");
+    private static Deadline AnswerDeadline() => Deadline.In(10_000, "the test", "waited");
 
     private static StateWriter Body(params byte[] bytes)
     {

@@ -50,14 +50,14 @@ public sealed class ProtocolLimitsTests : IDisposable
         using var far = new MessageChannel(_loop, _far);
         var body = new StateWriter(16);
         body.Reserve(largest);
-        var sent = near.SendAsync((MessageType)type, body, Soon()).AsTask();
-        Assert.That((await far.ReceiveAsync([], Soon())).Body.Length, Is.EqualTo(largest));
+        var sent = near.SendAsync((MessageType)type, body, AnswerDeadline()).AsTask();
+        Assert.That((await far.ReceiveAsync([], AnswerDeadline())).Body.Length, Is.EqualTo(largest));
         await sent;
 
         byte[] header = Flood.Frame((MessageType)type, sequence: 1, hasChecksum: false);
         BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(8), (uint)largest + 1);
         UnixSocket.Send(_near, header, []);
-        var error = await Caught(async () => await far.ReceiveAsync([], Soon()));
+        var error = await Caught(async () => await far.ReceiveAsync([], AnswerDeadline()));
         Assert.That(error.Message, Does.Contain($"announced a message of {largest + 1} bytes and 0 descriptors; at most {largest} and 253 are taken"));
     });
 
@@ -72,7 +72,7 @@ public sealed class ProtocolLimitsTests : IDisposable
 
         // The receive runs on this thread up to where it waits for the body.
         long before = GC.GetAllocatedBytesForCurrentThread();
-        var receive = far.ReceiveAsync([], Soon()).AsTask();
+        var receive = far.ReceiveAsync([], AnswerDeadline()).AsTask();
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(2 * ProtocolLimits.FirstBuffer));
 
         _near.Dispose();
@@ -93,7 +93,7 @@ public sealed class ProtocolLimitsTests : IDisposable
         }
 
         var received = new List<SafeFileHandle>();
-        var error = await Caught(async () => await far.ReceiveAsync(received, Soon()));
+        var error = await Caught(async () => await far.ReceiveAsync(received, AnswerDeadline()));
 
         Assert.That(error.Message, Does.EndWith("sent more than the 253 descriptors that a message may carry"));
         Assert.That(received, Has.Count.EqualTo(400), "no more was read");
@@ -133,7 +133,7 @@ public sealed class ProtocolLimitsTests : IDisposable
 
         for (; read < 100; read++)
         {
-            await far.ReceiveAsync([], Soon());
+            await far.ReceiveAsync([], AnswerDeadline());
         }
 
         Assert.That(readBefore, Is.InRange(1, ProtocolLimits.ReadsInTurn));
@@ -158,7 +158,7 @@ public sealed class ProtocolLimitsTests : IDisposable
         Assert.That(cause.Message, Does.EndWith(found ? "refused the guest: no room" : failure.Message));
     });
 
-    private static Deadline Soon() => Deadline.In(10_000, "the test", "waited");
+    private static Deadline AnswerDeadline() => Deadline.In(10_000, "the test", "waited");
 
     private static async Task<HandoverException> Caught(Func<Task> action)
     {

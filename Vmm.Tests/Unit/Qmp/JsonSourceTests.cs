@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Vmm.Qmp.Wire;
 
@@ -129,16 +130,17 @@ public sealed class JsonSourceTests
         byte[] keys = Encoding.UTF8.GetBytes("{" + string.Join(',', Enumerable.Range(0, 80_000).Select(i => $"\"key{i}\":{i}")) + "}");
         Read(keys);
 
-        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var before = ProcessorTime();
         Read(text, 4096);
-        var ofText = watch.Elapsed;
-        watch.Restart();
         Read(keys, 4096);
-        var ofKeys = watch.Elapsed;
 
-        // Ten times what is promised: the build machine has other things to do.
-        Assert.That(ofText + ofKeys, Is.LessThan(TimeSpan.FromSeconds(1)));
+        // Ten times what is promised: a processor that others use too is a slower one.
+        Assert.That(ProcessorTime() - before, Is.LessThan(TimeSpan.FromSeconds(1)));
     }
+
+    /// <summary>What this thread has had of the processors: on a busy host its waits are not its work.</summary>
+    private static TimeSpan ProcessorTime() => TimeSpan.FromMicroseconds(
+        long.Parse(File.ReadAllText("/proc/thread-self/schedstat").Split(' ')[0], CultureInfo.InvariantCulture) / 1000);
 
     private static string Nested(int levels) => new string('[', levels) + new string(']', levels);
 
