@@ -120,15 +120,12 @@ public sealed class SocketEndpoint : IDisposable
 
     private static SafeFileHandle ConnectTo(string path)
     {
-        var socket = UnixSocket.Create();
         try
         {
-            UnixSocket.Connect(socket, path);
-            return socket;
+            return UnixSocket.ConnectTo(path);
         }
         catch (PosixException e)
         {
-            socket.Dispose();
             throw new IOException($"Failed to connect to '{path}': {e.Reason}", e);
         }
     }

@@ -17,6 +17,7 @@ public sealed class PauseScope : IDisposable
 {
     private readonly IVirtualMachine _vm;
     private readonly NoGcRegion _noGc;
+    private bool _isLeft;
 
     private PauseScope(IVirtualMachine vm, NoGcRegion noGc)
     {
@@ -27,28 +28,47 @@ public sealed class PauseScope : IDisposable
     /// <summary>Garbage collections of the process since the scope was entered.</summary>
     public uint Collections => _noGc.Collections;
 
-    /// <summary>Enters it. The guest still runs, here or elsewhere, and what this costs is not part of its pause. Does not fail: a pause proceeds without.</summary>
+    /// <summary>Enters it. The guest still runs, here or elsewhere, and what this costs is not part of its pause. What the host refuses is no error: a pause proceeds without.</summary>
     /// <param name="vm">The VM whose vCPUs will stop, or start.</param>
     public static PauseScope Enter(IVirtualMachine vm)
     {
         ArgumentNullException.ThrowIfNull(vm);
-        var noGc = NoGcRegion.Begin();
-        ThreadScheduling.YieldNow();
-        ThreadScheduling.BeginBoost();
-        vm.Cpus.SetBoost(true);
-        return new PauseScope(vm, noGc);
+        var scope = new PauseScope(vm, NoGcRegion.Begin());
+        try
+        {
+            ThreadScheduling.YieldNow();
+            ThreadScheduling.BeginBoost();
+            vm.Cpus.SetBoost(true);
+            return scope;
+        }
+        catch
+        {
+            scope.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The guest does not wait for the calling thread any more, though the scope lasts. Without effect outside of one.</summary>
     public static void EndBoost() => ThreadScheduling.EndBoost();
 
-    /// <summary>Leaves it. Does not throw.</summary>
+    /// <summary>Leaves it, once. An error is a vCPU's whose priority could not be lowered; the rest is done all the same.</summary>
     public void Dispose()
     {
-        ThreadScheduling.EndBoost();
+        if (_isLeft)
+        {
+            return;
+        }
 
-        // Those that have not gone into the guest.
-        _vm.Cpus.SetBoost(false);
-        _noGc.Dispose();
+        _isLeft = true;
+        ThreadScheduling.EndBoost();
+        try
+        {
+            // Those that have not gone into the guest.
+            _vm.Cpus.SetBoost(false);
+        }
+        finally
+        {
+            _noGc.Dispose();
+        }
     }
 }

@@ -37,6 +37,23 @@ public static class UnixSocket
         }
     }
 
+    /// <summary>A socket that is connected to a listening one.</summary>
+    /// <exception cref="PosixException">There is none, or its backlog is full.</exception>
+    public static SafeFileHandle ConnectTo(string path)
+    {
+        var socket = Create();
+        try
+        {
+            Connect(socket, path);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Binds a socket to a path that does not exist and listens.</summary>
     public static void Listen(SafeHandle handle, string path, int backlog)
     {

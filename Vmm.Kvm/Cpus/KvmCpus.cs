@@ -85,9 +85,12 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
         bool isRunning = group.IsRunning;
 
         // One that was let run and has no processor yet needs its priority for that, and ends it itself when it has one.
-        foreach (var cpu in cpus.Where(cpu => isBoosted || !isRunning || cpu.EnteredAt > 0))
+        for (int i = 0; i < cpus.Count; i++)
         {
-            cpu.SetBoost(isBoosted);
+            if (isBoosted || !isRunning || cpus[i].EnteredAt > 0)
+            {
+                cpus[i].SetBoost(isBoosted);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Vmm.Core.Hypervisors;
+using Vmm.Core.Native;
 using Vmm.Kvm.Native;
 
 namespace Vmm.Kvm.Devices;
@@ -39,8 +40,8 @@ internal sealed class KvmDoorbells(KvmFile machine) : IDoorbells
 
         private int TryCall(uint flags)
         {
-            using var number = new BorrowedNumber(_eventFd);
-            var argument = new KvmIoEventFd { DataToMatch = _value, Address = _address, Length = Width, EventFd = number.Value, Flags = flags };
+            using var number = new BorrowedDescriptor(_eventFd);
+            var argument = new KvmIoEventFd { DataToMatch = _value, Address = _address, Length = Width, EventFd = number, Flags = flags };
             return _machine.TryCall(KvmRequest.IoEventFd, ref argument);
         }
     }

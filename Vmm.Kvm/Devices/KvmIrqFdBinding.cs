@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Native;
 using Vmm.Kvm.Native;
 
 namespace Vmm.Kvm.Devices;
@@ -30,8 +31,8 @@ internal sealed class KvmIrqFdBinding : IDisposable
 
     private int TryCall(uint flags)
     {
-        using var number = new BorrowedNumber(_eventFd);
-        var argument = new KvmIrqFd { EventFd = (uint)number.Value, Gsi = _gsi, Flags = flags };
+        using var number = new BorrowedDescriptor(_eventFd);
+        var argument = new KvmIrqFd { EventFd = (uint)(int)number, Gsi = _gsi, Flags = flags };
         return _machine.TryCall(KvmRequest.IrqFd, ref argument);
     }
 }

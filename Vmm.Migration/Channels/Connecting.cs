@@ -12,21 +12,13 @@ internal static class Connecting
     /// <exception cref="PosixException">No process listens there.</exception>
     internal static SafeFileHandle ToUnix(string path)
     {
-        var socket = UnixSocket.Create();
         try
         {
-            UnixSocket.Connect(socket, path);
-            return socket;
+            return UnixSocket.ConnectTo(path);
         }
         catch (PosixException e)
         {
-            socket.Dispose();
             throw new PosixException($"Failed to connect to '{path}'", e.Errno);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
         }
     }
 

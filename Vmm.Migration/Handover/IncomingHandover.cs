@@ -143,10 +143,14 @@ internal sealed class IncomingHandover : IDisposable
             ulong applied = HandoverTimes.Now;
             Take();
 
-            // The guest is this process's: from here on nothing is an error.
+            // The guest is this process's: from here on nothing is an error, and every line is a step. So is the end of the scope.
             arrival = Resume(board, taken, new ArrivalInstants(received, applied, HandoverTimes.Now, 0));
-            Times.Collections = scope.Collections;
-            Times.Account(old, arrival);
+            taken.Do("account for the pause", () =>
+            {
+                Times.Collections = scope.Collections;
+                Times.Account(old, arrival);
+            });
+            taken.Do("lower priorities and allow garbage collections again", scope.Dispose);
         }
 
         await taken.DoAsync("report to the old process", () => SendTakenAsync(arrival));

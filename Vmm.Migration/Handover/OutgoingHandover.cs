@@ -140,7 +140,9 @@ internal sealed class OutgoingHandover : IDisposable
             await _finalSteps.DoAsync("get the acknowledgement of the new process", () => AcknowledgeAsync(taken, failure));
         }
 
-        // The guest is in the new process. Nothing from here on is a failure of the update.
+        // The guest is in the new process. Nothing from here on is a failure of the update, the end of the scope included; that comes while the
+        // vCPUs' threads are still there.
+        _finalSteps.Do("lower priorities and allow garbage collections again", scope.Dispose);
         pause.Finish(_finalSteps, Outcome, WasTaken);
         Boundary.Passed(HandoverStep.OldCompleted);
         return _finalSteps;

@@ -39,6 +39,9 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Why vCPUs cannot be started.</summary>
     internal string? RefuseStart { get; set; }
 
+    /// <summary>What lowering the vCPUs' priority throws once it was raised.</summary>
+    internal Exception? FailToLower { get; set; }
+
     /// <summary>Why the guest's clock can neither be stopped nor continue.</summary>
     internal string? RefuseClock { get; set; }
 

@@ -56,6 +56,11 @@ internal sealed class FakeMachine : IVirtualMachine, IMemorySlots, IGuestClock
 
     internal void SetBoost(bool isBoosted)
     {
+        if (!isBoosted && _hypervisor.FailToLower is { } failure)
+        {
+            throw failure;
+        }
+
         IsBoosted = isBoosted;
         WasBoosted |= isBoosted;
     }

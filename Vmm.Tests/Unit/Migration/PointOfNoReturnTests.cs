@@ -51,6 +51,21 @@ public sealed class PointOfNoReturnTests : IDisposable
 
     [TestCaseSource(nameof(Failures))]
     [Promise(44)]
+    public async Task A_priority_that_neither_process_can_lower(Exception failure)
+    {
+        var next = _fixture.New();
+        _old.Hypervisor.FailToLower = next.Hypervisor.FailToLower = failure;
+
+        await _fixture.HandOverAsync(_old, next);
+
+        string error = $"could not lower priorities and allow garbage collections again: {failure.Message}";
+        Assert.That((_old.Report.Error, next.Report.Error), Is.EqualTo((error, error)));
+        Assert.That(_old.State, Is.EqualTo(RunState.Postmigrate));
+        _fixture.AssertRunsIn(next);
+    }
+
+    [TestCaseSource(nameof(Failures))]
+    [Promise(44)]
     public async Task An_event_of_the_guest_cannot_be_raised_in_the_new_process(Exception failure)
     {
         var next = _fixture.Host();
