@@ -5,6 +5,7 @@
 // it: a serial port names its chardev, the machine names its memory backend. The ids in one configuration are consistent
 // (they exist, they are unique, nothing is used twice); code that builds the record by hand must ensure that.
 
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
