@@ -4,7 +4,7 @@
 //
 // -blockdev makes one node. -drive is short for the nodes of one disk and a drive that the device names.
 
-namespace Vmm.Core.Configuration;
+namespace Vmm.Core.Backends.Block;
 
 /// <summary>A block node.</summary>
 /// <param name="NodeName">Its name, unique among nodes and drives.</param>

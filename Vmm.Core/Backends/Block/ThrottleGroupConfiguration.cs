@@ -1,4 +1,4 @@
-namespace Vmm.Core.Configuration;
+namespace Vmm.Core.Backends.Block;
 
 /// <summary>The limit of one kind of traffic: a leaky bucket, as QEMU's throttling has it.</summary>
 /// <param name="Average">Units a second; 0 for no limit.</param>

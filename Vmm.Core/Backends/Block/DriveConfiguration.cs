@@ -1,4 +1,4 @@
-namespace Vmm.Core.Configuration;
+namespace Vmm.Core.Backends.Block;
 
 /// <summary>What is done when a request of a disk fails (werror=, rerror=).</summary>
 public enum BlockErrorAction
