@@ -58,6 +58,9 @@ public sealed record MachineConfiguration
     /// <summary>All sources of random numbers in the order given, used or not.</summary>
     public IReadOnlyList<RngConfiguration> Rngs { get; init; } = [];
 
+    /// <summary>All secrets in the order given, used or not.</summary>
+    public IReadOnlyList<SecretConfiguration> Secrets { get; init; } = [];
+
     /// <summary>All block nodes, each after the one that it is over.</summary>
     public IReadOnlyList<BlockNodeConfiguration> BlockNodes { get; init; } = [];
 

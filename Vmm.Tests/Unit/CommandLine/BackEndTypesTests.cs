@@ -9,7 +9,7 @@ namespace Vmm.Tests.Unit.CommandLine;
 public sealed class BackEndTypesTests
 {
     private static readonly string[] Objects =
-        ["memory-backend-file", "memory-backend-memfd", "memory-backend-ram", "memory-backend-shm", "rng-builtin", "rng-random"];
+        ["iothread", "memory-backend-file", "memory-backend-memfd", "memory-backend-ram", "memory-backend-shm", "rng-builtin", "rng-random", "secret", "throttle-group"];
 
     private static readonly string[] Chardevs = ["file", "null", "pty", "socket", "stdio"];
 
@@ -17,8 +17,12 @@ public sealed class BackEndTypesTests
     public void Object_help_lists_what_introspection_shows()
     {
         Assert.That(Listed("object"), Is.EqualTo(Objects));
-        Assert.That(Types("memory-backend").Concat(Types("rng-backend")), Is.EqualTo(Objects));
+        Assert.That(Types("memory-backend").Concat(Types("rng-backend")).Concat(["iothread", "secret", "throttle-group"]), Is.EquivalentTo(Objects));
+        Assert.That(Objects, Is.SubsetOf(ObjectType.All.Select(type => type.Name)));
     }
+
+    [Test]
+    public void Blockdev_help_lists_the_drivers() => Assert.That(Listed("blockdev"), Is.EqualTo(new[] { "file", "host_device", "null-co", "raw", "throttle" }));
 
     [Test]
     public void Chardev_help_lists_what_introspection_shows()

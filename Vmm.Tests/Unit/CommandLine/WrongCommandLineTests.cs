@@ -47,7 +47,7 @@ public sealed class WrongCommandLineTests
     [TestCase("-m 99999999999E", "Parameter 'size' expects a size")]
     [TestCase("-m 15E", "ram size too large")]
     [TestCase("-m 1G,slots=2,maxmem=4G", "'slots' is not supported")]
-    [TestCase("-object secret,id=s", "invalid object type: secret")]
+    [TestCase("-object can-bus,id=s", "invalid object type: can-bus")]
     [TestCase("-object id=s", "Parameter 'qom-type' is missing")]
     [TestCase("-object memory-backend-ram,size=1M", "Parameter 'id' is missing")]
     [TestCase("-object memory-backend-ram,id=0a,size=1M", "Parameter 'id' expects an identifier")]
