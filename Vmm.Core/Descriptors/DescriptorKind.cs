@@ -12,6 +12,16 @@ public static class DescriptorKind
     public static string? Output(SafeFileHandle handle) =>
         FileDescriptor.IsWritable(handle) ? null : "a file open for writing expected, the descriptor is not writable";
 
+    /// <summary>A regular file or block device that can be read, and written to if that is wanted.</summary>
+    public static string? Disk(SafeFileHandle handle, bool isWritten)
+    {
+        var status = HostFile.Stat(handle);
+        return !status.IsRegular && !status.IsBlockDevice ? $"a regular file or a block device expected, the descriptor is {status.KindName}"
+            : !FileDescriptor.IsReadable(handle) ? "a file open for reading expected, the descriptor is not readable"
+            : isWritten && !FileDescriptor.IsWritable(handle) ? "a file open for writing expected, the descriptor is not writable"
+            : null;
+    }
+
     /// <summary>The master of a pseudo-terminal.</summary>
     public static string? PtyMaster(SafeFileHandle handle) =>
         TerminalDevice.SlaveOf(handle) is not null ? null : "the master of a pseudo-terminal expected, the descriptor is none";

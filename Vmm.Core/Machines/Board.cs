@@ -6,6 +6,7 @@
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Acpi;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Boot;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -26,6 +27,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     internal const string KernelDescriptor = "boot/kernel";
     internal const string InitrdDescriptor = "boot/initrd";
 
+    /// <summary>How long the end of a board waits for requests that the host has not finished.</summary>
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(1);
+
     private readonly Machine _machine;
     private readonly PortBus _ports = new();
     private readonly MmioBus _mmio = new();
@@ -39,7 +43,13 @@ public sealed partial class Board : IExitHandler, IDisposable
     private bool _released;
 
     internal Board(
-        BoardSetup setup, Machine machine, IHypervisor hypervisor, VirtualMachineOptions options, GuestMemory memory, BootLoader boot)
+        BoardSetup setup,
+        Machine machine,
+        IHypervisor hypervisor,
+        VirtualMachineOptions options,
+        GuestMemory memory,
+        BootLoader boot,
+        BlockGraph blocks)
     {
         _machine = machine;
         _memory = memory;
@@ -56,14 +66,14 @@ public sealed partial class Board : IExitHandler, IDisposable
                 Vm.Memory.Add(slot);
             }
 
-            _context = new BoardContext(setup, Vm, memory);
+            _context = new BoardContext(setup, Vm, memory, blocks);
             _devices = new DeviceTree();
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));
             }
 
-            Sections = [.. AllSections()];
+            Sections = BoardSections.Of(this, _context.Clock);
         }
         catch
         {
@@ -94,6 +104,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>The back ends that devices of the board use.</summary>
     public IReadOnlyList<Chardev> Chardevs => _context.Chardevs;
 
+    /// <summary>The block nodes, and the disks that are made of them.</summary>
+    public BlockGraph Blocks => _context.Blocks;
+
     /// <summary>The devices.</summary>
     public DeviceTree Devices => _devices;
 
@@ -117,6 +130,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         new HandoverDescriptor(KernelDescriptor, _boot.Kernel.Handle),
         .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
         .. Chardevs.SelectMany(chardev => chardev.Export()),
+        .. Blocks.Descriptors,
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -169,6 +183,33 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
 
         return account.Slow;
+    }
+
+    /// <summary>Stops the queues of devices: nothing more is taken from them.</summary>
+    internal void QuiesceQueues()
+    {
+        foreach (var device in _devices.Devices.Where(device => device.Configuration.Type.HasQueues))
+        {
+            device.Quiesce();
+        }
+    }
+
+    /// <summary>Undoes <see cref="QuiesceQueues"/>.</summary>
+    internal void ResumeQueues()
+    {
+        foreach (var device in _devices.Devices.Where(device => device.Configuration.Type.HasQueues))
+        {
+            device.Resume();
+        }
+    }
+
+    /// <summary>The guest runs after it was stopped.</summary>
+    internal void GuestContinues()
+    {
+        foreach (var device in _devices.Devices)
+        {
+            device.GuestContinues();
+        }
     }
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiesced.</summary>
@@ -275,16 +316,26 @@ public sealed partial class Board : IExitHandler, IDisposable
             _released = true;
 
             DetachBackEnds();
+            bool isDrained = _devices.Devices.Select(device => device.DrainAsync()).All(drained => drained.Wait(DrainLimit));
             Vm.Dispose();
             _devices.Dispose();
             _context.Dispose();
+            Blocks.Dispose();
             foreach (var chardev in Chardevs)
             {
                 chardev.Dispose();
             }
 
             _boot.Dispose();
-            _memory.Dispose();
+            if (isDrained)
+            {
+                _memory.Dispose();
+            }
+            else
+            {
+                // The host may still write to it: what is mapped there next would be damaged.
+                LogMemoryKept(_log);
+            }
         }
     }
 
@@ -338,10 +389,6 @@ public sealed partial class Board : IExitHandler, IDisposable
             [.. _devices.Devices.Select(device => device.Aml).Where(aml => aml.Length > 0)])
         : null;
 
-    private static StateSection SectionOf(Device device) => device.Configuration.Type.IsNamedByPath
-        ? new StateSection(0, device.State!) { Name = device.Path }
-        : new StateSection(device.Instance, device.State!) { Name = device.SectionName ?? device.State!.Layout.Name };
-
     private void Attach(Device device)
     {
         try
@@ -372,20 +419,8 @@ public sealed partial class Board : IExitHandler, IDisposable
         _devices.Resume(step);
     }
 
-    private IEnumerable<StateSection> AllSections() =>
-    [
-        new StateSection(0, _context.Clock),
-        .. _devices.Devices.Where(device => device.State is not null).Select(SectionOf),
-        .. Chardevs.Select((chardev, position) => new StateSection(0, chardev)
-        {
-            Name = $"/chardevs/{chardev.Label}",
-            ReleasedAs = (chardev.Layout.Name, position),
-        }),
-        .. Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
-        .. Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
-            same => same.Select((device, instance) => new StateSection(instance, device))),
-        new StateSection(0, GlobalState),
-    ];
+    [LoggerMessage(Level = LogLevel.Error, Message = "the host has not finished a request of a disk: the guest's memory stays mapped until the process ends")]
+    private static partial void LogMemoryKept(ILogger log);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vCPU {Cpu} shut down (a triple fault); the guest is reset")]
     private static partial void LogTripleFault(ILogger log, int cpu);

@@ -36,6 +36,15 @@ public static class FileDescriptor
         return (long)lseek(fd, 0, SEEK_CUR) >= 0;
     }
 
+    /// <summary>Whether a descriptor is open for reading.</summary>
+    public static bool IsReadable(SafeHandle handle)
+    {
+        const int PathOnly = 0x200000; // O_PATH
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        return flags >= 0 && (flags & PathOnly) == 0 && (flags & O_ACCMODE) != O_WRONLY;
+    }
+
     /// <summary>Whether a descriptor is open for writing.</summary>
     public static bool IsWritable(SafeHandle handle)
     {

@@ -11,6 +11,7 @@ internal sealed class ServedQueue : IDisposable
     private readonly IIoSource _source;
     private IDisposable? _doorbell;
     private bool _isRunning;
+    private bool _isEnding;
 
     /// <summary>Adds it to a thread, stopped.</summary>
     /// <param name="queue">The queue.</param>
@@ -42,7 +43,7 @@ internal sealed class ServedQueue : IDisposable
     /// <returns>False if its rings are not what they must be.</returns>
     internal bool TryStart(ulong features)
     {
-        if (!_isRunning)
+        if (!_isRunning && !_isEnding)
         {
             if (!Queue.TryStart(features))
             {
@@ -63,6 +64,24 @@ internal sealed class ServedQueue : IDisposable
         {
             _source.Stop();
             _isRunning = false;
+        }
+    }
+
+    /// <summary>The same, and it is not served again before <see cref="End"/>.</summary>
+    internal void StopForGood()
+    {
+        Stop();
+        _isEnding = true;
+    }
+
+    /// <summary>It is set up no more, if it was to end.</summary>
+    internal void End()
+    {
+        if (_isEnding)
+        {
+            _isEnding = false;
+            Queue.State.Ready = false;
+            Queue.Close();
         }
     }
 

@@ -3,7 +3,9 @@
 //     status 0 --> ACKNOWLEDGE, DRIVER --> features --> FEATURES_OK --> queues --> DRIVER_OK: live --> (NEEDS_RESET) --> status 0
 //
 // A queue is served while the device is live, the queue is set up, and the device is not quiesced. Quiesce, reset by the driver, reset of the
-// machine and removal are one path: stop the queues; then their state is all that there is. A device here knows no transport: that
+// machine and removal are one path: stop the queues, and wait until what was taken from them is done; then their state is all that there is.
+// What takes time, as a disk's requests do, is in flight meanwhile (RequestBegun, RequestsEnded): the machine loop waits for it without
+// blocking (DrainAsync), the vCPU that resets the device waits in its access, for its driver may use the memory again at once. A device here knows no transport: that
 // maps registers to these members, one call at a time, and says where interrupt and doorbells are. The thread that serves
 // queues takes no lock of the transport's, which waits for that thread when it stops a queue.
 // Source: virtio 1.2, sections 2 and 3.
@@ -11,6 +13,7 @@
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Buses;
 using Vmm.Core.Devices.Model;
+using Vmm.Core.Loop;
 using Vmm.Core.State;
 
 namespace Vmm.Core.Devices.Virtio;
@@ -23,13 +26,25 @@ public abstract class VirtioDevice : IDisposable
     private readonly ServedQueue[] _queues;
     private bool _isQuiesced = true;
     private bool _areServed;
+    private bool _isResetting;
     private long _timesBroken;
+    private readonly RequestsInFlight _inFlight = new();
 
     /// <summary>Creates a device without a driver; its queues are not served before <see cref="Resume"/>.</summary>
     /// <param name="context">What it is given by its machine.</param>
     /// <param name="state">The common part of its record.</param>
     /// <param name="sizes">The largest size of each queue.</param>
     protected VirtioDevice(IDeviceContext context, VirtioState state, params ReadOnlySpan<ushort> sizes)
+        : this(context, (context ?? throw new ArgumentNullException(nameof(context))).IoThread, state, sizes)
+    {
+    }
+
+    /// <summary>Creates a device without a driver, whose queues a thread of its own serves.</summary>
+    /// <param name="context">What it is given by its machine.</param>
+    /// <param name="thread">The thread.</param>
+    /// <param name="state">The common part of its record.</param>
+    /// <param name="sizes">The largest size of each queue.</param>
+    protected VirtioDevice(IDeviceContext context, IIoThread thread, VirtioState state, params ReadOnlySpan<ushort> sizes)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(state);
@@ -42,7 +57,7 @@ public abstract class VirtioDevice : IDisposable
         {
             for (int i = 0; i < _sizes.Length; i++)
             {
-                queues.Add(new ServedQueue(new VirtQueue(i, _sizes[i], state.Queues[i], Memory), context.IoThread, Serve));
+                queues.Add(new ServedQueue(new VirtQueue(i, _sizes[i], state.Queues[i], Memory), thread, Serve));
             }
         }
         catch
@@ -108,16 +123,21 @@ public abstract class VirtioDevice : IDisposable
         {
             LoadRecord(reader);
             _state.Check(Features, _sizes);
+            foreach (var queue in _queues)
+            {
+                queue.Queue.Close(HeldOf(queue.Queue.Index));
+            }
         }
         catch (StateException)
         {
             _state.InterruptStatus = 0;
             _state.Clear();
+            DriverGone();
             throw;
         }
     }
 
-    /// <summary>When this returns, no queue is served until <see cref="Resume"/>: nothing moves, nothing is in flight.</summary>
+    /// <summary>When this returns, no queue is served until <see cref="Resume"/>; what was taken from them may be in flight (<see cref="DrainAsync"/>).</summary>
     public void Quiesce()
     {
         _isQuiesced = true;
@@ -132,12 +152,41 @@ public abstract class VirtioDevice : IDisposable
         Interrupt.RaiseAgain();
     }
 
-    /// <summary>Without a driver again.</summary>
+    /// <summary>Completes when nothing is in flight that was taken before the queues were stopped. Any thread.</summary>
+    public Task DrainAsync() => _inFlight.DrainAsync();
+
+    /// <summary>The guest is about to run after it was stopped.</summary>
+    public virtual void GuestContinues()
+    {
+    }
+
+    /// <summary>Without a driver again. Nothing is in flight.</summary>
     public void Reset()
     {
+        BeginReset();
+        EndReset();
+    }
+
+    /// <summary>Stops everything, for good: what is in flight belongs to a driver that has gone.</summary>
+    internal void BeginReset()
+    {
+        _isResetting = true;
         StopQueues();
+    }
+
+    /// <summary>Forgets the driver. Nothing is in flight any more.</summary>
+    internal void EndReset()
+    {
+        _isResetting = false;
+        foreach (var queue in _queues)
+        {
+            queue.End();
+            queue.Queue.Close();
+        }
+
         _state.Clear();
         Interrupt.Acknowledge(VirtioInterrupt.All);
+        DriverGone();
     }
 
     /// <inheritdoc/>
@@ -147,15 +196,9 @@ public abstract class VirtioDevice : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>The driver sets bits, or resets the device with none. FEATURES_OK stays off if the features are not acceptable.</summary>
+    /// <summary>The driver sets bits; resetting is <see cref="BeginReset"/>. FEATURES_OK stays off if the features are not acceptable.</summary>
     internal void WriteStatus(uint status)
     {
-        if (status == 0)
-        {
-            Reset();
-            return;
-        }
-
         status &= DeviceStatus.OfDriver;
         if (!VirtioState.IsAcceptable(_state.DriverFeatures, Features))
         {
@@ -188,24 +231,33 @@ public abstract class VirtioDevice : IDisposable
         }
     }
 
-    /// <summary>The driver has set the selected queue up, or takes it back.</summary>
-    internal void WriteQueueReady(bool ready)
+    /// <summary>The driver has set the selected queue up.</summary>
+    internal void BeginQueue()
     {
-        if (SelectedQueue is not { } queue || queue.State.Ready == ready || (ready && queue.State.Size == 0))
+        if (SelectedQueue is { State: { Ready: false, Size: > 0 } state } queue)
         {
-            return;
-        }
-
-        if (ready)
-        {
-            (queue.State.NextAvailable, queue.State.NextUsed) = (0, 0);
-            queue.State.Ready = true;
+            (state.NextAvailable, state.NextUsed) = (0, 0);
+            queue.Close();
+            state.Ready = true;
             ServeQueues();
         }
-        else
+    }
+
+    /// <summary>The driver takes the selected queue back: nothing more is taken from it.</summary>
+    internal void BeginQueueEnd()
+    {
+        if (SelectedQueue is { State.Ready: true } queue)
         {
-            _queues[queue.Index].Stop();
-            queue.State.Ready = false;
+            _queues[queue.Index].StopForGood();
+        }
+    }
+
+    /// <summary>The queues that the driver takes back are its own again. Nothing of them is in flight any more.</summary>
+    internal void EndQueues()
+    {
+        foreach (var queue in _queues)
+        {
+            queue.End();
         }
     }
 
@@ -237,9 +289,33 @@ public abstract class VirtioDevice : IDisposable
     /// <exception cref="StateException">The bytes are no state of this device.</exception>
     protected abstract void LoadRecord(StateReader reader);
 
+    /// <summary>How many chains of a queue the loaded state holds: taken, not given back, and not being served.</summary>
+    protected virtual ushort HeldOf(int queue) => 0;
+
     /// <summary>No queue is served any more: what would have one served again, such as a timer, stops too.</summary>
     protected virtual void QueuesStopped()
     {
+    }
+
+    /// <summary>The driver has gone: what the device remembers of it is forgotten.</summary>
+    protected virtual void DriverGone()
+    {
+    }
+
+    /// <summary>A chain was taken that will be given back later, when it is done.</summary>
+    protected void RequestBegun() => _inFlight.Begin();
+
+    /// <summary>So many of them were given back, and published; or are held.</summary>
+    protected void RequestsEnded(int count) => _inFlight.End(count);
+
+    /// <summary>The configuration space has changed: the driver is interrupted and reads it anew.</summary>
+    protected void ConfigurationChanged()
+    {
+        _state.ConfigGeneration++;
+        if ((Status & DeviceStatus.DriverOk) != 0)
+        {
+            Interrupt.Raise(VirtioInterrupt.Configuration);
+        }
     }
 
     /// <summary>Stops everything and closes what the device has opened.</summary>
@@ -264,6 +340,9 @@ public abstract class VirtioDevice : IDisposable
             Interrupt.Raise(VirtioInterrupt.UsedBuffer);
         }
     }
+
+    /// <summary>A queue of the device.</summary>
+    protected VirtQueue QueueAt(int index) => _queues[index].Queue;
 
     /// <summary>Has a queue served once more, after others had their turn.</summary>
     protected void ProcessAgain(VirtQueue queue)
@@ -292,7 +371,7 @@ public abstract class VirtioDevice : IDisposable
 
     private void ServeQueues()
     {
-        if (_isQuiesced || !_state.IsLive)
+        if (_isQuiesced || _isResetting || !_state.IsLive)
         {
             return;
         }

@@ -63,7 +63,7 @@ public sealed class CommandTests
     [TestCase("query-cpus-fast", """[{"cpu-index":0,"qom-path":"/machine/cpu[0]","thread-id":7,"target":"x86_64"}]""")]
     [TestCase("query-memdev", "[]")]
     [TestCase("query-version", """{"qemu":{"major":10,"minor":0,"micro":0},"package":""}""")]
-    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
+    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-drain-timeout":8,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
     [TestCase("stop", "{}")]
     public async Task A_command_answers(string command, string expected)
     {

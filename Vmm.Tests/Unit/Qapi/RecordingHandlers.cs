@@ -87,6 +87,7 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,
         CprStateTimeout = 4,
+        CprDrainTimeout = 8,
         CprLoadTimeout = 5,
         CprAcknowledgeTimeout = 6,
         CprPrefaultBudget = 50,

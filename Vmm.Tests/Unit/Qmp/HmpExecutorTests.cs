@@ -15,6 +15,7 @@ public sealed class HmpExecutorTests
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,
         CprStateTimeout = 4,
+        CprDrainTimeout = 8,
         CprLoadTimeout = 5,
         CprAcknowledgeTimeout = 6,
         CprPrefaultBudget = 50,
