@@ -38,7 +38,7 @@ public abstract class Chardev : IStateful, IDisposable
     public Lock Gate { get; } = new();
 
     /// <inheritdoc/>
-    public StateLayout Layout => ChardevState.Layout;
+    public virtual StateLayout Layout => ChardevState.Layout;
 
     /// <summary>Whether bytes flow.</summary>
     public bool IsRunning { get; private protected set; }
@@ -119,7 +119,7 @@ public abstract class Chardev : IStateful, IDisposable
     public abstract void InputReady();
 
     /// <inheritdoc/>
-    public void Save(StateWriter writer)
+    public virtual void Save(StateWriter writer)
     {
         lock (Gate)
         {
@@ -128,7 +128,7 @@ public abstract class Chardev : IStateful, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Load(StateReader reader)
+    public virtual void Load(StateReader reader)
     {
         lock (Gate)
         {

@@ -15,6 +15,8 @@ public abstract record ChardevConfiguration(string Id)
         FileChardevConfiguration.Name,
         PtyChardevConfiguration.Name,
         SocketChardevConfiguration.Name,
+        RingbufChardevConfiguration.Name,
+        RingbufChardevConfiguration.Alias,
     ];
 
     /// <summary>The back end's kind as QEMU spells it; one of <see cref="Backends"/>.</summary>
@@ -98,4 +100,25 @@ public sealed record SocketChardevConfiguration(string Id) : ChardevConfiguratio
 
     /// <inheritdoc/>
     public override string Backend => Name;
+}
+
+/// <summary>A ring buffer that keeps the guest's latest output for a management client.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Size">How many bytes it keeps, a power of two.</param>
+public sealed record RingbufChardevConfiguration(string Id, ulong Size = RingbufChardevConfiguration.DefaultSize) : ChardevConfiguration(Id)
+{
+    /// <summary>Its kind.</summary>
+    public const string Name = "ringbuf";
+
+    /// <summary>Its former kind, which is still taken.</summary>
+    public const string Alias = "memory";
+
+    /// <summary>The bytes of a ring whose size is not given.</summary>
+    public const ulong DefaultSize = 65536;
+
+    /// <summary>Whether it was called by its former kind.</summary>
+    public bool IsAlias { get; init; }
+
+    /// <inheritdoc/>
+    public override string Backend => IsAlias ? Alias : Name;
 }

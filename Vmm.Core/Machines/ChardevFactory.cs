@@ -19,6 +19,7 @@ public static class ChardevFactory
         FileChardevConfiguration file => new FileChardev(file.Id, loop, file.Path, file.Append, log),
         PtyChardevConfiguration pty => new PtyChardev(pty.Id, loop, pty.Path, logger: log),
         SocketChardevConfiguration socket => new SocketChardev(socket.Id, loop, OptionsOf(socket), log),
+        RingbufChardevConfiguration ring => new RingbufChardev(ring.Id, loop, ring.Size, ring.Backend, log),
         _ => throw new MachineException($"chardev '{configuration.Id}': back end '{configuration.Backend}' is unknown"),
     };
 

@@ -44,6 +44,14 @@ public static class FileDescriptor
         return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
     }
 
+    /// <summary>Whether a descriptor is open for reading and writing, at any position.</summary>
+    internal static bool IsReadWrite(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        return flags >= 0 && (flags & (O_ACCMODE | O_APPEND)) == O_RDWR;
+    }
+
     /// <summary>Waits without an end until a descriptor is ready; for threads that are not waited for.</summary>
     /// <returns>Which of <paramref name="events"/> are ready, plus errors and hang-up.</returns>
     public static unsafe FdEvents WaitFor(SafeHandle handle, FdEvents events)

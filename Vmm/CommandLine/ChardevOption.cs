@@ -1,3 +1,4 @@
+using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
 
 namespace Vmm.CommandLine;
@@ -28,10 +29,20 @@ internal static class ChardevOption
                 options.TakeSwitch("append") ?? false),
             PtyChardevConfiguration.Name => new PtyChardevConfiguration(id, options.TakeText("path")),
             SocketChardevConfiguration.Name => ReadSocket(id, options),
+            RingbufChardevConfiguration.Name or RingbufChardevConfiguration.Alias => ReadRing(id, backend, options),
             _ => throw new CommandLineException($"'{backend}' is not a valid char driver name: {Expected}"),
         };
         options.Finish();
         return chardev;
+    }
+
+    private static RingbufChardevConfiguration ReadRing(string id, string backend, OptionList options)
+    {
+        ulong size = options.TakeSize("size") ?? RingbufChardevConfiguration.DefaultSize;
+        return RingbufChardev.IsSize(size)
+            ? new RingbufChardevConfiguration(id, size) { IsAlias = backend == RingbufChardevConfiguration.Alias }
+            : throw new CommandLineException(
+                $"size of ringbuf chardev must be power of two: expected 1 to {RingbufChardev.LargestSize} bytes, not {size}");
     }
 
     /// <summary>Reads what is said of a unix socket: path= or fd=, server=, wait=.</summary>

@@ -110,6 +110,12 @@ internal static class DescribedRecords
             .queued = 1
             :chardev/output.bytes = 02*4096
             """);
+        yield return Case(RingState.Layout, new RingState(new ChardevState { Queued = 1 }) { Written = 2, Read = 3 }, s => Fill(s.Output.Bytes, 4), """
+            .written = 2
+            .read = 3
+            .output.queued = 1
+            .output:chardev/output.bytes = 04*4096
+            """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
             """);
