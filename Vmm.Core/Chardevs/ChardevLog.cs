@@ -7,6 +7,9 @@ internal static partial class ChardevLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "chardev '{label}': output is lost: {reason}")]
     internal static partial void OutputLost(ILogger logger, string label, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "chardev '{label}': output is missing in its logfile: {reason}")]
+    internal static partial void NotLogged(ILogger logger, string label, string reason);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "cannot accept a client on '{address}', trying again in a second: {reason}")]
     internal static partial void AcceptFailed(ILogger logger, string address, string reason);
 

@@ -56,7 +56,7 @@ public sealed class RingbufChardev : Chardev
     public override StateLayout Layout => RingState.Layout;
 
     /// <inheritdoc/>
-    public override void Open()
+    private protected override void OpenEnd()
     {
         lock (Gate)
         {
@@ -65,7 +65,7 @@ public sealed class RingbufChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override bool Adopt(HandedOverDescriptors handedOver)
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver)
     {
         if (_crossing.Claim(handedOver) is not { } file)
         {
@@ -80,7 +80,7 @@ public sealed class RingbufChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<HandoverDescriptor> Export()
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd()
     {
         lock (Gate)
         {
@@ -89,7 +89,7 @@ public sealed class RingbufChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Quiesce()
+    private protected override void QuiesceEnd()
     {
         lock (Gate)
         {
@@ -98,7 +98,7 @@ public sealed class RingbufChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Resume()
+    private protected override void ResumeEnd()
     {
         lock (Gate)
         {
@@ -114,10 +114,10 @@ public sealed class RingbufChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Release() => Close();
+    private protected override void ReleaseEnd() => CloseEnd();
 
     /// <inheritdoc/>
-    public override int Write(ReadOnlySpan<byte> bytes)
+    private protected override int Accept(ReadOnlySpan<byte> bytes)
     {
         lock (Gate)
         {
@@ -202,7 +202,7 @@ public sealed class RingbufChardev : Chardev
         }
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {

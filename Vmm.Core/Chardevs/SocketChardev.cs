@@ -52,7 +52,7 @@ public sealed class SocketChardev : StreamChardev
     private UnixListener? Listener => _socket.Listener;
 
     /// <inheritdoc/>
-    public override void Open()
+    private protected override void OpenEnd()
     {
         lock (Gate)
         {
@@ -71,7 +71,7 @@ public sealed class SocketChardev : StreamChardev
     /// Takes over listening socket and connection. A descriptor that this process inherited for the purpose comes first: the program that started
     /// it meant it so.
     /// </summary>
-    public override bool Adopt(HandedOverDescriptors handedOver)
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver)
     {
         if (_options.Descriptor is not null)
         {
@@ -99,7 +99,7 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<HandoverDescriptor> Export()
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd()
     {
         lock (Gate)
         {
@@ -110,42 +110,42 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override void Quiesce()
+    private protected override void QuiesceEnd()
     {
         lock (Gate)
         {
             Listener?.Pause();
-            base.Quiesce();
+            base.QuiesceEnd();
         }
     }
 
     /// <inheritdoc/>
-    public override void Resume()
+    private protected override void ResumeEnd()
     {
         lock (Gate)
         {
             _exported = false;
-            base.Resume();
+            base.ResumeEnd();
         }
     }
 
     /// <inheritdoc/>
-    public override void Release()
+    private protected override void ReleaseEnd()
     {
         lock (Gate)
         {
             _exported = false;
             Listener?.Release();
-            base.Release();
+            base.ReleaseEnd();
         }
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {
             _exported = false;
-            base.Close();
+            base.CloseEnd();
             _socket.Dispose();
         }
     }

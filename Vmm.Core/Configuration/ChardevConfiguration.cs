@@ -19,6 +19,12 @@ public abstract record ChardevConfiguration(string Id)
         RingbufChardevConfiguration.Alias,
     ];
 
+    /// <summary>A file that keeps all output, beside where it goes; null for none.</summary>
+    public string? LogFile { get; init; }
+
+    /// <summary>Whether <see cref="LogFile"/>'s contents are kept; false truncates it when the back end is opened.</summary>
+    public bool LogAppend { get; init; }
+
     /// <summary>The back end's kind as QEMU spells it; one of <see cref="Backends"/>.</summary>
     public abstract string Backend { get; }
 

@@ -48,6 +48,9 @@ public static class HostOnlyProperties
                 .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property))),
             .. device.Type.Properties.OfType<ChardevProperty>()
                 .Select(property => new PropertyValue(subject, "path", PathOf(GuestVisibleProperties.BackEndOf(machine, device, property)))),
+            .. device.Type.Properties.OfType<ChardevProperty>()
+                .Select(property => GuestVisibleProperties.BackEndOf(machine, device, property)?.LogFile).OfType<string>()
+                .Select(logFile => new PropertyValue(subject, "logfile", logFile)),
         ];
     }
 

@@ -19,6 +19,31 @@ public static class OutputFile
     internal const int OnlyAsPath = 0x200000; // O_PATH
     private const int MostAttempts = 8;
 
+    /// <summary>Opens a file to be written by its readers' leave: anyone who may by the umask. Made if there is none.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="append">Whether every write goes to its end; otherwise a regular file is emptied.</param>
+    /// <exception cref="PosixException">It cannot be opened, made or emptied.</exception>
+    /// <exception cref="UntrustedFileException">It may be another user's.</exception>
+    public static SafeFileHandle OpenEmpty(string path, bool append)
+    {
+        const int ReadableByAll = 0x1b6; // 0666
+        var file = Open(path, append, readable: false, ReadableByAll, out _);
+        try
+        {
+            if (!append && HostFile.Stat(file).IsRegular)
+            {
+                HostFile.Truncate(file, 0);
+            }
+
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Opens a file for output, made if there is none.</summary>
     /// <param name="path">Where it is.</param>
     /// <param name="append">Whether every write goes to its end.</param>

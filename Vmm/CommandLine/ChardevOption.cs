@@ -32,6 +32,7 @@ internal static class ChardevOption
             RingbufChardevConfiguration.Name or RingbufChardevConfiguration.Alias => ReadRing(id, backend, options),
             _ => throw new CommandLineException($"'{backend}' is not a valid char driver name: {Expected}"),
         };
+        chardev = chardev with { LogFile = options.TakeText("logfile"), LogAppend = options.TakeSwitch("logappend") ?? false };
         options.Finish();
         return chardev;
     }

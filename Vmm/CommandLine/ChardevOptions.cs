@@ -52,6 +52,19 @@ internal sealed class ChardevOptions
         return chardev.Id;
     }
 
+    /// <summary>Checks that the back ends of monitors have nothing that only a guest's have.</summary>
+    /// <param name="chardevIds">Their ids; each is there.</param>
+    internal void CheckMonitors(IEnumerable<string> chardevIds)
+    {
+        foreach (string id in chardevIds)
+        {
+            if (_chardevs.First(c => c.Id == id).LogFile is not null)
+            {
+                throw new CommandLineException($"chardev '{id}': logfile is not supported on the back end of a monitor: expected a chardev without it");
+            }
+        }
+    }
+
     /// <summary>Checks that every used chardev is there and none is used twice.</summary>
     /// <param name="uses">Chardev ids with the words for their users.</param>
     internal void CheckUses(IEnumerable<(string ChardevId, string User)> uses)

@@ -99,6 +99,7 @@ internal sealed class ConfigurationDraft
         CheckKernel(program);
         CheckRngs(machine);
         Chardevs.CheckUses(Uses(program));
+        Chardevs.CheckMonitors(program.Monitors.Select(monitor => monitor.ChardevId));
         return program;
     }
 

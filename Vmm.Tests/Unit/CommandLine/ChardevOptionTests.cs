@@ -22,6 +22,8 @@ public sealed class ChardevOptionTests
         ["-chardev socket,id=c,path=/s,server=on", new SocketChardevConfiguration("c") { Path = "/s", Server = true, Wait = true }],
         ["-chardev socket,id=c,path=/s,server,nowait", new SocketChardevConfiguration("c") { Path = "/s", Server = true }],
         ["-chardev socket,id=c,fd=7,server=on,wait=off", new SocketChardevConfiguration("c") { Descriptor = 7, Server = true }],
+        ["-chardev null,id=c,logfile=/l,logappend=on", new NullChardevConfiguration("c") { LogFile = "/l", LogAppend = true }],
+        ["-chardev pty,id=c,logfile=/l", new PtyChardevConfiguration("c", null) { LogFile = "/l" }],
         ["-chardev ringbuf,id=c", new RingbufChardevConfiguration("c", 65536)],
         ["-chardev ringbuf,id=c,size=1M", new RingbufChardevConfiguration("c", 1 << 20)],
         ["-chardev memory,id=c,size=1", new RingbufChardevConfiguration("c", 1) { IsAlias = true }],

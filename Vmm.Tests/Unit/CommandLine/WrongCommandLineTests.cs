@@ -100,6 +100,8 @@ public sealed class WrongCommandLineTests
     [TestCase("-mon mode=control", "Parameter 'chardev' is missing")]
     [TestCase("-mon c,mode=telepathy", "Parameter 'mode' does not accept value 'telepathy'")]
     [TestCase("-mon c,pretty=on", "'pretty' is not compatible with HMP monitors")]
+    [TestCase("-kernel k -chardev stdio,id=c,logfile=l -mon c", "chardev 'c': logfile is not supported on the back end of a monitor")]
+    [TestCase("-chardev null,id=c,logfile=", "Parameter 'logfile' expects a value")]
     [TestCase("-kernel k -mon c", "chardev 'c' not found")]
     [TestCase("-qmp carrier:pigeon", "-qmp carrier:pigeon: 'carrier:pigeon' is no character device: expected none, stdio, unix:PATH")]
     [TestCase("-qmp tcp:localhost:4444", "-qmp tcp:localhost:4444: 'tcp:localhost:4444' is not supported: expected none, stdio, unix:PATH")]

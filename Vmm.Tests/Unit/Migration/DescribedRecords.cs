@@ -116,6 +116,12 @@ internal static class DescribedRecords
             .output.queued = 1
             .output:chardev/output.bytes = 04*4096
             """);
+        yield return Case(OutputLogState.Layout, new OutputLogState { Queued = 4097, Count = 2, Pieces = [new(), new()] }, s => Fill(s.Pieces[1].Bytes, 5), """
+            .queued = 4097
+            .count = 2
+            .pieces[0].bytes = 00*4096
+            .pieces[1].bytes = 05*4096
+            """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
             """);
