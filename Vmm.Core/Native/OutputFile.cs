@@ -51,11 +51,16 @@ public static class OutputFile
     /// <param name="mode">Who may do what with a file that is made, less the umask.</param>
     /// <param name="created">Whether it was made.</param>
     /// <exception cref="PosixException">It cannot be opened or made.</exception>
-    /// <exception cref="UntrustedFileException">It may be another user's.</exception>
+    /// <exception cref="UntrustedFileException">It may be another user's, or is a descriptor of this process's own.</exception>
     public static SafeFileHandle Open(string path, bool append, bool readable, int mode, out bool created)
     {
         created = false;
         int flags = (readable ? O_RDWR : O_WRONLY) | (append ? O_APPEND : 0) | O_NONBLOCK | O_NOCTTY;
+        if (InheritedDescriptor.NumberOf(path) is { } number)
+        {
+            return InheritedDescriptor.Open(path, number, flags);
+        }
+
         string name = Path.GetFileName(path);
         if (name.Length == 0)
         {

@@ -23,6 +23,8 @@ internal static class ChardevOption
         {
             NullChardevConfiguration.Name => new NullChardevConfiguration(id),
             StdioChardevConfiguration.Name => new StdioChardevConfiguration(id) { Signal = options.TakeSwitch("signal") ?? true },
+            FileChardevConfiguration.Name when options.Take("input-path") is not null => throw new CommandLineException(
+                "chardev: file: input-path is not supported: expected path= alone, or a pty or socket for input"),
             FileChardevConfiguration.Name => new FileChardevConfiguration(
                 id,
                 options.TakeText("path") ?? throw new CommandLineException("chardev: file: no filename given"),

@@ -68,6 +68,7 @@ public sealed class WrongCommandLineTests
     [TestCase("-chardev ringbuf,id=c,size=7", "size of ringbuf chardev must be power of two: expected 1 to 67108864 bytes, not 7")]
     [TestCase("-chardev ringbuf,id=c,size=0", "size of ringbuf chardev must be power of two")]
     [TestCase("-chardev ringbuf,id=c,size=128M", "size of ringbuf chardev must be power of two: expected 1 to 67108864 bytes")]
+    [TestCase("-chardev file,id=c,path=/o,input-path=/i", "chardev: file: input-path is not supported")]
     [TestCase("-chardev file,id=c", "chardev: file: no filename given")]
     [TestCase("-chardev file,id=c,path", "Expected '=' and a value after parameter 'path'")]
     [TestCase("-chardev socket,id=c", "no address given: expected path= or fd=")]
