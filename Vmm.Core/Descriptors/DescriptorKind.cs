@@ -29,6 +29,12 @@ public static class DescriptorKind
     public static string? ListeningUnixSocket(SafeFileHandle handle) =>
         HostSocket.IsListening(handle) && HostSocket.IsUnix(handle) ? null : "a listening unix socket expected, the descriptor is none";
 
+    /// <summary>A TCP socket that clients connect to.</summary>
+    public static string? ListeningTcpSocket(SafeFileHandle handle) =>
+        HostSocket.IsListening(handle) && HostSocket.IsStream(handle) && !HostSocket.IsUnix(handle)
+            ? null
+            : "a listening TCP socket expected, the descriptor is none";
+
     /// <summary>An anonymous file of ordinary pages, a power of two large, that can be read and written and keeps its size.</summary>
     /// <param name="handle">The descriptor.</param>
     /// <param name="largest">The most bytes that it may have.</param>

@@ -32,6 +32,20 @@ public static class ChardevFactory
     public static SocketChardevOptions OptionsOf(SocketChardevConfiguration socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        return new SocketChardevOptions { Path = socket.Path, Descriptor = socket.Descriptor, Server = socket.Server, Wait = socket.Wait };
+        return new SocketChardevOptions
+        {
+            Path = socket.Path,
+            Abstract = socket.Abstract,
+            Tight = socket.Tight,
+            Tcp = socket.Host is { } host
+                ? TcpAddress.TryMake(host, socket.Port, socket.Ipv4, socket.Ipv6) ?? throw new MachineException($"chardev '{socket.Id}': '{host}' is no address to use")
+                : null,
+            LastPort = socket.LastPort,
+            NoDelay = socket.NoDelay,
+            Descriptor = socket.Descriptor,
+            Server = socket.Server,
+            Wait = socket.Wait,
+            Reconnect = TimeSpan.FromMilliseconds(socket.ReconnectMilliseconds),
+        };
     }
 }

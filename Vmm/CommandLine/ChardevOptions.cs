@@ -58,7 +58,13 @@ internal sealed class ChardevOptions
     {
         foreach (string id in chardevIds)
         {
-            if (_chardevs.First(c => c.Id == id).LogFile is not null)
+            var chardev = _chardevs.First(c => c.Id == id);
+            if (chardev is SocketChardevConfiguration { Host: not null } or SocketChardevConfiguration { Abstract: true } or SocketChardevConfiguration { ReconnectMilliseconds: > 0 })
+            {
+                throw new CommandLineException($"chardev '{id}': a monitor takes no host, abstract or reconnect: expected path= or fd=");
+            }
+
+            if (chardev.LogFile is not null)
             {
                 throw new CommandLineException($"chardev '{id}': logfile is not supported on the back end of a monitor: expected a chardev without it");
             }
