@@ -19,6 +19,8 @@ namespace Vmm.Core.Chardevs;
 /// <summary>A character back end.</summary>
 public abstract class Chardev : IStateful, IDisposable
 {
+    private bool _reportedPeer;
+
     private protected Chardev(string label, EventLoop loop)
     {
         Label = label;
@@ -31,8 +33,11 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>What query-chardev shows as the file name: the kind, and where it leads.</summary>
     public abstract string FileName { get; }
 
-    /// <summary>Whether a front end is attached.</summary>
-    public bool FrontendOpen => FrontEnd is not null;
+    /// <summary>Whether a front end is attached, and the guest's software uses it.</summary>
+    public bool FrontendOpen => FrontEnd is { IsOpen: true };
+
+    /// <summary>Whether something is at the other end: a client, a terminal, a file.</summary>
+    public virtual bool HasPeer => false;
 
     /// <summary>The lock that chardev and front end share.</summary>
     public Lock Gate { get; } = new();
@@ -62,6 +67,8 @@ public abstract class Chardev : IStateful, IDisposable
             }
 
             FrontEnd = frontEnd;
+            _reportedPeer = false;
+            ReportPeer();
         }
 
         InputReady();
@@ -141,6 +148,16 @@ public abstract class Chardev : IStateful, IDisposable
     {
         Close();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Tells the front end whether a peer is there, if that has changed since it was last told. Gate held.</summary>
+    private protected void ReportPeer()
+    {
+        if (IsRunning && FrontEnd is { } frontEnd && HasPeer != _reportedPeer)
+        {
+            _reportedPeer = !_reportedPeer;
+            frontEnd.PeerChanged(_reportedPeer);
+        }
     }
 
     private protected abstract void Close();
