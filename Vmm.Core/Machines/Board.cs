@@ -56,8 +56,8 @@ public sealed partial class Board : IExitHandler, IDisposable
                 Vm.Memory.Add(slot);
             }
 
-            _context = new BoardContext(setup, Vm, memory);
             _devices = new DeviceTree();
+            _context = new BoardContext(setup, Vm, memory, _devices);
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));

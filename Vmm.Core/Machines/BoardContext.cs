@@ -17,14 +17,16 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     private readonly BoardSetup _setup;
     private readonly IVirtualMachine _vm;
     private readonly GuestMemory _memory;
+    private readonly DeviceTree _devices;
     private readonly InterruptRouter _router;
     private readonly Dictionary<string, Chardev> _chardevs;
 
-    internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory)
+    internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory, DeviceTree devices)
     {
         _setup = setup;
         _vm = vm;
         _memory = memory;
+        _devices = devices;
         _router = new InterruptRouter(vm.Interrupts, setup.IoLoop, setup.Log);
         Clock = new GuestClock(setup.Time);
         _chardevs = setup.Configuration.Chardevs
@@ -69,6 +71,9 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     /// <inheritdoc/>
     public Chardev Chardev(string id) =>
         _chardevs.GetValueOrDefault(id) ?? throw new InvalidOperationException($"chardev '{id}' is not configured");
+
+    /// <inheritdoc/>
+    public Device OwnerOf(DeviceBus bus) => _devices.OwnerOf(bus);
 
     /// <inheritdoc/>
     public RngBackEnd OpenRng(string? id) => RngFactory.Open(_setup.Configuration, id);
