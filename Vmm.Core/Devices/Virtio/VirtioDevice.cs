@@ -113,6 +113,7 @@ public abstract class VirtioDevice : IDisposable
         {
             _state.InterruptStatus = 0;
             _state.Clear();
+            ForgetDriver();
             throw;
         }
     }
@@ -137,6 +138,7 @@ public abstract class VirtioDevice : IDisposable
     {
         StopQueues();
         _state.Clear();
+        ForgetDriver();
         Interrupt.Acknowledge(VirtioInterrupt.All);
     }
 
@@ -206,6 +208,7 @@ public abstract class VirtioDevice : IDisposable
         {
             _queues[queue.Index].Stop();
             queue.State.Ready = false;
+            QueueTakenBack(queue);
         }
     }
 
@@ -239,6 +242,16 @@ public abstract class VirtioDevice : IDisposable
 
     /// <summary>No queue is served any more: what would have one served again, such as a timer, stops too.</summary>
     protected virtual void QueuesStopped()
+    {
+    }
+
+    /// <summary>There is no driver any more: what the device's own part of the record knows of it is forgotten. No queue is served.</summary>
+    protected virtual void ForgetDriver()
+    {
+    }
+
+    /// <summary>The driver has taken a queue back, which is not served any more: what is known of its chains is forgotten.</summary>
+    protected virtual void QueueTakenBack(VirtQueue queue)
     {
     }
 
