@@ -57,7 +57,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
 
             _devices = new DeviceTree();
-            _context = new BoardContext(setup, Vm, memory, _devices);
+            _context = new BoardContext(setup, machine, Vm, memory, _devices);
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));

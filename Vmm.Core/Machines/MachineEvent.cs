@@ -22,3 +22,9 @@ public sealed record MachineReset(DateTimeOffset At, ShutdownCause Cause) : Mach
 /// <param name="At">When.</param>
 /// <param name="Cause">Why.</param>
 public sealed record MachineShutdown(DateTimeOffset At, ShutdownCause Cause) : MachineEvent(At);
+
+/// <summary>The guest's software has opened or closed a port.</summary>
+/// <param name="At">When.</param>
+/// <param name="Id">The id of the port's device.</param>
+/// <param name="IsOpen">Whether it is open now.</param>
+public sealed record GuestPortChanged(DateTimeOffset At, string Id, bool IsOpen) : MachineEvent(At);

@@ -27,6 +27,7 @@ public static class MachineEvents
         MachineStopped => new StopEvent(),
         MachineResumed => new ResumeEvent(),
         MachinePowerButton => new PowerdownEvent(),
+        GuestPortChanged port => new VserportChangeEvent { Id = port.Id, Open = port.IsOpen },
         MachineReset reset => new ResetEvent { Guest = IsGuests(reset.Cause), Reason = reset.Cause.ToQapi() },
         MachineShutdown shutdown => new ShutdownEvent { Guest = IsGuests(shutdown.Cause), Reason = shutdown.Cause.ToQapi() },
         _ => throw new ArgumentOutOfRangeException(nameof(raised), raised, "there is no event for this"),

@@ -26,6 +26,7 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
     private readonly Lock _gate;
     private readonly PortMessages _messages;
     private readonly IIoTimer? _patience;
+    private readonly IPortObserver? _observer;
     private int _room;
     private bool _waits;
     private bool _gaveUp;
@@ -37,11 +38,13 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
     /// <param name="name">By what name the guest finds it; null for none.</param>
     /// <param name="isConsole">Whether the guest shall use it as a console.</param>
     /// <param name="backEnd">Where its bytes go to and come from; null for nowhere.</param>
-    public Port(IDeviceContext context, ConsoleDevice console, uint number, string? name, bool isConsole, Chardev? backEnd)
+    /// <param name="observer">Is told when the guest opens and closes it; null for nobody.</param>
+    public Port(
+        IDeviceContext context, ConsoleDevice console, uint number, string? name, bool isConsole, Chardev? backEnd, IPortObserver? observer = null)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(console);
-        (_console, Number, IsConsole, _backEnd) = (console, number, isConsole, backEnd);
+        (_console, Number, IsConsole, _backEnd, _observer) = (console, number, isConsole, backEnd, observer);
         _gate = backEnd?.Gate ?? new Lock();
         Record = new PortState { Number = number };
         byte[] ending = name is null ? [] : [.. Encoding.UTF8.GetBytes(name), 0];
@@ -92,9 +95,10 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
         }
     }
 
-    /// <summary>A peer may have come or gone with the change of the process.</summary>
+    /// <summary>With the change of the process, a peer may have come or gone; and management knows of no port that is open.</summary>
     public override void Resume()
     {
+        _observer?.PortIs(Record.GuestOpen);
         if (_backEnd is not null)
         {
             lock (_gate)
@@ -162,6 +166,7 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
             Volatile.Write(ref Record.GuestOpen, open);
         }
 
+        _observer?.PortIs(open);
         _console.Wake(ConsoleQueues.InputOf(Number));
     }
 
@@ -254,6 +259,8 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
         {
             Record.Clear(Number, hostOpen: IsConsole ? HasBackEnd : Record.HostOpen && HasBackEnd);
         }
+
+        _observer?.PortIs(open: false);
     }
 
     /// <summary>What is behind the waiting bytes is old input; it does not travel.</summary>

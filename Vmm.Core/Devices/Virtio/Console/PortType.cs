@@ -59,7 +59,8 @@ public abstract class PortType : BusDeviceType
         ArgumentNullException.ThrowIfNull(owner);
         var console = owner.BusService as ConsoleDevice ?? throw new InvalidOperationException($"{owner.Configuration.Title} is no console");
         var backEnd = configuration.ValueOf(Chardev) is string id ? context.Chardev(id) : null;
-        return new Port(context, console, configuration.Get(Number), (string?)configuration.ValueOf(PortName), _isConsole, backEnd);
+        var observer = configuration.Id is { } port ? context.PortObserver(port) : null;
+        return new Port(context, console, configuration.Get(Number), (string?)configuration.ValueOf(PortName), _isConsole, backEnd, observer);
     }
 
     /// <inheritdoc/>
