@@ -66,8 +66,8 @@ public sealed partial class Board : IExitHandler, IDisposable
                 Vm.Memory.Add(slot);
             }
 
-            _context = new BoardContext(setup, Vm, memory, blocks);
             _devices = new DeviceTree();
+            _context = new BoardContext(setup, machine, Vm, memory, _devices, blocks);
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));
