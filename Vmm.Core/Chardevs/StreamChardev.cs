@@ -50,7 +50,7 @@ public abstract class StreamChardev : Chardev
     private bool WantsOutput => IsRunning && Output is not null && Queue.Count > 0;
 
     /// <inheritdoc/>
-    public override void Quiesce()
+    private protected override void QuiesceEnd()
     {
         lock (Gate)
         {
@@ -60,7 +60,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Resume()
+    private protected override void ResumeEnd()
     {
         lock (Gate)
         {
@@ -82,10 +82,10 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Release() => Close();
+    private protected override void ReleaseEnd() => CloseEnd();
 
     /// <inheritdoc/>
-    public override int Write(ReadOnlySpan<byte> bytes)
+    private protected override int Accept(ReadOnlySpan<byte> bytes)
     {
         lock (Gate)
         {
@@ -117,7 +117,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override Task DeliveredAsync()
+    private protected override Task EndDeliveredAsync()
     {
         lock (Gate)
         {
@@ -221,7 +221,7 @@ public abstract class StreamChardev : Chardev
         }
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {

@@ -5,6 +5,7 @@
 // it: a serial port names its chardev, the machine names its memory backend. The ids in one configuration are consistent
 // (they exist, they are unique, nothing is used twice); code that builds the record by hand must ensure that.
 
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
@@ -56,6 +57,21 @@ public sealed record MachineConfiguration
 
     /// <summary>All sources of random numbers in the order given, used or not.</summary>
     public IReadOnlyList<RngConfiguration> Rngs { get; init; } = [];
+
+    /// <summary>All secrets in the order given, used or not.</summary>
+    public IReadOnlyList<SecretConfiguration> Secrets { get; init; } = [];
+
+    /// <summary>All block nodes, each after the one that it is over.</summary>
+    public IReadOnlyList<BlockNodeConfiguration> BlockNodes { get; init; } = [];
+
+    /// <summary>All drives in the order given, used or not.</summary>
+    public IReadOnlyList<DriveConfiguration> Drives { get; init; } = [];
+
+    /// <summary>All threads for queues in the order given, used or not.</summary>
+    public IReadOnlyList<IoThreadConfiguration> IoThreads { get; init; } = [];
+
+    /// <summary>All throttle groups in the order given, used or not.</summary>
+    public IReadOnlyList<ThrottleGroupConfiguration> ThrottleGroups { get; init; } = [];
 
     /// <summary>Path of the kernel (bzImage or ELF with a PVH note); null only if the guest comes from elsewhere.</summary>
     public string? KernelPath { get; init; }

@@ -104,11 +104,7 @@ public sealed class IoThread : IIoThread, IDisposable
         return timer;
     }
 
-    /// <summary>
-    /// Room for requests whose completions come on this thread. Any thread; before the guest runs, because later the host may refuse it.
-    /// </summary>
-    /// <param name="capacity">How many may be in flight: a power of two, at most 4096.</param>
-    /// <param name="engine">By what they are carried out.</param>
+    /// <inheritdoc/>
     /// <exception cref="PosixException">The host grants no io_uring, and nothing else is wanted.</exception>
     /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
     public IIoRequests CreateRequests(int capacity, IoEngine engine = IoEngine.Automatic)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -22,9 +23,10 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     private readonly InterruptRouter _router;
     private readonly Dictionary<string, Chardev> _chardevs;
 
-    internal BoardContext(BoardSetup setup, Machine machine, IVirtualMachine vm, GuestMemory memory, DeviceTree devices)
+    internal BoardContext(BoardSetup setup, Machine machine, IVirtualMachine vm, GuestMemory memory, DeviceTree devices, BlockGraph blocks)
     {
         _setup = setup;
+        Blocks = blocks;
         _vm = vm;
         _memory = memory;
         _devices = devices;
@@ -39,6 +41,9 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
 
     /// <summary>The back ends, in the order of the devices that use them.</summary>
     internal IReadOnlyList<Chardev> Chardevs { get; }
+
+    /// <summary>The block nodes and disks.</summary>
+    internal BlockGraph Blocks { get; }
 
     /// <inheritdoc/>
     public GuestClock Clock { get; }
@@ -59,7 +64,13 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     public IGuestMemory Memory => _memory;
 
     /// <inheritdoc/>
-    public IIoThread IoThread => _setup.QueueThread ?? throw new InvalidOperationException("no device type of this machine has said that it has queues");
+    public IIoThread IoThread => _setup.QueueThreads.Default;
+
+    /// <inheritdoc/>
+    public IIoThread IoThreadOf(string id) => _setup.QueueThreads.Of(id);
+
+    /// <inheritdoc/>
+    public IDeviceErrors Errors => _setup.Errors;
 
     /// <inheritdoc/>
     public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd) => _vm.Doorbells.Bind(address, value, eventFd);
@@ -82,6 +93,9 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
 
     /// <inheritdoc/>
     public RngBackEnd OpenRng(string? id) => RngFactory.Open(_setup.Configuration, id);
+
+    /// <inheritdoc/>
+    public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => Blocks.Attach(name, user, sharesWrites);
 
     /// <inheritdoc/>
     public IDeviceTimer CreateTimer() => new LoopDeviceTimer(_setup.IoLoop);

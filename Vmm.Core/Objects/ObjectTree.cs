@@ -39,7 +39,7 @@ public sealed class ObjectTree(ObjectNode root)
                         .. new[] { PlacedDevice.Peripheral, PlacedDevice.Anonymous, PlacedDevice.Unattached }.Select(path => DevicesIn(path, machine.Devices)),
                         .. Enumerable.Range(0, configuration.Topology.Count).Select(cpu => Leaf($"cpu[{Number(cpu)}]", $"{configuration.Cpu.Name}-x86_64-cpu")),
                     ]),
-                ObjectNode.Holding("objects", [.. configuration.MemoryBackends.Select(Backend), .. configuration.Rngs.Select(Rng)]),
+                ObjectNode.Holding("objects", UserObjects.Of(configuration)),
                 ObjectNode.Holding("chardevs", [.. configuration.Chardevs.Select(chardev => Leaf(chardev.Id, chardev.TypeName))]),
             ]));
     }
@@ -131,19 +131,6 @@ public sealed class ObjectTree(ObjectNode root)
 
     /// <summary>An enumeration's value is its word.</summary>
     private static object? ValueOf(Property property, object value) => property.TypeName == "bool" ? value : Plain(property.Format(value));
-
-    private static ObjectNode Backend(MemoryBackendConfiguration backend) => new(
-        backend.Id,
-        backend.TypeName,
-        [
-            new("size", "size", backend.Size),
-            new("share", "bool", backend.Share),
-            new("prealloc", "bool", backend.Prealloc),
-        ],
-        []);
-
-    private static ObjectNode Rng(RngConfiguration rng) => new(
-        rng.Id, rng.TypeName, rng is FileRngConfiguration file ? [new ObjectProperty("filename", "string", file.Filename)] : [], []);
 
     private static ObjectNode Leaf(string name, string type) => new(name, type, [], []);
 

@@ -5,11 +5,14 @@
 // state at the end can be saved and loaded. A case that fails is made smaller by CsCheck and printed with its seed.
 
 using CsCheck;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Virtio;
+using Vmm.Core.Devices.Virtio.Block;
 using Vmm.Core.Devices.Virtio.Console;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.State;
 using Vmm.Tests.Unit.Devices.Virtio;
+using Vmm.Tests.Unit.Devices.Virtio.Block;
 using Vmm.Tests.Unit.Devices.Virtio.Console;
 using static Vmm.Core.Devices.Virtio.Transports.Mmio.VirtioMmioRegisters;
 
@@ -37,6 +40,22 @@ public sealed class VirtioHostileDriverTests
     public void The_entropy_device_survives_any_driver(int cases) => Survives(
         cases,
         context => new Rng(context, new ScriptedRng { Left = 1 << 20 }, quota: 1 << 14, TimeSpan.FromSeconds(1)), mostDescriptors: 2 * 4 * 8);
+
+    [TestCase(5_000)]
+    [Soak(1_000_000)]
+    public void The_block_device_survives_any_driver(int cases)
+    {
+        string path = BlockDriver.NewImage();
+        try
+        {
+            // Two queues of 8, and held requests that are read again.
+            Survives(cases, context => Disk(context, path), mostDescriptors: 2 * 3 * 8 * 8);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 
     [TestCase(5_000)]
     [Soak(1_000_000)]
@@ -112,6 +131,15 @@ public sealed class VirtioHostileDriverTests
         },
         iter: cases,
         print: steps => string.Join('\n', steps));
+
+    private static BlockDevice Disk(VirtioContext context, string path)
+    {
+        context.Thread.AnswersAtOnce = true;
+        var graph = BlockGraph.Open([new FileNodeConfiguration("node0", path) { Discard = true, Locking = BlockLocking.Off }], []);
+        context.Owned.Add(graph);
+        var disk = graph.Attach("node0", "device disk0", sharesWrites: false);
+        return new BlockDevice(context, context.IoThread, disk, new BlockDeviceOptions { QueueSize = 8, Queues = 2 });
+    }
 
     private static RingRam Ram()
     {

@@ -70,6 +70,21 @@ internal sealed class DeviceOptions
         Add(device);
     }
 
+    /// <summary>Adds the disk of a -drive that is one by itself.</summary>
+    internal void AddForDrive(string drive)
+    {
+        foreach (var type in DeviceTypes.All.Where(type => type is { IsUserCreatable: true, Bus: "virtio-bus" }))
+        {
+            if (type.Properties.OfType<DriveProperty>().FirstOrDefault() is { } property)
+            {
+                Add(new DeviceConfiguration(type).With(property, drive));
+                return;
+            }
+        }
+
+        throw new CommandLineException("if=virtio is not supported: there is no virtio disk; expected if=none");
+    }
+
     private static string Known()
     {
         string[] names = [.. DeviceTypes.All.Where(type => type.IsUserCreatable).Select(type => type.Name)];

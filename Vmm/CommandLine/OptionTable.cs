@@ -40,9 +40,18 @@ internal static class OptionTable
             "object",
             "memory-backend-ram|memfd|file|shm,id=ID,size=SIZE[,share=on|off]\n"
                 + "[,mem-path=PATH][,prealloc=on][,hugetlb=on][,hugetlbsize=SIZE]\n"
-                + "rng-builtin,id=ID or rng-random,id=ID[,filename=PATH]",
-            "memory backend or source of random numbers, also as a JSON object",
+                + "rng-builtin,id=ID or rng-random,id=ID[,filename=PATH]\n"
+                + "secret,id=ID,data=TEXT|file=PATH[,format=raw|base64]\n"
+                + "iothread,id=ID[,poll-max-ns=N]\n"
+                + "throttle-group,id=ID[,x-bps-total=N][,x-iops-total=N][,x-...-max=N][,x-...-max-length=N][,x-iops-size=N]",
+            "memory backend, source of random numbers, secret, thread for queues, or limits of disks; also as a JSON object",
             (d, a) => ObjectOption.Add(d, OptionList.Parse(a, "qom-type", json: true))),
+
+        With(
+            "numa",
+            "node,memdev=ID[,cpus=N[-N]][,nodeid=0]",
+            "the only NUMA node; the same as -machine memory-backend=ID",
+            (d, a) => d.SetNuma(NumaOption.Read(OptionList.Parse(a, "type")))),
 
         With(
             "kernel",
@@ -56,9 +65,30 @@ internal static class OptionTable
             With(type.ShortOption!.Name, "DEV", type.ShortOption.Help, (d, a) => d.Devices.AddShort(type, d.Chardevs, a))),
         With(
             "chardev",
-            $"{string.Join('|', ChardevConfiguration.Backends)},id=ID[,path=PATH][,fd=N][,server=on|off][,wait=on|off][,append=on]",
+            $"{string.Join('|', ChardevConfiguration.Backends)},id=ID[,path=PATH][,host=HOST,port=PORT][,fd=N][,server=on|off]\n"
+                + "[,wait=on|off][,reconnect-ms=N][,abstract=on][,append=on]"
+                + "[,size=SIZE][,logfile=PATH][,logappend=on|off]",
             "character back end",
             (d, a) => d.Chardevs.Add(ChardevOption.Read(OptionList.Parse(a, "backend")))),
+        With(
+            "blockdev",
+            "[driver=]DRIVER,node-name=NAME[,read-only=on|off][,auto-read-only=on|off]\n"
+                + "[,discard=ignore|unmap][,cache.direct=on|off][,cache.no-flush=on|off][,OPTION=VALUE...]\n"
+                + "file|host_device: filename=PATH[,aio=threads|native|io_uring][,locking=auto|on|off]\n"
+                + "null-co: [size=SIZE][,read-zeroes=on|off]\n"
+                + "raw: file=NAME|file.driver=DRIVER,...[,offset=SIZE][,size=SIZE]\n"
+                + "throttle: throttle-group=ID,file=NAME|file.driver=DRIVER,...",
+            "block node, also as a JSON object",
+            (d, a) => d.Blocks.AddNode(OptionList.Parse(a, "driver", json: true))),
+        With(
+            "drive",
+            "file=PATH[,id=ID][,if=none|virtio][,format=raw][,node-name=NAME][,index=N]\n"
+                + "[,cache=writeback|none|writethrough|directsync|unsafe][,aio=threads|native|io_uring]\n"
+                + "[,discard=ignore|unmap][,read-only=on|off][,werror=report|ignore|stop|enospc][,rerror=report|ignore|stop]\n"
+                + "[,throttling.bps-total=N][,throttling.iops-total=N][,throttling....][,file.locking=auto|on|off][,file.OPTION=VALUE]",
+            "disk: block nodes with a name for a device, or with if=virtio a disk of the guest at once;\n"
+                + "without format= an image that looks like one of another format is refused",
+            (d, a) => DriveOption.Add(d, OptionList.Parse(a))),
         With(
             "device",
             "DRIVER[,id=ID][,PROPERTY=VALUE...]",

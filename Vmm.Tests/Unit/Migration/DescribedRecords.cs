@@ -7,6 +7,7 @@ using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.Devices.Virtio;
+using Vmm.Core.Devices.Virtio.Block;
 using Vmm.Core.Devices.Virtio.Console;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.Machines;
@@ -111,11 +112,44 @@ internal static class DescribedRecords
             .queued = 1
             :chardev/output.bytes = 02*4096
             """);
+        yield return Case(RingState.Layout, new RingState(new ChardevState { Queued = 1 }) { Written = 2, Read = 3 }, s => Fill(s.Output.Bytes, 4), """
+            .written = 2
+            .read = 3
+            .output.queued = 1
+            .output:chardev/output.bytes = 04*4096
+            """);
+        yield return Case(OutputLogState.Layout, new OutputLogState { Queued = 4097, Count = 2, Pieces = [new(), new()] }, s => Fill(s.Pieces[1].Bytes, 5), """
+            .queued = 4097
+            .count = 2
+            .pieces[0].bytes = 00*4096
+            .pieces[1].bytes = 05*4096
+            """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
             """);
         yield return Case(RngState.Layout, new RngState { QuotaRemaining = 1 }, s => FillVirtio(s.Virtio), """
             .quota_remaining = 1
+            .virtio.status = 15
+            .virtio.host_features_sel = 2
+            .virtio.guest_features_sel = 3
+            .virtio.guest_features = 4294967296
+            .virtio.queue_sel = 4
+            .virtio.isr = 1
+            .virtio.generation = 5
+            .virtio.queue_count = 1
+            .virtio.queues.num = 8
+            .virtio.queues.ready = true
+            .virtio.queues.desc = 4096
+            .virtio.queues.avail = 8192
+            .virtio.queues.used = 12288
+            .virtio.queues.last_avail_idx = 6
+            .virtio.queues.used_idx = 7
+            """);
+        yield return Case(BlockState.Layout, new BlockState(queues: 1) { WriteCache = true, HeldCount = 1, Held = [new HeldRequest { Queue = 8, Head = 9 }] }, s => FillVirtio(s.Virtio), """
+            .write_cache = true
+            .held_count = 1
+            .held.queue = 8
+            .held.head = 9
             .virtio.status = 15
             .virtio.host_features_sel = 2
             .virtio.guest_features_sel = 3

@@ -18,6 +18,7 @@ public sealed class CommandTests
             "system_reset", "system_powerdown", "quit", "human-monitor-command", "migrate", "x-cpr-preflight", "migrate-incoming", "migrate_cancel",
             "migrate-set-parameters", "query-migrate-parameters", "migrate-set-capabilities", "query-migrate-capabilities", "query-migrate", "getfd",
             "closefd", "qom-list", "qom-get", "qom-set", "qom-list-get", "qom-list-types", "qom-list-properties", "device-list-properties",
+            "query-chardev-backends", "ringbuf-read", "ringbuf-write",
         }));
 
     [Test]
@@ -63,7 +64,7 @@ public sealed class CommandTests
     [TestCase("query-cpus-fast", """[{"cpu-index":0,"qom-path":"/machine/cpu[0]","thread-id":7,"target":"x86_64"}]""")]
     [TestCase("query-memdev", "[]")]
     [TestCase("query-version", """{"qemu":{"major":10,"minor":0,"micro":0},"package":""}""")]
-    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
+    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-drain-timeout":8,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
     [TestCase("stop", "{}")]
     public async Task A_command_answers(string command, string expected)
     {
@@ -147,6 +148,9 @@ public sealed class CommandTests
     [TestCase("migrate-set-parameters", """{"nope":1}""", "Parameter 'nope' is unexpected")]
     [TestCase("human-monitor-command", "{}", "Parameter 'command-line' is missing")]
     [TestCase("human-monitor-command", """{"command-line":"x","cpu-index":1.5}""", "Invalid parameter type for 'cpu-index', expected: integer")]
+    [TestCase("ringbuf-read", """{"device":"r"}""", "Parameter 'size' is missing")]
+    [TestCase("ringbuf-read", """{"device":"r","size":1,"format":"hex"}""", "Parameter 'format' does not accept value 'hex'")]
+    [TestCase("ringbuf-write", """{"device":"r"}""", "Parameter 'data' is missing")]
     [TestCase("query-status", """{"x":1}""", "Parameter 'x' is unexpected")]
     [TestCase("query-status", """{"\ud800":1}""", "The name of a member is not valid Unicode")]
     [TestCase("getfd", """{"\ud800":1}""", "The name of a member is not valid Unicode")]

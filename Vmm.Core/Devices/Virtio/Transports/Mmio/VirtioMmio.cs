@@ -118,6 +118,12 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
     }
 
     /// <inheritdoc/>
+    public override Task DrainAsync() => _device.DrainAsync();
+
+    /// <inheritdoc/>
+    public override void GuestContinues() => _device.GuestContinues();
+
+    /// <inheritdoc/>
     public override void Resume()
     {
         lock (_lock)
@@ -190,6 +196,12 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
             case InterruptAcknowledge:
                 _device.Interrupt.Acknowledge(value & VirtioInterrupt.All);
                 return;
+            case Status when value == 0:
+                WhenDrained(static device => device.BeginReset(), static device => device.EndReset());
+                return;
+            case QueueReady when (value & 1) == 0:
+                WhenDrained(static device => device.BeginQueueEnd(), static device => device.EndQueues());
+                return;
             default:
                 lock (_lock)
                 {
@@ -197,6 +209,24 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
                 }
 
                 return;
+        }
+    }
+
+    /// <summary>
+    /// The driver takes something back, and may use the memory of its requests again when this returns. The wait for them is outside of the lock, which
+    /// the machine loop takes too.
+    /// </summary>
+    private void WhenDrained(Action<VirtioDevice> begin, Action<VirtioDevice> end)
+    {
+        lock (_lock)
+        {
+            begin(_device);
+        }
+
+        _device.DrainAsync().Wait();
+        lock (_lock)
+        {
+            end(_device);
         }
     }
 
@@ -218,7 +248,7 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
                 state.QueueSelect = value;
                 break;
             case QueueReady:
-                _device.WriteQueueReady((value & 1) != 0);
+                _device.BeginQueue();
                 break;
             case Status:
                 _device.WriteStatus(value);
