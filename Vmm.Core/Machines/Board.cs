@@ -206,6 +206,11 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>The guest runs after it was stopped.</summary>
     internal void GuestContinues()
     {
+        foreach (var disk in Blocks.Disks)
+        {
+            disk.StoppedBy = 0;
+        }
+
         foreach (var device in _devices.Devices)
         {
             device.GuestContinues();
