@@ -14,6 +14,7 @@ public sealed class BlockDisk
     private readonly BlockImage _image;
     private readonly IReadOnlyList<ThrottleGroup> _groups;
     private readonly RawNodeConfiguration? _window;
+    private int _stoppedBy;
 
     /// <summary>Looks at nodes as a disk.</summary>
     /// <param name="user">The device, for messages and queries.</param>
@@ -74,6 +75,13 @@ public sealed class BlockDisk
 
     /// <summary>What it has done so far.</summary>
     public BlockStatistics Statistics { get; } = new();
+
+    /// <summary>The error that the guest was stopped for; 0 if it was not since it last continued. Any thread.</summary>
+    public int StoppedBy
+    {
+        get => Volatile.Read(ref _stoppedBy);
+        internal set => Volatile.Write(ref _stoppedBy, value);
+    }
 
     /// <summary>Whether its size can be changed.</summary>
     internal bool HasFixedSize => _window?.Size is not null;

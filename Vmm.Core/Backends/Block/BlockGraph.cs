@@ -107,6 +107,10 @@ public sealed class BlockGraph : IDisposable
         return disk;
     }
 
+    /// <summary>What a node is now.</summary>
+    /// <exception cref="BlockException">There is none of that name.</exception>
+    public BlockNodeInfo InfoOf(string name) => BlockNodeInfo.Of(Chain(name));
+
     /// <summary>The node of a name.</summary>
     public bool TryFind(string name, [NotNullWhen(true)] out BlockNode? node)
     {
