@@ -22,10 +22,11 @@ public abstract class Chardev : IStateful, IDisposable
     private bool _isAdopted;
     private bool _isLogAdopted;
 
-    private protected Chardev(string label, EventLoop loop)
+    private protected Chardev(string label, EventLoop loop, Lock? gate = null)
     {
         Label = label;
         Loop = loop;
+        Gate = gate ?? new Lock();
     }
 
     /// <summary>Its id, which query-chardev calls the label.</summary>
@@ -38,10 +39,13 @@ public abstract class Chardev : IStateful, IDisposable
     public OutputLog? Log { get; init; }
 
     /// <summary>Whether a front end is attached.</summary>
-    public bool FrontendOpen => FrontEnd is not null;
+    public virtual bool FrontendOpen => FrontEnd is not null;
+
+    /// <summary>What moves the bytes: itself, unless it shares a back end among several front ends.</summary>
+    public virtual Chardev BackEnd => this;
 
     /// <summary>The lock that chardev and front end share.</summary>
-    public Lock Gate { get; } = new();
+    public Lock Gate { get; }
 
     /// <inheritdoc/>
     public virtual StateLayout Layout => ChardevState.Layout;
@@ -74,7 +78,7 @@ public abstract class Chardev : IStateful, IDisposable
     }
 
     /// <summary>Takes the front end off.</summary>
-    public void Detach()
+    public virtual void Detach()
     {
         lock (Gate)
         {
@@ -156,6 +160,15 @@ public abstract class Chardev : IStateful, IDisposable
     /// wait for before the program ends. Any thread.
     /// </summary>
     public Task DeliveredAsync() => Log is { } log ? Task.WhenAll(EndDeliveredAsync(), log.WrittenAsync()) : EndDeliveredAsync();
+
+    /// <summary>The line is interrupted for longer than a byte takes: a break, as on a serial line. Any thread.</summary>
+    public virtual void Break()
+    {
+        lock (Gate)
+        {
+            FrontEnd?.Break();
+        }
+    }
 
     /// <summary>The front end has room for input again. Any thread.</summary>
     public abstract void InputReady();

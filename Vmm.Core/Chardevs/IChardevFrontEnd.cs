@@ -14,4 +14,9 @@ public interface IChardevFrontEnd
 
     /// <summary>After <see cref="Chardev.Write"/> took less than it was given: it would take more now.</summary>
     void OutputReady();
+
+    /// <summary>A break on the line; nothing to a front end that knows none.</summary>
+    void Break()
+    {
+    }
 }

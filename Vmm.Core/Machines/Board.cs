@@ -382,6 +382,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             ReleasedAs = (chardev.Layout.Name, position),
         }),
         .. Chardevs.Where(chardev => chardev.Log is not null).Select(chardev => new StateSection(0, chardev.Log!) { Name = $"/chardevs/{chardev.Label}/log" }),
+        .. Chardevs.OfType<MuxChardev>().Select(mux => new StateSection(0, mux.Switch) { Name = $"/chardevs/{mux.Label}/mux" }),
         .. Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
             same => same.Select((device, instance) => new StateSection(instance, device))),

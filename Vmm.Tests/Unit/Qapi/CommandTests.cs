@@ -18,7 +18,7 @@ public sealed class CommandTests
             "system_reset", "system_powerdown", "quit", "human-monitor-command", "migrate", "x-cpr-preflight", "migrate-incoming", "migrate_cancel",
             "migrate-set-parameters", "query-migrate-parameters", "migrate-set-capabilities", "query-migrate-capabilities", "query-migrate", "getfd",
             "closefd", "qom-list", "qom-get", "qom-set", "qom-list-get", "qom-list-types", "qom-list-properties", "device-list-properties",
-            "query-chardev-backends", "ringbuf-read", "ringbuf-write",
+            "query-chardev-backends", "ringbuf-read", "ringbuf-write", "chardev-send-break",
         }));
 
     [Test]
