@@ -23,10 +23,11 @@ public abstract class Chardev : IStateful, IDisposable
     private bool _isLogAdopted;
     private bool _reportedPeer;
 
-    private protected Chardev(string label, EventLoop loop)
+    private protected Chardev(string label, EventLoop loop, Lock? gate = null)
     {
         Label = label;
         Loop = loop;
+        Gate = gate ?? new Lock();
     }
 
     /// <summary>Its id, which query-chardev calls the label.</summary>
@@ -39,13 +40,16 @@ public abstract class Chardev : IStateful, IDisposable
     public OutputLog? Log { get; init; }
 
     /// <summary>Whether a front end is attached, and the guest's software uses it.</summary>
-    public bool FrontendOpen => FrontEnd is { IsOpen: true };
+    public virtual bool FrontendOpen => FrontEnd is { IsOpen: true };
 
     /// <summary>Whether something is at the other end: a client, a terminal, a file.</summary>
     public virtual bool HasPeer => false;
 
+    /// <summary>What moves the bytes: itself, unless it shares a back end among several front ends.</summary>
+    public virtual Chardev BackEnd => this;
+
     /// <summary>The lock that chardev and front end share.</summary>
-    public Lock Gate { get; } = new();
+    public Lock Gate { get; }
 
     /// <inheritdoc/>
     public virtual StateLayout Layout => ChardevState.Layout;
@@ -80,7 +84,7 @@ public abstract class Chardev : IStateful, IDisposable
     }
 
     /// <summary>Takes the front end off.</summary>
-    public void Detach()
+    public virtual void Detach()
     {
         lock (Gate)
         {
@@ -162,6 +166,15 @@ public abstract class Chardev : IStateful, IDisposable
     /// wait for before the program ends. Any thread.
     /// </summary>
     public Task DeliveredAsync() => Log is { } log ? Task.WhenAll(EndDeliveredAsync(), log.WrittenAsync()) : EndDeliveredAsync();
+
+    /// <summary>The line is interrupted for longer than a byte takes: a break, as on a serial line. Any thread.</summary>
+    public virtual void Break()
+    {
+        lock (Gate)
+        {
+            FrontEnd?.Break();
+        }
+    }
 
     /// <summary>The front end has room for input again. Any thread.</summary>
     public abstract void InputReady();

@@ -23,4 +23,9 @@ public interface IChardevFrontEnd
     void PeerChanged(bool isThere)
     {
     }
+
+    /// <summary>A break on the line; nothing to a front end that knows none.</summary>
+    void Break()
+    {
+    }
 }

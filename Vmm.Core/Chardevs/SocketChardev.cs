@@ -28,7 +28,12 @@ public sealed class SocketChardev : StreamChardev
     /// <param name="options">Which socket.</param>
     /// <param name="logger">Where failures are reported.</param>
     public SocketChardev(string label, EventLoop loop, SocketChardevOptions options, ILogger? logger = null)
-        : base(label, loop, logger ?? NullLogger.Instance)
+        : this(label, loop, options, logger, gate: null)
+    {
+    }
+
+    internal SocketChardev(string label, EventLoop loop, SocketChardevOptions options, ILogger? logger, Lock? gate)
+        : base(label, loop, logger ?? NullLogger.Instance, gate)
     {
         _options = options;
         _socket = new SocketEndpoint($"chardev/{label}", options, SocketEndpoint.KindOf(options), loop, Gate, Logger);

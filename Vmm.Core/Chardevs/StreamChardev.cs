@@ -23,8 +23,8 @@ public abstract class StreamChardev : Chardev
     private bool _frontEndWaits;
     private TaskCompletionSource? _delivered;
 
-    private protected StreamChardev(string label, EventLoop loop, ILogger logger)
-        : base(label, loop)
+    private protected StreamChardev(string label, EventLoop loop, ILogger logger, Lock? gate = null)
+        : base(label, loop, gate)
     {
         Logger = logger;
         _onReady = OnReady;

@@ -1,5 +1,5 @@
 // A chardev is the host's end of a line of bytes: a file, a terminal, a socket. A device (serial port, debug console) or a
-// monitor is its front end and names it by id; at most one front end uses a chardev.
+// monitor is its front end and names it by id; at most one front end uses a chardev, unless it is a mux.
 
 namespace Vmm.Core.Configuration;
 
@@ -24,6 +24,9 @@ public abstract record ChardevConfiguration(string Id)
 
     /// <summary>Whether <see cref="LogFile"/>'s contents are kept; false truncates it when the back end is opened.</summary>
     public bool LogAppend { get; init; }
+
+    /// <summary>Whether several front ends may use it (mux=on).</summary>
+    public bool Mux { get; init; }
 
     /// <summary>The back end's kind as QEMU spells it; one of <see cref="Backends"/>.</summary>
     public abstract string Backend { get; }

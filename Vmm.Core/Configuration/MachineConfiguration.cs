@@ -85,6 +85,9 @@ public sealed record MachineConfiguration
     /// <summary>All character back ends in the order in which they came to be, those that a device option implied included.</summary>
     public IReadOnlyList<ChardevConfiguration> Chardevs { get; init; } = [];
 
+    /// <summary>The key that begins a command to a mux (-echr): Ctrl-A.</summary>
+    public byte EscapeKey { get; init; } = 1;
+
     /// <summary>The devices that were configured, in the order given; those that the machine has by itself are not among them.</summary>
     public IReadOnlyList<DeviceConfiguration> Devices { get; init; } = [];
 

@@ -35,8 +35,9 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
         Clock = new GuestClock(setup.Time);
         _chardevs = setup.Configuration.Chardevs
             .Where(chardev => setup.Devices.Any(device => device.Configuration.UsesChardev(chardev.Id)))
-            .ToDictionary(chardev => chardev.Id, chardev => ChardevFactory.Create(chardev, setup.IoLoop, setup.Log));
-        Chardevs = [.. setup.Devices.SelectMany(device => device.Configuration.Chardevs).Select(Chardev)];
+            .ToDictionary(chardev => chardev.Id, chardev => ChardevFactory.Create(
+                chardev, setup.IoLoop, setup.Log, setup.Configuration.EscapeKey, () => setup.Power.RequestExit(0)));
+        Chardevs = [.. setup.Devices.SelectMany(device => device.Configuration.Chardevs).Distinct().Select(id => _chardevs[id])];
     }
 
     /// <summary>The back ends, in the order of the devices that use them.</summary>
@@ -82,8 +83,12 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     public IInterruptRouter InterruptRouter => _router;
 
     /// <inheritdoc/>
-    public Chardev Chardev(string id) =>
-        _chardevs.GetValueOrDefault(id) ?? throw new InvalidOperationException($"chardev '{id}' is not configured");
+    public Chardev Chardev(string id) => _chardevs.GetValueOrDefault(id) switch
+    {
+        MuxChardev mux => mux.AddPort(takesFocus: true),
+        { } chardev => chardev,
+        null => throw new InvalidOperationException($"chardev '{id}' is not configured"),
+    };
 
     /// <inheritdoc/>
     public Device OwnerOf(DeviceBus bus) => _devices.OwnerOf(bus);

@@ -1,3 +1,4 @@
+using Vmm.Core.Chardevs;
 using Vmm.Core.Devices.Clock;
 using Vmm.Core.Devices.Model;
 
@@ -18,6 +19,7 @@ internal static class BoardSections
         }),
         .. board.Chardevs.Where(chardev => chardev.Log is not null).Select(
             chardev => new StateSection(0, chardev.Log!) { Name = $"/chardevs/{chardev.Label}/log" }),
+        .. board.Chardevs.OfType<MuxChardev>().Select(mux => new StateSection(0, mux.Switch) { Name = $"/chardevs/{mux.Label}/mux" }),
         .. board.Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. board.Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
             same => same.Select((device, instance) => new StateSection(instance, device))),

@@ -8,6 +8,16 @@ namespace Vmm.Core.Machines;
 /// <summary>Makes back ends from their configuration. What is made has touched nothing yet.</summary>
 public static class ChardevFactory
 {
+    /// <summary>Makes one back end that several front ends may use, if its configuration says so.</summary>
+    /// <param name="configuration">Its configuration.</param>
+    /// <param name="loop">The loop that serves it.</param>
+    /// <param name="log">Where lost bytes and clients are reported.</param>
+    /// <param name="escape">The key that begins a command to a mux.</param>
+    /// <param name="exit">Ends the program, when a mux is told so; any thread, never waits.</param>
+    internal static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log, byte escape, Action exit) =>
+        !configuration.Mux ? Create(configuration, loop, log)
+        : new MuxChardev(Create(configuration with { LogFile = null }, loop, log), loop, escape, exit) { Log = LogOf(configuration, log) };
+
     /// <summary>Makes one back end.</summary>
     /// <param name="configuration">Its configuration.</param>
     /// <param name="loop">The loop that serves it.</param>
@@ -15,7 +25,7 @@ public static class ChardevFactory
     public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        var outputLog = configuration.LogFile is { } path ? new OutputLog(configuration.Id, path, configuration.LogAppend, log) : null;
+        var outputLog = LogOf(configuration, log);
         return configuration switch
         {
             NullChardevConfiguration => new NullChardev(configuration.Id, loop) { Log = outputLog },
@@ -48,4 +58,7 @@ public static class ChardevFactory
             Reconnect = TimeSpan.FromMilliseconds(socket.ReconnectMilliseconds),
         };
     }
+
+    private static OutputLog? LogOf(ChardevConfiguration configuration, ILogger log) =>
+        configuration.LogFile is { } path ? new OutputLog(configuration.Id, path, configuration.LogAppend, log) : null;
 }

@@ -122,7 +122,7 @@ public sealed partial class Machine : IDisposable
             return;
         }
 
-        var clients = Task.WhenAll(Board.Chardevs.OfType<SocketChardev>().Where(c => c.IsWaitedFor).Select(c => c.FirstClient));
+        var clients = Task.WhenAll(Board.Chardevs.Select(chardev => chardev.BackEnd).OfType<SocketChardev>().Where(c => c.IsWaitedFor).Select(c => c.FirstClient));
         if (clients.IsCompleted)
         {
             Run();

@@ -22,6 +22,14 @@ public static class UnixSocket
     public static SafeFileHandle Create() =>
         Own(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
 
+    /// <summary>Two connected unix stream sockets, non-blocking and close-on-exec.</summary>
+    public static unsafe (SafeFileHandle One, SafeFileHandle Other) CreatePair()
+    {
+        int* ends = stackalloc int[2];
+        Check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), "socketpair");
+        return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+    }
+
     /// <summary>Connects to a listening socket; a unix socket connects at once or fails.</summary>
     /// <exception cref="PosixException">EAGAIN means that the listener's backlog is full.</exception>
     public static unsafe void Connect(SafeHandle handle, string path)

@@ -51,6 +51,21 @@ public sealed class CharCommands(Func<IEnumerable<ChardevInfo>> listed, Func<str
         }
     }
 
+    /// <inheritdoc/>
+    public ValueTask ChardevSendBreak(CommandContext context, string id)
+    {
+        if (find(id) is { } chardev)
+        {
+            chardev.Break();
+        }
+        else if (!listed().Any(info => info.Label == id))
+        {
+            throw QmpException.GenericError($"Chardev '{id}' not found");
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
     private static byte[] FromBase64(string data)
     {
         try

@@ -21,6 +21,10 @@ internal static class HmpCharCommands
         {
             Parameters = [HmpParameter.Text("device"), HmpParameter.Text("data")],
         },
+        new("chardev-send-break", "send a break on chardev", hmp => handlers.Char.ChardevSendBreak(hmp.Context, hmp["id"]!))
+        {
+            Parameters = [HmpParameter.Text("id")],
+        },
     ];
 
     internal static IEnumerable<HmpCommand> Information(CommandHandlers handlers) =>

@@ -14,9 +14,10 @@ internal static class ChardevOption
         var backend = options.Take("backend")
             ?? throw new CommandLineException($"chardev: backend is missing: {Expected}");
         var id = options.TakeId() ?? throw new CommandLineException("chardev: no id specified");
-        if (options.TakeSwitch("mux") == true)
+        bool mux = options.TakeSwitch("mux") ?? false;
+        if (mux && backend is (RingbufChardevConfiguration.Name or RingbufChardevConfiguration.Alias))
         {
-            throw new CommandLineException("mux=on is not supported: give each front end a chardev of its own");
+            throw new CommandLineException("chardev: ringbuf: mux=on needs a back end with input: expected stdio, pty, socket, file or null");
         }
 
         ChardevConfiguration chardev = backend switch
@@ -34,7 +35,7 @@ internal static class ChardevOption
             RingbufChardevConfiguration.Name or RingbufChardevConfiguration.Alias => ReadRing(id, backend, options),
             _ => throw new CommandLineException($"'{backend}' is not a valid char driver name: {Expected}"),
         };
-        chardev = chardev with { LogFile = options.TakeText("logfile"), LogAppend = options.TakeSwitch("logappend") ?? false };
+        chardev = chardev with { Mux = mux, LogFile = options.TakeText("logfile"), LogAppend = options.TakeSwitch("logappend") ?? false };
         options.Finish();
         return chardev;
     }

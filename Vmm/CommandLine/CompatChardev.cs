@@ -1,6 +1,7 @@
 // The short way to name a back end: -serial, -debugcon, -monitor and -qmp take a DEV, and the chardev that it stands for
 // comes into being with a label of QEMU's choosing (serial0, debugcon, compat_monitor0), under which query-chardev shows it.
 //
+//   mon:DEV, with a monitor beside the device (Ctrl-A c), and DEV one of
 //   null  stdio  pty[:LINK]  file:PATH  unix:PATH[,server=on|off][,wait=on|off]  tcp:HOST:PORT[,server=on|off][,wait=on|off]
 //
 // A monitor needs input and output, so it takes stdio and sockets only. TCP is not for monitors: a port does not say who connects to it.
@@ -12,7 +13,7 @@ namespace Vmm.CommandLine;
 /// <summary>Reads the DEV forms that make a chardev.</summary>
 internal static class CompatChardev
 {
-    private const string ForDevices = "expected none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off] or chardev:ID";
+    private const string ForDevices = "expected none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off], mon:DEV or chardev:ID";
     private const string ForMonitors = "expected none, stdio, unix:PATH[,server=on][,wait=off] or chardev:ID";
 
     /// <summary>Makes the chardev that <paramref name="device"/> stands for.</summary>
@@ -28,6 +29,15 @@ internal static class CompatChardev
             : throw new CommandLineException($"'{device}' is no back end of a monitor: {expected}");
     }
 
+    /// <summary>Makes the mux that mon:DEV stands for. On standard input and output, Ctrl-C is for the guest.</summary>
+    /// <param name="label">The chardev's id.</param>
+    /// <param name="device">DEV.</param>
+    internal static ChardevConfiguration ReadMux(string label, string device)
+    {
+        var chardev = Read(label, device, isForMonitor: false) with { Mux = true };
+        return chardev is StdioChardevConfiguration stdio ? stdio with { Signal = false } : chardev;
+    }
+
     private static ChardevConfiguration Read(string label, string device, string expected)
     {
         var colon = device.IndexOf(':', StringComparison.Ordinal);
@@ -41,8 +51,6 @@ internal static class CompatChardev
             "file:" when rest.Length > 0 => new FileChardevConfiguration(label, rest, Append: false),
             "unix:" => ReadUnix(label, rest),
             "tcp:" => ReadTcp(label, rest),
-            "mon:" => throw new CommandLineException(
-                $"multiplexing (mon:) is not supported: give the device and -monitor a back end each, such as '{rest}' and unix:PATH"),
             "udp:" or "telnet:" or "websocket:" or "vc:" or "vc" =>
                 throw new CommandLineException($"'{device}' is not supported: {expected}"),
             _ => throw new CommandLineException($"'{device}' is no character device: {expected}"),

@@ -20,6 +20,7 @@ internal sealed class ConfigurationDraft
     private NumaOption? _numa;
     private ulong? _ramSize;
     private int _monitorNumber;
+    private bool _isMonitorGiven;
 
     /// <summary>What is not about the machine's parts.</summary>
     internal ProgramConfiguration Program { get; set; } = new();
@@ -78,11 +79,16 @@ internal sealed class ConfigurationDraft
     }
 
     /// <summary>Adds a -mon.</summary>
-    internal void AddMonitor(MonitorConfiguration monitor) => _monitors.Add(monitor);
+    internal void AddMonitor(MonitorConfiguration monitor)
+    {
+        _isMonitorGiven = true;
+        _monitors.Add(monitor);
+    }
 
     /// <summary>Adds a -monitor, -qmp or -qmp-pretty; their chardevs are numbered together.</summary>
     internal void AddMonitor(string device, MonitorMode mode, bool pretty)
     {
+        _isMonitorGiven = true;
         if (Chardevs.Resolve($"compat_monitor{_monitorNumber}", device, isForMonitor: true) is { } chardev)
         {
             _monitors.Add(new MonitorConfiguration(chardev, mode, pretty));
@@ -101,10 +107,11 @@ internal sealed class ConfigurationDraft
 
         foreach (var type in DeviceTypes.All.Where(type => type.ShortOption is { IsDefault: true } && !NoDefaults && !Devices.Mentions(type)))
         {
-            Devices.AddShort(type, Chardevs, NoGraphic && !Chardevs.UsesStdio ? "stdio" : "null");
+            Devices.AddShort(type, Chardevs, DefaultBackEnd);
         }
 
         Machine = _numa?.Apply(Machine) ?? Machine;
+        AddImpliedMonitors();
         var machine = Machine with
         {
             Topology = BuildTopology(),
@@ -125,8 +132,20 @@ internal sealed class ConfigurationDraft
         CheckObjects(machine);
         Blocks.Check(machine.CompleteDevices);
         Chardevs.CheckUses(Uses(program));
-        Chardevs.CheckMonitors(program.Monitors.Select(monitor => monitor.ChardevId));
+        Chardevs.CheckMonitors(program.Monitors, [.. machine.CompleteDevices.SelectMany(device => device.Chardevs)]);
         return program;
+    }
+
+    /// <summary>What a device has that no option speaks of: with -nographic the terminal, which it shares with a monitor if no option speaks of those.</summary>
+    private string DefaultBackEnd => !NoGraphic || Chardevs.UsesStdio ? "null" : _isMonitorGiven ? "stdio" : "mon:stdio";
+
+    private void AddImpliedMonitors()
+    {
+        _monitors.AddRange(Chardevs.WithMonitor.Select(id => new MonitorConfiguration(id, MonitorMode.Readline, Pretty: false)));
+        if (NoGraphic && !NoDefaults && !_isMonitorGiven && Chardevs.WithMonitor.Count == 0 && !Chardevs.UsesStdio)
+        {
+            AddMonitor("stdio", MonitorMode.Readline, pretty: false);
+        }
     }
 
     private static void CheckKernel(ProgramConfiguration program)

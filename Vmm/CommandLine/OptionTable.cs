@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
 
@@ -66,7 +67,7 @@ internal static class OptionTable
         With(
             "chardev",
             $"{string.Join('|', ChardevConfiguration.Backends)},id=ID[,path=PATH][,host=HOST,port=PORT][,fd=N][,server=on|off]\n"
-                + "[,wait=on|off][,reconnect-ms=N][,abstract=on][,append=on]"
+                + "[,wait=on|off][,reconnect-ms=N][,abstract=on][,append=on][,mux=on]"
                 + "[,size=SIZE][,logfile=PATH][,logappend=on|off]",
             "character back end",
             (d, a) => d.Chardevs.Add(ChardevOption.Read(OptionList.Parse(a, "backend")))),
@@ -111,7 +112,15 @@ internal static class OptionTable
         Switch("no-shutdown", "the program stays when the guest powers off", d => d.Machine = d.Machine with { NoShutdown = true }),
         Switch("nodefaults", "no serial port unless an option says so", d => d.NoDefaults = true),
         Switch("no-user-config", "accepted: there are no configuration files", _ => { }),
-        Switch("nographic", "serial port on stdio, if no option speaks of serial ports and stdio is free", d => d.NoGraphic = true),
+        Switch(
+            "nographic",
+            "serial port and monitor on stdio (Ctrl-A c changes between them, Ctrl-A h lists more), as far as no option\nspeaks of serial ports or monitors and stdio is free",
+            d => d.NoGraphic = true),
+        With(
+            "echr",
+            "NUMBER",
+            "the key that takes the place of Ctrl-A on a mux (mux=on, mon:DEV), as the number of its character",
+            (d, a) => d.Machine = d.Machine with { EscapeKey = ReadKey(a) }),
         With("display", "none", "accepted: there is no display", (_, a) => RequireNone(a)),
 
         With(
@@ -158,6 +167,14 @@ internal static class OptionTable
         new(name, argument, help, apply);
 
     private static OptionDefinition Switch(string name, string help, Action<ConfigurationDraft> apply) => new(name, null, help, (d, _) => apply(d));
+
+    private static byte ReadKey(string argument)
+    {
+        bool hex = argument.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        return byte.TryParse(hex ? argument[2..] : argument, hex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out byte key)
+            ? key
+            : throw new CommandLineException($"Bad argument to echr: a number from 0 to 255 was expected, not '{argument}'");
+    }
 
     private static void ApplyMachine(ConfigurationDraft draft, string argument) =>
         draft.Machine = MachineOption.Apply(OptionList.Parse(argument, "type"), draft.Machine);

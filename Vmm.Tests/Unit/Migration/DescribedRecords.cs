@@ -124,6 +124,20 @@ internal static class DescribedRecords
             .pieces[0].bytes = 00*4096
             .pieces[1].bytes = 05*4096
             """);
+        yield return Case(
+            MuxState.Layout,
+            new MuxState { Focus = 1, IsEscaped = true, HasTimestamps = true, FirstAt = -2, PortCount = 1, Ports = [new() { Count = 3 }] },
+            s => Fill(s.Ports[0].Bytes, 4),
+            """
+            .focus = 1
+            .escaped = true
+            .timestamps = true
+            .line_start = false
+            .first_at = -2
+            .port_count = 1
+            .ports.count = 3
+            .ports.bytes = 04*256
+            """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
             """);

@@ -76,6 +76,8 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
 
     public ValueTask<IReadOnlyList<ChardevBackendInfo>> QueryChardevBackends(CommandContext context) => new([]);
 
+    public ValueTask ChardevSendBreak(CommandContext context, string id) => Note(id);
+
     public ValueTask RingbufWrite(CommandContext context, string device, string data, DataFormat? format) => Note(device, data, format);
 
     public ValueTask<string> RingbufRead(CommandContext context, string device, long size, DataFormat? format) => new(Text);

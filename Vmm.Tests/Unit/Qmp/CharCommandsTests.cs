@@ -72,6 +72,9 @@ public sealed class CharCommandsTests : IDisposable
             Assert.That(() => Write("x", device: "nope"), Refused("Device 'nope' not found"));
             Assert.That(() => Write("x", device: "n0"), Refused("n0 is not a ringbuf device"));
             Assert.That(() => Write("hel*lo", DataFormat.Base64), Refused("Base64 data contains invalid characters"));
+            Assert.That(async () => await _commands.ChardevSendBreak(null!, "nope"), Refused("Chardev 'nope' not found"));
+            Assert.That(async () => await _commands.ChardevSendBreak(null!, "n0"), Throws.Nothing);
+            Assert.That(async () => await _commands.ChardevSendBreak(null!, "compat_monitor0"), Throws.Nothing);
             Assert.That(() => Write("hello", DataFormat.Base64), Refused("Base64 data contains invalid characters"));
         });
     }
