@@ -41,8 +41,8 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>Whether a front end is attached, and the guest's software uses it.</summary>
     public bool FrontendOpen => FrontEnd is { IsOpen: true };
 
-    /// <summary>Whether something is at the other end: a client, a terminal, a file.</summary>
-    public virtual bool HasPeer => false;
+    /// <summary>Whether something is at the other end: a client, a terminal, a file. A back end that needs none is its own.</summary>
+    public virtual bool HasPeer => true;
 
     /// <summary>The lock that chardev and front end share.</summary>
     public Lock Gate { get; } = new();

@@ -12,21 +12,21 @@ internal sealed class CountingChardev() : Chardev("counting", null!)
 
     internal int Written { get; private set; }
 
-    public override void Open()
+    private protected override void OpenEnd()
     {
     }
 
-    public override bool Adopt(HandedOverDescriptors handedOver) => true;
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver) => true;
 
-    public override IReadOnlyList<HandoverDescriptor> Export() => [];
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd() => [];
 
-    public override void Quiesce() => IsRunning = false;
+    private protected override void QuiesceEnd() => IsRunning = false;
 
-    public override void Resume() => IsRunning = true;
+    private protected override void ResumeEnd() => IsRunning = true;
 
-    public override void Release() => IsRunning = false;
+    private protected override void ReleaseEnd() => IsRunning = false;
 
-    public override int Write(ReadOnlySpan<byte> bytes)
+    private protected override int Accept(ReadOnlySpan<byte> bytes)
     {
         Written += bytes.Length;
         return bytes.Length;
@@ -44,5 +44,5 @@ internal sealed class CountingChardev() : Chardev("counting", null!)
         }
     }
 
-    private protected override void Close() => IsRunning = false;
+    private protected override void CloseEnd() => IsRunning = false;
 }

@@ -24,17 +24,17 @@ internal sealed class ManualChardev() : Chardev("manual", null!)
     /// <summary>How many bytes the front end has not taken.</summary>
     internal int InputLeft => _input.Count;
 
-    public override void Open()
+    private protected override void OpenEnd()
     {
     }
 
-    public override bool Adopt(HandedOverDescriptors handedOver) => true;
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver) => true;
 
-    public override IReadOnlyList<HandoverDescriptor> Export() => [];
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd() => [];
 
-    public override void Quiesce() => IsRunning = false;
+    private protected override void QuiesceEnd() => IsRunning = false;
 
-    public override void Resume()
+    private protected override void ResumeEnd()
     {
         lock (Gate)
         {
@@ -45,9 +45,9 @@ internal sealed class ManualChardev() : Chardev("manual", null!)
         InputReady();
     }
 
-    public override void Release() => IsRunning = false;
+    private protected override void ReleaseEnd() => IsRunning = false;
 
-    public override int Write(ReadOnlySpan<byte> bytes)
+    private protected override int Accept(ReadOnlySpan<byte> bytes)
     {
         lock (Gate)
         {
@@ -107,5 +107,5 @@ internal sealed class ManualChardev() : Chardev("manual", null!)
         }
     }
 
-    private protected override void Close() => IsRunning = false;
+    private protected override void CloseEnd() => IsRunning = false;
 }
