@@ -28,6 +28,7 @@ public sealed class IoThread : IIoThread, IDisposable
     private IoWork? _queued;
     private long _pollNanoseconds;
     private int _wakePending;
+    private int _threadId;
     private bool _isStopping;
 
     /// <summary>Starts the thread.</summary>
@@ -49,6 +50,17 @@ public sealed class IoThread : IIoThread, IDisposable
             // The host gives no more threads.
             Close();
             throw;
+        }
+    }
+
+    /// <summary>The thread, as the kernel names it.</summary>
+    public int ThreadId
+    {
+        get
+        {
+            // It writes its number first of all.
+            SpinWait.SpinUntil(() => Volatile.Read(ref _threadId) != 0);
+            return _threadId;
         }
     }
 
@@ -195,6 +207,7 @@ public sealed class IoThread : IIoThread, IDisposable
 
     private void Run()
     {
+        Volatile.Write(ref _threadId, OsThread.CurrentId);
         while (!Volatile.Read(ref _isStopping))
         {
             int count = Wait();

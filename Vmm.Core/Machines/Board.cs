@@ -111,7 +111,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     public DeviceTree Devices => _devices;
 
     /// <summary>Those of them that have queues.</summary>
-    internal BoardQueues Queues => new(_devices);
+    internal BoardQueues Queues => new(_devices, Blocks);
 
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
     public IEnumerable<AddressRegion> Regions => AddressRegion.Of(_memory.Slots, _devices);

@@ -23,6 +23,7 @@ internal sealed class DiskErrors(Machine machine) : IDeviceErrors
         var done = stops ? BlockErrorAction.Stop : action == BlockErrorAction.Ignore ? BlockErrorAction.Ignore : BlockErrorAction.Report;
         if (stops)
         {
+            disk.StoppedBy = errno;
             machine.Requests.RequestErrorStop(new MachineDiskError(machine.Now, disk, PathOf(disk), isRead, errno, done));
         }
         else if (MayReport())

@@ -45,6 +45,7 @@ public sealed partial class Machine : IDisposable
         _time = time;
         Requests = new GuestRequests(this);
         _setup = BoardSetup.ToStart(configuration, Requests, new DiskErrors(this), ioLoop, time, log);
+        Objects = new MachineObjects(this);
         Handover = new MachineHandover(this, hypervisor, _setup);
         AutoStart = !configuration.StartPaused;
     }
@@ -78,6 +79,9 @@ public sealed partial class Machine : IDisposable
 
     /// <summary>The threads that serve its devices' queues.</summary>
     public QueueThreads QueueThreads => _setup.QueueThreads;
+
+    /// <summary>The objects that it has besides devices, and those that are added while the guest runs.</summary>
+    public MachineObjects Objects { get; }
 
     /// <summary>Its part in a live update.</summary>
     public MachineHandover Handover { get; }

@@ -12,11 +12,13 @@ public sealed partial class QueueThreads : IDisposable
 {
     private readonly Dictionary<string, IoThread> _named = new(StringComparer.Ordinal);
     private readonly IoThread? _default;
+    private readonly ILogger _log;
 
     /// <summary>Starts them.</summary>
     /// <exception cref="MachineException">The host gives none.</exception>
     internal QueueThreads(MachineConfiguration configuration, ILogger log)
     {
+        _log = log;
         try
         {
             foreach (var thread in configuration.IoThreads)
@@ -32,7 +34,7 @@ public sealed partial class QueueThreads : IDisposable
         catch (Exception refusal) when (refusal is OutOfMemoryException or IOException)
         {
             Dispose();
-            throw new MachineException($"the host gives no thread for the queues of devices: {refusal.Message}", refusal);
+            throw Refused(refusal);
         }
     }
 
@@ -46,6 +48,29 @@ public sealed partial class QueueThreads : IDisposable
     /// <exception cref="InvalidOperationException">It is not configured.</exception>
     internal IIoThread Of(string id) => _named.GetValueOrDefault(id) ?? throw new InvalidOperationException($"iothread '{id}' is not configured");
 
+    /// <summary>Starts one more.</summary>
+    /// <exception cref="MachineException">The host gives none.</exception>
+    internal void Add(IoThreadConfiguration thread)
+    {
+        try
+        {
+            _named.Add(thread.Id, Start(thread.Id, thread.PollMaxNanoseconds, _log));
+        }
+        catch (Exception refusal) when (refusal is OutOfMemoryException or IOException)
+        {
+            throw Refused(refusal);
+        }
+    }
+
+    /// <summary>Ends one that no device uses.</summary>
+    internal void Remove(string id)
+    {
+        if (_named.Remove(id, out var thread))
+        {
+            thread.Dispose();
+        }
+    }
+
     /// <summary>Ends them; nothing is served any more.</summary>
     public void Dispose()
     {
@@ -55,6 +80,8 @@ public sealed partial class QueueThreads : IDisposable
             thread.Dispose();
         }
     }
+
+    private static MachineException Refused(Exception refusal) => new($"the host gives no thread for the queues of devices: {refusal.Message}", refusal);
 
     private static IoThread Start(string name, long pollNanoseconds, ILogger log) => new(name, pollNanoseconds)
     {

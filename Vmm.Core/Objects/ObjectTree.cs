@@ -39,7 +39,7 @@ public sealed class ObjectTree(ObjectNode root)
                         .. new[] { PlacedDevice.Peripheral, PlacedDevice.Anonymous, PlacedDevice.Unattached }.Select(path => DevicesIn(path, machine.Devices)),
                         .. Enumerable.Range(0, configuration.Topology.Count).Select(cpu => Leaf($"cpu[{Number(cpu)}]", $"{configuration.Cpu.Name}-x86_64-cpu")),
                     ]),
-                ObjectNode.Holding("objects", UserObjects.Of(configuration)),
+                ObjectNode.Holding("objects", UserObjects.Of(machine.Objects.Configuration)),
                 ObjectNode.Holding("chardevs", [.. configuration.Chardevs.Select(chardev => Leaf(chardev.Id, chardev.TypeName))]),
             ]));
     }

@@ -38,7 +38,7 @@ internal sealed class BlockNodeReader(OptionList options, Func<IEnumerable<Block
             throw new CommandLineException(wrong);
         }
 
-        flags = flags.Read(options, prefix);
+        flags = BlockNodeFlagsOption.Read(options, prefix, flags);
         var node = flags.On(Create(driver, prefix, flags));
         node = node with { NodeName = given ?? nameOfNext(_nodes) };
         if (BlockNodeRules.Violation(node) is { } violation)

@@ -30,6 +30,7 @@ internal sealed class Monitors : IDisposable
         HmpExecutor? hmp = null;
         var handlers = new CommandHandlers
         {
+            Block = new BlockCommands(machine),
             Char = new CharCommands(ListChardevs, id => machine.Board?.Chardevs.FirstOrDefault(chardev => chardev.Label == id)),
             Control = new ControlCommands(machine),
             Introspect = new IntrospectCommands(),

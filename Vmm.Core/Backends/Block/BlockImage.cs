@@ -47,6 +47,22 @@ internal sealed class BlockImage : IDisposable
     /// <summary>Its size in bytes; a file whose last sector is not whole is counted as if it were. Any thread.</summary>
     internal long Length => Volatile.Read(ref _length);
 
+    /// <summary>The bytes that its file takes on the host; null if that cannot be asked.</summary>
+    internal ulong? Allocated
+    {
+        get
+        {
+            try
+            {
+                return File is null ? null : HostFile.Stat(File).Allocated;
+            }
+            catch (PosixException)
+            {
+                return null;
+            }
+        }
+    }
+
     /// <summary>Whether reads of a disk that is nowhere give zeros.</summary>
     internal bool ReadsZeroes => Configuration is NullNodeConfiguration { ReadZeroes: true };
 

@@ -1,4 +1,5 @@
 using Vmm.Core.Backends.Block;
+using Vmm.Tests.Unit.Devices;
 using static Vmm.Tests.Unit.CommandLine.CommandLines;
 
 namespace Vmm.Tests.Unit.CommandLine;
@@ -60,6 +61,30 @@ public sealed class BlockdevOptionTests
             new NullNodeConfiguration("#block001") { Discard = true },
             new RawNodeConfiguration("s", "#block001"),
         }));
+
+    [TestCase("-device virtio-blk-device", "Parameter 'drive' is missing")]
+    [TestCase("-device virtio-blk-device,drive=x", "Property 'virtio-blk-device.drive' can't find value 'x': expected the id of a -drive, or the node-name of a -blockdev")]
+    [TestCase("-drive file=/a,id=d -device virtio-blk-device,drive=d,id=v -device virtio-blk-device,drive=d", "Drive 'd' is already in use by another device: device v has it")]
+    [TestCase("-blockdev null-co,node-name=n -device virtio-blk-device,drive=n,id=v -device virtio-blk-device,drive=n", "Node 'n' is already in use by device v")]
+    [TestCase("-drive file=/a,id=d,node-name=n -device virtio-blk-device,drive=d,id=v -device virtio-blk-device,drive=n", "Node 'n' is already in use by device v")]
+    [TestCase("-drive file=/a,if=virtio,id=d -device virtio-blk-device,drive=d", "Drive 'd' is already in use by another device")]
+    [TestCase("-blockdev null-co,node-name=n -blockdev raw,node-name=r,file=n -device virtio-blk-device,drive=n", "Node 'n' is already in use by node 'r'")]
+    [TestCase("-blockdev null-co,node-name=n -device virtio-blk-device,drive=n,iothread=t", "property 'iothread': object 't' not found: expected the id of an -object iothread")]
+    public void A_device_has_a_disk_of_its_own_and_a_thread_that_exists(string options, string expected) => Assert.That(Refusal($"-kernel k {options}"), Does.Contain(expected));
+
+    [Test]
+    public void A_device_may_stand_before_its_disk_and_its_thread() => Assert.That(
+        Machine("-nodefaults -device virtio-blk-device,drive=n,iothread=t -blockdev null-co,node-name=n -object iothread,id=t").Devices,
+        Is.EqualTo(new[] { DeviceOption.Parse("virtio-blk-device,drive=n,iothread=t") }));
+
+    [Test]
+    public void A_virtio_drive_is_a_device_without_an_id()
+    {
+        var machine = Machine("-nodefaults -drive if=virtio,file=/a -drive if=virtio,file=/b,id=b");
+
+        Assert.That(machine.Devices, Is.EqualTo(new[] { DeviceOption.Parse("virtio-blk-device,drive=virtio0"), DeviceOption.Parse("virtio-blk-device,drive=b") }));
+        Assert.That(machine.Devices.Select(device => device.IsImplied), Is.All.False);
+    }
 
     [TestCase("file,filename=/a", "'node-name' must be specified for the root node")]
     [TestCase("node-name=n", "Parameter 'driver' is missing")]

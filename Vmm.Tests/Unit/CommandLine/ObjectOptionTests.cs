@@ -89,7 +89,7 @@ public sealed class ObjectOptionTests
     [TestCase("-object secret,id=s", "Either 'file' or 'data' must be provided")]
     [TestCase("-object secret,id=s,data=a,file=b", "'file' and 'data' are mutually exclusive")]
     [TestCase("-object secret,id=s,file=/nonexistent", "Unable to read /nonexistent: ")]
-    [TestCase("-object secret,id=s,file=/dev/zero", "Unable to read /dev/zero: it is larger than 65536 bytes")]
+    [TestCase("-object secret,id=s,file=/dev/zero", "Unable to read /dev/zero: a regular file of at most 65536 bytes was expected, it is a character device")]
     [TestCase("-object secret,id=s,data=a,format=bogus", "Parameter 'format' does not accept value 'bogus': expected one of raw, base64")]
     [TestCase("-object secret,id=s,data=a==,format=base64", "the secret is not in base64")]
     [TestCase("-object secret,id=s,data=a,keyid=k", "keyid= is not supported: expected a secret that is not encrypted")]

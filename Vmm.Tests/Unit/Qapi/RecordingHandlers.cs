@@ -20,7 +20,7 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     internal async Task<string> Invoke(string command, string arguments = "")
     {
         var result = new ArrayBufferWriter<byte>();
-        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Char = this, Migration = this, Misc = this, Introspect = this, Qdev = new QdevCommands(), Qom = new QomCommands(machine: null!) };
+        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Block = new RecordingBlock(Received), Char = this, Migration = this, Misc = this, Introspect = this, Qdev = new QdevCommands(), Qom = new QomCommands(machine: null!) };
         try
         {
             await QapiCommands.All[command].InvokeAsync(all, new NoSession(), Encoding.UTF8.GetBytes(arguments), result);
@@ -62,6 +62,9 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
 
     public ValueTask<IReadOnlyList<CpuInfoFast>> QueryCpusFast(CommandContext context) =>
         new([new CpuInfoFast { CpuIndex = 0, QomPath = "/machine/cpu[0]", ThreadId = 7, Target = SysEmuTarget.X86_64 }]);
+
+    public ValueTask<IReadOnlyList<IOThreadInfo>> QueryIothreads(CommandContext context) =>
+        new([new IOThreadInfo { Id = "t", ThreadId = 7, PollMaxNs = 32768, PollGrow = 0, PollShrink = 0, AioMaxBatch = 0 }]);
 
     public ValueTask<IReadOnlyList<MachineInfo>> QueryMachines(CommandContext context) => new([]);
 

@@ -192,7 +192,7 @@ public sealed class HmpExecutorTests
             Assert.That(help, Has.Some.StartsWith("migrate_set_capability capability state -- "));
             Assert.That(info.Select(line => line.Split(' ')[1]), Is.EqualTo(new[]
             {
-                "chardev", "cpus", "kvm", "memdev", "migrate", "migrate_capabilities", "migrate_parameters", "mtree", "name", "qom-tree", "qtree",
+                "block", "blockstats", "chardev", "cpus", "iothreads", "kvm", "memdev", "migrate", "migrate_capabilities", "migrate_parameters", "mtree", "name", "qom-tree", "qtree",
                 "status", "uuid", "version",
             }));
         });
