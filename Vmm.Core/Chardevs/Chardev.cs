@@ -42,8 +42,8 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>Whether a front end is attached, and the guest's software uses it.</summary>
     public virtual bool FrontendOpen => FrontEnd is { IsOpen: true };
 
-    /// <summary>Whether something is at the other end: a client, a terminal, a file.</summary>
-    public virtual bool HasPeer => false;
+    /// <summary>Whether something is at the other end: a client, a terminal, a file. A back end that needs none is its own.</summary>
+    public virtual bool HasPeer => true;
 
     /// <summary>What moves the bytes: itself, unless it shares a back end among several front ends.</summary>
     public virtual Chardev BackEnd => this;

@@ -11,6 +11,9 @@ public sealed class NullChardev(string label, EventLoop loop) : Chardev(label, l
     /// <inheritdoc/>
     public override string FileName => "null";
 
+    /// <summary>Nothing ever is.</summary>
+    public override bool HasPeer => false;
+
     /// <inheritdoc/>
     private protected override void OpenEnd()
     {

@@ -55,6 +55,14 @@ public sealed class PeerTests : IDisposable
     }
 
     [Test]
+    public void A_ring_is_its_own_peer()
+    {
+        Started(_bench.Keep(new RingbufChardev("c", _bench.Loop, 64))).Attach(_frontEnd);
+
+        Assert.That(Next(), Is.True);
+    }
+
+    [Test]
     public void A_front_end_that_comes_later_is_told_at_once()
     {
         var server = Started(Server());
