@@ -47,7 +47,7 @@ public abstract class StreamChardev : Chardev
     private bool WantsOutput => IsRunning && Output is not null && Queue.Count > 0;
 
     /// <inheritdoc/>
-    public override void Quiesce()
+    private protected override void QuiesceEnd()
     {
         lock (Gate)
         {
@@ -57,7 +57,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Resume()
+    private protected override void ResumeEnd()
     {
         lock (Gate)
         {
@@ -79,10 +79,10 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Release() => Close();
+    private protected override void ReleaseEnd() => CloseEnd();
 
     /// <inheritdoc/>
-    public override int Write(ReadOnlySpan<byte> bytes)
+    private protected override int Accept(ReadOnlySpan<byte> bytes)
     {
         lock (Gate)
         {
@@ -114,7 +114,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override Task DeliveredAsync()
+    private protected override Task EndDeliveredAsync()
     {
         lock (Gate)
         {
@@ -218,7 +218,7 @@ public abstract class StreamChardev : Chardev
         }
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {

@@ -110,18 +110,11 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>The devices.</summary>
     public DeviceTree Devices => _devices;
 
+    /// <summary>Those of them that have queues.</summary>
+    internal BoardQueues Queues => new(_devices);
+
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
-    public IEnumerable<AddressRegion> Regions =>
-    [
-        .. _memory.Slots.Select(slot => new AddressRegion(IsPorts: false, IsRam: true, slot.GuestAddress, slot.GuestAddress + slot.Size - 1, "ram")),
-        .. from device in _devices.Devices
-           from attached in device.PortDevices
-           from region in attached.Regions
-           select new AddressRegion(IsPorts: true, IsRam: false, region.Ports.First, (ulong)region.Ports.End - 1, device.Configuration.Type.Name),
-        .. from device in _devices.Devices
-           from attached in device.MmioDevices
-           select new AddressRegion(IsPorts: false, IsRam: false, attached.Range.First, attached.Range.End - 1, device.Configuration.Type.Name),
-    ];
+    public IEnumerable<AddressRegion> Regions => AddressRegion.Of(_memory.Slots, _devices);
 
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
@@ -183,38 +176,6 @@ public sealed partial class Board : IExitHandler, IDisposable
         }
 
         return account.Slow;
-    }
-
-    /// <summary>Stops the queues of devices: nothing more is taken from them.</summary>
-    internal void QuiesceQueues()
-    {
-        foreach (var device in _devices.Devices.Where(device => device.Configuration.Type.HasQueues))
-        {
-            device.Quiesce();
-        }
-    }
-
-    /// <summary>Undoes <see cref="QuiesceQueues"/>.</summary>
-    internal void ResumeQueues()
-    {
-        foreach (var device in _devices.Devices.Where(device => device.Configuration.Type.HasQueues))
-        {
-            device.Resume();
-        }
-    }
-
-    /// <summary>The guest runs after it was stopped.</summary>
-    internal void GuestContinues()
-    {
-        foreach (var disk in Blocks.Disks)
-        {
-            disk.StoppedBy = 0;
-        }
-
-        foreach (var device in _devices.Devices)
-        {
-            device.GuestContinues();
-        }
     }
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiesced.</summary>
@@ -321,7 +282,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             _released = true;
 
             DetachBackEnds();
-            bool isDrained = _devices.Devices.Select(device => device.DrainAsync()).All(drained => drained.Wait(DrainLimit));
+            bool isDrained = Queues.WaitDrained(DrainLimit);
             Vm.Dispose();
             _devices.Dispose();
             _context.Dispose();

@@ -16,6 +16,8 @@ internal static class BoardSections
             Name = $"/chardevs/{chardev.Label}",
             ReleasedAs = (chardev.Layout.Name, position),
         }),
+        .. board.Chardevs.Where(chardev => chardev.Log is not null).Select(
+            chardev => new StateSection(0, chardev.Log!) { Name = $"/chardevs/{chardev.Label}/log" }),
         .. board.Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. board.Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
             same => same.Select((device, instance) => new StateSection(instance, device))),

@@ -12,20 +12,40 @@ public static class ChardevFactory
     /// <param name="configuration">Its configuration.</param>
     /// <param name="loop">The loop that serves it.</param>
     /// <param name="log">Where lost bytes and clients are reported.</param>
-    public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log) => configuration switch
+    public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log)
     {
-        NullChardevConfiguration => new NullChardev(configuration.Id, loop),
-        StdioChardevConfiguration stdio => new StdioChardev(stdio.Id, loop, stdio.Signal, log),
-        FileChardevConfiguration file => new FileChardev(file.Id, loop, file.Path, file.Append, log),
-        PtyChardevConfiguration pty => new PtyChardev(pty.Id, loop, pty.Path, logger: log),
-        SocketChardevConfiguration socket => new SocketChardev(socket.Id, loop, OptionsOf(socket), log),
-        _ => throw new MachineException($"chardev '{configuration.Id}': back end '{configuration.Backend}' is unknown"),
-    };
+        ArgumentNullException.ThrowIfNull(configuration);
+        var outputLog = configuration.LogFile is { } path ? new OutputLog(configuration.Id, path, configuration.LogAppend, log) : null;
+        return configuration switch
+        {
+            NullChardevConfiguration => new NullChardev(configuration.Id, loop) { Log = outputLog },
+            StdioChardevConfiguration stdio => new StdioChardev(stdio.Id, loop, stdio.Signal, log) { Log = outputLog },
+            FileChardevConfiguration file => new FileChardev(file.Id, loop, file.Path, file.Append, log) { Log = outputLog },
+            PtyChardevConfiguration pty => new PtyChardev(pty.Id, loop, pty.Path, logger: log) { Log = outputLog },
+            SocketChardevConfiguration socket => new SocketChardev(socket.Id, loop, OptionsOf(socket), log) { Log = outputLog },
+            RingbufChardevConfiguration ring => new RingbufChardev(ring.Id, loop, ring.Size, ring.Backend, log) { Log = outputLog },
+            _ => throw new MachineException($"chardev '{configuration.Id}': back end '{configuration.Backend}' is unknown"),
+        };
+    }
 
     /// <summary>Which socket a configuration is about.</summary>
     public static SocketChardevOptions OptionsOf(SocketChardevConfiguration socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        return new SocketChardevOptions { Path = socket.Path, Descriptor = socket.Descriptor, Server = socket.Server, Wait = socket.Wait };
+        return new SocketChardevOptions
+        {
+            Path = socket.Path,
+            Abstract = socket.Abstract,
+            Tight = socket.Tight,
+            Tcp = socket.Host is { } host
+                ? TcpAddress.TryMake(host, socket.Port, socket.Ipv4, socket.Ipv6) ?? throw new MachineException($"chardev '{socket.Id}': '{host}' is no address to use")
+                : null,
+            LastPort = socket.LastPort,
+            NoDelay = socket.NoDelay,
+            Descriptor = socket.Descriptor,
+            Server = socket.Server,
+            Wait = socket.Wait,
+            Reconnect = TimeSpan.FromMilliseconds(socket.ReconnectMilliseconds),
+        };
     }
 }

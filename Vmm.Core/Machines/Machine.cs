@@ -307,7 +307,7 @@ public sealed partial class Machine : IDisposable
             throw;
         }
 
-        board.GuestContinues();
+        board.Queues.GuestContinues();
         State = RunState.Running;
         Raise(new MachineResumed(Now));
     }

@@ -140,7 +140,7 @@ public sealed class MachineHandover
 
         if (_machine.State == RunState.Running)
         {
-            steps.Do("make requests again that failed", board.GuestContinues);
+            steps.Do("make requests again that failed", board.Queues.GuestContinues);
             steps.Do("report that the guest runs", () => _machine.Raise(new MachineResumed(_machine.Now)));
         }
         else if (before is RunState.Running or RunState.IoError)

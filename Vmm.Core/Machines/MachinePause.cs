@@ -61,14 +61,14 @@ internal sealed class MachinePause : IDisposable
     /// <exception cref="MachineException">The host has not finished a request in time; the queues are served again.</exception>
     internal async Task DrainForResetAsync()
     {
-        Guest.QuiesceQueues();
+        Guest.Queues.Quiesce();
         try
         {
             await DrainAsync(_machine.ResetDrainLimit);
         }
         catch
         {
-            Guest.ResumeQueues();
+            Guest.Queues.Resume();
             throw;
         }
     }
@@ -78,7 +78,7 @@ internal sealed class MachinePause : IDisposable
     internal void ResetDrained(ShutdownCause cause)
     {
         Reset(cause);
-        Guest.ResumeQueues();
+        Guest.Queues.Resume();
     }
 
     /// <summary>Resets a machine whose vCPUs are stopped. One whose devices cannot be drained does again what it did.</summary>

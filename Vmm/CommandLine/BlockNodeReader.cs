@@ -5,6 +5,7 @@
 //     {"driver": "raw", "node-name": "disk", "file": {"driver": "file", "filename": "/a.raw"}}
 
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Configuration;
 
 namespace Vmm.CommandLine;
 

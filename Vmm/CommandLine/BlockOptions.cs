@@ -2,6 +2,7 @@
 // may come later (a device its disk, a node its throttle group) is checked when all options are read.
 
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.CommandLine;

@@ -52,6 +52,25 @@ internal sealed class ChardevOptions
         return chardev.Id;
     }
 
+    /// <summary>Checks that the back ends of monitors have nothing that only a guest's have.</summary>
+    /// <param name="chardevIds">Their ids; each is there.</param>
+    internal void CheckMonitors(IEnumerable<string> chardevIds)
+    {
+        foreach (string id in chardevIds)
+        {
+            var chardev = _chardevs.First(c => c.Id == id);
+            if (chardev is SocketChardevConfiguration { Host: not null } or SocketChardevConfiguration { Abstract: true } or SocketChardevConfiguration { ReconnectMilliseconds: > 0 })
+            {
+                throw new CommandLineException($"chardev '{id}': a monitor takes no host, abstract or reconnect: expected path= or fd=");
+            }
+
+            if (chardev.LogFile is not null)
+            {
+                throw new CommandLineException($"chardev '{id}': logfile is not supported on the back end of a monitor: expected a chardev without it");
+            }
+        }
+    }
+
     /// <summary>Checks that every used chardev is there and none is used twice.</summary>
     /// <param name="uses">Chardev ids with the words for their users.</param>
     internal void CheckUses(IEnumerable<(string ChardevId, string User)> uses)

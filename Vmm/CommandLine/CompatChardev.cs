@@ -1,9 +1,9 @@
 // The short way to name a back end: -serial, -debugcon, -monitor and -qmp take a DEV, and the chardev that it stands for
 // comes into being with a label of QEMU's choosing (serial0, debugcon, compat_monitor0), under which query-chardev shows it.
 //
-//   null  stdio  pty[:LINK]  file:PATH  unix:PATH[,server=on|off][,wait=on|off]
+//   null  stdio  pty[:LINK]  file:PATH  unix:PATH[,server=on|off][,wait=on|off]  tcp:HOST:PORT[,server=on|off][,wait=on|off]
 //
-// A monitor needs input and output, so it takes stdio and sockets only.
+// A monitor needs input and output, so it takes stdio and sockets only. TCP is not for monitors: a port does not say who connects to it.
 
 using Vmm.Core.Configuration;
 
@@ -12,7 +12,7 @@ namespace Vmm.CommandLine;
 /// <summary>Reads the DEV forms that make a chardev.</summary>
 internal static class CompatChardev
 {
-    private const string ForDevices = "expected none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off] or chardev:ID";
+    private const string ForDevices = "expected none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off] or chardev:ID";
     private const string ForMonitors = "expected none, stdio, unix:PATH[,server=on][,wait=off] or chardev:ID";
 
     /// <summary>Makes the chardev that <paramref name="device"/> stands for.</summary>
@@ -23,7 +23,7 @@ internal static class CompatChardev
     {
         var expected = isForMonitor ? ForMonitors : ForDevices;
         var chardev = Read(label, device, expected);
-        return !isForMonitor || chardev is StdioChardevConfiguration or SocketChardevConfiguration
+        return !isForMonitor || chardev is StdioChardevConfiguration or SocketChardevConfiguration { Host: null }
             ? chardev
             : throw new CommandLineException($"'{device}' is no back end of a monitor: {expected}");
     }
@@ -40,9 +40,10 @@ internal static class CompatChardev
             "pty:" when rest.Length > 0 => new PtyChardevConfiguration(label, rest),
             "file:" when rest.Length > 0 => new FileChardevConfiguration(label, rest, Append: false),
             "unix:" => ReadUnix(label, rest),
+            "tcp:" => ReadTcp(label, rest),
             "mon:" => throw new CommandLineException(
                 $"multiplexing (mon:) is not supported: give the device and -monitor a back end each, such as '{rest}' and unix:PATH"),
-            "tcp:" or "udp:" or "telnet:" or "websocket:" or "vc:" or "vc" =>
+            "udp:" or "telnet:" or "websocket:" or "vc:" or "vc" =>
                 throw new CommandLineException($"'{device}' is not supported: {expected}"),
             _ => throw new CommandLineException($"'{device}' is no character device: {expected}"),
         };
@@ -51,7 +52,15 @@ internal static class CompatChardev
     private static SocketChardevConfiguration ReadUnix(string label, string rest)
     {
         var options = OptionList.ParseAfterValue(rest, "path");
-        var socket = ChardevOption.ReadSocket(label, options);
+        var socket = SocketOption.Read(label, options);
+        options.Finish();
+        return socket;
+    }
+
+    private static SocketChardevConfiguration ReadTcp(string label, string rest)
+    {
+        var options = SocketOption.ParseTcp(rest);
+        var socket = SocketOption.Read(label, options);
         options.Finish();
         return socket;
     }

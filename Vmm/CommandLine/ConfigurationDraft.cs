@@ -125,6 +125,7 @@ internal sealed class ConfigurationDraft
         CheckObjects(machine);
         Blocks.Check(machine.CompleteDevices);
         Chardevs.CheckUses(Uses(program));
+        Chardevs.CheckMonitors(program.Monitors.Select(monitor => monitor.ChardevId));
         return program;
     }
 

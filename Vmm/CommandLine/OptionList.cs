@@ -36,6 +36,9 @@ internal sealed class OptionList
         new(OptionGrammar.Split(text).Select((element, at) =>
             at == 0 ? new Entry(firstKey, element, Bare: false) : ToEntry(element, impliedKey: null)).ToList());
 
+    /// <summary>A list of keys with their values.</summary>
+    internal static OptionList Of(params IEnumerable<(string Key, string Value)> pairs) => new([.. pairs.Select(pair => new Entry(pair.Key, pair.Value, Bare: false))]);
+
     /// <summary>Adds another list's elements after this one's, so that the other's win.</summary>
     internal OptionList Append(OptionList other) => new([.. _entries, .. other._entries]);
 

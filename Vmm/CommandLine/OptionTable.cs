@@ -65,7 +65,9 @@ internal static class OptionTable
             With(type.ShortOption!.Name, "DEV", type.ShortOption.Help, (d, a) => d.Devices.AddShort(type, d.Chardevs, a))),
         With(
             "chardev",
-            $"{string.Join('|', ChardevConfiguration.Backends)},id=ID[,path=PATH][,fd=N][,server=on|off][,wait=on|off][,append=on]",
+            $"{string.Join('|', ChardevConfiguration.Backends)},id=ID[,path=PATH][,host=HOST,port=PORT][,fd=N][,server=on|off]\n"
+                + "[,wait=on|off][,reconnect-ms=N][,abstract=on][,append=on]"
+                + "[,size=SIZE][,logfile=PATH][,logappend=on|off]",
             "character back end",
             (d, a) => d.Chardevs.Add(ChardevOption.Read(OptionList.Parse(a, "backend")))),
         With(

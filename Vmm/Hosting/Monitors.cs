@@ -31,7 +31,7 @@ internal sealed class Monitors : IDisposable
         var handlers = new CommandHandlers
         {
             Block = new BlockCommands(machine),
-            Char = new CharCommands(ListChardevs),
+            Char = new CharCommands(ListChardevs, id => machine.Board?.Chardevs.FirstOrDefault(chardev => chardev.Label == id)),
             Control = new ControlCommands(machine),
             Introspect = new IntrospectCommands(),
             Machine = new MachineCommands(machine),

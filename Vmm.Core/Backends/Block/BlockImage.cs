@@ -1,7 +1,6 @@
 // The bottom of a disk: an open file or block device of the host, or nothing at all. It is opened once, when the guest is started; the next
 // process of a live update gets the descriptor, and opens, locks and changes nothing about it.
 
-using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
@@ -153,8 +152,7 @@ internal sealed class BlockImage : IDisposable
                 }
                 else if (Whole(DiskFile.SizeOf(File)) < bytes)
                 {
-                    throw new BlockException(string.Create(
-                        CultureInfo.InvariantCulture, $"Cannot grow device files: '{node.Filename}' has {DiskFile.SizeOf(File)} bytes"));
+                    throw new BlockException($"Cannot grow device files: '{node.Filename}' has {DiskFile.SizeOf(File)} bytes");
                 }
             }
             catch (PosixException e)

@@ -67,7 +67,7 @@ internal sealed class ServedQueue : IDisposable
         }
     }
 
-    /// <summary>The same, and it is not served again before <see cref="End"/>.</summary>
+    /// <summary>The same, and it is not served again before <see cref="TryEnd"/>.</summary>
     internal void StopForGood()
     {
         Stop();
@@ -75,14 +75,18 @@ internal sealed class ServedQueue : IDisposable
     }
 
     /// <summary>It is set up no more, if it was to end.</summary>
-    internal void End()
+    /// <returns>Whether it was.</returns>
+    internal bool TryEnd()
     {
-        if (_isEnding)
+        if (!_isEnding)
         {
-            _isEnding = false;
-            Queue.State.Ready = false;
-            Queue.Close();
+            return false;
         }
+
+        _isEnding = false;
+        Queue.State.Ready = false;
+        Queue.Close();
+        return true;
     }
 
     public void Dispose()

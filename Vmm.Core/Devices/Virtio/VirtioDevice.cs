@@ -23,12 +23,12 @@ public abstract class VirtioDevice : IDisposable
 {
     private readonly VirtioState _state;
     private readonly ushort[] _sizes;
-    private readonly ServedQueue[] _queues;
+    private readonly ServedQueues _queues;
+    private readonly RequestsInFlight _inFlight = new();
     private bool _isQuiesced = true;
     private bool _areServed;
     private bool _isResetting;
     private long _timesBroken;
-    private readonly RequestsInFlight _inFlight = new();
 
     /// <summary>Creates a device without a driver; its queues are not served before <see cref="Resume"/>.</summary>
     /// <param name="context">What it is given by its machine.</param>
@@ -52,21 +52,7 @@ public abstract class VirtioDevice : IDisposable
         _sizes = [.. sizes];
         Interrupt = new VirtioInterrupt(state);
         Memory = context.Memory;
-        var queues = new List<ServedQueue>();
-        try
-        {
-            for (int i = 0; i < _sizes.Length; i++)
-            {
-                queues.Add(new ServedQueue(new VirtQueue(i, _sizes[i], state.Queues[i], Memory), thread, Serve));
-            }
-        }
-        catch
-        {
-            queues.ForEach(queue => queue.Dispose());
-            throw;
-        }
-
-        _queues = [.. queues];
+        _queues = new ServedQueues(state, _sizes, Memory, thread, Serve);
     }
 
     /// <summary>The number of this kind of device in the specification.</summary>
@@ -85,7 +71,7 @@ public abstract class VirtioDevice : IDisposable
     public long TimesBroken => Interlocked.Read(ref _timesBroken);
 
     /// <summary>How many descriptors were read for it so far.</summary>
-    public long DescriptorsRead => _queues.Sum(queue => queue.Queue.DescriptorsRead);
+    public long DescriptorsRead => _queues.DescriptorsRead;
 
     internal VirtioInterrupt Interrupt { get; }
 
@@ -94,7 +80,7 @@ public abstract class VirtioDevice : IDisposable
     internal VirtioState Registers => _state;
 
     /// <summary>The queue that the queue registers mean; null if there is none.</summary>
-    internal VirtQueue? SelectedQueue => _state.QueueSelect < (uint)_queues.Length ? _queues[_state.QueueSelect].Queue : null;
+    internal VirtQueue? SelectedQueue => _queues.Find(_state.QueueSelect)?.Queue;
 
     /// <summary>Guest RAM.</summary>
     protected IGuestMemory Memory { get; }
@@ -123,7 +109,7 @@ public abstract class VirtioDevice : IDisposable
         {
             LoadRecord(reader);
             _state.Check(Features, _sizes);
-            foreach (var queue in _queues)
+            foreach (var queue in _queues.All)
             {
                 queue.Queue.Close(HeldOf(queue.Queue.Index));
             }
@@ -132,7 +118,7 @@ public abstract class VirtioDevice : IDisposable
         {
             _state.InterruptStatus = 0;
             _state.Clear();
-            DriverGone();
+            ForgetDriver();
             throw;
         }
     }
@@ -178,15 +164,15 @@ public abstract class VirtioDevice : IDisposable
     internal void EndReset()
     {
         _isResetting = false;
-        foreach (var queue in _queues)
+        foreach (var queue in _queues.All)
         {
-            queue.End();
+            queue.TryEnd();
             queue.Queue.Close();
         }
 
         _state.Clear();
         Interrupt.Acknowledge(VirtioInterrupt.All);
-        DriverGone();
+        ForgetDriver();
     }
 
     /// <inheritdoc/>
@@ -255,20 +241,17 @@ public abstract class VirtioDevice : IDisposable
     /// <summary>The queues that the driver takes back are its own again. Nothing of them is in flight any more.</summary>
     internal void EndQueues()
     {
-        foreach (var queue in _queues)
+        foreach (var queue in _queues.All)
         {
-            queue.End();
+            if (queue.TryEnd())
+            {
+                QueueTakenBack(queue.Queue);
+            }
         }
     }
 
     /// <summary>The driver notifies a queue. Any thread.</summary>
-    internal void Kick(uint queue)
-    {
-        if (queue < (uint)_queues.Length)
-        {
-            _queues[queue].Kick();
-        }
-    }
+    internal void Kick(uint queue) => _queues.Find(queue)?.Kick();
 
     /// <summary>Says where interrupt and doorbells are; once, by the transport.</summary>
     /// <param name="line">The interrupt's wire.</param>
@@ -276,7 +259,7 @@ public abstract class VirtioDevice : IDisposable
     internal void Connect(IInterruptLine line, Func<int, SafeFileHandle, IDisposable> bind)
     {
         Interrupt.Connect(line);
-        foreach (var queue in _queues)
+        foreach (var queue in _queues.All)
         {
             queue.Connect(kick => bind(queue.Queue.Index, kick));
         }
@@ -297,8 +280,13 @@ public abstract class VirtioDevice : IDisposable
     {
     }
 
-    /// <summary>The driver has gone: what the device remembers of it is forgotten.</summary>
-    protected virtual void DriverGone()
+    /// <summary>There is no driver any more: what the device's own part of the record knows of it is forgotten. No queue is served.</summary>
+    protected virtual void ForgetDriver()
+    {
+    }
+
+    /// <summary>The driver has taken a queue back, which is not served any more: what is known of its chains is forgotten.</summary>
+    protected virtual void QueueTakenBack(VirtQueue queue)
     {
     }
 
@@ -324,10 +312,7 @@ public abstract class VirtioDevice : IDisposable
         if (disposing)
         {
             StopQueues();
-            foreach (var queue in _queues)
-            {
-                queue.Dispose();
-            }
+            _queues.Dispose();
         }
     }
 
@@ -377,23 +362,16 @@ public abstract class VirtioDevice : IDisposable
         }
 
         _areServed = true;
-        foreach (var queue in _queues)
+        if (!_queues.TryStart(_state.DriverFeatures))
         {
-            if (queue.Queue.State.Ready && !queue.TryStart(_state.DriverFeatures))
-            {
-                RequireReset();
-                StopQueues();
-                return;
-            }
+            RequireReset();
+            StopQueues();
         }
     }
 
     private void StopQueues()
     {
-        foreach (var queue in _queues)
-        {
-            queue.Stop();
-        }
+        _queues.Stop();
 
         if (_areServed)
         {

@@ -32,7 +32,7 @@ public sealed class LayoutGoldenTests
     {
         string[] known =
         [
-            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "globalstate", "virtio-blk", "virtio-rng",
+            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "chardev-log", "ringbuf", "globalstate", "virtio-blk", "virtio-rng",
             "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
         ];
         Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));
@@ -60,6 +60,8 @@ public sealed class LayoutGoldenTests
         [
             .. host.Board.Sections.Select(s => s.Item.Layout)
                 .Append(ChardevState.Layout)
+                .Append(RingState.Layout)
+                .Append(OutputLogState.Layout)
                 .Concat(DeviceTypes.All.Where(IsOfTheProgram).SelectMany(type => type.Layouts))
                 .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
                 .DistinctBy(l => l.Name),

@@ -111,6 +111,18 @@ internal static class DescribedRecords
             .queued = 1
             :chardev/output.bytes = 02*4096
             """);
+        yield return Case(RingState.Layout, new RingState(new ChardevState { Queued = 1 }) { Written = 2, Read = 3 }, s => Fill(s.Output.Bytes, 4), """
+            .written = 2
+            .read = 3
+            .output.queued = 1
+            .output:chardev/output.bytes = 04*4096
+            """);
+        yield return Case(OutputLogState.Layout, new OutputLogState { Queued = 4097, Count = 2, Pieces = [new(), new()] }, s => Fill(s.Pieces[1].Bytes, 5), """
+            .queued = 4097
+            .count = 2
+            .pieces[0].bytes = 00*4096
+            .pieces[1].bytes = 05*4096
+            """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
             """);

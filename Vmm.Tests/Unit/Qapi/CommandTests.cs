@@ -19,6 +19,7 @@ public sealed class CommandTests
             "migrate-set-parameters", "query-migrate-parameters", "migrate-set-capabilities", "query-migrate-capabilities", "query-migrate", "getfd",
             "query-block", "query-named-block-nodes", "query-blockstats", "blockdev-add", "blockdev-del", "block_resize", "query-iothreads", "object-add", "object-del",
             "closefd", "qom-list", "qom-get", "qom-set", "qom-list-get", "qom-list-types", "qom-list-properties", "device-list-properties",
+            "query-chardev-backends", "ringbuf-read", "ringbuf-write",
         }));
 
     [Test]
@@ -170,6 +171,9 @@ public sealed class CommandTests
     [TestCase("migrate-set-parameters", """{"nope":1}""", "Parameter 'nope' is unexpected")]
     [TestCase("human-monitor-command", "{}", "Parameter 'command-line' is missing")]
     [TestCase("human-monitor-command", """{"command-line":"x","cpu-index":1.5}""", "Invalid parameter type for 'cpu-index', expected: integer")]
+    [TestCase("ringbuf-read", """{"device":"r"}""", "Parameter 'size' is missing")]
+    [TestCase("ringbuf-read", """{"device":"r","size":1,"format":"hex"}""", "Parameter 'format' does not accept value 'hex'")]
+    [TestCase("ringbuf-write", """{"device":"r"}""", "Parameter 'data' is missing")]
     [TestCase("query-status", """{"x":1}""", "Parameter 'x' is unexpected")]
     [TestCase("query-status", """{"\ud800":1}""", "The name of a member is not valid Unicode")]
     [TestCase("getfd", """{"\ud800":1}""", "The name of a member is not valid Unicode")]

@@ -74,6 +74,12 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
 
     public ValueTask<IReadOnlyList<ChardevInfo>> QueryChardev(CommandContext context) => new([]);
 
+    public ValueTask<IReadOnlyList<ChardevBackendInfo>> QueryChardevBackends(CommandContext context) => new([]);
+
+    public ValueTask RingbufWrite(CommandContext context, string device, string data, DataFormat? format) => Note(device, data, format);
+
+    public ValueTask<string> RingbufRead(CommandContext context, string device, long size, DataFormat? format) => new(Text);
+
     public ValueTask<MigrationInfo> QueryMigrate(CommandContext context) => new(Migration);
 
     public ValueTask MigrateSetCapabilities(CommandContext context, IReadOnlyList<MigrationCapabilityStatus> capabilities) => Note([.. capabilities]);

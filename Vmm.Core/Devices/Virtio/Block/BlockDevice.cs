@@ -107,6 +107,7 @@ public sealed class BlockDevice : VirtioDevice
     /// <summary>Has the held requests made again.</summary>
     public override void GuestContinues()
     {
+        _disk.StoppedBy = 0;
         if (Volatile.Read(ref _state.HeldCount) == 0)
         {
             return;
@@ -152,10 +153,18 @@ public sealed class BlockDevice : VirtioDevice
     }
 
     /// <inheritdoc/>
-    protected override void DriverGone()
+    protected override void ForgetDriver()
     {
         _state.HeldCount = 0;
         _state.WriteCache = _options.WriteCache;
+    }
+
+    /// <summary>Held requests of that queue are the driver's again.</summary>
+    protected override void QueueTakenBack(VirtQueue queue)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        _state.Held = [.. _state.Held.Take((int)_state.HeldCount).Where(held => held.Queue != queue.Index)];
+        _state.HeldCount = (uint)_state.Held.Length;
     }
 
     /// <inheritdoc/>

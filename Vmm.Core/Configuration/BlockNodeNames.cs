@@ -1,7 +1,7 @@
 using System.Globalization;
 using Vmm.Core.Devices.Model;
 
-namespace Vmm.Core.Backends.Block;
+namespace Vmm.Core.Configuration;
 
 /// <summary>The names of block nodes: those that a user gives, and those of nodes that were described without one.</summary>
 public static class BlockNodeNames
