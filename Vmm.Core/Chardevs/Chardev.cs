@@ -21,6 +21,7 @@ public abstract class Chardev : IStateful, IDisposable
 {
     private bool _isAdopted;
     private bool _isLogAdopted;
+    private bool _reportedPeer;
 
     private protected Chardev(string label, EventLoop loop)
     {
@@ -37,8 +38,11 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>The file that keeps all output; null for none. Set before anything else is done.</summary>
     public OutputLog? Log { get; init; }
 
-    /// <summary>Whether a front end is attached.</summary>
-    public bool FrontendOpen => FrontEnd is not null;
+    /// <summary>Whether a front end is attached, and the guest's software uses it.</summary>
+    public bool FrontendOpen => FrontEnd is { IsOpen: true };
+
+    /// <summary>Whether something is at the other end: a client, a terminal, a file.</summary>
+    public virtual bool HasPeer => false;
 
     /// <summary>The lock that chardev and front end share.</summary>
     public Lock Gate { get; } = new();
@@ -68,6 +72,8 @@ public abstract class Chardev : IStateful, IDisposable
             }
 
             FrontEnd = frontEnd;
+            _reportedPeer = false;
+            ReportPeer();
         }
 
         InputReady();
@@ -184,6 +190,16 @@ public abstract class Chardev : IStateful, IDisposable
         CloseEnd();
         Log?.Close();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Tells the front end whether a peer is there, if that has changed since it was last told. Gate held.</summary>
+    private protected void ReportPeer()
+    {
+        if (IsRunning && FrontEnd is { } frontEnd && HasPeer != _reportedPeer)
+        {
+            _reportedPeer = !_reportedPeer;
+            frontEnd.PeerChanged(_reportedPeer);
+        }
     }
 
     /// <summary>See <see cref="Open"/>; of the back end without its log, as all that follow.</summary>

@@ -31,6 +31,9 @@ public abstract class StreamChardev : Chardev
         _settle = _ => Settle();
     }
 
+    /// <inheritdoc/>
+    public override bool HasPeer => Output is not null;
+
     private protected ILogger Logger { get; }
 
     private protected ByteEnd? Input { get; set; }
@@ -239,7 +242,9 @@ public abstract class StreamChardev : Chardev
     private void SettleLocked()
     {
         CloseRetired();
+        ReportPeer();
         OnSettled();
+        ReportPeer();
         if (Input == Output)
         {
             Watch(Input, (WantsInput ? FdEvents.In : 0) | (WantsOutput ? FdEvents.Out : 0));

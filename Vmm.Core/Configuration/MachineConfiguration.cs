@@ -90,7 +90,7 @@ public sealed record MachineConfiguration
 
     /// <summary>The same devices, complete: each with its place, in the order in which the machine has them.</summary>
     /// <exception cref="DeviceException">They do not go together.</exception>
-    public IReadOnlyList<DeviceConfiguration> CompleteDevices => [.. Devices.GroupBy(device => device.Type.Family).SelectMany(same => same.First().Type.Complete([.. same]))];
+    public IReadOnlyList<DeviceConfiguration> CompleteDevices => DeviceSet.Complete(Devices);
 
     /// <summary>The guest's name as query-name reports it; empty without -name.</summary>
     public string Name { get; init; } = "";

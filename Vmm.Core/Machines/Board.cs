@@ -66,8 +66,8 @@ public sealed partial class Board : IExitHandler, IDisposable
                 Vm.Memory.Add(slot);
             }
 
-            _context = new BoardContext(setup, Vm, memory, blocks);
             _devices = new DeviceTree();
+            _context = new BoardContext(setup, machine, Vm, memory, _devices, blocks);
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));
@@ -111,7 +111,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     public DeviceTree Devices => _devices;
 
     /// <summary>Those of them that have queues.</summary>
-    internal BoardQueues Queues => new(_devices);
+    internal BoardQueues Queues => new(_devices, Blocks);
 
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
     public IEnumerable<AddressRegion> Regions => AddressRegion.Of(_memory.Slots, _devices);

@@ -24,7 +24,7 @@ internal static class BoardBuilder
         BlockGraph? blocks = null;
         try
         {
-            blocks = BlockGraph.Open(configuration.BlockNodes, configuration.Drives);
+            blocks = BlockGraph.Open(configuration.BlockNodes, configuration.Drives, configuration.ThrottleGroups);
             ram = RamBlock.Create(MemoryBackend.OfMachine(configuration), configuration.DumpGuestCore);
             return new Board(setup, machine, hypervisor, Options(setup, default), new GuestMemory(ram), boot, blocks);
         }
@@ -52,7 +52,7 @@ internal static class BoardBuilder
         BlockGraph? blocks = null;
         try
         {
-            blocks = BlockGraph.Adopt(configuration.BlockNodes, configuration.Drives, handedOver);
+            blocks = BlockGraph.Adopt(configuration.BlockNodes, configuration.Drives, configuration.ThrottleGroups, handedOver);
             var backend = MemoryBackend.OfMachine(configuration);
             var received = claimRam(backend.Id);
             ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);

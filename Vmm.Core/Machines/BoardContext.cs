@@ -18,15 +18,19 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     private readonly BoardSetup _setup;
     private readonly IVirtualMachine _vm;
     private readonly GuestMemory _memory;
+    private readonly DeviceTree _devices;
+    private readonly Machine _machine;
     private readonly InterruptRouter _router;
     private readonly Dictionary<string, Chardev> _chardevs;
 
-    internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory, BlockGraph blocks)
+    internal BoardContext(BoardSetup setup, Machine machine, IVirtualMachine vm, GuestMemory memory, DeviceTree devices, BlockGraph blocks)
     {
         _setup = setup;
         Blocks = blocks;
         _vm = vm;
         _memory = memory;
+        _devices = devices;
+        _machine = machine;
         _router = new InterruptRouter(vm.Interrupts, setup.IoLoop, setup.Log);
         Clock = new GuestClock(setup.Time);
         _chardevs = setup.Configuration.Chardevs
@@ -80,6 +84,12 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     /// <inheritdoc/>
     public Chardev Chardev(string id) =>
         _chardevs.GetValueOrDefault(id) ?? throw new InvalidOperationException($"chardev '{id}' is not configured");
+
+    /// <inheritdoc/>
+    public Device OwnerOf(DeviceBus bus) => _devices.OwnerOf(bus);
+
+    /// <inheritdoc/>
+    public IPortObserver PortObserver(string id) => new PortReport(_machine, id);
 
     /// <inheritdoc/>
     public RngBackEnd OpenRng(string? id) => RngFactory.Open(_setup.Configuration, id);

@@ -1,10 +1,12 @@
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Machines;
 
 /// <summary>The devices of a board that have queues, taken together. Machine loop only.</summary>
 /// <param name="devices">All devices of the board.</param>
-internal sealed class BoardQueues(DeviceTree devices)
+/// <param name="blocks">Its disks.</param>
+internal sealed class BoardQueues(DeviceTree devices, BlockGraph blocks)
 {
     private IEnumerable<Device> WithQueues => devices.Devices.Where(device => device.Configuration.Type.HasQueues);
 
@@ -29,6 +31,11 @@ internal sealed class BoardQueues(DeviceTree devices)
     /// <summary>The guest runs after it was stopped.</summary>
     internal void GuestContinues()
     {
+        foreach (var disk in blocks.Disks)
+        {
+            disk.StoppedBy = 0;
+        }
+
         foreach (var device in WithQueues)
         {
             device.GuestContinues();

@@ -43,3 +43,9 @@ public sealed record MachineDiskError(DateTimeOffset At, BlockDisk Disk, string 
     /// <summary>The host's words for the error.</summary>
     public string Reason => Marshal.GetPInvokeErrorMessage(Errno);
 }
+
+/// <summary>The guest's software has opened or closed a port.</summary>
+/// <param name="At">When.</param>
+/// <param name="Id">The id of the port's device.</param>
+/// <param name="IsOpen">Whether it is open now.</param>
+public sealed record GuestPortChanged(DateTimeOffset At, string Id, bool IsOpen) : MachineEvent(At);

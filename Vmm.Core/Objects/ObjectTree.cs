@@ -17,6 +17,9 @@ public sealed class ObjectTree(ObjectNode root)
     /// <summary>The root's path.</summary>
     public const string RootPath = "/";
 
+    /// <summary>The property of a device on a bus of another device that is the bus's path.</summary>
+    public const string ParentBus = "parent_bus";
+
     /// <summary>The root.</summary>
     public ObjectNode Root => root;
 
@@ -107,9 +110,15 @@ public sealed class ObjectTree(ObjectNode root)
             .. devices.Where(device => device.Path.StartsWith($"{container}/", StringComparison.Ordinal)).Select(device => new ObjectNode(
                 device.Path[(container.Length + 1)..],
                 device.Configuration.Type.Name,
-                [.. CommonPropertiesOf(device.Configuration.Type), .. PropertiesOf(device.Configuration)],
-                [])),
+                [.. CommonPropertiesOf(device.Configuration.Type), .. PropertiesOf(device.Configuration), .. ParentBusOf(device, devices)],
+                [.. DeviceBus.Of(devices.Select(other => other.Configuration)).Where(bus => ReferenceEquals(bus.Owner, device.Configuration)).Select(bus => Leaf(bus.Name, bus.Kind))])),
         ]);
+
+    /// <summary>Where a device sits that is on a bus of another device.</summary>
+    private static ObjectProperty[] ParentBusOf(PlacedDevice device, IReadOnlyList<PlacedDevice> devices) =>
+        device.Configuration.Bus is { } bus
+            ? [new(ParentBus, "link<bus>", $"{devices.First(owner => ReferenceEquals(owner.Configuration, bus.Owner)).Path}/{bus.Name}")]
+            : [];
 
     private static ObjectProperty[] MachineProperties(MachineConfiguration machine) =>
     [

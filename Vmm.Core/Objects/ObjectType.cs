@@ -24,6 +24,7 @@ public sealed record ObjectType(string Name, string? Parent, bool IsAbstract = f
         new("isa-device", "device", IsAbstract: true),
         new("virtio-device", "device", IsAbstract: true),
         new("virtio-mmio", "sys-bus-device"),
+        new("virtio-serial-port", "device", IsAbstract: true),
         new("machine", Topmost, IsAbstract: true),
         new(MemoryBackend, Topmost, IsAbstract: true),
         new(RngBackend, Topmost, IsAbstract: true),

@@ -27,6 +27,7 @@ public static class MachineEvents
         MachineStopped => new StopEvent(),
         MachineResumed => new ResumeEvent(),
         MachinePowerButton => new PowerdownEvent(),
+        GuestPortChanged port => new VserportChangeEvent { Id = port.Id, Open = port.IsOpen },
         MachineReset reset => new ResetEvent { Guest = IsGuests(reset.Cause), Reason = reset.Cause.ToQapi() },
         MachineDiskError error => ToQapi(error),
         MachineShutdown shutdown => new ShutdownEvent { Guest = IsGuests(shutdown.Cause), Reason = shutdown.Cause.ToQapi() },

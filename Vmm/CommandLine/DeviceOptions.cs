@@ -91,10 +91,10 @@ internal sealed class DeviceOptions
         return $"{string.Join(", ", names[..^1])} or {names[^1]}";
     }
 
-    /// <summary>Adds a device unless it does not go with those of its type that are there.</summary>
+    /// <summary>Adds a device unless it does not go with those that are there.</summary>
     private void Add(DeviceConfiguration device)
     {
-        Answered(() => device.Type.Complete([.. _devices.Where(other => other.Type.Family == device.Type.Family), device]));
+        Answered(() => DeviceSet.Complete([.. _devices, device]));
         _devices.Add(device);
     }
 

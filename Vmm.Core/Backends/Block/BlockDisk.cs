@@ -12,6 +12,7 @@ public sealed class BlockDisk
     private const int MostInFlight = 4096;
 
     private readonly BlockImage _image;
+    private readonly IReadOnlyList<ThrottleGroup> _groups;
     private readonly RawNodeConfiguration? _window;
     private int _stoppedBy;
 
@@ -20,17 +21,19 @@ public sealed class BlockDisk
     /// <param name="nodes">The nodes, the uppermost first; the last is the image's.</param>
     /// <param name="image">The image.</param>
     /// <param name="drive">The drive by which it was named; null if the node was.</param>
+    /// <param name="groups">The throttle groups that its requests have to pass.</param>
     /// <exception cref="BlockException">A node begins or ends where there is nothing.</exception>
-    internal BlockDisk(string user, IReadOnlyList<BlockNodeConfiguration> nodes, BlockImage image, DriveConfiguration? drive)
+    internal BlockDisk(
+        string user, IReadOnlyList<BlockNodeConfiguration> nodes, BlockImage image, DriveConfiguration? drive, IReadOnlyList<ThrottleGroup> groups)
     {
         (User, _image, Drive) = (user, image, drive);
+        _groups = [.. groups.Where(group => group.IsLimiting)];
         NodeName = nodes[0].NodeName;
         _window = nodes.OfType<RawNodeConfiguration>().FirstOrDefault(raw => raw.Offset > 0 || raw.Size is not null);
         Offset = (long)(_window?.Offset ?? 0);
         IsReadOnly = nodes.Any(node => node.ReadOnly) || !image.IsWritable;
         Discards = nodes.All(node => node.Discard);
         IgnoresFlush = nodes.Any(node => node.CacheNoFlush);
-        ThrottleGroups = [.. nodes.OfType<ThrottleNodeConfiguration>().Select(node => node.Group), .. drive?.ThrottleGroup is { } group ? (string[])[group] : []];
         if (_window is { Size: { } size } && (ulong)image.Length < _window.Offset + size)
         {
             throw new BlockException(
@@ -89,9 +92,6 @@ public sealed class BlockDisk
     /// <summary>Whether flushes do nothing.</summary>
     internal bool IgnoresFlush { get; }
 
-    /// <summary>The throttle groups that its requests have to pass.</summary>
-    internal IReadOnlyList<string> ThrottleGroups { get; }
-
     /// <summary>Connects it to the thread that serves its device's queues.</summary>
     /// <param name="thread">The thread.</param>
     /// <param name="mostRequests">How many requests there may be at once.</param>
@@ -104,7 +104,7 @@ public sealed class BlockDisk
         {
             int capacity = (int)Math.Min(BitOperations.RoundUpToPowerOf2((uint)mostRequests), MostInFlight);
             var requests = _image.File is null ? null : thread.CreateRequests(capacity, Engine);
-            return new BlockQueue(this, _image, requests, bounces);
+            return new BlockQueue(this, _image, requests, bounces, thread, _groups);
         }
         catch (Exception refusal) when (refusal is IOException or OutOfMemoryException)
         {

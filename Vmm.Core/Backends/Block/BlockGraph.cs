@@ -14,6 +14,7 @@ public sealed class BlockGraph : IDisposable
     private const char OwnNames = '#';
 
     private readonly IReadOnlyList<DriveConfiguration> _drives;
+    private readonly Dictionary<string, ThrottleGroup> _groups;
     private readonly List<BlockNode> _nodes = [];
     private readonly List<BlockDisk> _disks = [];
     private readonly bool _isAdopted;
@@ -21,10 +22,12 @@ public sealed class BlockGraph : IDisposable
     private BlockGraph(
         IReadOnlyList<BlockNodeConfiguration> nodes,
         IReadOnlyList<DriveConfiguration> drives,
+        IEnumerable<ThrottleGroupConfiguration> groups,
         Func<BlockNodeConfiguration, BlockImage> open,
         bool isAdopted)
     {
         (_drives, _isAdopted) = (drives, isAdopted);
+        _groups = groups.ToDictionary(group => group.Id, group => new ThrottleGroup(group), StringComparer.Ordinal);
         try
         {
             foreach (var node in nodes)
@@ -57,14 +60,18 @@ public sealed class BlockGraph : IDisposable
 
     /// <summary>Opens what is configured.</summary>
     /// <exception cref="BlockException">One cannot be opened.</exception>
-    internal static BlockGraph Open(IReadOnlyList<BlockNodeConfiguration> nodes, IReadOnlyList<DriveConfiguration> drives) =>
-        new(nodes, drives, BlockImage.Open, isAdopted: false);
+    internal static BlockGraph Open(
+        IReadOnlyList<BlockNodeConfiguration> nodes, IReadOnlyList<DriveConfiguration> drives, params IReadOnlyList<ThrottleGroupConfiguration> groups) =>
+        new(nodes, drives, groups, BlockImage.Open, isAdopted: false);
 
     /// <summary>Takes over what the old process has open.</summary>
     /// <exception cref="BlockException">A descriptor is missing, or is not what its name says.</exception>
     internal static BlockGraph Adopt(
-        IReadOnlyList<BlockNodeConfiguration> nodes, IReadOnlyList<DriveConfiguration> drives, HandedOverDescriptors handedOver) =>
-        new(nodes, drives, node => BlockImage.Adopt(node, handedOver), isAdopted: true);
+        IReadOnlyList<BlockNodeConfiguration> nodes,
+        IReadOnlyList<DriveConfiguration> drives,
+        IReadOnlyList<ThrottleGroupConfiguration> groups,
+        HandedOverDescriptors handedOver) =>
+        new(nodes, drives, groups, node => BlockImage.Adopt(node, handedOver), isAdopted: true);
 
     /// <summary>Gives a device its disk, locked for it.</summary>
     /// <param name="name">The id of a drive, or the name of a node.</param>
@@ -86,7 +93,7 @@ public sealed class BlockGraph : IDisposable
             image.RequireRaw();
         }
 
-        var disk = new BlockDisk(user, [.. nodes.Select(node => node.Configuration)], image, drive);
+        var disk = new BlockDisk(user, [.. nodes.Select(node => node.Configuration)], image, drive, GroupsOf(nodes, drive));
         if (!_isAdopted)
         {
             var shares = BlockPermissions.ConsistentRead | BlockPermissions.WriteUnchanged | BlockPermissions.Resize;
@@ -235,6 +242,17 @@ public sealed class BlockGraph : IDisposable
 
         child.Parent = name;
         _nodes.Add(new BlockNode(configuration, null, isAdded));
+    }
+
+    private List<ThrottleGroup> GroupsOf(List<BlockNode> nodes, DriveConfiguration? drive)
+    {
+        var names = nodes.Select(node => node.Configuration).OfType<ThrottleNodeConfiguration>().Select(node => node.Group).ToList();
+        if (drive?.ThrottleGroup is { } own)
+        {
+            names.Add(own);
+        }
+
+        return names.ConvertAll(name => _groups.GetValueOrDefault(name) ?? throw new BlockException($"Throttle group '{name}' not found"));
     }
 
     private void Close(BlockNode node)

@@ -31,12 +31,15 @@ public sealed class BlockQueue : IDisposable
     private readonly BlockImage _image;
     private readonly IIoRequests? _requests;
     private readonly BounceBuffers _bounces;
+    private readonly BlockThrottle? _throttle;
     private readonly RequestList _waiting = new();
 
     /// <summary>Connects a disk to a thread; by <see cref="BlockDisk.Connect"/>.</summary>
-    internal BlockQueue(BlockDisk disk, BlockImage image, IIoRequests? requests, BounceBuffers bounces)
+    internal BlockQueue(
+        BlockDisk disk, BlockImage image, IIoRequests? requests, BounceBuffers bounces, IIoThread thread, IReadOnlyList<ThrottleGroup> groups)
     {
         (_disk, _image, _requests, _bounces) = (disk, image, requests, bounces);
+        _throttle = groups.Count == 0 ? null : new BlockThrottle(groups, thread, Pass);
         if (requests is not null)
         {
             requests.RoundCompleted = () =>
@@ -59,7 +62,28 @@ public sealed class BlockQueue : IDisposable
         ArgumentNullException.ThrowIfNull(request);
         request.Queue = this;
         request.Began = Stopwatch.GetTimestamp();
-        Issue(request);
+        if (_throttle is { } throttle)
+        {
+            throttle.Submit(request);
+        }
+        else
+        {
+            Issue(request);
+        }
+    }
+
+    /// <summary>While it is drained no request waits for its throttle group. Any thread.</summary>
+    /// <param name="isDraining">Whether that is so.</param>
+    public void SetDraining(bool isDraining)
+    {
+        if (isDraining)
+        {
+            _throttle?.Open();
+        }
+        else
+        {
+            _throttle?.Limit();
+        }
     }
 
     /// <summary>Waits until the host has no request of it. Any thread but that which serves the disk; what submits is stopped before.</summary>
@@ -69,6 +93,7 @@ public sealed class BlockQueue : IDisposable
     /// <summary>Ends it; nothing is submitted any more. Requests in flight are carried out and call nobody back.</summary>
     public void Dispose()
     {
+        _throttle?.Dispose();
         _requests?.Dispose();
         _bounces.Dispose();
     }
@@ -98,6 +123,16 @@ public sealed class BlockQueue : IDisposable
             default:
                 End(request, result, request.Step != IoOperation.Flush);
                 break;
+        }
+    }
+
+    /// <summary>Its throttle groups let a request go, perhaps in a call of their timer: then what it completes is published at once.</summary>
+    private void Pass(BlockRequest request)
+    {
+        Issue(request);
+        if (_requests is null)
+        {
+            RoundCompleted?.Invoke();
         }
     }
 

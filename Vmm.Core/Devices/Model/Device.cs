@@ -32,6 +32,9 @@ public abstract class Device
     /// <summary>Its state; null if it has none.</summary>
     public virtual IStateful? State => this as IStateful;
 
+    /// <summary>What it has for the devices on its bus; null if it has no bus.</summary>
+    public virtual object? BusService => null;
+
     /// <summary>Which of several devices with the same layout it is, in a stream.</summary>
     public virtual int Instance => 0;
 

@@ -56,6 +56,14 @@ public interface IDeviceContext
     /// <exception cref="InvalidOperationException">It is not configured.</exception>
     Chardev Chardev(string id);
 
+    /// <summary>The device that has a bus, which was built before.</summary>
+    /// <exception cref="InvalidOperationException">It was not.</exception>
+    Device OwnerOf(DeviceBus bus);
+
+    /// <summary>Who is told whether the guest has a port open.</summary>
+    /// <param name="id">The id of the port's device.</param>
+    IPortObserver PortObserver(string id);
+
     /// <summary>A source of random numbers; it belongs to the device.</summary>
     /// <param name="id">Its id; null for one of the device's own.</param>
     /// <exception cref="InvalidOperationException">It is not configured.</exception>

@@ -171,8 +171,8 @@ public abstract class VirtioDevice : IDisposable
         }
 
         _state.Clear();
-        Interrupt.Acknowledge(VirtioInterrupt.All);
         ForgetDriver();
+        Interrupt.Acknowledge(VirtioInterrupt.All);
     }
 
     /// <inheritdoc/>

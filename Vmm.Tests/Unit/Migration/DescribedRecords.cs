@@ -8,6 +8,7 @@ using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.Devices.Virtio;
 using Vmm.Core.Devices.Virtio.Block;
+using Vmm.Core.Devices.Virtio.Console;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
@@ -165,6 +166,54 @@ internal static class DescribedRecords
             .virtio.queues.last_avail_idx = 6
             .virtio.queues.used_idx = 7
             """);
+        yield return Case(ConsoleState.Layout, new ConsoleState(mostPorts: 1) { PortCount = 1, Ports = [new PortState()] }, FillConsole, """
+            .port_count = 1
+            .ports.id = 1
+            .ports.guest_ready = true
+            .ports.guest_connected = false
+            .ports.host_connected = true
+            .ports.announcements = 2
+            .ports.open_changes = 1
+            .ports.output_consumed = 3
+            .ports.input_count = 4
+            .ports.input = 05*2048
+            .virtio.status = 15
+            .virtio.host_features_sel = 2
+            .virtio.guest_features_sel = 3
+            .virtio.guest_features = 4294967296
+            .virtio.queue_sel = 4
+            .virtio.isr = 1
+            .virtio.generation = 5
+            .virtio.queue_count = 4
+            .virtio.queues[0].num = 8
+            .virtio.queues[0].ready = true
+            .virtio.queues[0].desc = 4096
+            .virtio.queues[0].avail = 8192
+            .virtio.queues[0].used = 12288
+            .virtio.queues[0].last_avail_idx = 6
+            .virtio.queues[0].used_idx = 7
+            .virtio.queues[1].num = 0
+            .virtio.queues[1].ready = false
+            .virtio.queues[1].desc = 0
+            .virtio.queues[1].avail = 0
+            .virtio.queues[1].used = 0
+            .virtio.queues[1].last_avail_idx = 0
+            .virtio.queues[1].used_idx = 0
+            .virtio.queues[2].num = 0
+            .virtio.queues[2].ready = false
+            .virtio.queues[2].desc = 0
+            .virtio.queues[2].avail = 0
+            .virtio.queues[2].used = 0
+            .virtio.queues[2].last_avail_idx = 0
+            .virtio.queues[2].used_idx = 0
+            .virtio.queues[3].num = 0
+            .virtio.queues[3].ready = false
+            .virtio.queues[3].desc = 0
+            .virtio.queues[3].avail = 0
+            .virtio.queues[3].used = 0
+            .virtio.queues[3].last_avail_idx = 0
+            .virtio.queues[3].used_idx = 0
+            """);
         yield return Case(new GlobalState { State = RunState.Paused }, """
             .size = 7
             .runstate = 70 61 75 73 65 64 00*26
@@ -290,6 +339,15 @@ internal static class DescribedRecords
         (queue.Size, queue.Ready, queue.NextAvailable, queue.NextUsed) = (8, true, 6, 7);
         (queue.DescriptorAddress, queue.AvailableAddress, queue.UsedAddress) = (0x1000, 0x2000, 0x3000);
         return state;
+    }
+
+    private static VirtioState FillConsole(ConsoleState state)
+    {
+        var port = state.Ports[0];
+        (port.Number, port.GuestReady, port.GuestOpen, port.HostOpen) = (1, true, false, true);
+        (port.Announcements, port.OpenChanges, port.OutputConsumed, port.InputCount) = (2, 1, 3, 4);
+        Fill(port.Input, 5);
+        return FillVirtio(state.Virtio);
     }
 
     private static ulong[] FillEntries(ulong[] entries)

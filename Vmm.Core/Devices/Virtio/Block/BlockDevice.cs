@@ -167,6 +167,9 @@ public sealed class BlockDevice : VirtioDevice
         _state.HeldCount = (uint)_state.Held.Length;
     }
 
+    /// <summary>What its throttle groups hold back goes at once: the queues are being drained.</summary>
+    protected override void QueuesStopped() => _requests.SetDraining(true);
+
     /// <inheritdoc/>
     protected override void Process(VirtQueue queue)
     {
@@ -177,6 +180,7 @@ public sealed class BlockDevice : VirtioDevice
             ServeHeld();
         }
 
+        _requests.SetDraining(false);
         queue.SuppressKicks();
         bool again = TakeSome(queue);
         RoundCompleted();

@@ -68,6 +68,10 @@ internal sealed class VirtioContext : IDeviceContext
 
     public Chardev Chardev(string id) => throw new InvalidOperationException($"chardev '{id}' is not configured");
 
+    public IPortObserver PortObserver(string id) => throw new InvalidOperationException($"nobody observes port {id}");
+
+    public Device OwnerOf(DeviceBus bus) => throw new InvalidOperationException($"there is no device with bus {bus.Name}");
+
     public IDeviceTimer CreateTimer() => new RecordedTimer();
 
     public void WakeCpus()

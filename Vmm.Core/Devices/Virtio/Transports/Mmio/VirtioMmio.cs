@@ -50,6 +50,9 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
     /// <inheritdoc/>
     public override string SectionName => $"{_slot.SectionName}/{_device.SectionName}";
 
+    /// <summary>The virtio device itself: devices on its bus know no transport.</summary>
+    public override object? BusService => _device;
+
     /// <inheritdoc/>
     public StateLayout Layout => _device.Layout;
 
