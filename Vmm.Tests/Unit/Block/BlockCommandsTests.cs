@@ -74,6 +74,20 @@ public sealed class BlockCommandsTests : IDisposable
     }
 
     [Test]
+    public async Task What_stopped_the_guest_is_shown_until_it_continues()
+    {
+        await _host.DoAsync(_host.Machine.StopAsync);
+        _host.Board.Blocks.Disks.Single(disk => disk.NodeName == "t0").StoppedBy = 28;
+        Assert.That(Statuses(), Is.EqualTo(new[] { "ok", null, "ok", "nospace" }));
+        Assert.That(await Human("info block"), Does.Contain("    I/O status:       nospace\r\n"));
+
+        await _host.DoAsync(_host.Machine.ContinueAsync);
+        Assert.That(Statuses(), Is.EqualTo(new[] { "ok", null, "ok", "ok" }));
+
+        string?[] Statuses() => [.. Ask("query-block").EnumerateArray().Select(disk => Text(disk, "io-status"))];
+    }
+
+    [Test]
     public void Query_named_block_nodes_lists_every_node_the_last_first() => Assert.That(
         Ask("query-named-block-nodes", """{"flat":true}""").EnumerateArray().Select(node => (Text(node, "node-name"), Number(node.GetProperty("image"), "virtual-size"))),
         Is.EqualTo(new[] { ("#block003", Size), ("#block002", Size), ("#block001", Size), ("#block000", Size), ("t0", Size), ("f0", Size), ("n0", 1L << 20) }));
