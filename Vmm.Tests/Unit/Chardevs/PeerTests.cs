@@ -17,8 +17,9 @@ public sealed class PeerTests : IDisposable
 
     public void Dispose()
     {
-        _frontEnd.Changes.Dispose();
+        // The bench's loop may report a change until it has ended.
         _bench.Dispose();
+        _frontEnd.Changes.Dispose();
     }
 
     [Test]
