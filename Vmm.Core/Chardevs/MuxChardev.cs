@@ -18,11 +18,12 @@ public sealed class MuxChardev : Chardev
     /// <param name="loop">Its loop.</param>
     /// <param name="escape">The key that begins a command to the mux.</param>
     /// <param name="exit">Ends the program; any thread, never waits.</param>
-    public MuxChardev(Chardev backEnd, EventLoop loop, byte escape, Action exit)
+    /// <param name="monitors">How many monitors will come beside the devices; nothing is read before they are there, so that no key is another's.</param>
+    public MuxChardev(Chardev backEnd, EventLoop loop, byte escape, Action exit, int monitors = 0)
         : base((backEnd ?? throw new ArgumentNullException(nameof(backEnd))).Label, loop, backEnd.Gate)
     {
         _backEnd = backEnd;
-        Switch = new MuxSwitch(this, loop, escape, exit);
+        Switch = new MuxSwitch(this, loop, escape, exit, monitors);
         backEnd.Attach(Switch);
     }
 

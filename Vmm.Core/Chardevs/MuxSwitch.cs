@@ -28,9 +28,11 @@ public sealed class MuxSwitch : IChardevFrontEnd, IStateful
     private readonly byte[] _stamp = new byte[StampLength];
     private int _stampWritten = StampLength;
     private int _devicePorts;
+    private int _awaited;
 
-    internal MuxSwitch(MuxChardev owner, EventLoop loop, byte escape, Action exit)
+    internal MuxSwitch(MuxChardev owner, EventLoop loop, byte escape, Action exit, int monitors)
     {
+        _awaited = monitors;
         _owner = owner;
         _loop = loop;
         _escape = escape;
@@ -41,7 +43,7 @@ public sealed class MuxSwitch : IChardevFrontEnd, IStateful
     public StateLayout Layout => MuxState.Layout;
 
     /// <inheritdoc/>
-    public int Room => Focused?.Free ?? 0;
+    public int Room => _awaited > 0 ? 0 : Focused?.Free ?? 0;
 
     internal bool IsInUse => _ports.Exists(port => port.FrontendOpen);
 
@@ -133,6 +135,10 @@ public sealed class MuxSwitch : IChardevFrontEnd, IStateful
             {
                 _devicePorts = _ports.Count;
                 _state.Focus = _devicePorts - 1;
+            }
+            else if (_awaited > 0 && --_awaited == 0)
+            {
+                _owner.InputReady();
             }
 
             return port;

@@ -28,6 +28,9 @@ public abstract record ChardevConfiguration(string Id)
     /// <summary>Whether several front ends may use it (mux=on).</summary>
     public bool Mux { get; init; }
 
+    /// <summary>How many monitors are among them.</summary>
+    public int MuxMonitors { get; init; }
+
     /// <summary>The back end's kind as QEMU spells it; one of <see cref="Backends"/>.</summary>
     public abstract string Backend { get; }
 

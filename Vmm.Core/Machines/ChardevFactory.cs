@@ -16,7 +16,7 @@ public static class ChardevFactory
     /// <param name="exit">Ends the program, when a mux is told so; any thread, never waits.</param>
     internal static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log, byte escape, Action exit) =>
         !configuration.Mux ? Create(configuration, loop, log)
-        : new MuxChardev(Create(configuration with { LogFile = null }, loop, log), loop, escape, exit) { Log = LogOf(configuration, log) };
+        : new MuxChardev(Create(configuration with { LogFile = null }, loop, log), loop, escape, exit, configuration.MuxMonitors) { Log = LogOf(configuration, log) };
 
     /// <summary>Makes one back end.</summary>
     /// <param name="configuration">Its configuration.</param>
