@@ -19,10 +19,15 @@ namespace Vmm.Core.Chardevs;
 /// <summary>A character back end.</summary>
 public abstract class Chardev : IStateful, IDisposable
 {
-    private protected Chardev(string label, EventLoop loop)
+    private bool _isAdopted;
+    private bool _isLogAdopted;
+    private bool _reportedPeer;
+
+    private protected Chardev(string label, EventLoop loop, Lock? gate = null)
     {
         Label = label;
         Loop = loop;
+        Gate = gate ?? new Lock();
     }
 
     /// <summary>Its id, which query-chardev calls the label.</summary>
@@ -31,14 +36,23 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>What query-chardev shows as the file name: the kind, and where it leads.</summary>
     public abstract string FileName { get; }
 
-    /// <summary>Whether a front end is attached.</summary>
-    public bool FrontendOpen => FrontEnd is not null;
+    /// <summary>The file that keeps all output; null for none. Set before anything else is done.</summary>
+    public OutputLog? Log { get; init; }
+
+    /// <summary>Whether a front end is attached, and the guest's software uses it.</summary>
+    public virtual bool FrontendOpen => FrontEnd is { IsOpen: true };
+
+    /// <summary>Whether something is at the other end: a client, a terminal, a file. A back end that needs none is its own.</summary>
+    public virtual bool HasPeer => true;
+
+    /// <summary>What moves the bytes: itself, unless it shares a back end among several front ends.</summary>
+    public virtual Chardev BackEnd => this;
 
     /// <summary>The lock that chardev and front end share.</summary>
-    public Lock Gate { get; } = new();
+    public Lock Gate { get; }
 
     /// <inheritdoc/>
-    public StateLayout Layout => ChardevState.Layout;
+    public virtual StateLayout Layout => ChardevState.Layout;
 
     /// <summary>Whether bytes flow.</summary>
     public bool IsRunning { get; private protected set; }
@@ -62,13 +76,15 @@ public abstract class Chardev : IStateful, IDisposable
             }
 
             FrontEnd = frontEnd;
+            _reportedPeer = false;
+            ReportPeer();
         }
 
         InputReady();
     }
 
     /// <summary>Takes the front end off.</summary>
-    public void Detach()
+    public virtual void Detach()
     {
         lock (Gate)
         {
@@ -76,20 +92,36 @@ public abstract class Chardev : IStateful, IDisposable
         }
     }
 
-    /// <summary>Makes the back end anew: creates, truncates, binds, connects.</summary>
+    /// <summary>Makes the back end anew: creates, truncates, binds, connects. What was adopted stays.</summary>
     /// <exception cref="IOException">It cannot be made; the message says what and why.</exception>
-    public abstract void Open();
+    public void Open()
+    {
+        if (!_isLogAdopted)
+        {
+            Log?.Open();
+        }
+
+        if (!_isAdopted)
+        {
+            OpenEnd();
+        }
+    }
 
     /// <summary>Takes over what the previous process had, instead of <see cref="Open"/>.</summary>
     /// <param name="handedOver">The descriptors that came; what it uses is claimed.</param>
-    /// <returns>Whether it was there. If not, nothing was taken, and <see cref="Open"/> may follow once this process owns the guest.</returns>
+    /// <returns>Whether all was there. If not, <see cref="Open"/> may follow for the rest once this process owns the guest.</returns>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
-    public abstract bool Adopt(HandedOverDescriptors handedOver);
+    public bool Adopt(HandedOverDescriptors handedOver)
+    {
+        _isAdopted = AdoptEnd(handedOver);
+        _isLogAdopted = Log?.Adopt(handedOver) == true;
+        return _isAdopted && (_isLogAdopted || Log is null);
+    }
 
     /// <summary>
     /// The descriptors that the next process needs. From now on until <see cref="Resume"/> none is added: new clients wait in the backlog.
     /// </summary>
-    public abstract IReadOnlyList<HandoverDescriptor> Export();
+    public IReadOnlyList<HandoverDescriptor> Export() => [.. ExportEnd(), .. Log?.Export() ?? []];
 
     /// <summary>Lets bytes flow for the first time.</summary>
     public void Start() => Resume();
@@ -97,29 +129,58 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>
     /// Stops everything, on every thread, before it returns. Output that is written meanwhile is queued. Any thread.
     /// </summary>
-    public abstract void Quiesce();
+    public void Quiesce()
+    {
+        QuiesceEnd();
+        Log?.Quiesce();
+    }
 
     /// <summary>Undoes <see cref="Quiesce"/> and <see cref="Export"/>. Any thread.</summary>
-    public abstract void Resume();
+    public void Resume()
+    {
+        Log?.Resume();
+        ResumeEnd();
+    }
 
     /// <summary>After a handover: closes this process's descriptors and leaves every name in place, for the next process has both.</summary>
-    public abstract void Release();
+    public void Release()
+    {
+        ReleaseEnd();
+        Log?.Close();
+    }
 
     /// <summary>Accepts output; any thread, never waits, never allocates.</summary>
     /// <returns>How many bytes were accepted. If fewer than given, <see cref="IChardevFrontEnd.OutputReady"/> follows when there is room.</returns>
-    public abstract int Write(ReadOnlySpan<byte> bytes);
+    public int Write(ReadOnlySpan<byte> bytes)
+    {
+        lock (Gate)
+        {
+            int accepted = Accept(bytes);
+            Log?.Append(bytes[..accepted]);
+            return accepted;
+        }
+    }
 
     /// <summary>
-    /// Completes when what was accepted, or waits in the front end, is delivered, or no reader is there any more: the last thing to
+    /// Completes when what was accepted, or waits in the front end, is delivered and logged, or no reader is there any more: the last thing to
     /// wait for before the program ends. Any thread.
     /// </summary>
-    public virtual Task DeliveredAsync() => Task.CompletedTask;
+    public Task DeliveredAsync() => Log is { } log ? Task.WhenAll(EndDeliveredAsync(), log.WrittenAsync()) : EndDeliveredAsync();
+
+    /// <summary>The line is interrupted for longer than a byte takes: a break, as on a serial line. Any thread.</summary>
+    public virtual void Break()
+    {
+        lock (Gate)
+        {
+            FrontEnd?.Break();
+        }
+    }
 
     /// <summary>The front end has room for input again. Any thread.</summary>
     public abstract void InputReady();
 
     /// <inheritdoc/>
-    public void Save(StateWriter writer)
+    public virtual void Save(StateWriter writer)
     {
         lock (Gate)
         {
@@ -128,7 +189,7 @@ public abstract class Chardev : IStateful, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Load(StateReader reader)
+    public virtual void Load(StateReader reader)
     {
         lock (Gate)
         {
@@ -139,9 +200,37 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>Closes the back end at the end of its life and removes the names that are its own.</summary>
     public void Dispose()
     {
-        Close();
+        CloseEnd();
+        Log?.Close();
         GC.SuppressFinalize(this);
     }
 
-    private protected abstract void Close();
+    /// <summary>Tells the front end whether a peer is there, if that has changed since it was last told. Gate held.</summary>
+    private protected void ReportPeer()
+    {
+        if (IsRunning && FrontEnd is { } frontEnd && HasPeer != _reportedPeer)
+        {
+            _reportedPeer = !_reportedPeer;
+            frontEnd.PeerChanged(_reportedPeer);
+        }
+    }
+
+    /// <summary>See <see cref="Open"/>; of the back end without its log, as all that follow.</summary>
+    private protected abstract void OpenEnd();
+
+    private protected abstract bool AdoptEnd(HandedOverDescriptors handedOver);
+
+    private protected abstract IReadOnlyList<HandoverDescriptor> ExportEnd();
+
+    private protected abstract void QuiesceEnd();
+
+    private protected abstract void ResumeEnd();
+
+    private protected abstract void ReleaseEnd();
+
+    private protected abstract void CloseEnd();
+
+    private protected abstract int Accept(ReadOnlySpan<byte> bytes);
+
+    private protected virtual Task EndDeliveredAsync() => Task.CompletedTask;
 }

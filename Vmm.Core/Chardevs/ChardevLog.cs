@@ -7,11 +7,14 @@ internal static partial class ChardevLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "chardev '{label}': output is lost: {reason}")]
     internal static partial void OutputLost(ILogger logger, string label, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "chardev '{label}': output is missing in its logfile: {reason}")]
+    internal static partial void NotLogged(ILogger logger, string label, string reason);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "cannot accept a client on '{address}', trying again in a second: {reason}")]
     internal static partial void AcceptFailed(ILogger logger, string address, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "chardev '{label}': {reason}; trying again in {seconds} s")]
-    internal static partial void ConnectFailed(ILogger logger, string label, string reason, int seconds);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "chardev '{label}': {reason}; trying again every {milliseconds} ms")]
+    internal static partial void ConnectFailed(ILogger logger, string label, string reason, long milliseconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the socket '{path}' was shut down by another process that has it; listening there again")]
     internal static partial void ListenerRenewed(ILogger logger, string path);

@@ -16,8 +16,6 @@ namespace Vmm.Core.Chardevs;
 public sealed class FileChardev(string label, EventLoop loop, string path, bool append, ILogger? logger = null)
     : StreamChardev(label, loop, logger ?? NullLogger.Instance)
 {
-    private const int ReadableByAll = 0x1b6; // 0666
-
     private readonly DescriptorSlot _crossing = new($"chardev/{label}/file", DescriptorKind.Output);
     private bool _lossReported;
 
@@ -25,27 +23,10 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     public override string FileName => "file";
 
     /// <inheritdoc/>
-    public override void Open()
-    {
-        var file = OutputFile.Open(path, append, readable: false, ReadableByAll, out _);
-        try
-        {
-            if (!append && HostFile.Stat(file).IsRegular)
-            {
-                HostFile.Truncate(file, 0);
-            }
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-
-        Take(file);
-    }
+    private protected override void OpenEnd() => Take(OutputFile.OpenEmpty(path, append));
 
     /// <inheritdoc/>
-    public override bool Adopt(HandedOverDescriptors handedOver)
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver)
     {
         if (_crossing.Claim(handedOver) is not { } file)
         {
@@ -57,7 +38,7 @@ public sealed class FileChardev(string label, EventLoop loop, string path, bool 
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<HandoverDescriptor> Export()
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd()
     {
         lock (Gate)
         {

@@ -6,6 +6,9 @@ namespace Vmm.Core.Chardevs;
 /// </summary>
 public interface IChardevFrontEnd
 {
+    /// <summary>Whether the guest's software uses it, which query-chardev reports as frontend-open. Any thread.</summary>
+    bool IsOpen => true;
+
     /// <summary>How many bytes it can take now.</summary>
     int Room { get; }
 
@@ -14,4 +17,15 @@ public interface IChardevFrontEnd
 
     /// <summary>After <see cref="Chardev.Write"/> took less than it was given: it would take more now.</summary>
     void OutputReady();
+
+    /// <summary>A peer has come to the other end of the back end, or is not there any more: each change once, while bytes flow.</summary>
+    /// <param name="isThere">Whether one is there now; before the first call none is.</param>
+    void PeerChanged(bool isThere)
+    {
+    }
+
+    /// <summary>A break on the line; nothing to a front end that knows none.</summary>
+    void Break()
+    {
+    }
 }

@@ -11,35 +11,38 @@ public sealed class NullChardev(string label, EventLoop loop) : Chardev(label, l
     /// <inheritdoc/>
     public override string FileName => "null";
 
+    /// <summary>Nothing ever is.</summary>
+    public override bool HasPeer => false;
+
     /// <inheritdoc/>
-    public override void Open()
+    private protected override void OpenEnd()
     {
     }
 
     /// <inheritdoc/>
-    public override bool Adopt(HandedOverDescriptors handedOver) => true;
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver) => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<HandoverDescriptor> Export() => [];
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd() => [];
 
     /// <inheritdoc/>
-    public override void Quiesce() => IsRunning = false;
+    private protected override void QuiesceEnd() => IsRunning = false;
 
     /// <inheritdoc/>
-    public override void Resume() => IsRunning = true;
+    private protected override void ResumeEnd() => IsRunning = true;
 
     /// <inheritdoc/>
-    public override void Release() => IsRunning = false;
+    private protected override void ReleaseEnd() => IsRunning = false;
 
     /// <inheritdoc/>
-    public override int Write(ReadOnlySpan<byte> bytes) => bytes.Length;
+    private protected override int Accept(ReadOnlySpan<byte> bytes) => bytes.Length;
 
     /// <inheritdoc/>
     public override void InputReady()
     {
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
     }
 }

@@ -10,6 +10,9 @@ internal sealed class OutputQueue
 {
     private readonly ChardevState _state = new();
 
+    /// <summary>What is waiting, as a record of state.</summary>
+    internal ChardevState State => _state;
+
     internal int Count => _state.Queued;
 
     internal int Free => ChardevState.Capacity - _state.Queued;
@@ -36,14 +39,23 @@ internal sealed class OutputQueue
 
     internal void Save(StateWriter writer)
     {
-        // What is behind the waiting bytes is old output; it does not travel.
-        _state.Bytes.AsSpan(_state.Queued).Clear();
+        ClearRest();
         writer.Write(ChardevState.Layout, _state);
     }
 
     internal void Load(StateReader reader)
     {
         reader.Read(ChardevState.Layout, _state);
+        Check();
+    }
+
+    /// <summary>Before it is saved: what is behind the waiting bytes is old output; it does not travel.</summary>
+    internal void ClearRest() => _state.Bytes.AsSpan(_state.Queued).Clear();
+
+    /// <summary>After it was loaded.</summary>
+    /// <exception cref="StateException">It says that more waits than can.</exception>
+    internal void Check()
+    {
         if (_state.Queued is < 0 or > ChardevState.Capacity)
         {
             throw new StateException($"chardev queued: 0 to {ChardevState.Capacity} expected, {_state.Queued} found");

@@ -44,7 +44,7 @@ public sealed class PtyChardev : StreamChardev
     public override string FileName => $"pty:{SlavePath}";
 
     /// <inheritdoc/>
-    public override void Open()
+    private protected override void OpenEnd()
     {
         var (master, slavePath) = TerminalDevice.CreatePty();
         lock (Gate)
@@ -60,7 +60,7 @@ public sealed class PtyChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override bool Adopt(HandedOverDescriptors handedOver)
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver)
     {
         if (_crossing.Claim(handedOver) is not { } master)
         {
@@ -78,7 +78,7 @@ public sealed class PtyChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<HandoverDescriptor> Export()
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd()
     {
         lock (Gate)
         {
@@ -87,12 +87,12 @@ public sealed class PtyChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override void Release()
+    private protected override void ReleaseEnd()
     {
         lock (Gate)
         {
             _ownsLink = false;
-            base.Release();
+            base.ReleaseEnd();
         }
     }
 
@@ -135,7 +135,7 @@ public sealed class PtyChardev : StreamChardev
 
     private protected override void HungUp() => Hide();
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {

@@ -1,5 +1,5 @@
-// A unix stream socket. As a server it serves one client at a time: while one is connected the next waits in the backlog, and
-// when it leaves, the next is accepted. As a client it connects once, or again and again if configured so.
+// A stream socket, unix or TCP. As a server it serves one client at a time: while one is connected the next waits in the backlog, and
+// when it leaves, the next is accepted. As a client it connects once, or again and again if configured so (SocketConnector).
 //
 // While no client is connected, output is dropped. Both the listening socket and the connection cross a handover, so a client
 // notices nothing; one that comes while the descriptors are on their way is accepted by the process that has the guest then.
@@ -12,15 +12,15 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Core.Chardevs;
 
-/// <summary>A unix socket as a chardev.</summary>
+/// <summary>A socket as a chardev.</summary>
 public sealed class SocketChardev : StreamChardev
 {
     private readonly SocketChardevOptions _options;
     private readonly TaskCompletionSource _firstClient = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SocketEndpoint _socket;
+    private readonly SocketConnector? _connector;
     private readonly DescriptorSlot _connection;
     private bool _exported;
-    private bool _retrying;
 
     /// <summary>Creates the chardev.</summary>
     /// <param name="label">Its id.</param>
@@ -28,11 +28,24 @@ public sealed class SocketChardev : StreamChardev
     /// <param name="options">Which socket.</param>
     /// <param name="logger">Where failures are reported.</param>
     public SocketChardev(string label, EventLoop loop, SocketChardevOptions options, ILogger? logger = null)
-        : base(label, loop, logger ?? NullLogger.Instance)
+        : this(label, loop, options, logger, gate: null)
+    {
+    }
+
+    internal SocketChardev(string label, EventLoop loop, SocketChardevOptions options, ILogger? logger, Lock? gate)
+        : base(label, loop, logger ?? NullLogger.Instance, gate)
     {
         _options = options;
-        _socket = new SocketEndpoint($"chardev/{label}", options, DescriptorKind.ListeningSocket, loop, Gate, Logger);
+        _socket = new SocketEndpoint($"chardev/{label}", options, SocketEndpoint.KindOf(options), loop, Gate, Logger);
         _connection = new DescriptorSlot($"chardev/{label}/connection", DescriptorKind.ConnectedSocket);
+        _connector = options.Reconnect > TimeSpan.Zero
+            ? new SocketConnector(_socket, options.Reconnect, loop, Gate)
+            {
+                Connected = Connected,
+                Due = PostSettle,
+                Failed = error => ChardevLog.ConnectFailed(Logger, Label, error, (long)options.Reconnect.TotalMilliseconds),
+            }
+            : null;
     }
 
     /// <summary>Completes when the first client is connected.</summary>
@@ -45,14 +58,23 @@ public sealed class SocketChardev : StreamChardev
     public bool IsConnected => Input is not null;
 
     /// <inheritdoc/>
-    public override string FileName => _socket.FileName(IsConnected);
+    public override string FileName
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return _socket.FileName(Input?.Handle);
+            }
+        }
+    }
 
     private protected override bool KeepsRetired => _exported;
 
-    private UnixListener? Listener => _socket.Listener;
+    private SocketListener? Listener => _socket.Listener;
 
     /// <inheritdoc/>
-    public override void Open()
+    private protected override void OpenEnd()
     {
         lock (Gate)
         {
@@ -60,7 +82,7 @@ public sealed class SocketChardev : StreamChardev
             {
                 _socket.Open();
             }
-            else if (_options.Descriptor is not null || _options.ReconnectSeconds == 0)
+            else if (_connector is null)
             {
                 Connected(_socket.Connect());
             }
@@ -71,7 +93,7 @@ public sealed class SocketChardev : StreamChardev
     /// Takes over listening socket and connection. A descriptor that this process inherited for the purpose comes first: the program that started
     /// it meant it so.
     /// </summary>
-    public override bool Adopt(HandedOverDescriptors handedOver)
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver)
     {
         if (_options.Descriptor is not null)
         {
@@ -99,7 +121,7 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<HandoverDescriptor> Export()
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd()
     {
         lock (Gate)
         {
@@ -110,42 +132,43 @@ public sealed class SocketChardev : StreamChardev
     }
 
     /// <inheritdoc/>
-    public override void Quiesce()
+    private protected override void QuiesceEnd()
     {
         lock (Gate)
         {
             Listener?.Pause();
-            base.Quiesce();
+            base.QuiesceEnd();
         }
     }
 
     /// <inheritdoc/>
-    public override void Resume()
+    private protected override void ResumeEnd()
     {
         lock (Gate)
         {
             _exported = false;
-            base.Resume();
+            base.ResumeEnd();
         }
     }
 
     /// <inheritdoc/>
-    public override void Release()
+    private protected override void ReleaseEnd()
     {
         lock (Gate)
         {
             _exported = false;
             Listener?.Release();
-            base.Release();
+            base.ReleaseEnd();
         }
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {
             _exported = false;
-            base.Close();
+            base.CloseEnd();
+            Retire(_connector?.TakeUnfinished());
             _socket.Dispose();
         }
     }
@@ -154,50 +177,31 @@ public sealed class SocketChardev : StreamChardev
     {
         if (!IsRunning || _exported || Input is not null)
         {
-            return;
+            _connector?.Pause();
         }
-
-        if (Listener is { Handle: not null } listener)
+        else if (Listener is { Handle: not null } listener)
         {
             listener.Start(OnClient);
         }
-        else if (_options is { Server: false, ReconnectSeconds: > 0 } && !_retrying)
+        else
         {
-            Reconnect();
+            _connector?.Continue();
         }
     }
 
     private void OnClient(SafeFileHandle connection)
     {
         Listener!.Pause();
+        _socket.Accepted(connection);
         Connected(connection);
     }
 
-    private void Connected(SafeFileHandle connection)
+    private void Connected(SafeFileHandle connection) => Connected(new ByteEnd(connection));
+
+    private void Connected(ByteEnd connection)
     {
-        Input = Output = new ByteEnd(connection);
+        Input = Output = connection;
         PostSettle();
         _firstClient.TrySetResult();
-    }
-
-    private void Reconnect()
-    {
-        try
-        {
-            Connected(_socket.Connect());
-        }
-        catch (IOException error)
-        {
-            ChardevLog.ConnectFailed(Logger, Label, error.Message, _options.ReconnectSeconds);
-            _retrying = true;
-            Loop.After(TimeSpan.FromSeconds(_options.ReconnectSeconds), () =>
-            {
-                lock (Gate)
-                {
-                    _retrying = false;
-                    PostSettle();
-                }
-            });
-        }
     }
 }

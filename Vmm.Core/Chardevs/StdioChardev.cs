@@ -46,7 +46,7 @@ public sealed class StdioChardev : StreamChardev
     public override string FileName => "stdio";
 
     /// <inheritdoc/>
-    public override void Open()
+    private protected override void OpenEnd()
     {
         lock (Gate)
         {
@@ -59,14 +59,14 @@ public sealed class StdioChardev : StreamChardev
     }
 
     /// <summary>Opens this process's own; nothing crosses.</summary>
-    public override bool Adopt(HandedOverDescriptors handedOver)
+    private protected override bool AdoptEnd(HandedOverDescriptors handedOver)
     {
-        Open();
+        OpenEnd();
         return true;
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<HandoverDescriptor> Export() => [];
+    private protected override IReadOnlyList<HandoverDescriptor> ExportEnd() => [];
 
     /// <summary>The end of the input is not the end of the output.</summary>
     private protected override void InputEnded()
@@ -96,7 +96,7 @@ public sealed class StdioChardev : StreamChardev
         DropQueue();
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {
@@ -104,6 +104,6 @@ public sealed class StdioChardev : StreamChardev
             _mode = null;
         }
 
-        base.Close();
+        base.CloseEnd();
     }
 }

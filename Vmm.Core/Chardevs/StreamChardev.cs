@@ -23,13 +23,16 @@ public abstract class StreamChardev : Chardev
     private bool _frontEndWaits;
     private TaskCompletionSource? _delivered;
 
-    private protected StreamChardev(string label, EventLoop loop, ILogger logger)
-        : base(label, loop)
+    private protected StreamChardev(string label, EventLoop loop, ILogger logger, Lock? gate = null)
+        : base(label, loop, gate)
     {
         Logger = logger;
         _onReady = OnReady;
         _settle = _ => Settle();
     }
+
+    /// <inheritdoc/>
+    public override bool HasPeer => Output is not null;
 
     private protected ILogger Logger { get; }
 
@@ -47,7 +50,7 @@ public abstract class StreamChardev : Chardev
     private bool WantsOutput => IsRunning && Output is not null && Queue.Count > 0;
 
     /// <inheritdoc/>
-    public override void Quiesce()
+    private protected override void QuiesceEnd()
     {
         lock (Gate)
         {
@@ -57,7 +60,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Resume()
+    private protected override void ResumeEnd()
     {
         lock (Gate)
         {
@@ -79,10 +82,10 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Release() => Close();
+    private protected override void ReleaseEnd() => CloseEnd();
 
     /// <inheritdoc/>
-    public override int Write(ReadOnlySpan<byte> bytes)
+    private protected override int Accept(ReadOnlySpan<byte> bytes)
     {
         lock (Gate)
         {
@@ -114,7 +117,7 @@ public abstract class StreamChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override Task DeliveredAsync()
+    private protected override Task EndDeliveredAsync()
     {
         lock (Gate)
         {
@@ -218,7 +221,7 @@ public abstract class StreamChardev : Chardev
         }
     }
 
-    private protected override void Close()
+    private protected override void CloseEnd()
     {
         lock (Gate)
         {
@@ -239,7 +242,9 @@ public abstract class StreamChardev : Chardev
     private void SettleLocked()
     {
         CloseRetired();
+        ReportPeer();
         OnSettled();
+        ReportPeer();
         if (Input == Output)
         {
             Watch(Input, (WantsInput ? FdEvents.In : 0) | (WantsOutput ? FdEvents.Out : 0));

@@ -1,5 +1,5 @@
 // A chardev is the host's end of a line of bytes: a file, a terminal, a socket. A device (serial port, debug console) or a
-// monitor is its front end and names it by id; at most one front end uses a chardev.
+// monitor is its front end and names it by id; at most one front end uses a chardev, unless it is a mux.
 
 namespace Vmm.Core.Configuration;
 
@@ -15,7 +15,21 @@ public abstract record ChardevConfiguration(string Id)
         FileChardevConfiguration.Name,
         PtyChardevConfiguration.Name,
         SocketChardevConfiguration.Name,
+        RingbufChardevConfiguration.Name,
+        RingbufChardevConfiguration.Alias,
     ];
+
+    /// <summary>A file that keeps all output, beside where it goes; null for none.</summary>
+    public string? LogFile { get; init; }
+
+    /// <summary>Whether <see cref="LogFile"/>'s contents are kept; false truncates it when the back end is opened.</summary>
+    public bool LogAppend { get; init; }
+
+    /// <summary>Whether several front ends may use it (mux=on).</summary>
+    public bool Mux { get; init; }
+
+    /// <summary>How many monitors are among them.</summary>
+    public int MuxMonitors { get; init; }
 
     /// <summary>The back end's kind as QEMU spells it; one of <see cref="Backends"/>.</summary>
     public abstract string Backend { get; }
@@ -77,12 +91,39 @@ public sealed record PtyChardevConfiguration(string Id, string? Path) : ChardevC
     public override string Backend => Name;
 }
 
-/// <summary>A unix stream socket, named by exactly one of <see cref="Path"/> and <see cref="Descriptor"/>.</summary>
+/// <summary>A stream socket, named by exactly one of <see cref="Path"/>, <see cref="Host"/> with <see cref="Port"/>, and <see cref="Descriptor"/>.</summary>
 /// <param name="Id">Its id.</param>
 public sealed record SocketChardevConfiguration(string Id) : ChardevConfiguration(Id)
 {
-    /// <summary>Path to listen on or to connect to.</summary>
+    /// <summary>Path to listen on or to connect to; a name where <see cref="Abstract"/>.</summary>
     public string? Path { get; init; }
+
+    /// <summary>Whether <see cref="Path"/> is a name in the abstract name space.</summary>
+    public bool Abstract { get; init; }
+
+    /// <summary>Whether an abstract name is as long as it is, and not padded with zero bytes.</summary>
+    public bool Tight { get; init; } = true;
+
+    /// <summary>TCP host to listen on or to connect to: an IP address, localhost, or nothing, which is all addresses of the host.</summary>
+    public string? Host { get; init; }
+
+    /// <summary>TCP port.</summary>
+    public int Port { get; init; }
+
+    /// <summary>For a TCP server: the last port to try if those before are taken; 0 for the one port.</summary>
+    public int LastPort { get; init; }
+
+    /// <summary>Whether IPv4 may be used; null as <see cref="Ipv6"/> says, or both.</summary>
+    public bool? Ipv4 { get; init; }
+
+    /// <summary>Whether IPv6 may be used; null as <see cref="Ipv4"/> says, or both.</summary>
+    public bool? Ipv6 { get; init; }
+
+    /// <summary>For TCP: whether small pieces are sent at once.</summary>
+    public bool NoDelay { get; init; }
+
+    /// <summary>For a client: milliseconds between attempts to connect (again); 0 connects once.</summary>
+    public long ReconnectMilliseconds { get; init; }
 
     /// <summary>An inherited descriptor: a listening socket if <see cref="Server"/>, else a connected one.</summary>
     public int? Descriptor { get; init; }
@@ -98,4 +139,25 @@ public sealed record SocketChardevConfiguration(string Id) : ChardevConfiguratio
 
     /// <inheritdoc/>
     public override string Backend => Name;
+}
+
+/// <summary>A ring buffer that keeps the guest's latest output for a management client.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Size">How many bytes it keeps, a power of two.</param>
+public sealed record RingbufChardevConfiguration(string Id, ulong Size = RingbufChardevConfiguration.DefaultSize) : ChardevConfiguration(Id)
+{
+    /// <summary>Its kind.</summary>
+    public const string Name = "ringbuf";
+
+    /// <summary>Its former kind, which is still taken.</summary>
+    public const string Alias = "memory";
+
+    /// <summary>The bytes of a ring whose size is not given.</summary>
+    public const ulong DefaultSize = 65536;
+
+    /// <summary>Whether it was called by its former kind.</summary>
+    public bool IsAlias { get; init; }
+
+    /// <inheritdoc/>
+    public override string Backend => IsAlias ? Alias : Name;
 }

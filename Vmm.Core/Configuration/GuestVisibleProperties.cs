@@ -7,6 +7,7 @@
 // A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and needs a back end of the same kind.
 
 using System.Globalization;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
@@ -85,13 +86,22 @@ public static class GuestVisibleProperties
         string subject = device.Type.SubjectOf(device);
         return
         [
-            .. device.Type.Properties.Where(property => property is not ChardevProperty && property.Visibility == Visibility.Guest)
+            .. device.Type.Properties.Where(property => property is not (ChardevProperty or DriveProperty) && property.Visibility == Visibility.Guest)
                 .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property))),
             .. device.Type.ComparesId ? [new PropertyValue(subject, "id", device.Id ?? "none")] : (PropertyValue[])[],
             .. device.Type.Properties.OfType<ChardevProperty>()
                 .Select(property => new PropertyValue(subject, property.Name, BackEndOf(machine, device, property)?.Backend ?? "none")),
+            .. device.Type.Properties.OfType<DriveProperty>()
+                .SelectMany(property => DriveProperties(subject, property.Name, BlockPath.Of(machine, device.ValueOf(property) as string))),
         ];
     }
+
+    /// <summary>A disk's open file needs nodes that show the same part of it, under the same name.</summary>
+    private static IEnumerable<PropertyValue> DriveProperties(string subject, string property, IReadOnlyList<BlockNodeConfiguration> nodes) =>
+    [
+        new(subject, property, string.Join(" over ", nodes.Where(node => node is not ThrottleNodeConfiguration).Select(BlockPath.Describe))),
+        new(subject, "read-only", Switch(nodes.Any(node => node.ReadOnly))),
+    ];
 
     private static string Switch(bool value) => value ? "on" : "off";
 

@@ -5,6 +5,8 @@
 // cross, the new process's value counts from now on: whether the guest waits for cont, the kernel's command line at the next
 // reset, what a reset or a power-off does, what a core dump holds. Either is reported and stops nothing.
 
+using System.Globalization;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
@@ -48,6 +50,11 @@ public static class HostOnlyProperties
                 .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property))),
             .. device.Type.Properties.OfType<ChardevProperty>()
                 .Select(property => new PropertyValue(subject, "path", PathOf(GuestVisibleProperties.BackEndOf(machine, device, property)))),
+            .. device.Type.Properties.OfType<DriveProperty>().Select(property => new PropertyValue(
+                subject, "filename", BlockPath.Of(machine, device.ValueOf(property) as string).OfType<FileNodeConfiguration>().FirstOrDefault()?.Filename ?? None)),
+            .. device.Type.Properties.OfType<ChardevProperty>()
+                .Select(property => GuestVisibleProperties.BackEndOf(machine, device, property)?.LogFile).OfType<string>()
+                .Select(logFile => new PropertyValue(subject, "logfile", logFile)),
         ];
     }
 
@@ -55,9 +62,11 @@ public static class HostOnlyProperties
     {
         FileChardevConfiguration file => file.Path,
         PtyChardevConfiguration pty => pty.Path ?? None,
-        SocketChardevConfiguration socket => socket.Path ?? None,
+        SocketChardevConfiguration socket => socket.Path ?? (socket.Host is { } host ? $"{host}:{Number(socket.Port)}" : None),
         _ => None,
     };
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
     private static string Switch(bool value) => value ? "on" : "off";
 }

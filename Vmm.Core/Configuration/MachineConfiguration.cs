@@ -5,6 +5,7 @@
 // it: a serial port names its chardev, the machine names its memory backend. The ids in one configuration are consistent
 // (they exist, they are unique, nothing is used twice); code that builds the record by hand must ensure that.
 
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
@@ -57,6 +58,21 @@ public sealed record MachineConfiguration
     /// <summary>All sources of random numbers in the order given, used or not.</summary>
     public IReadOnlyList<RngConfiguration> Rngs { get; init; } = [];
 
+    /// <summary>All secrets in the order given, used or not.</summary>
+    public IReadOnlyList<SecretConfiguration> Secrets { get; init; } = [];
+
+    /// <summary>All block nodes, each after the one that it is over.</summary>
+    public IReadOnlyList<BlockNodeConfiguration> BlockNodes { get; init; } = [];
+
+    /// <summary>All drives in the order given, used or not.</summary>
+    public IReadOnlyList<DriveConfiguration> Drives { get; init; } = [];
+
+    /// <summary>All threads for queues in the order given, used or not.</summary>
+    public IReadOnlyList<IoThreadConfiguration> IoThreads { get; init; } = [];
+
+    /// <summary>All throttle groups in the order given, used or not.</summary>
+    public IReadOnlyList<ThrottleGroupConfiguration> ThrottleGroups { get; init; } = [];
+
     /// <summary>Path of the kernel (bzImage or ELF with a PVH note); null only if the guest comes from elsewhere.</summary>
     public string? KernelPath { get; init; }
 
@@ -69,12 +85,15 @@ public sealed record MachineConfiguration
     /// <summary>All character back ends in the order in which they came to be, those that a device option implied included.</summary>
     public IReadOnlyList<ChardevConfiguration> Chardevs { get; init; } = [];
 
+    /// <summary>The key that begins a command to a mux (-echr): Ctrl-A.</summary>
+    public byte EscapeKey { get; init; } = 1;
+
     /// <summary>The devices that were configured, in the order given; those that the machine has by itself are not among them.</summary>
     public IReadOnlyList<DeviceConfiguration> Devices { get; init; } = [];
 
     /// <summary>The same devices, complete: each with its place, in the order in which the machine has them.</summary>
     /// <exception cref="DeviceException">They do not go together.</exception>
-    public IReadOnlyList<DeviceConfiguration> CompleteDevices => [.. Devices.GroupBy(device => device.Type.Family).SelectMany(same => same.First().Type.Complete([.. same]))];
+    public IReadOnlyList<DeviceConfiguration> CompleteDevices => DeviceSet.Complete(Devices);
 
     /// <summary>The guest's name as query-name reports it; empty without -name.</summary>
     public string Name { get; init; } = "";

@@ -15,6 +15,11 @@ public interface IIoRequests : IDisposable
     IoEngine Engine { get; }
 
     /// <summary>
+    /// Called on the thread after the completions of a round: what they changed may be published once. Allocates nothing. Set before the first request.
+    /// </summary>
+    Action? RoundCompleted { get; set; }
+
+    /// <summary>
     /// Submits a request. On the thread; it allocates nothing and never waits for the file. Requests that are in flight together are carried out in
     /// any order.
     /// </summary>

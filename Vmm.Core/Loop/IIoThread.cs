@@ -16,4 +16,12 @@ public interface IIoThread
     /// <summary>A timer that calls back on the thread. Any thread.</summary>
     /// <param name="elapsed">Called on the thread; allocates nothing.</param>
     IIoTimer CreateTimer(Action elapsed);
+
+    /// <summary>
+    /// Room for requests whose completions come on this thread. Any thread; before the guest runs, because later the host may refuse it.
+    /// </summary>
+    /// <param name="capacity">How many may be in flight: a power of two, at most 4096.</param>
+    /// <param name="engine">By what they are carried out.</param>
+    /// <exception cref="IOException">The host grants no io_uring, and nothing else is wanted.</exception>
+    IIoRequests CreateRequests(int capacity, IoEngine engine = IoEngine.Automatic);
 }

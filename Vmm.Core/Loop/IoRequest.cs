@@ -66,6 +66,26 @@ public sealed class IoRequest
         return true;
     }
 
+    /// <summary>Takes the first bytes off the buffers: they were moved already, and the rest is to be.</summary>
+    /// <exception cref="InvalidOperationException">It is in flight.</exception>
+    public void Skip(ulong bytes)
+    {
+        RequireIdle();
+        int whole = 0;
+        while (whole < BufferCount && bytes >= _buffers[whole].Length)
+        {
+            bytes -= _buffers[whole++].Length;
+        }
+
+        BufferCount -= whole;
+        Array.Copy(_buffers, whole, _buffers, 0, BufferCount);
+        if (BufferCount > 0)
+        {
+            _buffers[0].Base += (nint)bytes;
+            _buffers[0].Length -= (nuint)bytes;
+        }
+    }
+
     /// <summary>It is handed over: the file stays open until <see cref="End"/>.</summary>
     internal void Begin(IoOperation operation, SafeHandle file, long offset, long length)
     {

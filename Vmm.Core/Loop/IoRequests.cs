@@ -20,6 +20,7 @@ internal abstract class IoRequests : IoWork, IIoRequests
     private readonly int[] _free;
     private readonly ManualResetEventSlim _isIdle = new(true);
     private int _freeCount;
+    private int _completed;
     private bool _isWorking;
     private bool _isDisposed;
     private bool _isClosed;
@@ -42,6 +43,8 @@ internal abstract class IoRequests : IoWork, IIoRequests
     public int Capacity => _slots.Length;
 
     public int InFlight => Capacity - _freeCount;
+
+    public Action? RoundCompleted { get; set; }
 
     /// <summary>Where completions come.</summary>
     protected IoThread Owner { get; }
@@ -97,7 +100,13 @@ internal abstract class IoRequests : IoWork, IIoRequests
 
             // A completion may dispose this, which is in use until all are done.
             _isWorking = true;
+            int before = _completed;
             Work();
+            if (_completed != before && !_isDisposed)
+            {
+                CallBack(RoundCompleted);
+            }
+
             _isWorking = false;
             CloseIfIdle();
         }
@@ -122,21 +131,39 @@ internal abstract class IoRequests : IoWork, IIoRequests
         _slots[key] = null;
         _free[_freeCount++] = key;
         request.End(result);
-        try
+        _completed++;
+        if (!_isDisposed)
         {
-            if (!_isDisposed)
-            {
-                request.CallBack();
-            }
-        }
-        catch (Exception e) when (Owner.UnhandledException is not null)
-        {
-            Owner.Report(e);
+            CallBack(request);
         }
 
         if (InFlight == 0)
         {
             _isIdle.Set();
+        }
+    }
+
+    private void CallBack(IoRequest request)
+    {
+        try
+        {
+            request.CallBack();
+        }
+        catch (Exception e) when (Owner.UnhandledException is not null)
+        {
+            Owner.Report(e);
+        }
+    }
+
+    private void CallBack(Action? roundCompleted)
+    {
+        try
+        {
+            roundCompleted?.Invoke();
+        }
+        catch (Exception e) when (Owner.UnhandledException is not null)
+        {
+            Owner.Report(e);
         }
     }
 

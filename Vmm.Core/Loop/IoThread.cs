@@ -28,6 +28,7 @@ public sealed class IoThread : IIoThread, IDisposable
     private IoWork? _queued;
     private long _pollNanoseconds;
     private int _wakePending;
+    private int _threadId;
     private bool _isStopping;
 
     /// <summary>Starts the thread.</summary>
@@ -49,6 +50,17 @@ public sealed class IoThread : IIoThread, IDisposable
             // The host gives no more threads.
             Close();
             throw;
+        }
+    }
+
+    /// <summary>The thread, as the kernel names it.</summary>
+    public int ThreadId
+    {
+        get
+        {
+            // It writes its number first of all.
+            SpinWait.SpinUntil(() => Volatile.Read(ref _threadId) != 0);
+            return _threadId;
         }
     }
 
@@ -104,11 +116,7 @@ public sealed class IoThread : IIoThread, IDisposable
         return timer;
     }
 
-    /// <summary>
-    /// Room for requests whose completions come on this thread. Any thread; before the guest runs, because later the host may refuse it.
-    /// </summary>
-    /// <param name="capacity">How many may be in flight: a power of two, at most 4096.</param>
-    /// <param name="engine">By what they are carried out.</param>
+    /// <inheritdoc/>
     /// <exception cref="PosixException">The host grants no io_uring, and nothing else is wanted.</exception>
     /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
     public IIoRequests CreateRequests(int capacity, IoEngine engine = IoEngine.Automatic)
@@ -199,6 +207,7 @@ public sealed class IoThread : IIoThread, IDisposable
 
     private void Run()
     {
+        Volatile.Write(ref _threadId, OsThread.CurrentId);
         while (!Volatile.Read(ref _isStopping))
         {
             int count = Wait();

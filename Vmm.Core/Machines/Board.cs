@@ -6,6 +6,7 @@
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Acpi;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Boot;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -26,6 +27,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     internal const string KernelDescriptor = "boot/kernel";
     internal const string InitrdDescriptor = "boot/initrd";
 
+    /// <summary>How long the end of a board waits for requests that the host has not finished.</summary>
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(1);
+
     private readonly Machine _machine;
     private readonly PortBus _ports = new();
     private readonly MmioBus _mmio = new();
@@ -39,7 +43,13 @@ public sealed partial class Board : IExitHandler, IDisposable
     private bool _released;
 
     internal Board(
-        BoardSetup setup, Machine machine, IHypervisor hypervisor, VirtualMachineOptions options, GuestMemory memory, BootLoader boot)
+        BoardSetup setup,
+        Machine machine,
+        IHypervisor hypervisor,
+        VirtualMachineOptions options,
+        GuestMemory memory,
+        BootLoader boot,
+        BlockGraph blocks)
     {
         _machine = machine;
         _memory = memory;
@@ -56,14 +66,14 @@ public sealed partial class Board : IExitHandler, IDisposable
                 Vm.Memory.Add(slot);
             }
 
-            _context = new BoardContext(setup, Vm, memory);
             _devices = new DeviceTree();
+            _context = new BoardContext(setup, machine, Vm, memory, _devices, blocks);
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));
             }
 
-            Sections = [.. AllSections()];
+            Sections = BoardSections.Of(this, _context.Clock);
         }
         catch
         {
@@ -94,21 +104,17 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>The back ends that devices of the board use.</summary>
     public IReadOnlyList<Chardev> Chardevs => _context.Chardevs;
 
+    /// <summary>The block nodes, and the disks that are made of them.</summary>
+    public BlockGraph Blocks => _context.Blocks;
+
     /// <summary>The devices.</summary>
     public DeviceTree Devices => _devices;
 
+    /// <summary>Those of them that have queues.</summary>
+    internal BoardQueues Queues => new(_devices, Blocks);
+
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
-    public IEnumerable<AddressRegion> Regions =>
-    [
-        .. _memory.Slots.Select(slot => new AddressRegion(IsPorts: false, IsRam: true, slot.GuestAddress, slot.GuestAddress + slot.Size - 1, "ram")),
-        .. from device in _devices.Devices
-           from attached in device.PortDevices
-           from region in attached.Regions
-           select new AddressRegion(IsPorts: true, IsRam: false, region.Ports.First, (ulong)region.Ports.End - 1, device.Configuration.Type.Name),
-        .. from device in _devices.Devices
-           from attached in device.MmioDevices
-           select new AddressRegion(IsPorts: false, IsRam: false, attached.Range.First, attached.Range.End - 1, device.Configuration.Type.Name),
-    ];
+    public IEnumerable<AddressRegion> Regions => AddressRegion.Of(_memory.Slots, _devices);
 
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
@@ -117,6 +123,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         new HandoverDescriptor(KernelDescriptor, _boot.Kernel.Handle),
         .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
         .. Chardevs.SelectMany(chardev => chardev.Export()),
+        .. Blocks.Descriptors,
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -275,16 +282,26 @@ public sealed partial class Board : IExitHandler, IDisposable
             _released = true;
 
             DetachBackEnds();
+            bool isDrained = Queues.WaitDrained(DrainLimit);
             Vm.Dispose();
             _devices.Dispose();
             _context.Dispose();
+            Blocks.Dispose();
             foreach (var chardev in Chardevs)
             {
                 chardev.Dispose();
             }
 
             _boot.Dispose();
-            _memory.Dispose();
+            if (isDrained)
+            {
+                _memory.Dispose();
+            }
+            else
+            {
+                // The host may still write to it: what is mapped there next would be damaged.
+                LogMemoryKept(_log);
+            }
         }
     }
 
@@ -338,10 +355,6 @@ public sealed partial class Board : IExitHandler, IDisposable
             [.. _devices.Devices.Select(device => device.Aml).Where(aml => aml.Length > 0)])
         : null;
 
-    private static StateSection SectionOf(Device device) => device.Configuration.Type.IsNamedByPath
-        ? new StateSection(0, device.State!) { Name = device.Path }
-        : new StateSection(device.Instance, device.State!) { Name = device.SectionName ?? device.State!.Layout.Name };
-
     private void Attach(Device device)
     {
         try
@@ -372,20 +385,8 @@ public sealed partial class Board : IExitHandler, IDisposable
         _devices.Resume(step);
     }
 
-    private IEnumerable<StateSection> AllSections() =>
-    [
-        new StateSection(0, _context.Clock),
-        .. _devices.Devices.Where(device => device.State is not null).Select(SectionOf),
-        .. Chardevs.Select((chardev, position) => new StateSection(0, chardev)
-        {
-            Name = $"/chardevs/{chardev.Label}",
-            ReleasedAs = (chardev.Layout.Name, position),
-        }),
-        .. Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
-        .. Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
-            same => same.Select((device, instance) => new StateSection(instance, device))),
-        new StateSection(0, GlobalState),
-    ];
+    [LoggerMessage(Level = LogLevel.Error, Message = "the host has not finished a request of a disk: the guest's memory stays mapped until the process ends")]
+    private static partial void LogMemoryKept(ILogger log);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vCPU {Cpu} shut down (a triple fault); the guest is reset")]
     private static partial void LogTripleFault(ILogger log, int cpu);

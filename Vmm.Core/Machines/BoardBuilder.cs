@@ -1,6 +1,7 @@
 // Builds boards: for a guest that boots here, from the configuration alone; for one that arrives, from the configuration
 // and the descriptors that came with it. Neither writes guest memory or touches a back end.
 
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Boot;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Hypervisors;
@@ -20,13 +21,16 @@ internal static class BoardBuilder
             configuration.KernelPath ?? throw new MachineException("a kernel is needed to boot a microvm: use -kernel"),
             configuration.InitrdPath);
         RamBlock? ram = null;
+        BlockGraph? blocks = null;
         try
         {
+            blocks = BlockGraph.Open(configuration.BlockNodes, configuration.Drives, configuration.ThrottleGroups);
             ram = RamBlock.Create(MemoryBackend.OfMachine(configuration), configuration.DumpGuestCore);
-            return new Board(setup, machine, hypervisor, Options(setup, default), new GuestMemory(ram), boot);
+            return new Board(setup, machine, hypervisor, Options(setup, default), new GuestMemory(ram), boot, blocks);
         }
         catch
         {
+            blocks?.Dispose();
             ram?.Dispose();
             boot.Dispose();
             throw;
@@ -45,15 +49,18 @@ internal static class BoardBuilder
         var configuration = setup.Configuration;
         var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, handedOver);
         RamBlock? ram = null;
+        BlockGraph? blocks = null;
         try
         {
+            blocks = BlockGraph.Adopt(configuration.BlockNodes, configuration.Drives, configuration.ThrottleGroups, handedOver);
             var backend = MemoryBackend.OfMachine(configuration);
             var received = claimRam(backend.Id);
             ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);
-            return new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot);
+            return new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot, blocks);
         }
         catch
         {
+            blocks?.Dispose();
             ram?.Dispose();
             boot.Dispose();
             throw;

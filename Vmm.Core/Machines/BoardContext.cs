@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -17,24 +18,33 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     private readonly BoardSetup _setup;
     private readonly IVirtualMachine _vm;
     private readonly GuestMemory _memory;
+    private readonly DeviceTree _devices;
+    private readonly Machine _machine;
     private readonly InterruptRouter _router;
     private readonly Dictionary<string, Chardev> _chardevs;
 
-    internal BoardContext(BoardSetup setup, IVirtualMachine vm, GuestMemory memory)
+    internal BoardContext(BoardSetup setup, Machine machine, IVirtualMachine vm, GuestMemory memory, DeviceTree devices, BlockGraph blocks)
     {
         _setup = setup;
+        Blocks = blocks;
         _vm = vm;
         _memory = memory;
+        _devices = devices;
+        _machine = machine;
         _router = new InterruptRouter(vm.Interrupts, setup.IoLoop, setup.Log);
         Clock = new GuestClock(setup.Time);
         _chardevs = setup.Configuration.Chardevs
             .Where(chardev => setup.Devices.Any(device => device.Configuration.UsesChardev(chardev.Id)))
-            .ToDictionary(chardev => chardev.Id, chardev => ChardevFactory.Create(chardev, setup.IoLoop, setup.Log));
-        Chardevs = [.. setup.Devices.SelectMany(device => device.Configuration.Chardevs).Select(Chardev)];
+            .ToDictionary(chardev => chardev.Id, chardev => ChardevFactory.Create(
+                chardev, setup.IoLoop, setup.Log, setup.Configuration.EscapeKey, () => setup.Power.RequestExit(0)));
+        Chardevs = [.. setup.Devices.SelectMany(device => device.Configuration.Chardevs).Distinct().Select(id => _chardevs[id])];
     }
 
     /// <summary>The back ends, in the order of the devices that use them.</summary>
     internal IReadOnlyList<Chardev> Chardevs { get; }
+
+    /// <summary>The block nodes and disks.</summary>
+    internal BlockGraph Blocks { get; }
 
     /// <inheritdoc/>
     public GuestClock Clock { get; }
@@ -55,7 +65,13 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     public IGuestMemory Memory => _memory;
 
     /// <inheritdoc/>
-    public IIoThread IoThread => _setup.QueueThread ?? throw new InvalidOperationException("no device type of this machine has said that it has queues");
+    public IIoThread IoThread => _setup.QueueThreads.Default;
+
+    /// <inheritdoc/>
+    public IIoThread IoThreadOf(string id) => _setup.QueueThreads.Of(id);
+
+    /// <inheritdoc/>
+    public IDeviceErrors Errors => _setup.Errors;
 
     /// <inheritdoc/>
     public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd) => _vm.Doorbells.Bind(address, value, eventFd);
@@ -67,11 +83,24 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     public IInterruptRouter InterruptRouter => _router;
 
     /// <inheritdoc/>
-    public Chardev Chardev(string id) =>
-        _chardevs.GetValueOrDefault(id) ?? throw new InvalidOperationException($"chardev '{id}' is not configured");
+    public Chardev Chardev(string id) => _chardevs.GetValueOrDefault(id) switch
+    {
+        MuxChardev mux => mux.AddPort(takesFocus: true),
+        { } chardev => chardev,
+        null => throw new InvalidOperationException($"chardev '{id}' is not configured"),
+    };
+
+    /// <inheritdoc/>
+    public Device OwnerOf(DeviceBus bus) => _devices.OwnerOf(bus);
+
+    /// <inheritdoc/>
+    public IPortObserver PortObserver(string id) => new PortReport(_machine, id);
 
     /// <inheritdoc/>
     public RngBackEnd OpenRng(string? id) => RngFactory.Open(_setup.Configuration, id);
+
+    /// <inheritdoc/>
+    public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => Blocks.Attach(name, user, sharesWrites);
 
     /// <inheritdoc/>
     public IDeviceTimer CreateTimer() => new LoopDeviceTimer(_setup.IoLoop);

@@ -20,12 +20,20 @@ internal sealed record BoardSetup(
     /// <summary>All devices that it is to have, in the order in which they are created.</summary>
     internal IReadOnlyList<PlacedDevice> Devices { get; } = TypeOf(Configuration).DevicesOf(Configuration, Revision);
 
-    /// <summary>The thread that serves the devices' queues; null if none has any.</summary>
-    internal IIoThread? QueueThread { get; init; }
+    /// <summary>The threads that serve the devices' queues.</summary>
+    internal required QueueThreads QueueThreads { get; init; }
+
+    /// <summary>Takes reports of requests that the host refused.</summary>
+    internal required IDeviceErrors Errors { get; init; }
 
     /// <summary>The board of a guest that is started here.</summary>
-    internal static BoardSetup ToStart(MachineConfiguration configuration, IPowerControl power, EventLoop ioLoop, TimeProvider time, ILogger log) =>
-        new(configuration, TypeOf(configuration).RevisionToStart(configuration), power, ioLoop, time, log);
+    internal static BoardSetup ToStart(
+        MachineConfiguration configuration, IPowerControl power, IDeviceErrors errors, EventLoop ioLoop, TimeProvider time, ILogger log) =>
+        new(configuration, TypeOf(configuration).RevisionToStart(configuration), power, ioLoop, time, log)
+        {
+            QueueThreads = new QueueThreads(configuration, log),
+            Errors = errors,
+        };
 
     /// <summary>The board of a guest that comes from another process.</summary>
     /// <exception cref="MachineException">This program builds no such revision.</exception>
@@ -33,7 +41,7 @@ internal sealed record BoardSetup(
     {
         var type = TypeOf(Configuration);
         return revision >= MachineType.FirstRevision && revision <= type.NewestRevision
-            ? new BoardSetup(Configuration, revision, Power, IoLoop, Time, Log) { QueueThread = QueueThread }
+            ? new BoardSetup(Configuration, revision, Power, IoLoop, Time, Log) { QueueThreads = QueueThreads, Errors = Errors }
             : throw new MachineException(
                 $"the guest's board is revision {revision} of {type.Name}: this program builds {MachineType.FirstRevision} to {type.NewestRevision}");
     }

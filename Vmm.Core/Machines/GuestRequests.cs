@@ -21,6 +21,7 @@ internal sealed partial class GuestRequests : IPowerControl
     private int _resetRequested;
     private int _shutdownRequested;
     private string? _failure;
+    private MachineDiskError? _diskError;
     private TimeSpan _retryAfter = FirstRetry;
 
     internal GuestRequests(Machine machine) => _machine = machine;
@@ -50,11 +51,21 @@ internal sealed partial class GuestRequests : IPowerControl
         _machine.Loop.Post(Serve, this);
     }
 
+    /// <summary>Notes that a request of a disk failed for which the guest is to be stopped. Any thread.</summary>
+    internal void RequestErrorStop(MachineDiskError error)
+    {
+        if (Interlocked.CompareExchange(ref _diskError, error, null) is null)
+        {
+            _machine.Loop.Post(Serve, this);
+        }
+    }
+
     /// <summary>The machine was reset: what was noted of the vCPUs before they stopped is no longer so.</summary>
     internal void ForgetVcpus()
     {
         Volatile.Write(ref _failure, null);
         Volatile.Write(ref _resetRequested, 0);
+        Volatile.Write(ref _diskError, null);
     }
 
     /// <summary>
@@ -79,6 +90,12 @@ internal sealed partial class GuestRequests : IPowerControl
         {
             pause.Reset(ShutdownCause.GuestReset);
             await pause.StopAsync(captureState: true);
+        }
+
+        if (Volatile.Read(ref _diskError) is not null && pause is { Ran: true, Board: { } board })
+        {
+            // It would be stopped here; the next process has it stopped. If it stays here, that is still to be done.
+            board.GlobalState.State = RunState.IoError;
         }
     }
 
@@ -113,6 +130,12 @@ internal sealed partial class GuestRequests : IPowerControl
             Volatile.Write(ref _failure, null);
         }
 
+        if (Volatile.Read(ref _diskError) is { } error)
+        {
+            await StopForAsync(pause, error);
+            Volatile.Write(ref _diskError, null);
+        }
+
         if (Volatile.Read(ref _shutdownRequested) != 0)
         {
             await ShutDownAsync(pause, ShutdownCause.GuestShutdown);
@@ -134,10 +157,20 @@ internal sealed partial class GuestRequests : IPowerControl
         }
 
         await pause.StopAsync(captureState: false);
+        try
+        {
+            await pause.DrainForResetAsync();
+        }
+        catch
+        {
+            pause.Resume();
+            throw;
+        }
+
         Volatile.Write(ref _resetRequested, 0);
         try
         {
-            pause.Reset(ShutdownCause.GuestReset);
+            pause.ResetDrained(ShutdownCause.GuestReset);
         }
         catch (MachineException)
         {
@@ -146,6 +179,19 @@ internal sealed partial class GuestRequests : IPowerControl
         }
 
         pause.Resume();
+    }
+
+    private async Task StopForAsync(MachinePause pause, MachineDiskError error)
+    {
+        if (pause.Ran)
+        {
+            await pause.HoldAsync(RunState.IoError, error);
+        }
+        else
+        {
+            // It is stopped already; continuing it makes the request again.
+            _machine.Raise(error);
+        }
     }
 
     private async Task ShutDownAsync(MachinePause pause, ShutdownCause cause)

@@ -27,7 +27,6 @@ public sealed partial class Machine : IDisposable
     private readonly IHypervisor _hypervisor;
     private readonly TimeProvider _time;
     private readonly BoardSetup _setup;
-    private readonly IoThread? _queueThread;
 
     /// <summary>Creates a machine without hardware.</summary>
     /// <param name="configuration">Its configuration.</param>
@@ -45,9 +44,8 @@ public sealed partial class Machine : IDisposable
         _hypervisor = hypervisor;
         _time = time;
         Requests = new GuestRequests(this);
-        _setup = BoardSetup.ToStart(configuration, Requests, ioLoop, time, log);
-        _queueThread = QueueThread.StartFor(configuration, log);
-        _setup = _setup with { QueueThread = _queueThread };
+        _setup = BoardSetup.ToStart(configuration, Requests, new DiskErrors(this), ioLoop, time, log);
+        Objects = new MachineObjects(this);
         Handover = new MachineHandover(this, hypervisor, _setup);
         AutoStart = !configuration.StartPaused;
     }
@@ -79,6 +77,12 @@ public sealed partial class Machine : IDisposable
     /// <summary>While waiting for a guest: whether it is to run when it is here. stop and cont change it.</summary>
     public bool AutoStart { get; private set; }
 
+    /// <summary>The threads that serve its devices' queues.</summary>
+    public QueueThreads QueueThreads => _setup.QueueThreads;
+
+    /// <summary>The objects that it has besides devices, and those that are added while the guest runs.</summary>
+    public MachineObjects Objects { get; }
+
     /// <summary>Its part in a live update.</summary>
     public MachineHandover Handover { get; }
 
@@ -93,6 +97,9 @@ public sealed partial class Machine : IDisposable
 
     /// <summary>How long vCPUs may take to stop: one that is held up in a device must not hold up the machine's operator.</summary>
     internal TimeSpan StopLimit { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a reset waits for requests of its devices that the host has not finished.</summary>
+    internal TimeSpan ResetDrainLimit { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>What the guest asks for.</summary>
     internal GuestRequests Requests { get; }
@@ -115,7 +122,7 @@ public sealed partial class Machine : IDisposable
             return;
         }
 
-        var clients = Task.WhenAll(Board.Chardevs.OfType<SocketChardev>().Where(c => c.IsWaitedFor).Select(c => c.FirstClient));
+        var clients = Task.WhenAll(Board.Chardevs.Select(chardev => chardev.BackEnd).OfType<SocketChardev>().Where(c => c.IsWaitedFor).Select(c => c.FirstClient));
         if (clients.IsCompleted)
         {
             Run();
@@ -177,7 +184,7 @@ public sealed partial class Machine : IDisposable
     {
         using var pause = await MachinePause.EnterAsync(this);
         await pause.StopAsync(captureState: false);
-        pause.Reset(cause);
+        await pause.ResetAsync(cause);
         if (pause.Ran)
         {
             pause.Resume();
@@ -209,7 +216,7 @@ public sealed partial class Machine : IDisposable
     {
         Board?.Dispose();
         Board = null;
-        _queueThread?.Dispose();
+        QueueThreads.Dispose();
     }
 
     /// <summary>Ends the process with a status.</summary>
@@ -300,6 +307,7 @@ public sealed partial class Machine : IDisposable
             throw;
         }
 
+        board.Queues.GuestContinues();
         State = RunState.Running;
         Raise(new MachineResumed(Now));
     }

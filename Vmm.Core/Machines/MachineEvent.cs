@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using Vmm.Core.Backends.Block;
+
 namespace Vmm.Core.Machines;
 
 /// <summary>Something that happened to the machine and is reported to management.</summary>
@@ -22,3 +25,27 @@ public sealed record MachineReset(DateTimeOffset At, ShutdownCause Cause) : Mach
 /// <param name="At">When.</param>
 /// <param name="Cause">Why.</param>
 public sealed record MachineShutdown(DateTimeOffset At, ShutdownCause Cause) : MachineEvent(At);
+
+/// <summary>A request of a disk failed.</summary>
+/// <param name="At">When.</param>
+/// <param name="Disk">The disk.</param>
+/// <param name="Path">Its device in the tree of objects.</param>
+/// <param name="IsRead">Whether it was a read.</param>
+/// <param name="Errno">Why.</param>
+/// <param name="Action">What is done: reported to the guest, ignored, or the guest stopped.</param>
+public sealed record MachineDiskError(DateTimeOffset At, BlockDisk Disk, string Path, bool IsRead, int Errno, BlockErrorAction Action) : MachineEvent(At)
+{
+    private const int NoSpace = 28; // ENOSPC
+
+    /// <summary>Whether there is no space left.</summary>
+    public bool IsNoSpace => Errno == NoSpace;
+
+    /// <summary>The host's words for the error.</summary>
+    public string Reason => Marshal.GetPInvokeErrorMessage(Errno);
+}
+
+/// <summary>The guest's software has opened or closed a port.</summary>
+/// <param name="At">When.</param>
+/// <param name="Id">The id of the port's device.</param>
+/// <param name="IsOpen">Whether it is open now.</param>
+public sealed record GuestPortChanged(DateTimeOffset At, string Id, bool IsOpen) : MachineEvent(At);

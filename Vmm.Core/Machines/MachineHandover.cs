@@ -35,12 +35,13 @@ public sealed class MachineHandover
     public void Add(IDescriptorOwner owner) => _owners.Add(owner);
 
     /// <summary>Stops the guest for the switch. Its time continues, and so do operations that wait at the gate.</summary>
-    /// <param name="quiesced">Called when queues and back ends are quiesced, before the vCPUs are stopped.</param>
-    /// <exception cref="MachineException">There is no guest that could leave.</exception>
-    public async Task<HandoverPause> PauseAsync(Action? quiesced = null)
+    /// <param name="drainLimit">How long requests of devices may take that the host has not finished; longer is a failure, and the guest runs on.</param>
+    /// <param name="quiesced">Called when queues and back ends are quiesced and drained, before the vCPUs are stopped.</param>
+    /// <exception cref="MachineException">There is no guest that could leave, or its devices are not drained in time.</exception>
+    public async Task<HandoverPause> PauseAsync(TimeSpan drainLimit, Action? quiesced = null)
     {
         var pause = await MachinePause.EnterAsync(_machine);
-        if (pause.Board is not { } board || pause.Before is not (RunState.Running or RunState.Paused or RunState.Prelaunch))
+        if (pause.Board is not { } board || pause.Before is not (RunState.Running or RunState.Paused or RunState.Prelaunch or RunState.IoError))
         {
             pause.Dispose();
             throw new MachineException($"a guest in run state {pause.Before.Name()} cannot be handed over");
@@ -52,6 +53,12 @@ public sealed class MachineHandover
             _machine.State = RunState.FinishMigrate;
             board.GlobalState.State = pause.Before;
             handover.Drains = pause.Quiesce();
+            var drained = await pause.DrainAsync(drainLimit);
+            if (drained.Count > 0)
+            {
+                handover.Drains = [.. handover.Drains, .. drained];
+            }
+
             handover.Quiesced = Instant.Now;
             quiesced?.Invoke();
             await pause.StopAsync(captureState: true);
@@ -133,9 +140,10 @@ public sealed class MachineHandover
 
         if (_machine.State == RunState.Running)
         {
+            steps.Do("make requests again that failed", board.Queues.GuestContinues);
             steps.Do("report that the guest runs", () => _machine.Raise(new MachineResumed(_machine.Now)));
         }
-        else if (before == RunState.Running)
+        else if (before is RunState.Running or RunState.IoError)
         {
             steps.Do("stop the guest's clock", board.FreezeTime);
         }

@@ -51,6 +51,53 @@ internal sealed class MachinePause : IDisposable
         return Guest.QuiesceBackEnds();
     }
 
+    /// <summary>After <see cref="Quiesce"/>: waits until nothing of what the devices began is left.</summary>
+    /// <param name="limit">How long.</param>
+    /// <returns>Those that took longer than 100 us.</returns>
+    /// <exception cref="MachineException">The host has not finished a request within the limit; the message names the device.</exception>
+    internal Task<IReadOnlyList<SlowQuiesce>> DrainAsync(TimeSpan limit) => DeviceDrain.RunAsync(_machine, Guest, limit);
+
+    /// <summary>The vCPUs are stopped: stops the queues too, and waits until nothing of them is in flight, for a reset.</summary>
+    /// <exception cref="MachineException">The host has not finished a request in time; the queues are served again.</exception>
+    internal async Task DrainForResetAsync()
+    {
+        Guest.Queues.Quiesce();
+        try
+        {
+            await DrainAsync(_machine.ResetDrainLimit);
+        }
+        catch
+        {
+            Guest.Queues.Resume();
+            throw;
+        }
+    }
+
+    /// <summary>Resets a machine after <see cref="DrainForResetAsync"/>.</summary>
+    /// <inheritdoc cref="Reset"/>
+    internal void ResetDrained(ShutdownCause cause)
+    {
+        Reset(cause);
+        Guest.Queues.Resume();
+    }
+
+    /// <summary>Resets a machine whose vCPUs are stopped. One whose devices cannot be drained does again what it did.</summary>
+    /// <inheritdoc cref="Reset"/>
+    internal async Task ResetAsync(ShutdownCause cause)
+    {
+        try
+        {
+            await DrainForResetAsync();
+        }
+        catch
+        {
+            Resume();
+            throw;
+        }
+
+        ResetDrained(cause);
+    }
+
     /// <summary>Stops every vCPU, or none: one that does not stop in time is held up, and then all run on.</summary>
     /// <param name="captureState">Whether their state is to be saved.</param>
     /// <exception cref="MachineException">There is no guest here.</exception>
@@ -103,7 +150,7 @@ internal sealed class MachinePause : IDisposable
         }
     }
 
-    /// <summary>Resets a machine whose vCPUs are stopped.</summary>
+    /// <summary>Resets a machine whose vCPUs are stopped and whose devices are drained.</summary>
     /// <exception cref="MachineException">It is half reset, and in internal-error: the guest has nothing to run.</exception>
     internal void Reset(ShutdownCause cause)
     {

@@ -24,6 +24,9 @@ public enum RunState
     /// <summary>The guest shut down and the process stays (-no-shutdown).</summary>
     Shutdown,
 
+    /// <summary>Stopped because a request of a disk failed; it is made again when the guest continues.</summary>
+    IoError,
+
     /// <summary>The hypervisor could not run the guest any further.</summary>
     InternalError,
 }

@@ -12,6 +12,7 @@ public static class RunStateNames
         (RunState.FinishMigrate, "finish-migrate"),
         (RunState.Postmigrate, "postmigrate"),
         (RunState.Shutdown, "shutdown"),
+        (RunState.IoError, "io-error"),
         (RunState.InternalError, "internal-error"),
     ];
 

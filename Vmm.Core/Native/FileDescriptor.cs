@@ -36,12 +36,29 @@ public static class FileDescriptor
         return (long)lseek(fd, 0, SEEK_CUR) >= 0;
     }
 
+    /// <summary>Whether a descriptor is open for reading.</summary>
+    public static bool IsReadable(SafeHandle handle)
+    {
+        const int PathOnly = 0x200000; // O_PATH
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        return flags >= 0 && (flags & PathOnly) == 0 && (flags & O_ACCMODE) != O_WRONLY;
+    }
+
     /// <summary>Whether a descriptor is open for writing.</summary>
     public static bool IsWritable(SafeHandle handle)
     {
         using var fd = new BorrowedDescriptor(handle);
         int flags = fcntl(fd, F_GETFL);
         return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+    }
+
+    /// <summary>Whether a descriptor is open for reading and writing, at any position.</summary>
+    internal static bool IsReadWrite(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        return flags >= 0 && (flags & (O_ACCMODE | O_APPEND)) == O_RDWR;
     }
 
     /// <summary>Waits without an end until a descriptor is ready; for threads that are not waited for.</summary>
@@ -59,6 +76,25 @@ public static class FileDescriptor
         }
 
         return (FdEvents)poller.revents;
+    }
+
+    /// <summary>Waits until a descriptor is ready, for a while; for the start of a program.</summary>
+    /// <returns>Which of <paramref name="events"/> are ready, plus errors and hang-up; none if the time has passed.</returns>
+    internal static unsafe FdEvents WaitFor(SafeHandle handle, FdEvents events, TimeSpan limit)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        var poller = new pollfd { fd = fd, events = (short)events };
+        long end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        int ready;
+        while ((ready = poll(&poller, 1, (int)Math.Max(0, end - Environment.TickCount64))) < 0)
+        {
+            if (LastError != EINTR)
+            {
+                throw new PosixException("poll", LastError);
+            }
+        }
+
+        return ready == 0 ? FdEvents.None : (FdEvents)poller.revents;
     }
 
     /// <summary>Reads at most once and only if that cannot wait, whatever the descriptor's mode.</summary>

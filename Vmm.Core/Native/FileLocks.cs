@@ -8,8 +8,11 @@ namespace Vmm.Core.Native;
 /// <summary>Locks of files and of directories.</summary>
 public static class FileLocks
 {
+    private const int OfdGetLock = 36; // F_OFD_GETLK
     private const int OfdSetLock = 37; // F_OFD_SETLK
+    private const short ReadLock = 0; // F_RDLCK
     private const short WriteLock = 1; // F_WRLCK
+    private const short NoLock = 2; // F_UNLCK
 
     /// <summary>Locks a whole file for writing, on behalf of the open file and not of the process.</summary>
     /// <returns>False when another open file holds a lock.</returns>
@@ -23,6 +26,23 @@ public static class FileLocks
         }
 
         return LastError == EAGAIN || LastError == EACCES ? false : throw new PosixException("lock file", LastError);
+    }
+
+    /// <summary>Locks one byte, shared with others that do so too, on behalf of the open file; it need not exist in the file.</summary>
+    /// <returns>False when another open file has it locked for itself.</returns>
+    /// <exception cref="PosixException">The file system knows no locks, or has none left.</exception>
+    internal static bool TryShareByte(SafeHandle handle, long offset) => TrySetByte(handle, offset, ReadLock);
+
+    /// <summary>Gives up the lock of one byte.</summary>
+    internal static void UnlockByte(SafeHandle handle, long offset) => TrySetByte(handle, offset, NoLock);
+
+    /// <summary>Whether another open file has locked a byte, shared or not.</summary>
+    internal static unsafe bool IsByteLocked(SafeHandle handle, long offset)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        var request = new FileLock { Type = WriteLock, Start = offset, Length = 1 };
+        Check(fcntl(fd, OfdGetLock, &request), "F_OFD_GETLK");
+        return request.Type != NoLock;
     }
 
     /// <summary>
@@ -50,6 +70,18 @@ public static class FileLocks
 
         directory.Dispose();
         return null;
+    }
+
+    private static unsafe bool TrySetByte(SafeHandle handle, long offset, short type)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        var request = new FileLock { Type = type, Start = offset, Length = 1 };
+        if (fcntl(fd, OfdSetLock, &request) == 0)
+        {
+            return true;
+        }
+
+        return LastError == EAGAIN || LastError == EACCES ? false : throw new PosixException("F_OFD_SETLK", LastError);
     }
 
     /// <summary>struct flock of fcntl(2) on x86-64; a length of 0 reaches to the end of the file, and Pid must be 0.</summary>

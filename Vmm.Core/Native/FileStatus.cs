@@ -26,6 +26,9 @@ public readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size, 
     /// <summary>Whether it is a regular file.</summary>
     public bool IsRegular => Kind == RegularFile;
 
+    /// <summary>Whether it is a block device.</summary>
+    public bool IsBlockDevice => Kind == BlockDevice;
+
     /// <summary>Whether it is a directory.</summary>
     public bool IsDirectory => Kind == DirectoryFile;
 

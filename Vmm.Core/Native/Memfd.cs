@@ -18,6 +18,13 @@ internal static class Memfd
         return seals >= 0 && (seals & Size) == Size;
     }
 
+    /// <summary>Whether a file is sealed against writing.</summary>
+    internal static bool IsWriteSealed(SafeHandle file)
+    {
+        const int Write = 0x0008 | 0x0010; // F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
+        return (SealsOf(file) & Write) is not (null or 0);
+    }
+
     /// <summary>Creates an empty anonymous file of huge pages that can be sealed.</summary>
     /// <param name="name">Its name, as /proc shows it.</param>
     /// <param name="pageSize">A power of two; 0 is the host's default.</param>

@@ -92,6 +92,8 @@ internal static unsafe partial class NativeMethods
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct StatXBuffer
     {
+        [FieldOffset(0)]
+        internal uint Mask;
         [FieldOffset(4)]
         internal uint BlockSize;
         [FieldOffset(20)]
@@ -108,6 +110,10 @@ internal static unsafe partial class NativeMethods
         internal uint DeviceMajor;
         [FieldOffset(140)]
         internal uint DeviceMinor;
+        [FieldOffset(152)]
+        internal uint DirectMemory;
+        [FieldOffset(156)]
+        internal uint DirectOffset;
     }
 
     /// <summary>struct statfs of asm-generic/statfs.h; only the fields in use are named.</summary>

@@ -19,6 +19,31 @@ public static class OutputFile
     internal const int OnlyAsPath = 0x200000; // O_PATH
     private const int MostAttempts = 8;
 
+    /// <summary>Opens a file to be written by its readers' leave: anyone who may by the umask. Made if there is none.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="append">Whether every write goes to its end; otherwise a regular file is emptied.</param>
+    /// <exception cref="PosixException">It cannot be opened, made or emptied.</exception>
+    /// <exception cref="UntrustedFileException">It may be another user's.</exception>
+    public static SafeFileHandle OpenEmpty(string path, bool append)
+    {
+        const int ReadableByAll = 0x1b6; // 0666
+        var file = Open(path, append, readable: false, ReadableByAll, out _);
+        try
+        {
+            if (!append && HostFile.Stat(file).IsRegular)
+            {
+                HostFile.Truncate(file, 0);
+            }
+
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Opens a file for output, made if there is none.</summary>
     /// <param name="path">Where it is.</param>
     /// <param name="append">Whether every write goes to its end.</param>
@@ -26,11 +51,16 @@ public static class OutputFile
     /// <param name="mode">Who may do what with a file that is made, less the umask.</param>
     /// <param name="created">Whether it was made.</param>
     /// <exception cref="PosixException">It cannot be opened or made.</exception>
-    /// <exception cref="UntrustedFileException">It may be another user's.</exception>
+    /// <exception cref="UntrustedFileException">It may be another user's, or is a descriptor of this process's own.</exception>
     public static SafeFileHandle Open(string path, bool append, bool readable, int mode, out bool created)
     {
         created = false;
         int flags = (readable ? O_RDWR : O_WRONLY) | (append ? O_APPEND : 0) | O_NONBLOCK | O_NOCTTY;
+        if (InheritedDescriptor.NumberOf(path) is { } number)
+        {
+            return InheritedDescriptor.Open(path, number, flags);
+        }
+
         string name = Path.GetFileName(path);
         if (name.Length == 0)
         {

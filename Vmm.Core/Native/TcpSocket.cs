@@ -11,14 +11,33 @@ namespace Vmm.Core.Native;
 /// <summary>TCP sockets. They carry neither descriptors nor credentials; otherwise they are the stream sockets that unix ones are.</summary>
 public static class TcpSocket
 {
-    /// <summary>Creates a TCP socket, non-blocking and close-on-exec, that sends small pieces at once.</summary>
-    public static unsafe SafeFileHandle Create(AddressFamily family)
+    /// <summary>The error of a place that another socket has.</summary>
+    internal static readonly int AddressInUse = EADDRINUSE;
+
+    /// <summary>The error of a peer that does not answer.</summary>
+    internal static readonly int TimedOut = ETIMEDOUT;
+
+    /// <summary>Creates a TCP socket, non-blocking and close-on-exec.</summary>
+    /// <param name="family">IPv4 or IPv6.</param>
+    /// <param name="noDelay">Whether it sends small pieces at once.</param>
+    public static SafeFileHandle Create(AddressFamily family, bool noDelay = true)
     {
         int domain = family == AddressFamily.InterNetworkV6 ? AF_INET6 : AF_INET;
         var handle = Own(socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
-        HostSocket.SetOption(handle, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
-        return handle;
+        try
+        {
+            SetNoDelay(handle, noDelay);
+            return handle;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
     }
+
+    /// <summary>Sets whether small pieces are sent at once.</summary>
+    public static void SetNoDelay(SafeHandle handle, bool noDelay) => HostSocket.SetOption(handle, IPPROTO_TCP, TCP_NODELAY, noDelay ? 1 : 0, "TCP_NODELAY");
 
     /// <summary>Begins to connect; the socket is writable when that is over, and <see cref="HostSocket.ErrorOf"/> says how it went.</summary>
     public static unsafe void BeginConnect(SafeHandle handle, IPEndPoint target)
@@ -57,6 +76,25 @@ public static class TcpSocket
         Check(listen(fd, backlog), $"listen on {at}");
     }
 
+    /// <summary>Both ends of a connection; null if it has ended, or is none.</summary>
+    internal static unsafe (IPEndPoint Local, IPEndPoint Remote)? EndsOf(SafeHandle handle)
+    {
+        var address = new SocketAddress(AddressFamily.InterNetworkV6, HostSocket.AddressSpace);
+        Tmds.Linux.socklen_t length = HostSocket.AddressSpace;
+        using var fd = new BorrowedDescriptor(handle);
+
+        // As in BoundTo.
+        fixed (byte* p = address.Buffer.Span)
+        {
+            if (!HostSocket.IsStream(handle) || HostSocket.IsUnix(handle) || getpeername(fd, (Tmds.Linux.sockaddr*)p, &length) < 0)
+            {
+                return null;
+            }
+        }
+
+        return (BoundTo(handle), EndPointOf(address, (int)length));
+    }
+
     /// <summary>Where a TCP socket is bound; the kernel chose what was left open.</summary>
     public static unsafe IPEndPoint BoundTo(SafeHandle handle)
     {
@@ -70,7 +108,12 @@ public static class TcpSocket
             Check(getsockname(fd, (Tmds.Linux.sockaddr*)p, &length), "getsockname");
         }
 
-        address.Size = (int)length;
+        return EndPointOf(address, (int)length);
+    }
+
+    private static IPEndPoint EndPointOf(SocketAddress address, int size)
+    {
+        address.Size = size;
         return (IPEndPoint)new IPEndPoint(address.Family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0).Create(address);
     }
 }

@@ -22,6 +22,14 @@ public static class UnixSocket
     public static SafeFileHandle Create() =>
         Own(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
 
+    /// <summary>Two connected unix stream sockets, non-blocking and close-on-exec.</summary>
+    public static unsafe (SafeFileHandle One, SafeFileHandle Other) CreatePair()
+    {
+        int* ends = stackalloc int[2];
+        Check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), "socketpair");
+        return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+    }
+
     /// <summary>Connects to a listening socket; a unix socket connects at once or fails.</summary>
     /// <exception cref="PosixException">EAGAIN means that the listener's backlog is full.</exception>
     public static unsafe void Connect(SafeHandle handle, string path)
@@ -76,6 +84,46 @@ public static class UnixSocket
 
         Check(listen(fd, backlog), $"listen on '{path}'");
         return true;
+    }
+
+    /// <summary>Binds a socket to a name in the abstract name space and listens.</summary>
+    /// <returns>False if another socket has the name.</returns>
+    internal static unsafe bool TryListenAbstract(SafeHandle handle, string name, bool tight, int backlog)
+    {
+        var address = AbstractAddressOf(name, tight, out int length);
+        using var fd = new BorrowedDescriptor(handle);
+        if (bind(fd, (sockaddr*)&address, length) < 0)
+        {
+            return LastError == EADDRINUSE ? false : throw new PosixException($"bind the abstract name '{name}'", LastError);
+        }
+
+        Check(listen(fd, backlog), $"listen on the abstract name '{name}'");
+        return true;
+    }
+
+    /// <summary>A socket that is connected to one that listens at a name in the abstract name space.</summary>
+    internal static unsafe SafeFileHandle ConnectToAbstract(string name, bool tight)
+    {
+        var socket = Create();
+        try
+        {
+            var address = AbstractAddressOf(name, tight, out int length);
+            using var fd = new BorrowedDescriptor(socket);
+            while (connect(fd, (sockaddr*)&address, length) < 0)
+            {
+                if (LastError != EINTR)
+                {
+                    throw new PosixException($"connect to the abstract name '{name}'", LastError);
+                }
+            }
+
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -260,6 +308,22 @@ public static class UnixSocket
                 }
             }
         }
+    }
+
+    /// <summary>A zero byte, the name, and unless it is tight zero bytes to the end.</summary>
+    private static unsafe sockaddr_un AbstractAddressOf(string name, bool tight, out int length)
+    {
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(name);
+        if (bytes.Length is 0 or >= PathCapacity)
+        {
+            throw new ArgumentException($"abstract socket name '{name}' has {bytes.Length} bytes, 1 to {PathCapacity - 1} are possible");
+        }
+
+        var address = default(sockaddr_un);
+        address.sun_family = AF_UNIX;
+        bytes.CopyTo(new Span<byte>(address.sun_path + 1, PathCapacity - 1));
+        length = tight ? sizeof(ushort) + 1 + bytes.Length : sizeof(sockaddr_un);
+        return address;
     }
 
     private static unsafe sockaddr_un AddressOf(string path, out int length)

@@ -17,6 +17,9 @@ public sealed class ObjectTree(ObjectNode root)
     /// <summary>The root's path.</summary>
     public const string RootPath = "/";
 
+    /// <summary>The property of a device on a bus of another device that is the bus's path.</summary>
+    public const string ParentBus = "parent_bus";
+
     /// <summary>The root.</summary>
     public ObjectNode Root => root;
 
@@ -36,7 +39,7 @@ public sealed class ObjectTree(ObjectNode root)
                         .. new[] { PlacedDevice.Peripheral, PlacedDevice.Anonymous, PlacedDevice.Unattached }.Select(path => DevicesIn(path, machine.Devices)),
                         .. Enumerable.Range(0, configuration.Topology.Count).Select(cpu => Leaf($"cpu[{Number(cpu)}]", $"{configuration.Cpu.Name}-x86_64-cpu")),
                     ]),
-                ObjectNode.Holding("objects", [.. configuration.MemoryBackends.Select(Backend), .. configuration.Rngs.Select(Rng)]),
+                ObjectNode.Holding("objects", UserObjects.Of(machine.Objects.Configuration)),
                 ObjectNode.Holding("chardevs", [.. configuration.Chardevs.Select(chardev => Leaf(chardev.Id, chardev.TypeName))]),
             ]));
     }
@@ -107,9 +110,15 @@ public sealed class ObjectTree(ObjectNode root)
             .. devices.Where(device => device.Path.StartsWith($"{container}/", StringComparison.Ordinal)).Select(device => new ObjectNode(
                 device.Path[(container.Length + 1)..],
                 device.Configuration.Type.Name,
-                [.. CommonPropertiesOf(device.Configuration.Type), .. PropertiesOf(device.Configuration)],
-                [])),
+                [.. CommonPropertiesOf(device.Configuration.Type), .. PropertiesOf(device.Configuration), .. ParentBusOf(device, devices)],
+                [.. DeviceBus.Of(devices.Select(other => other.Configuration)).Where(bus => ReferenceEquals(bus.Owner, device.Configuration)).Select(bus => Leaf(bus.Name, bus.Kind))])),
         ]);
+
+    /// <summary>Where a device sits that is on a bus of another device.</summary>
+    private static ObjectProperty[] ParentBusOf(PlacedDevice device, IReadOnlyList<PlacedDevice> devices) =>
+        device.Configuration.Bus is { } bus
+            ? [new(ParentBus, "link<bus>", $"{devices.First(owner => ReferenceEquals(owner.Configuration, bus.Owner)).Path}/{bus.Name}")]
+            : [];
 
     private static ObjectProperty[] MachineProperties(MachineConfiguration machine) =>
     [
@@ -122,19 +131,6 @@ public sealed class ObjectTree(ObjectNode root)
 
     /// <summary>An enumeration's value is its word.</summary>
     private static object? ValueOf(Property property, object value) => property.TypeName == "bool" ? value : Plain(property.Format(value));
-
-    private static ObjectNode Backend(MemoryBackendConfiguration backend) => new(
-        backend.Id,
-        backend.TypeName,
-        [
-            new("size", "size", backend.Size),
-            new("share", "bool", backend.Share),
-            new("prealloc", "bool", backend.Prealloc),
-        ],
-        []);
-
-    private static ObjectNode Rng(RngConfiguration rng) => new(
-        rng.Id, rng.TypeName, rng is FileRngConfiguration file ? [new ObjectProperty("filename", "string", file.Filename)] : [], []);
 
     private static ObjectNode Leaf(string name, string type) => new(name, type, [], []);
 

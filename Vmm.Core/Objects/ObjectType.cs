@@ -1,3 +1,4 @@
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Machines.Types;
@@ -23,10 +24,14 @@ public sealed record ObjectType(string Name, string? Parent, bool IsAbstract = f
         new("isa-device", "device", IsAbstract: true),
         new("virtio-device", "device", IsAbstract: true),
         new("virtio-mmio", "sys-bus-device"),
+        new("virtio-serial-port", "device", IsAbstract: true),
         new("machine", Topmost, IsAbstract: true),
         new(MemoryBackend, Topmost, IsAbstract: true),
         new(RngBackend, Topmost, IsAbstract: true),
         new(Chardev, Topmost, IsAbstract: true),
+        new(IoThreadConfiguration.TypeName, Topmost),
+        new(SecretConfiguration.TypeName, Topmost),
+        new(ThrottleGroupConfiguration.TypeName, Topmost),
         new(ObjectNode.Container, Topmost),
     ];
 

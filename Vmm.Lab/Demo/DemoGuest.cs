@@ -11,6 +11,7 @@ internal static class DemoGuest
 {
     internal const string ConsoleSocket = "console.sock";
     internal const string QmpSocket = "qmp.sock";
+    internal const string Disk = "disk.img";
 
     /// <summary>What every process of the demo is started with.</summary>
     internal static ArgumentList Arguments(IHost host) => new()
@@ -26,7 +27,9 @@ internal static class DemoGuest
         { "-display", "none" },
         { "-kernel", host.GuestKernel },
         { "-initrd", host.GuestInitramfs },
-        { "-append", "console=ttyS0 quiet" },
+        { "-append", "console=ttyS0 quiet root=/dev/vda" },
+        { "-blockdev", $"driver=file,node-name=disk0,filename={Disk}" },
+        { "-device", "virtio-blk-device,drive=disk0" },
         { "-chardev", $"socket,id=console,path={ConsoleSocket},server=on,wait=off" },
         { "-serial", "chardev:console" },
         { "-qmp", $"unix:{QmpSocket},server=on,wait=off" },

@@ -1,6 +1,7 @@
 // The demo: a Linux guest keeps ticking while the process that runs it is replaced, twice. First as the series that
-// introduced cpr-transfer shows it, typed into the human monitor; then in the form that QEMU merged, over QMP. The
-// verdict is computed from the bytes that the guest wrote to its console and from nothing else.
+// introduced cpr-transfer shows it, typed into the human monitor; then in the form that QEMU merged, over QMP. Its root file system is on a virtio
+// disk, to which it writes and fsyncs all the while. The verdict is computed from the bytes that the guest wrote to its console, and from its
+// disk's image, and from nothing else.
 
 using System.Globalization;
 using System.Text.Json;
@@ -21,6 +22,8 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     private readonly List<Interruption> _hops = [];
     private ConsoleReader _console = null!;
 
+    private string Image => $"{folder}/{DemoGuest.Disk}";
+
     /// <summary>Runs it all.</summary>
     /// <returns>Whether the guest's pulse held.</returns>
     internal async Task<bool> RunAsync()
@@ -28,8 +31,8 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         var first = await BootAsync();
         var second = await UpdateByMonitorAsync(first);
         var third = await UpdateByQmpAsync(second);
-        await EndAsync(third);
-        return Judge();
+        int reported = await EndAsync(third);
+        return await JudgeAsync(reported);
     }
 
     /// <summary>Ends every process, newest first.</summary>
@@ -43,7 +46,8 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
 
     private async Task<Generation> BootAsync()
     {
-        narrator.Begin("boot a Linux guest in the first vmm");
+        narrator.Begin("boot a Linux guest from its disk in the first vmm");
+        await host.RunAsync($"cp {Shell.Quote(host.GuestDisk)} {Shell.Quote(Image)}", cancellation);
         var first = await StartAsync("first", []);
         _console = Keep(new ConsoleReader(await first.Process.ConnectAsync(DemoGuest.ConsoleSocket, cancellation)));
         await _console.WaitForLineAsync("guest: up", Timeouts.Boot, cancellation);
@@ -95,25 +99,33 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         return successor with { Qmp = Keep(await successor.Process.OpenQmpAsync(DemoGuest.QmpSocket, cancellation)) };
     }
 
-    private async Task EndAsync(Generation last)
+    /// <returns>How many records the guest had reported as saved.</returns>
+    private async Task<int> EndAsync(Generation last)
     {
-        narrator.Begin("end");
+        narrator.Begin("end, by the power button");
         await TickAsync(TicksBetween);
-        await last.Qmp!.ExecuteAsync("quit", cancellation: cancellation);
+        var saved = await _console.RunAsync("cat /tmp/saved", cancellation: cancellation);
+        narrator.Say($"records that the guest has saved: {saved.Output}");
+        await last.Qmp!.ExecuteAsync("system_powerdown", cancellation: cancellation);
         var exit = await last.Process.Exited.WaitAsync(Timeouts.Answer, cancellation);
         if (exit != 0)
         {
             throw new IOException($"the last vmm ended with status {exit}: {last.Process.Errors}");
         }
+
+        return int.Parse(saved.Output, CultureInfo.InvariantCulture);
     }
 
-    private bool Judge()
+    private async Task<bool> JudgeAsync(int reported)
     {
-        narrator.Begin("verdict, from the captured console");
-        var verdict = PulseVerdict.Of(_console.Lines, _hops);
-        narrator.Say(verdict.ToString());
-        narrator.Say(verdict.Holds ? "the guest never noticed" : "THE GUEST NOTICED");
-        return verdict.Holds;
+        narrator.Begin("verdict, from the captured console and the disk's image");
+        var pulse = PulseVerdict.Of(_console.Lines, _hops);
+        narrator.Say(pulse.ToString());
+        var disk = await DiskVerdict.OfAsync(host, Image, reported, cancellation);
+        narrator.Say(disk.ToString());
+        bool holds = pulse.Holds && disk.Holds;
+        narrator.Say(holds ? "the guest never noticed" : "THE GUEST NOTICED");
+        return holds;
     }
 
     private async Task<Generation> StartAsync(string name, string[] update)

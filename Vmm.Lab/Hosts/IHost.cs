@@ -19,6 +19,9 @@ public interface IHost : IAsyncDisposable
     /// <summary>The initramfs of the Linux guest (see lab/guest-init), on that host.</summary>
     string GuestInitramfs { get; }
 
+    /// <summary>The disk of the Linux guest, to be copied before it is used, on that host.</summary>
+    string GuestDisk { get; }
+
     /// <summary>What reads a guest's clocks in its RAM (see lab/clocks.c), on that host.</summary>
     string ClockReader { get; }
 

@@ -43,6 +43,9 @@ public sealed partial class LabHost : IHost
     public string GuestInitramfs => "/guests/guest.initramfs";
 
     /// <inheritdoc/>
+    public string GuestDisk => "/guests/disk.img";
+
+    /// <inheritdoc/>
     public string ClockReader => "/bin/clocks";
 
     /// <summary>The lab host's own console, for when something goes wrong.</summary>

@@ -21,6 +21,9 @@ public sealed class LocalHost : IHost
     public string GuestInitramfs => Repository.Path("out/lab/guest.initramfs");
 
     /// <inheritdoc/>
+    public string GuestDisk => Repository.Path("out/lab/disk.img");
+
+    /// <inheritdoc/>
     public string ClockReader => Repository.Path("out/lab/clocks");
 
     /// <inheritdoc/>

@@ -291,7 +291,8 @@ internal sealed class OutgoingHandover : IDisposable
     {
         try
         {
-            var pause = await _machine.Handover.PauseAsync(static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
+            var pause = await _machine.Handover.PauseAsync(
+                TimeSpan.FromMilliseconds(_parameters.CprDrainTimeout), static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
             Times.Drains = pause.Drains;
             Boundary.Passed(HandoverStep.OldStopped);
             return pause;

@@ -21,6 +21,9 @@ public sealed record MigrationParameters
     /// <summary>Milliseconds for the old process to stop the guest and send its state, once it knows that the new one listens.</summary>
     public uint CprStateTimeout { get; init; } = 10_000;
 
+    /// <summary>Milliseconds for requests of the guest's disks that the host has not finished, before the guest is stopped.</summary>
+    public uint CprDrainTimeout { get; init; } = 500;
+
     /// <summary>Milliseconds for the new process to receive, load and take the guest, which is stopped meanwhile.</summary>
     public uint CprLoadTimeout { get; init; } = 2_000;
 

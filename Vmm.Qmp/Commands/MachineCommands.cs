@@ -54,6 +54,21 @@ public sealed class MachineCommands(Machine machine) : IMachineCommands
     }
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<IOThreadInfo>> QueryIothreads(CommandContext context) =>
+        ValueTask.FromResult<IReadOnlyList<IOThreadInfo>>(
+        [
+            .. machine.Objects.Configuration.IoThreads.Select(thread => new IOThreadInfo
+            {
+                Id = thread.Id,
+                ThreadId = machine.QueueThreads.Named[thread.Id].ThreadId,
+                PollMaxNs = thread.PollMaxNanoseconds,
+                PollGrow = 0,
+                PollShrink = 0,
+                AioMaxBatch = 0,
+            }),
+        ]);
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<MachineInfo>> QueryMachines(CommandContext context) =>
         ValueTask.FromResult<IReadOnlyList<MachineInfo>>(
         [

@@ -27,9 +27,27 @@ public static class MachineEvents
         MachineStopped => new StopEvent(),
         MachineResumed => new ResumeEvent(),
         MachinePowerButton => new PowerdownEvent(),
+        GuestPortChanged port => new VserportChangeEvent { Id = port.Id, Open = port.IsOpen },
         MachineReset reset => new ResetEvent { Guest = IsGuests(reset.Cause), Reason = reset.Cause.ToQapi() },
+        MachineDiskError error => ToQapi(error),
         MachineShutdown shutdown => new ShutdownEvent { Guest = IsGuests(shutdown.Cause), Reason = shutdown.Cause.ToQapi() },
         _ => throw new ArgumentOutOfRangeException(nameof(raised), raised, "there is no event for this"),
+    };
+
+    private static BlockIoErrorEvent ToQapi(MachineDiskError error) => new()
+    {
+        QomPath = error.Path,
+        Device = error.Disk.Drive?.Id ?? "",
+        NodeName = error.Disk.NodeName,
+        Operation = error.IsRead ? IoOperationType.Read : IoOperationType.Write,
+        Action = error.Action switch
+        {
+            Core.Backends.Block.BlockErrorAction.Stop => BlockErrorAction.Stop,
+            Core.Backends.Block.BlockErrorAction.Ignore => BlockErrorAction.Ignore,
+            _ => BlockErrorAction.Report,
+        },
+        Nospace = error.IsNoSpace,
+        Reason = error.Reason,
     };
 
     private static bool IsGuests(Core.Machines.ShutdownCause cause) =>

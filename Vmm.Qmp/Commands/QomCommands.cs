@@ -1,10 +1,11 @@
-// qom.json: the tree of objects and its types. Nothing can be set yet once an object exists, so the tree is read only.
+// qom.json: the tree of objects and its types. Nothing can be set yet once an object exists, but objects that are no devices come and go.
 
 using System.Text.Json;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Machines;
 using Vmm.Core.Objects;
 using Vmm.Qmp.Schema;
+using ObjectType = Vmm.Core.Objects.ObjectType;
 
 namespace Vmm.Qmp.Commands;
 
@@ -65,6 +66,13 @@ public sealed class QomCommands(Machine machine) : IQomCommands
             .. ObjectType.All.Any(type => type.Name == typename) ? [new ObjectPropertyInfo { Name = "type", Type = "string" }] : (ObjectPropertyInfo[])[],
             .. DeviceTypes.Find(typename) is { } device ? QdevCommands.Properties(device) : [],
         ]);
+
+    /// <inheritdoc/>
+    public ValueTask ObjectAdd(CommandContext context, ObjectOptions arguments) =>
+        Refusals.ToQmpErrors(() => ObjectOptionsReader.Add(machine.Objects, arguments));
+
+    /// <inheritdoc/>
+    public ValueTask ObjectDel(CommandContext context, string id) => Refusals.ToQmpErrors(() => machine.Objects.Remove(id));
 
     private static ObjectPropertiesValues Values(ObjectTree tree, string path)
     {

@@ -36,6 +36,10 @@ public sealed class HmpExecutor
         Add(_commands, HmpMachineCommands.Commands(handlers));
         Add(_info, HmpMachineCommands.Information(handlers));
         Add(_info, HmpObjectCommands.Information(handlers, regions));
+        Add(_commands, HmpCharCommands.Commands(handlers));
+        Add(_info, HmpCharCommands.Information(handlers));
+        Add(_commands, HmpBlockCommands.Commands(handlers));
+        Add(_info, HmpBlockCommands.Information(handlers));
         Add(_commands, HmpMigrationCommands.Commands(handlers, migrationSettled));
         Add(_info, HmpMigrationCommands.Information(handlers));
     }

@@ -58,13 +58,6 @@ internal static class HmpMachineCommands
 
             hmp.Line();
         }),
-        new("chardev", "show the character devices", async hmp =>
-        {
-            foreach (var chardev in await handlers.Char.QueryChardev(hmp.Context))
-            {
-                hmp.Line($"{chardev.Label}: filename={chardev.Filename}");
-            }
-        }),
     ];
 
     private static void Describe(HmpInvocation hmp, Memdev backend)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Machines;
+using Vmm.Core.Objects;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Hmp;
@@ -12,7 +13,7 @@ internal static class HmpObjectCommands
     private const string Child = "child<";
 
     /// <summary>What every device has, and the tree does not show.</summary>
-    private static readonly string[] Common = ["type", "realized", "hotplugged", "hotpluggable"];
+    private static readonly string[] Common = ["type", "realized", "hotplugged", "hotpluggable", ObjectTree.ParentBus];
 
     internal static IEnumerable<HmpCommand> Information(CommandHandlers handlers, Func<IEnumerable<AddressRegion>> regions) =>
     [
@@ -41,22 +42,45 @@ internal static class HmpObjectCommands
 
     private static async ValueTask DevicesAsync(CommandHandlers handlers, HmpInvocation hmp)
     {
-        hmp.Line("bus: main-system-bus");
-        hmp.Line("  type System");
+        List<(string Path, string Type, IReadOnlyList<ObjectPropertyValue> Properties)> devices = [];
         foreach (string container in new[] { PlacedDevice.Peripheral, PlacedDevice.Anonymous, PlacedDevice.Unattached })
         {
-            var devices = await handlers.Qom.QomList(hmp.Context, container);
-            foreach (var device in devices.Where(device => device.Type.StartsWith(Child, StringComparison.Ordinal)))
+            foreach (var device in (await handlers.Qom.QomList(hmp.Context, container)).Where(device => IsChild(device.Type)))
             {
-                var values = (await handlers.Qom.QomListGet(hmp.Context, [$"{container}/{device.Name}"]))[0];
-                hmp.Line($"  dev: {device.Type[Child.Length..^1]}, id \"{(container == PlacedDevice.Peripheral ? device.Name : "")}\"");
-                foreach (var property in values.Properties.Where(property => !Common.Contains(property.Name)))
+                string path = $"{container}/{device.Name}";
+                devices.Add((path, TypeOf(device.Type), (await handlers.Qom.QomListGet(hmp.Context, [path]))[0].Properties));
+            }
+        }
+
+        ShowBus("", "main-system-bus", "System", bus: null);
+
+        void ShowBus(string indent, string name, string type, string? bus)
+        {
+            hmp.Line($"{indent}bus: {name}");
+            hmp.Line($"{indent}  type {type}");
+            foreach (var device in devices.Where(device => BusOf(device.Properties) == bus))
+            {
+                bool hasId = device.Path.StartsWith($"{PlacedDevice.Peripheral}/", StringComparison.Ordinal);
+                hmp.Line($"{indent}  dev: {device.Type}, id \"{(hasId ? device.Path[(PlacedDevice.Peripheral.Length + 1)..] : "")}\"");
+                foreach (var property in device.Properties.Where(property => !Common.Contains(property.Name) && !IsChild(property.Type)))
                 {
-                    hmp.Line($"    {property.Name} = {property.Value?.GetRawText() ?? "<none>"}");
+                    hmp.Line($"{indent}    {property.Name} = {property.Value?.GetRawText() ?? "<none>"}");
+                }
+
+                foreach (var below in device.Properties.Where(property => IsChild(property.Type)))
+                {
+                    ShowBus($"{indent}    ", below.Name, TypeOf(below.Type), $"{device.Path}/{below.Name}");
                 }
             }
         }
     }
+
+    private static bool IsChild(string type) => type.StartsWith(Child, StringComparison.Ordinal);
+
+    private static string TypeOf(string type) => type[Child.Length..^1];
+
+    private static string? BusOf(IReadOnlyList<ObjectPropertyValue> properties) =>
+        properties.FirstOrDefault(property => property.Name == ObjectTree.ParentBus)?.Value?.GetString();
 
     private static async ValueTask ObjectsAsync(CommandHandlers handlers, HmpInvocation hmp, string path, int indent)
     {
@@ -65,7 +89,7 @@ internal static class HmpObjectCommands
         hmp.Line($"{new string(' ', indent)}{name} ({type.GetString()})");
         foreach (var child in await handlers.Qom.QomList(hmp.Context, path))
         {
-            if (child.Type.StartsWith(Child, StringComparison.Ordinal))
+            if (IsChild(child.Type))
             {
                 await ObjectsAsync(handlers, hmp, $"{path.TrimEnd('/')}/{child.Name}", indent + 2);
             }

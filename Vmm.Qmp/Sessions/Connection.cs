@@ -22,6 +22,7 @@ public sealed class Connection : IDisposable
     private readonly SafeHandle _output;
     private readonly bool _isSocket;
     private readonly bool _owned;
+    private readonly bool _isTyped;
     private readonly byte[] _piece = GC.AllocateUninitializedArray<byte>(PieceSize);
     private EventLoop? _io;
     private IConnectionUser? _user;
@@ -31,8 +32,9 @@ public sealed class Connection : IDisposable
     private bool _inputEnded;
     private bool _closed;
 
-    private Connection(SafeHandle input, SafeHandle output, bool isSocket, bool owned)
+    private Connection(SafeHandle input, SafeHandle output, bool isSocket, bool owned, bool isTyped = false)
     {
+        _isTyped = isTyped;
         _input = input;
         _output = output;
         _isSocket = isSocket;
@@ -43,14 +45,15 @@ public sealed class Connection : IDisposable
     internal OutboundQueue? Outbound { get; set; }
 
     /// <summary>Whether the client sits at a terminal.</summary>
-    internal bool IsTerminal => !_isSocket && TerminalDevice.IsTerminal(_input) && TerminalDevice.IsTerminal(_output);
+    internal bool IsTerminal => _isTyped || (!_isSocket && TerminalDevice.IsTerminal(_input) && TerminalDevice.IsTerminal(_output));
 
     /// <summary>The terminal's descriptor.</summary>
     internal SafeHandle Input => _input;
 
     /// <summary>A connected, non-blocking stream socket.</summary>
     /// <param name="socket">The socket, which now belongs to the connection.</param>
-    public static Connection OverSocket(SafeHandle socket) => new(socket, socket, isSocket: true, owned: true);
+    /// <param name="isTyped">Whether a terminal that shows what is sent to it is behind the socket.</param>
+    public static Connection OverSocket(SafeHandle socket, bool isTyped = false) => new(socket, socket, isSocket: true, owned: true, isTyped);
 
     /// <summary>Two descriptors of any kind that can be read and written, standard input and output for instance.</summary>
     /// <param name="input">Read from; stays open when the connection ends.</param>

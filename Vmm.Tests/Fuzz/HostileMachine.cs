@@ -25,12 +25,20 @@ internal sealed class HostileMachine : IDisposable
     private readonly RingRam _ram;
     private readonly Func<VirtioContext, VirtioDevice> _create;
     private readonly int _mostDescriptors;
+    private readonly uint _queues;
+    private readonly ulong _features;
     private readonly DriverRing _ring;
     private long _brokenBefore;
 
-    internal HostileMachine(RingRam ram, Func<VirtioContext, VirtioDevice> create, int mostDescriptors)
+    /// <summary>A machine with a device.</summary>
+    /// <param name="ram">Guest RAM.</param>
+    /// <param name="create">Makes the device.</param>
+    /// <param name="mostDescriptors">How many descriptors it may read in one callback.</param>
+    /// <param name="queues">How many queues the driver uses.</param>
+    /// <param name="features">The device's own features, which the driver accepts three times out of four.</param>
+    internal HostileMachine(RingRam ram, Func<VirtioContext, VirtioDevice> create, int mostDescriptors, uint queues = 2, ulong features = 0)
     {
-        (_ram, _create, _mostDescriptors) = (ram, create, mostDescriptors);
+        (_ram, _create, _mostDescriptors, _queues, _features) = (ram, create, mostDescriptors, queues, features);
         _ring = new DriverRing(ram, RingSize);
         Driver = new MmioDriver(new VirtioContext { Ram = ram }, create);
     }
@@ -86,14 +94,14 @@ internal sealed class HostileMachine : IDisposable
                 _ring.Describe(0, 0x4000, 16, DriverRing.Next, 1);
                 _ring.Describe(1, 0x4100, 64, DriverRing.Write);
                 _ring.Offer((ushort)(a % 2));
-                Driver.Write(QueueNotify, 0);
+                Driver.Write(QueueNotify, b % 4 == 0 ? b / 4 % _queues : 0);
                 Serve();
                 break;
             case HostileOperation.Poke:
                 _ram.Put16((a % (uint)(RingRam.Size / 2)) * 2, (ushort)b);
                 break;
             case HostileOperation.Kick:
-                Driver.Write(QueueNotify, a % 3 == 0 ? a : a % 2);
+                Driver.Write(QueueNotify, a % 3 == 0 ? a : a % _queues);
                 Serve();
                 break;
             case HostileOperation.Acknowledge:
@@ -140,7 +148,7 @@ internal sealed class HostileMachine : IDisposable
 
     private void Start(uint a, uint b)
     {
-        if (!Driver.Negotiate(Features[a % (uint)Features.Length]))
+        if (!Driver.Negotiate(Features[a % (uint)Features.Length] | ((a >> 8) % 4 == 0 ? 0 : _features)))
         {
             return;
         }
@@ -154,6 +162,11 @@ internal sealed class HostileMachine : IDisposable
         if (b % 8 == 1)
         {
             Driver.SetUp(1, new DriverRing(_ram, RingSize, 0x9000));
+        }
+
+        for (uint queue = 2; queue < _queues; queue++)
+        {
+            Driver.SetUp(queue, (b >> (int)queue) % 2 == 0 ? _ring : new DriverRing(_ram, RingSize, 0x9000));
         }
 
         Driver.Write(Status, DeviceStatus.OfDriver & ~DeviceStatus.Failed);

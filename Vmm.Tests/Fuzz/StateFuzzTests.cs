@@ -7,8 +7,11 @@ using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;
+using Vmm.Core.Devices.Virtio.Console;
+using Vmm.Core.Devices.Virtio.Transports.Mmio;
 using Vmm.Core.State;
 using Vmm.Tests.Unit.Devices;
+using Vmm.Tests.Unit.Devices.Virtio;
 using Vmm.Tests.Unit.State;
 
 namespace Vmm.Tests.Fuzz;
@@ -23,7 +26,7 @@ public sealed class StateFuzzTests
 
     [Test]
     [Promise(19)]
-    public void A_device_refuses_a_state_or_works_with_it([Values("serial", "clock", "acpi", "i8042", "debugcon", "ioapic")] string device, [Range(1, 4)] int seed)
+    public void A_device_refuses_a_state_or_works_with_it([Values("serial", "clock", "acpi", "i8042", "debugcon", "ioapic", "console")] string device, [Range(1, 4)] int seed)
     {
         var random = new Random(seed);
         byte[] state = [];
@@ -116,6 +119,7 @@ public sealed class StateFuzzTests
                 "acpi" => On(new Acpi(new RecordedLine(), _clock, new RecordedPower())),
                 "i8042" => On(new I8042(new RecordedPower())),
                 "ioapic" => In(new IoApic(new RecordedRouter())),
+                "console" => In(Console(backEnd)),
                 _ => On(new DebugConsole(0xe9, backEnd.Chardev, () => { })),
             };
         }
@@ -151,6 +155,7 @@ public sealed class StateFuzzTests
             (_device as CmosClock)?.Resume();
             (_device as Serial)?.Resume();
             (_device as IoApic)?.Resume();
+            (_device as VirtioMmio)?.Resume();
             for (int access = 0; access < 50; access++)
             {
                 if (_windows.Count > 0)
@@ -181,7 +186,7 @@ public sealed class StateFuzzTests
 
         private void UseWindow(Random random, IMmioDevice device)
         {
-            ulong address = device.Range.First + (ulong)random.Next(0x20);
+            ulong address = device.Range.First + (ulong)random.Next(device is VirtioMmio ? 0x110 : 0x20);
             Span<byte> data = stackalloc byte[1 << random.Next(4)];
             if (random.Next(2) == 0)
             {
@@ -192,6 +197,15 @@ public sealed class StateFuzzTests
                 random.NextBytes(data);
                 _mmio.Write(address, data);
             }
+        }
+
+        private static VirtioMmio Console(ScriptedBackEnd backEnd)
+        {
+            var context = new VirtioContext();
+            var console = new ConsoleDevice(context, mostPorts: 2, emergencyWrite: true);
+            _ = new Port(context, console, number: 0, name: null, isConsole: true, backEnd: null);
+            _ = new Port(context, console, number: 1, "port", isConsole: false, backEnd.Chardev);
+            return new VirtioMmio(context, new VirtioMmioSlot(MmioDriver.Place), console);
         }
 
         private T In<T>(T device)

@@ -5,10 +5,15 @@
 // state at the end can be saved and loaded. A case that fails is made smaller by CsCheck and printed with its seed.
 
 using CsCheck;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Virtio;
+using Vmm.Core.Devices.Virtio.Block;
+using Vmm.Core.Devices.Virtio.Console;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.State;
 using Vmm.Tests.Unit.Devices.Virtio;
+using Vmm.Tests.Unit.Devices.Virtio.Block;
+using Vmm.Tests.Unit.Devices.Virtio.Console;
 using static Vmm.Core.Devices.Virtio.Transports.Mmio.VirtioMmioRegisters;
 
 namespace Vmm.Tests.Fuzz;
@@ -17,6 +22,7 @@ namespace Vmm.Tests.Fuzz;
 public sealed class VirtioHostileDriverTests
 {
     private const int MostSteps = 60;
+    private const int InputOfBackEnd = 3000;
 
     private static readonly Gen<HostileStep[]> Steps =
         Gen.Select(Gen.Enum<HostileOperation>(), Gen.UInt, Gen.UInt, (operation, a, b) => new HostileStep(operation, a, b)).Array[1, MostSteps];
@@ -34,6 +40,27 @@ public sealed class VirtioHostileDriverTests
     public void The_entropy_device_survives_any_driver(int cases) => Survives(
         cases,
         context => new Rng(context, new ScriptedRng { Left = 1 << 20 }, quota: 1 << 14, TimeSpan.FromSeconds(1)), mostDescriptors: 2 * 4 * 8);
+
+    [TestCase(5_000)]
+    [Soak(1_000_000)]
+    public void The_block_device_survives_any_driver(int cases)
+    {
+        string path = BlockDriver.NewImage();
+        try
+        {
+            // Two queues of 8, and held requests that are read again.
+            Survives(cases, context => Disk(context, path), mostDescriptors: 2 * 3 * 8 * 8);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [TestCase(5_000)]
+    [Soak(1_000_000)]
+    public void The_console_device_survives_any_driver(int cases) => Survives(
+        cases, Console, mostDescriptors: 2 * ConsoleDevice.MostChainsInOneTurn * ConsoleQueues.PortSize, ConsoleQueues.CountFor(mostPorts: 2), ConsoleRegisters.MultiPort);
 
     /// <summary>The steps do reach what they are meant to reach: otherwise a driver that never gets anywhere would prove nothing.</summary>
     [Test]
@@ -56,15 +83,63 @@ public sealed class VirtioHostileDriverTests
         Assert.That(live, Is.GreaterThan(50), "devices live at the end");
     }
 
-    private static void Survives(int cases, Func<VirtioContext, VirtioDevice> create, int mostDescriptors) => Steps.Sample(
+    [Test]
+    public void The_hostile_driver_of_a_console_moves_bytes_both_ways()
+    {
+        (long sent, long received) = (0, 0);
+        Steps.Sample(
+            steps =>
+            {
+                List<ManualChardev> backEnds = [];
+                using var machine = new HostileMachine(
+                    Ram(), context => Console(context, backEnds), int.MaxValue, (uint)ConsoleQueues.CountFor(mostPorts: 2), ConsoleRegisters.MultiPort);
+                machine.Do(steps);
+                Interlocked.Add(ref sent, backEnds.Sum(backEnd => backEnd.Output.Length));
+                Interlocked.Add(ref received, backEnds.Sum(backEnd => InputOfBackEnd - backEnd.InputLeft));
+            },
+            iter: 500);
+
+        Assert.That(sent, Is.GreaterThan(100), "bytes from the guest");
+        Assert.That(received, Is.GreaterThan(100), "bytes to the guest");
+    }
+
+    private static ConsoleDevice Console(VirtioContext context) => Console(context, []);
+
+    /// <summary>A console with a console that has little patience with its back end, and another port.</summary>
+    private static ConsoleDevice Console(VirtioContext context, List<ManualChardev> backEnds)
+    {
+        var console = new ConsoleDevice(context, mostPorts: 2, emergencyWrite: true);
+        for (uint number = 0; number < 2; number++)
+        {
+            var backEnd = new ManualChardev();
+            backEnd.Take(10_000);
+            _ = new Port(context, console, number, "name", isConsole: number == 0, backEnd);
+            backEnd.Start();
+            backEnd.Type(new byte[InputOfBackEnd]);
+            backEnds.Add(backEnd);
+        }
+
+        return console;
+    }
+
+    private static void Survives(int cases, Func<VirtioContext, VirtioDevice> create, int mostDescriptors, int queues = 2, ulong features = 0) => Steps.Sample(
         steps =>
         {
-            using var machine = new HostileMachine(Ram(), create, mostDescriptors);
+            using var machine = new HostileMachine(Ram(), create, mostDescriptors, (uint)queues, features);
             machine.Do(steps);
             machine.Update();
         },
         iter: cases,
         print: steps => string.Join('\n', steps));
+
+    private static BlockDevice Disk(VirtioContext context, string path)
+    {
+        context.Thread.AnswersAtOnce = true;
+        var graph = BlockGraph.Open([new FileNodeConfiguration("node0", path) { Discard = true, Locking = BlockLocking.Off }], []);
+        context.Owned.Add(graph);
+        var disk = graph.Attach("node0", "device disk0", sharesWrites: false);
+        return new BlockDevice(context, context.IoThread, disk, new BlockDeviceOptions { QueueSize = 8, Queues = 2 });
+    }
 
     private static RingRam Ram()
     {

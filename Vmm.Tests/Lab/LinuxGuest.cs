@@ -16,6 +16,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private const string QmpSocket = "qmp.sock";
     private const string Kernel = "vmlinuz";
     private const string Initrd = "initrd";
+    private const string Disk = "disk.img";
 
     // A stretch between two hops is judged by the line that arrived soonest: the more lines, the less a busy machine matters.
     private const int TicksBetween = 20;
@@ -80,6 +81,9 @@ internal sealed class LinuxGuest : IAsyncDisposable
     internal string Account =>
         $"{_vcpus} vCPUs, {_hops.Count} updates since it came up; {_story.Describe(Console.Lines)}\nwhat the processes said:\n{Errors}";
 
+    /// <summary>The image of its disk on its host, if its arguments name one.</summary>
+    internal string Image => $"{_folder}/{Disk}";
+
     /// <summary>Boots a guest from copies of the kernel and initrd, and waits until its init runs.</summary>
     /// <param name="host">Where.</param>
     /// <param name="vcpus">How many vCPUs it has.</param>
@@ -94,6 +98,11 @@ internal sealed class LinuxGuest : IAsyncDisposable
         {
             await host.RunAsync(
                 $"cd {Shell.Quote(folder)} && cp {Shell.Quote(host.GuestKernel)} {Kernel} && cp {Shell.Quote(host.GuestInitramfs)} {Initrd}");
+            if (more.Any(argument => argument.Contains(Disk, StringComparison.Ordinal)))
+            {
+                await host.RunAsync($"cp {Shell.Quote(host.GuestDisk)} {Shell.Quote(guest.Image)}");
+            }
+
             var first = guest.Process = await guest.StartAsync([]);
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);

@@ -1,3 +1,4 @@
+using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
 
 namespace Vmm.CommandLine;
@@ -13,49 +14,38 @@ internal static class ChardevOption
         var backend = options.Take("backend")
             ?? throw new CommandLineException($"chardev: backend is missing: {Expected}");
         var id = options.TakeId() ?? throw new CommandLineException("chardev: no id specified");
-        if (options.TakeSwitch("mux") == true)
+        bool mux = options.TakeSwitch("mux") ?? false;
+        if (mux && backend is (RingbufChardevConfiguration.Name or RingbufChardevConfiguration.Alias))
         {
-            throw new CommandLineException("mux=on is not supported: give each front end a chardev of its own");
+            throw new CommandLineException("chardev: ringbuf: mux=on needs a back end with input: expected stdio, pty, socket, file or null");
         }
 
         ChardevConfiguration chardev = backend switch
         {
             NullChardevConfiguration.Name => new NullChardevConfiguration(id),
             StdioChardevConfiguration.Name => new StdioChardevConfiguration(id) { Signal = options.TakeSwitch("signal") ?? true },
+            FileChardevConfiguration.Name when options.Take("input-path") is not null => throw new CommandLineException(
+                "chardev: file: input-path is not supported: expected path= alone, or a pty or socket for input"),
             FileChardevConfiguration.Name => new FileChardevConfiguration(
                 id,
                 options.TakeText("path") ?? throw new CommandLineException("chardev: file: no filename given"),
                 options.TakeSwitch("append") ?? false),
             PtyChardevConfiguration.Name => new PtyChardevConfiguration(id, options.TakeText("path")),
-            SocketChardevConfiguration.Name => ReadSocket(id, options),
+            SocketChardevConfiguration.Name => SocketOption.Read(id, options),
+            RingbufChardevConfiguration.Name or RingbufChardevConfiguration.Alias => ReadRing(id, backend, options),
             _ => throw new CommandLineException($"'{backend}' is not a valid char driver name: {Expected}"),
         };
+        chardev = chardev with { Mux = mux, LogFile = options.TakeText("logfile"), LogAppend = options.TakeSwitch("logappend") ?? false };
         options.Finish();
         return chardev;
     }
 
-    /// <summary>Reads what is said of a unix socket: path= or fd=, server=, wait=.</summary>
-    internal static SocketChardevConfiguration ReadSocket(string id, OptionList options)
+    private static RingbufChardevConfiguration ReadRing(string id, string backend, OptionList options)
     {
-        var (path, descriptor) = (options.TakeText("path"), options.TakeNumber("fd", 0, int.MaxValue));
-        if (options.Take("host") is not null || options.Take("port") is not null)
-        {
-            throw new CommandLineException("chardev: socket: TCP is not supported: expected path= or fd=");
-        }
-
-        if (path is null == descriptor is null)
-        {
-            var error = path is null ? "no address given" : "path and fd exclude each other";
-            throw new CommandLineException($"chardev: socket: {error}: expected path= or fd=");
-        }
-
-        var server = options.TakeSwitch("server") ?? false;
-        var wait = options.TakeSwitch("wait");
-        if (wait is not null && !server)
-        {
-            throw new CommandLineException("'wait' option is incompatible with socket in client connect mode");
-        }
-
-        return new SocketChardevConfiguration(id) { Path = path, Descriptor = descriptor, Server = server, Wait = server && wait != false };
+        ulong size = options.TakeSize("size") ?? RingbufChardevConfiguration.DefaultSize;
+        return RingbufChardev.IsSize(size)
+            ? new RingbufChardevConfiguration(id, size) { IsAlias = backend == RingbufChardevConfiguration.Alias }
+            : throw new CommandLineException(
+                $"size of ringbuf chardev must be power of two: expected 1 to {RingbufChardev.LargestSize} bytes, not {size}");
     }
 }

@@ -22,8 +22,9 @@ internal static class CommandLineHelp
 
             return text.Append("""
 
-                DEV is none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off] or chardev:ID;
-                a monitor takes no null, pty or file.
+                DEV is none, null, stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off],
+                tcp:HOST:PORT[,server=on][,wait=off], mon:DEV (a monitor beside it, Ctrl-A c) or chardev:ID;
+                a monitor takes no null, pty, file, tcp or mon.
                 In lists key=value,key=value a comma inside a value is written twice.
 
                 """).ToString();

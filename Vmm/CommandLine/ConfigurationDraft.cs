@@ -13,10 +13,14 @@ internal sealed class ConfigurationDraft
     private readonly List<MonitorConfiguration> _monitors = [];
     private readonly List<MemoryBackendConfiguration> _backends = [];
     private readonly List<RngConfiguration> _rngs = [];
+    private readonly List<IoThreadConfiguration> _ioThreads = [];
+    private readonly List<SecretConfiguration> _secrets = [];
     private readonly List<string> _accelerators = [];
     private OptionList? _smp;
+    private NumaOption? _numa;
     private ulong? _ramSize;
     private int _monitorNumber;
+    private bool _isMonitorGiven;
 
     /// <summary>What is not about the machine's parts.</summary>
     internal ProgramConfiguration Program { get; set; } = new();
@@ -27,6 +31,8 @@ internal sealed class ConfigurationDraft
     internal ChardevOptions Chardevs { get; } = new();
 
     internal DeviceOptions Devices { get; } = new();
+
+    internal BlockOptions Blocks { get; } = new();
 
     internal IncomingOptions Incoming { get; } = new();
 
@@ -46,25 +52,43 @@ internal sealed class ConfigurationDraft
     internal void AddAccelerator(string name) => _accelerators.Add(name);
 
     /// <summary>Adds an -object that is memory.</summary>
-    internal void AddBackend(MemoryBackendConfiguration backend)
-    {
-        RequireNewObject(backend.Id);
-        _backends.Add(backend);
-    }
+    internal void AddBackend(MemoryBackendConfiguration backend) => _backends.Add(backend);
 
     /// <summary>Adds an -object that is a source of random numbers.</summary>
-    internal void AddRng(RngConfiguration rng)
+    internal void AddRng(RngConfiguration rng) => _rngs.Add(rng);
+
+    /// <summary>Adds an -object that is a thread.</summary>
+    internal void AddIoThread(IoThreadConfiguration thread) => _ioThreads.Add(thread);
+
+    /// <summary>Adds an -object that is a secret.</summary>
+    internal void AddSecret(SecretConfiguration secret) => _secrets.Add(secret);
+
+    /// <summary>Sets -numa: the only node, with its memory and CPUs.</summary>
+    internal void SetNuma(NumaOption node) => _numa = _numa is null
+        ? node
+        : throw new CommandLineException("Duplicate NUMA nodeid: 0: expected one node, for the machine has one");
+
+    /// <summary>Refuses an id that another -object has.</summary>
+    internal void RequireNewObject(string id)
     {
-        RequireNewObject(rng.Id);
-        _rngs.Add(rng);
+        if (_backends.Exists(backend => backend.Id == id) || _rngs.Exists(rng => rng.Id == id) || _ioThreads.Exists(thread => thread.Id == id)
+            || _secrets.Exists(secret => secret.Id == id) || Blocks.HasGroup(id))
+        {
+            throw new CommandLineException($"Duplicate object ID '{id}'");
+        }
     }
 
     /// <summary>Adds a -mon.</summary>
-    internal void AddMonitor(MonitorConfiguration monitor) => _monitors.Add(monitor);
+    internal void AddMonitor(MonitorConfiguration monitor)
+    {
+        _isMonitorGiven = true;
+        _monitors.Add(monitor);
+    }
 
     /// <summary>Adds a -monitor, -qmp or -qmp-pretty; their chardevs are numbered together.</summary>
     internal void AddMonitor(string device, MonitorMode mode, bool pretty)
     {
+        _isMonitorGiven = true;
         if (Chardevs.Resolve($"compat_monitor{_monitorNumber}", device, isForMonitor: true) is { } chardev)
         {
             _monitors.Add(new MonitorConfiguration(chardev, mode, pretty));
@@ -83,23 +107,45 @@ internal sealed class ConfigurationDraft
 
         foreach (var type in DeviceTypes.All.Where(type => type.ShortOption is { IsDefault: true } && !NoDefaults && !Devices.Mentions(type)))
         {
-            Devices.AddShort(type, Chardevs, NoGraphic && !Chardevs.UsesStdio ? "stdio" : "null");
+            Devices.AddShort(type, Chardevs, DefaultBackEnd);
         }
 
+        Machine = _numa?.Apply(Machine) ?? Machine;
+        AddImpliedMonitors();
         var machine = Machine with
         {
             Topology = BuildTopology(),
             RamSize = BuildRamSize(),
             MemoryBackends = _backends,
             Rngs = _rngs,
-            Chardevs = Chardevs.All,
+            BlockNodes = Blocks.Nodes,
+            Drives = Blocks.Drives,
+            ThrottleGroups = Blocks.ThrottleGroups,
+            IoThreads = _ioThreads,
+            Secrets = _secrets,
+            Chardevs = [.. Chardevs.All.Select(chardev => chardev with { MuxMonitors = _monitors.Count(monitor => chardev.Mux && monitor.ChardevId == chardev.Id) })],
             Devices = Devices.All,
         };
         var program = Program with { Machine = machine, Monitors = _monitors, Incoming = Incoming.Build() };
+        _numa?.Check(machine.Topology);
         CheckKernel(program);
-        CheckRngs(machine);
+        CheckObjects(machine);
+        Blocks.Check(machine.CompleteDevices);
         Chardevs.CheckUses(Uses(program));
+        Chardevs.CheckMonitors(program.Monitors, [.. machine.CompleteDevices.SelectMany(device => device.Chardevs)]);
         return program;
+    }
+
+    /// <summary>What a device has that no option speaks of: with -nographic the terminal, which it shares with a monitor if no option speaks of those.</summary>
+    private string DefaultBackEnd => !NoGraphic || Chardevs.UsesStdio ? "null" : _isMonitorGiven ? "stdio" : "mon:stdio";
+
+    private void AddImpliedMonitors()
+    {
+        _monitors.AddRange(Chardevs.WithMonitor.Select(id => new MonitorConfiguration(id, MonitorMode.Readline, Pretty: false)));
+        if (NoGraphic && !NoDefaults && !_isMonitorGiven && Chardevs.WithMonitor.Count == 0 && !Chardevs.UsesStdio)
+        {
+            AddMonitor("stdio", MonitorMode.Readline, pretty: false);
+        }
     }
 
     private static void CheckKernel(ProgramConfiguration program)
@@ -125,34 +171,34 @@ internal sealed class ConfigurationDraft
         }
     }
 
-    private static void CheckRngs(MachineConfiguration machine)
+    private static void CheckObjects(MachineConfiguration machine)
     {
         foreach (var device in machine.CompleteDevices)
         {
-            foreach (var property in device.Type.Properties.OfType<RngProperty>())
+            foreach (var property in device.Type.Properties)
             {
-                if (device.ValueOf(property) is string id && !machine.Rngs.Any(rng => rng.Id == id))
+                if (ObjectsFor(property, machine) is { } objects && device.ValueOf(property) is string id && !objects.Ids.Contains(id))
                 {
                     throw new CommandLineException(
-                        $"{device.Title}: property '{property.Name}': object '{id}' not found: expected the id of an -object {string.Join(" or ", RngConfiguration.Types.Keys)}");
+                        $"{device.Title}: property '{property.Name}': object '{id}' not found: expected the id of an -object {string.Join(" or ", objects.Types)}");
                 }
             }
         }
     }
+
+    /// <summary>The objects that a property may name; null for one that names none.</summary>
+    private static (IEnumerable<string> Ids, IEnumerable<string> Types)? ObjectsFor(Property property, MachineConfiguration machine) => property switch
+    {
+        RngProperty => (machine.Rngs.Select(rng => rng.Id), RngConfiguration.Types.Keys),
+        IoThreadProperty => (machine.IoThreads.Select(thread => thread.Id), [IoThreadConfiguration.TypeName]),
+        _ => null,
+    };
 
     private static IEnumerable<(string ChardevId, string User)> Uses(ProgramConfiguration program)
     {
         var devices = program.Machine.CompleteDevices.SelectMany(device => device.Chardevs.Select(chardev => (chardev, device.Title)));
         var monitors = program.Monitors.Select(m => (m.ChardevId, m.Mode == MonitorMode.Control ? "a QMP monitor" : "an HMP monitor"));
         return [.. devices, .. monitors];
-    }
-
-    private void RequireNewObject(string id)
-    {
-        if (_backends.Exists(backend => backend.Id == id) || _rngs.Exists(rng => rng.Id == id))
-        {
-            throw new CommandLineException($"Duplicate object ID '{id}'");
-        }
     }
 
     private CpuTopology BuildTopology()

@@ -70,16 +70,31 @@ internal sealed class DeviceOptions
         Add(device);
     }
 
+    /// <summary>Adds the disk of a -drive that is one by itself.</summary>
+    internal void AddForDrive(string drive)
+    {
+        foreach (var type in DeviceTypes.All.Where(type => type is { IsUserCreatable: true, Bus: "virtio-bus" }))
+        {
+            if (type.Properties.OfType<DriveProperty>().FirstOrDefault() is { } property)
+            {
+                Add(new DeviceConfiguration(type).With(property, drive));
+                return;
+            }
+        }
+
+        throw new CommandLineException("if=virtio is not supported: there is no virtio disk; expected if=none");
+    }
+
     private static string Known()
     {
         string[] names = [.. DeviceTypes.All.Where(type => type.IsUserCreatable).Select(type => type.Name)];
         return $"{string.Join(", ", names[..^1])} or {names[^1]}";
     }
 
-    /// <summary>Adds a device unless it does not go with those of its type that are there.</summary>
+    /// <summary>Adds a device unless it does not go with those that are there.</summary>
     private void Add(DeviceConfiguration device)
     {
-        Answered(() => device.Type.Complete([.. _devices.Where(other => other.Type.Family == device.Type.Family), device]));
+        Answered(() => DeviceSet.Complete([.. _devices, device]));
         _devices.Add(device);
     }
 

@@ -1,6 +1,7 @@
 // -object makes back ends that devices and the machine name by id. Each kind reads its own properties; what is common is the type, the
 // id, and that no two objects have the same one.
 
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Configuration;
 
 namespace Vmm.CommandLine;
@@ -10,7 +11,11 @@ internal static class ObjectOption
 {
     /// <summary>The types of objects.</summary>
     internal static IEnumerable<string> Types =>
-        MemoryBackendConfiguration.Types.Keys.Concat(RngConfiguration.Types.Keys).Order(StringComparer.Ordinal);
+        MemoryBackendConfiguration.Types.Keys.Concat(RngConfiguration.Types.Keys)
+            .Append(ThrottleGroupConfiguration.TypeName)
+            .Append(IoThreadConfiguration.TypeName)
+            .Append(SecretConfiguration.TypeName)
+            .Order(StringComparer.Ordinal);
 
     /// <summary>Reads [qom-type=]TYPE,id=ID[,…] or the same as a JSON object.</summary>
     internal static void Add(ConfigurationDraft draft, OptionList options)
@@ -22,13 +27,24 @@ internal static class ObjectOption
         }
 
         string id = options.TakeId() ?? throw new CommandLineException("Parameter 'id' is missing");
-        if (RngConfiguration.Types.ContainsKey(type))
+        draft.RequireNewObject(id);
+        switch (type)
         {
-            draft.AddRng(RngOption.Read(type, id, options));
-        }
-        else
-        {
-            draft.AddBackend(MemoryBackendOption.Read(type, id, options));
+            case ThrottleGroupConfiguration.TypeName:
+                draft.Blocks.AddGroup(ThrottleOption.ReadObject(id, options));
+                break;
+            case IoThreadConfiguration.TypeName:
+                draft.AddIoThread(IoThreadOption.Read(id, options));
+                break;
+            case SecretConfiguration.TypeName:
+                draft.AddSecret(SecretOption.Read(id, options));
+                break;
+            case var rng when RngConfiguration.Types.ContainsKey(rng):
+                draft.AddRng(RngOption.Read(type, id, options));
+                break;
+            default:
+                draft.AddBackend(MemoryBackendOption.Read(type, id, options));
+                break;
         }
     }
 }

@@ -3,6 +3,7 @@
 
 using System.Globalization;
 using System.Text;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Machines.Types;
@@ -27,6 +28,7 @@ internal static class OptionHelp
         ("machine" or "M", _) => MachineProperties(argument),
         ("accel", Help or "?") => List("Accelerators supported:", [AccelOption.Only]),
         ("object", Help or "?") => List("List of user creatable objects:", ObjectOption.Types.Select(type => $"  {type}")),
+        ("blockdev", Help or "?") => List("Supported block drivers:", BlockNodeConfiguration.Drivers.Select(driver => $"  {driver}")),
         ("chardev", Help or "?") => List("Available chardev backend types:", ChardevConfiguration.Backends.Order(StringComparer.Ordinal).Select(name => $"  {name}")),
         ("cpu", Help or "?") => List("Available CPUs:", CpuOption.Models.Select(model => $"  {model}"))
             + "\n" + List("Recognized CPUID flags:", Wrapped(KvmHypervisor.CpuFeatures)),

@@ -36,6 +36,9 @@ internal sealed class OptionList
         new(OptionGrammar.Split(text).Select((element, at) =>
             at == 0 ? new Entry(firstKey, element, Bare: false) : ToEntry(element, impliedKey: null)).ToList());
 
+    /// <summary>A list of keys with their values.</summary>
+    internal static OptionList Of(params IEnumerable<(string Key, string Value)> pairs) => new([.. pairs.Select(pair => new Entry(pair.Key, pair.Value, Bare: false))]);
+
     /// <summary>Adds another list's elements after this one's, so that the other's win.</summary>
     internal OptionList Append(OptionList other) => new([.. _entries, .. other._entries]);
 
@@ -101,6 +104,81 @@ internal sealed class OptionList
         return uint.TryParse(hex ? text[2..] : text, style, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
             ? (int)value
             : throw Expects(key, $"a number from {min} to {max}", text);
+    }
+
+    /// <summary>Takes a whole number that counts something, decimal or with 0x hexadecimal; null when the key is not there.</summary>
+    internal ulong? TakeWholeNumber(string key, ulong max)
+    {
+        if (Take(key) is not { } text)
+        {
+            return null;
+        }
+
+        var hex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        var style = hex ? NumberStyles.AllowHexSpecifier : NumberStyles.None;
+        return ulong.TryParse(hex ? text[2..] : text, style, CultureInfo.InvariantCulture, out var value) && value <= max
+            ? value
+            : throw Expects(key, $"a number from 0 to {max}", text);
+    }
+
+    /// <summary>Takes one of several words; null when the key is not there.</summary>
+    internal T? TakeWord<T>(string key, params ReadOnlySpan<(string Word, T Value)> words)
+        where T : struct
+    {
+        if (Take(key) is not { } text)
+        {
+            return null;
+        }
+
+        var known = new List<string>(words.Length);
+        foreach (var (word, value) in words)
+        {
+            if (word == text)
+            {
+                return value;
+            }
+
+            known.Add(word);
+        }
+
+        throw new CommandLineException($"Parameter '{key}' does not accept value '{text}': expected one of {string.Join(", ", known)}");
+    }
+
+    /// <summary>Whether there is a key.</summary>
+    internal bool Has(string key) => _entries.Exists(e => e.Key == key);
+
+    /// <summary>Whether there are keys of a structure: prefix and more.</summary>
+    internal bool HasBelow(string prefix) => _entries.Exists(e => e.Key.StartsWith(prefix, StringComparison.Ordinal));
+
+    /// <summary>Adds a key with a value unless the key is there.</summary>
+    internal void SetDefault(string key, string value)
+    {
+        if (!Has(key))
+        {
+            _entries.Add(new Entry(key, value, Bare: false));
+        }
+    }
+
+    /// <summary>Lets a key have another name too; both at once are an error.</summary>
+    internal void Rename(string alias, string key)
+    {
+        if (!Has(alias))
+        {
+            return;
+        }
+
+        if (Has(key))
+        {
+            throw new CommandLineException($"'{key}' and its alias '{alias}' can't be used at the same time");
+        }
+
+        for (int i = 0; i < _entries.Count; i++)
+        {
+            if (_entries[i].Key == alias)
+            {
+                _entries[i] = _entries[i] with { Key = key };
+            }
+        }
     }
 
     /// <summary>Takes an id, which must be well formed; null when the key is not there.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
 
@@ -40,9 +41,18 @@ internal static class OptionTable
             "object",
             "memory-backend-ram|memfd|file|shm,id=ID,size=SIZE[,share=on|off]\n"
                 + "[,mem-path=PATH][,prealloc=on][,hugetlb=on][,hugetlbsize=SIZE]\n"
-                + "rng-builtin,id=ID or rng-random,id=ID[,filename=PATH]",
-            "memory backend or source of random numbers, also as a JSON object",
+                + "rng-builtin,id=ID or rng-random,id=ID[,filename=PATH]\n"
+                + "secret,id=ID,data=TEXT|file=PATH[,format=raw|base64]\n"
+                + "iothread,id=ID[,poll-max-ns=N]\n"
+                + "throttle-group,id=ID[,x-bps-total=N][,x-iops-total=N][,x-...-max=N][,x-...-max-length=N][,x-iops-size=N]",
+            "memory backend, source of random numbers, secret, thread for queues, or limits of disks; also as a JSON object",
             (d, a) => ObjectOption.Add(d, OptionList.Parse(a, "qom-type", json: true))),
+
+        With(
+            "numa",
+            "node,memdev=ID[,cpus=N[-N]][,nodeid=0]",
+            "the only NUMA node; the same as -machine memory-backend=ID",
+            (d, a) => d.SetNuma(NumaOption.Read(OptionList.Parse(a, "type")))),
 
         With(
             "kernel",
@@ -56,9 +66,30 @@ internal static class OptionTable
             With(type.ShortOption!.Name, "DEV", type.ShortOption.Help, (d, a) => d.Devices.AddShort(type, d.Chardevs, a))),
         With(
             "chardev",
-            $"{string.Join('|', ChardevConfiguration.Backends)},id=ID[,path=PATH][,fd=N][,server=on|off][,wait=on|off][,append=on]",
+            $"{string.Join('|', ChardevConfiguration.Backends)},id=ID[,path=PATH][,host=HOST,port=PORT][,fd=N][,server=on|off]\n"
+                + "[,wait=on|off][,reconnect-ms=N][,abstract=on][,append=on][,mux=on]"
+                + "[,size=SIZE][,logfile=PATH][,logappend=on|off]",
             "character back end",
             (d, a) => d.Chardevs.Add(ChardevOption.Read(OptionList.Parse(a, "backend")))),
+        With(
+            "blockdev",
+            "[driver=]DRIVER,node-name=NAME[,read-only=on|off][,auto-read-only=on|off]\n"
+                + "[,discard=ignore|unmap][,cache.direct=on|off][,cache.no-flush=on|off][,OPTION=VALUE...]\n"
+                + "file|host_device: filename=PATH[,aio=threads|native|io_uring][,locking=auto|on|off]\n"
+                + "null-co: [size=SIZE][,read-zeroes=on|off]\n"
+                + "raw: file=NAME|file.driver=DRIVER,...[,offset=SIZE][,size=SIZE]\n"
+                + "throttle: throttle-group=ID,file=NAME|file.driver=DRIVER,...",
+            "block node, also as a JSON object",
+            (d, a) => d.Blocks.AddNode(OptionList.Parse(a, "driver", json: true))),
+        With(
+            "drive",
+            "file=PATH[,id=ID][,if=none|virtio][,format=raw][,node-name=NAME][,index=N]\n"
+                + "[,cache=writeback|none|writethrough|directsync|unsafe][,aio=threads|native|io_uring]\n"
+                + "[,discard=ignore|unmap][,read-only=on|off][,werror=report|ignore|stop|enospc][,rerror=report|ignore|stop]\n"
+                + "[,throttling.bps-total=N][,throttling.iops-total=N][,throttling....][,file.locking=auto|on|off][,file.OPTION=VALUE]",
+            "disk: block nodes with a name for a device, or with if=virtio a disk of the guest at once;\n"
+                + "without format= an image that looks like one of another format is refused",
+            (d, a) => DriveOption.Add(d, OptionList.Parse(a))),
         With(
             "device",
             "DRIVER[,id=ID][,PROPERTY=VALUE...]",
@@ -81,7 +112,15 @@ internal static class OptionTable
         Switch("no-shutdown", "the program stays when the guest powers off", d => d.Machine = d.Machine with { NoShutdown = true }),
         Switch("nodefaults", "no serial port unless an option says so", d => d.NoDefaults = true),
         Switch("no-user-config", "accepted: there are no configuration files", _ => { }),
-        Switch("nographic", "serial port on stdio, if no option speaks of serial ports and stdio is free", d => d.NoGraphic = true),
+        Switch(
+            "nographic",
+            "serial port and monitor on stdio (Ctrl-A c changes between them, Ctrl-A h lists more), as far as no option\nspeaks of serial ports or monitors and stdio is free",
+            d => d.NoGraphic = true),
+        With(
+            "echr",
+            "NUMBER",
+            "the key that takes the place of Ctrl-A on a mux (mux=on, mon:DEV), as the number of its character",
+            (d, a) => d.Machine = d.Machine with { EscapeKey = ReadKey(a) }),
         With("display", "none", "accepted: there is no display", (_, a) => RequireNone(a)),
 
         With(
@@ -128,6 +167,14 @@ internal static class OptionTable
         new(name, argument, help, apply);
 
     private static OptionDefinition Switch(string name, string help, Action<ConfigurationDraft> apply) => new(name, null, help, (d, _) => apply(d));
+
+    private static byte ReadKey(string argument)
+    {
+        bool hex = argument.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        return byte.TryParse(hex ? argument[2..] : argument, hex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out byte key)
+            ? key
+            : throw new CommandLineException($"Bad argument to echr: a number from 0 to 255 was expected, not '{argument}'");
+    }
 
     private static void ApplyMachine(ConfigurationDraft draft, string argument) =>
         draft.Machine = MachineOption.Apply(OptionList.Parse(argument, "type"), draft.Machine);

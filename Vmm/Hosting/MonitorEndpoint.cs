@@ -87,7 +87,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// <inheritdoc/>
     public IEnumerable<HandoverDescriptor> HandoverDescriptors => _socket?.Export() ?? [];
 
-    private UnixListener? Listener => _socket?.Listener;
+    private SocketListener? Listener => _socket?.Listener;
 
     /// <summary>Opens the end.</summary>
     /// <param name="waiting">Whether this process waits for a guest: then a path that is taken is left alone.</param>
@@ -212,7 +212,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         new($"monitor/{socket.Id}", ChardevFactory.OptionsOf(socket), DescriptorKind.ListeningUnixSocket, _loop, gate: null, _log);
 
     /// <summary>Whether a descriptor of the old process is for this monitor: a socket at its path, or what is no such socket and is refused.</summary>
-    private static bool IsMeantFor(UnixListener listener, SafeFileHandle received) =>
+    private static bool IsMeantFor(SocketListener listener, SafeFileHandle received) =>
         listener.Path is not { } own
         || DescriptorKind.ListeningUnixSocket(received) is not null
         || (UnixSocket.BoundPath(received) is { } bound && Path.GetFullPath(bound) == Path.GetFullPath(own));

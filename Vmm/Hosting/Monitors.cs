@@ -2,7 +2,9 @@
 
 using Microsoft.Extensions.Logging;
 using Vmm.CommandLine;
+using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Migration;
 using Vmm.Qmp.Commands;
@@ -18,9 +20,12 @@ internal sealed class Monitors : IDisposable
     private readonly MonitorServer _server;
     private readonly Machine _machine;
     private readonly List<MonitorEndpoint> _endpoints = [];
+    private readonly List<MuxMonitor> _muxed = [];
     private readonly List<Qmp.Sessions.Monitor> _monitors = [];
+    private readonly List<Qmp.Sessions.Monitor> _others = [];
 
-    internal Monitors(ProgramConfiguration configuration, Machine machine, Migrator migrator, IEndWatch endWatch, ILogger log)
+    internal Monitors(
+        ProgramConfiguration configuration, Machine machine, EventLoop ioLoop, Migrator migrator, IEndWatch endWatch, ILogger log)
     {
         _machine = machine;
         _server = new MonitorServer(log);
@@ -30,7 +35,8 @@ internal sealed class Monitors : IDisposable
         HmpExecutor? hmp = null;
         var handlers = new CommandHandlers
         {
-            Char = new CharCommands(ListChardevs),
+            Block = new BlockCommands(machine),
+            Char = new CharCommands(ListChardevs, id => machine.Board?.Chardevs.FirstOrDefault(chardev => chardev.Label == id)),
             Control = new ControlCommands(machine),
             Introspect = new IntrospectCommands(),
             Machine = new MachineCommands(machine),
@@ -45,6 +51,15 @@ internal sealed class Monitors : IDisposable
         foreach (var monitor in configuration.Monitors)
         {
             var chardev = configuration.Machine.Chardevs.First(c => c.Id == monitor.ChardevId);
+            if (chardev.Mux && configuration.Machine.Devices.Any(device => device.UsesChardev(chardev.Id)))
+            {
+                var muxed = new MuxMonitor(chardev.Id, machine, ioLoop);
+                _muxed.Add(muxed);
+                machine.Handover.Add(muxed);
+                _others.Add(new HmpMonitor(chardev.Id, muxed, hmp, machine.Loop, log, endWatch));
+                continue;
+            }
+
             var endpoint = new MonitorEndpoint(chardev, _server, machine.Loop, log);
             _endpoints.Add(endpoint);
             machine.Handover.Add(endpoint);
@@ -60,7 +75,11 @@ internal sealed class Monitors : IDisposable
     {
         _endpoints.ForEach(endpoint => endpoint.Open(waiting));
         _monitors.ForEach(_server.Add);
+        _others.ForEach(_server.Add);
     }
+
+    /// <summary>Gives the monitors that share a mux with devices their places there: the machine has its hardware.</summary>
+    internal void TakePlaces() => _muxed.ForEach(monitor => monitor.TakePlace());
 
     /// <summary>Completes when every monitor that is waited for has a client.</summary>
     internal Task FirstClients() => Task.WhenAll(_endpoints.Select(endpoint => endpoint.FirstClient));
@@ -73,6 +92,7 @@ internal sealed class Monitors : IDisposable
     {
         _server.Dispose();
         _endpoints.ForEach(endpoint => endpoint.Dispose());
+        _muxed.ForEach(monitor => monitor.Dispose());
     }
 
     private IEnumerable<ChardevInfo> ListChardevs() =>
@@ -82,5 +102,7 @@ internal sealed class Monitors : IDisposable
             (end, monitor) => new ChardevInfo { Label = end.Label, Filename = end.FileName(monitor.IsConnected), FrontendOpen = true }),
         .. (_machine.Board?.Chardevs ?? []).Select(
             c => new ChardevInfo { Label = c.Label, Filename = c.FileName, FrontendOpen = c.FrontendOpen }),
+        .. (_machine.Board?.Chardevs ?? []).OfType<MuxChardev>().Select(
+            mux => new ChardevInfo { Label = $"{mux.Label}-base", Filename = mux.BackEnd.FileName, FrontendOpen = true }),
     ];
 }

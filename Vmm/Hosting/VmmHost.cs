@@ -81,7 +81,7 @@ internal sealed partial class VmmHost : IDisposable
 
         _machine = new Machine(configuration.Machine, _hypervisor, _loop, _ioLoop, TimeProvider.System, LoggerOf("core"));
         _migrator = new Migrator(_machine, LoggerOf("migration"));
-        _monitors = new Monitors(configuration, _machine, _migrator, _endWatch, LoggerOf("qmp"));
+        _monitors = new Monitors(configuration, _machine, _ioLoop, _migrator, _endWatch, LoggerOf("qmp"));
         if (configuration.MigrationEvents)
         {
             _migrator.EnableEvents();
@@ -181,6 +181,7 @@ internal sealed partial class VmmHost : IDisposable
         {
             await _monitors.FirstClients();
             _machine.PowerOn();
+            _monitors.TakePlaces();
             ReportTerminals();
         }
     }
@@ -189,7 +190,7 @@ internal sealed partial class VmmHost : IDisposable
     private void ReportTerminals()
     {
         bool isTaken = _configuration.Machine.Chardevs.Any(chardev => chardev is StdioChardevConfiguration);
-        foreach (var terminal in _machine.Board!.Chardevs.OfType<PtyChardev>())
+        foreach (var terminal in _machine.Board!.Chardevs.Select(chardev => chardev.BackEnd).OfType<PtyChardev>())
         {
             string line = $"char device redirected to {terminal.SlavePath} (label {terminal.Label})";
             if (isTaken)

@@ -1,8 +1,9 @@
 // A device of a machine, and its life cycle:
 //
-//     create (inactive, touches nothing)  -->  reset, or load and apply  -->  resume  <-->  quiesce  -->  save  -->  resume, or release
+//     create (inactive, touches nothing)  -->  reset, or load and apply  -->  resume  <-->  quiesce, drain  -->  save  -->  resume, or release
 //
-// Quiesced, a device moves no byte and raises no interrupt by itself; what the guest does is still answered. A device knows its
+// Quiesced, a device begins nothing by itself; what the guest does is still answered. Drained, nothing of what it began before is left: it moves
+// no byte and raises no interrupt. A device knows its
 // context and its own bus, and no hypervisor, no machine and no migration.
 
 using Vmm.Core.Buses;
@@ -31,6 +32,9 @@ public abstract class Device
     /// <summary>Its state; null if it has none.</summary>
     public virtual IStateful? State => this as IStateful;
 
+    /// <summary>What it has for the devices on its bus; null if it has no bus.</summary>
+    public virtual object? BusService => null;
+
     /// <summary>Which of several devices with the same layout it is, in a stream.</summary>
     public virtual int Instance => 0;
 
@@ -45,8 +49,19 @@ public abstract class Device
     {
     }
 
-    /// <summary>When this returns, it moves no byte and raises no interrupt by itself until <see cref="Resume"/>.</summary>
+    /// <summary>When this returns, it begins nothing by itself until <see cref="Resume"/>, and waits for nothing: see <see cref="DrainAsync"/>.</summary>
     public virtual void Quiesce()
+    {
+    }
+
+    /// <summary>
+    /// After <see cref="Quiesce"/>: completes when what it began before is done. From then on it moves no byte and raises no interrupt by itself. That
+    /// may take as long as the host takes; a device that has nothing in flight is drained when it is quiesced.
+    /// </summary>
+    public virtual Task DrainAsync() => Task.CompletedTask;
+
+    /// <summary>The guest is about to run after it was stopped: what the stop was for is tried again.</summary>
+    public virtual void GuestContinues()
     {
     }
 

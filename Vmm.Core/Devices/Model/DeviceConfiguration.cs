@@ -15,9 +15,11 @@ public sealed class DeviceConfiguration : IEquatable<DeviceConfiguration>
     {
     }
 
-    private DeviceConfiguration(DeviceType type, string? id, ImmutableSortedDictionary<string, object> given, bool isImplied = false)
+    private DeviceConfiguration(
+        DeviceType type, string? id, ImmutableSortedDictionary<string, object> given, bool isImplied = false, DeviceBus? bus = null)
     {
         IsImplied = isImplied;
+        Bus = bus;
         Type = type;
         Id = id;
         _given = given;
@@ -31,6 +33,9 @@ public sealed class DeviceConfiguration : IEquatable<DeviceConfiguration>
 
     /// <summary>Whether it does not come from -device: the machine has it, or a short option made it.</summary>
     public bool IsImplied { get; }
+
+    /// <summary>The bus of another device that it sits on; null before it is complete, and for one on a bus of the machine's own.</summary>
+    public DeviceBus? Bus { get; }
 
     /// <summary>What it is in a message: "serial port 0".</summary>
     public string Title => Type.TitleOf(this);
@@ -74,7 +79,7 @@ public sealed class DeviceConfiguration : IEquatable<DeviceConfiguration>
         where T : notnull
     {
         ArgumentNullException.ThrowIfNull(property);
-        return new(Type, Id, _given.SetItem(property.Name, value), IsImplied);
+        return new(Type, Id, _given.SetItem(property.Name, value), IsImplied, Bus);
     }
 
     /// <summary>The same with a value for one more property, as an option gives it.</summary>
@@ -82,11 +87,14 @@ public sealed class DeviceConfiguration : IEquatable<DeviceConfiguration>
     public DeviceConfiguration With(Property property, string text)
     {
         ArgumentNullException.ThrowIfNull(property);
-        return new(Type, Id, _given.SetItem(property.Name, property.Parse(text)), IsImplied);
+        return new(Type, Id, _given.SetItem(property.Name, property.Parse(text)), IsImplied, Bus);
     }
 
     /// <summary>The same as a device that does not come from -device.</summary>
-    public DeviceConfiguration Implied() => new(Type, Id, _given, isImplied: true);
+    public DeviceConfiguration Implied() => new(Type, Id, _given, isImplied: true, Bus);
+
+    /// <summary>The same on a bus of another device.</summary>
+    public DeviceConfiguration On(DeviceBus bus) => new(Type, Id, _given, IsImplied, bus);
 
     /// <inheritdoc/>
     public bool Equals(DeviceConfiguration? other) => other is not null && other.Type == Type && other.ToString() == ToString();

@@ -1,7 +1,8 @@
 // The devices of a machine by their paths, as QEMU's object tree has them: those with an id below /machine/peripheral, those that were configured
 // without one below /machine/peripheral-anon, the machine's own below /machine/unattached.
 //
-// Everything that concerns all devices walks this tree: reset, quiesce, resume, state, ACPI nodes.
+// Everything that concerns all devices walks this tree: reset, quiesce, resume, state, ACPI nodes. A device with a bus comes before the
+// devices on it, in each of them; only at the end of their life it comes after them.
 
 namespace Vmm.Core.Devices.Model;
 
@@ -28,6 +29,15 @@ public sealed class DeviceTree : IDisposable
     /// <summary>The device at a path; null if there is none.</summary>
     public Device? At(string path) => _devices.Find(device => device.Path == path);
 
+    /// <summary>The device that has a bus.</summary>
+    /// <exception cref="InvalidOperationException">It was not added.</exception>
+    public Device OwnerOf(DeviceBus bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return _devices.Find(device => ReferenceEquals(device.Configuration, bus.Owner))
+            ?? throw new InvalidOperationException($"the owner of bus {bus.Name} is not in the tree yet");
+    }
+
     /// <summary>Every device to its power-on state.</summary>
     public void Reset() => _devices.ForEach(device => device.Reset());
 
@@ -45,7 +55,7 @@ public sealed class DeviceTree : IDisposable
     /// <summary>Closes what devices hold; they are quiesced, and no vCPU runs.</summary>
     public void Dispose()
     {
-        foreach (var device in _devices.OfType<IDisposable>())
+        foreach (var device in Enumerable.Reverse(_devices).OfType<IDisposable>())
         {
             device.Dispose();
         }

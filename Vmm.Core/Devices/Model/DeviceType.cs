@@ -30,6 +30,9 @@ public abstract class DeviceType
     /// <summary>The bus that it sits on, as QEMU calls it; null for one that sits on none.</summary>
     public string? Bus { get; protected init; }
 
+    /// <summary>The kind of the bus that such a device has below itself, as QEMU calls it; null for one that has none.</summary>
+    public string? ProvidedBus { get; protected init; }
+
     /// <summary>The abstract type above it, as QEMU calls it.</summary>
     public string Parent { get; protected init; } = "device";
 
@@ -106,6 +109,12 @@ public abstract class DeviceType
 
         return devices;
     }
+
+    /// <summary>The same for a family that may sit on buses of other devices.</summary>
+    /// <param name="devices">All of this family, in the order in which they were configured.</param>
+    /// <param name="buses">The buses of the machine's other devices.</param>
+    /// <exception cref="DeviceException">They do not go together, or there is no bus for one.</exception>
+    public virtual IReadOnlyList<DeviceConfiguration> Complete(IReadOnlyList<DeviceConfiguration> devices, IReadOnlyList<DeviceBus> buses) => Complete(devices);
 
     /// <summary>Refuses a device whose properties do not go together, whatever else the machine has.</summary>
     /// <exception cref="DeviceException">They do not.</exception>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -31,6 +32,14 @@ public interface IDeviceContext
     /// <summary>The thread that serves the queues of devices that name no other.</summary>
     IIoThread IoThread { get; }
 
+    /// <summary>The thread of an -object iothread.</summary>
+    /// <param name="id">Its id.</param>
+    /// <exception cref="InvalidOperationException">It is not configured.</exception>
+    IIoThread IoThreadOf(string id);
+
+    /// <summary>Takes reports of requests that the host refused.</summary>
+    IDeviceErrors Errors { get; }
+
     /// <summary>Has the hypervisor signal an eventfd in place of a write by the guest, which then leaves no vCPU in user space.</summary>
     /// <param name="address">Where the guest writes four bytes.</param>
     /// <param name="value">The value that is meant; other values are still writes.</param>
@@ -47,10 +56,25 @@ public interface IDeviceContext
     /// <exception cref="InvalidOperationException">It is not configured.</exception>
     Chardev Chardev(string id);
 
+    /// <summary>The device that has a bus, which was built before.</summary>
+    /// <exception cref="InvalidOperationException">It was not.</exception>
+    Device OwnerOf(DeviceBus bus);
+
+    /// <summary>Who is told whether the guest has a port open.</summary>
+    /// <param name="id">The id of the port's device.</param>
+    IPortObserver PortObserver(string id);
+
     /// <summary>A source of random numbers; it belongs to the device.</summary>
     /// <param name="id">Its id; null for one of the device's own.</param>
     /// <exception cref="InvalidOperationException">It is not configured.</exception>
     RngBackEnd OpenRng(string? id);
+
+    /// <summary>A disk, locked for the device; it stays the machine's.</summary>
+    /// <param name="name">The id of a drive, or the name of a block node.</param>
+    /// <param name="user">The device, for messages.</param>
+    /// <param name="sharesWrites">Whether others may write to it meanwhile.</param>
+    /// <exception cref="BlockException">It is not there, or is another's.</exception>
+    BlockDisk OpenDisk(string name, string user, bool sharesWrites);
 
     /// <summary>A timer that calls back on the loop of the back ends.</summary>
     IDeviceTimer CreateTimer();

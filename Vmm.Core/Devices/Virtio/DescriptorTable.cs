@@ -23,6 +23,7 @@ internal sealed class DescriptorTable(IGuestMemory memory, int maximum)
     private const ushort IsWritable = 2;
     private const ushort IsIndirect = 4;
 
+    private readonly PresentMemory _present = new(memory);
     private readonly byte[] _indirect = new byte[maximum * DescriptorLength];
     private RingMemory _table;
     private ushort _size;
@@ -31,9 +32,13 @@ internal sealed class DescriptorTable(IGuestMemory memory, int maximum)
     /// <summary>How many descriptors were read: what a driver can make the device do.</summary>
     internal long DescriptorsRead { get; private set; }
 
+    /// <summary>Guest RAM for what else of a request is small.</summary>
+    internal PresentMemory Present => _present;
+
     internal bool TryOpen(ulong address, ushort size, bool allowsIndirect)
     {
         (_size, _allowsIndirect) = (size, allowsIndirect);
+        _present.Forget();
         return RingMemory.TryOpen(memory, address, (uint)size * DescriptorLength, DescriptorLength, out _table);
     }
 
@@ -72,7 +77,7 @@ internal sealed class DescriptorTable(IGuestMemory memory, int maximum)
 
     private bool TryReadIndirect(ulong address, uint length, DescriptorChain chain)
     {
-        if (length == 0 || length % DescriptorLength != 0 || length > _indirect.Length || !memory.TryRead(address, _indirect.AsSpan(0, (int)length)))
+        if (length == 0 || length % DescriptorLength != 0 || length > _indirect.Length || !_present.TryRead(address, _indirect.AsSpan(0, (int)length)))
         {
             return false;
         }

@@ -11,6 +11,7 @@ internal sealed class ServedQueue : IDisposable
     private readonly IIoSource _source;
     private IDisposable? _doorbell;
     private bool _isRunning;
+    private bool _isEnding;
 
     /// <summary>Adds it to a thread, stopped.</summary>
     /// <param name="queue">The queue.</param>
@@ -42,7 +43,7 @@ internal sealed class ServedQueue : IDisposable
     /// <returns>False if its rings are not what they must be.</returns>
     internal bool TryStart(ulong features)
     {
-        if (!_isRunning)
+        if (!_isRunning && !_isEnding)
         {
             if (!Queue.TryStart(features))
             {
@@ -64,6 +65,28 @@ internal sealed class ServedQueue : IDisposable
             _source.Stop();
             _isRunning = false;
         }
+    }
+
+    /// <summary>The same, and it is not served again before <see cref="TryEnd"/>.</summary>
+    internal void StopForGood()
+    {
+        Stop();
+        _isEnding = true;
+    }
+
+    /// <summary>It is set up no more, if it was to end.</summary>
+    /// <returns>Whether it was.</returns>
+    internal bool TryEnd()
+    {
+        if (!_isEnding)
+        {
+            return false;
+        }
+
+        _isEnding = false;
+        Queue.State.Ready = false;
+        Queue.Close();
+        return true;
     }
 
     public void Dispose()

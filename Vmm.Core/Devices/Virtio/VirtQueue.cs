@@ -35,6 +35,8 @@ public sealed class VirtQueue
     private ushort _signalled;
     private bool _wasSignalled;
     private bool _usesEventIndex;
+    private bool _isOpen;
+    private ushort _taken;
 
     /// <summary>Creates a queue without rings.</summary>
     /// <param name="index">Which of its device's queues it is.</param>
@@ -61,24 +63,32 @@ public sealed class VirtQueue
     /// <summary>How many descriptors of this queue were read so far.</summary>
     public long DescriptorsRead => _descriptors.DescriptorsRead;
 
+    /// <summary>Reads a few bytes of guest RAM, of a request's header say. False if they are not RAM, or the host cannot provide them.</summary>
+    public bool TryRead(ulong address, Span<byte> buffer) => _descriptors.Present.TryRead(address, buffer);
+
+    /// <summary>Writes a few bytes of guest RAM, a request's status say. False if they are not RAM, or the host cannot provide them.</summary>
+    public bool TryWrite(ulong address, ReadOnlySpan<byte> bytes) => _descriptors.Present.TryWrite(address, bytes);
+
     /// <summary>How many chains were taken and not given back.</summary>
     public ushort InFlight => (ushort)(State.NextAvailable - State.NextUsed);
 
     internal VirtQueueState State { get; }
 
-    /// <summary>Finds the rings and makes them present.</summary>
+    /// <summary>The driver's set-up ends, or another's is loaded: the next start finds the rings anew.</summary>
+    /// <param name="taken">How many chains the device holds that were taken and not given back.</param>
+    internal void Close(ushort taken = 0) => (_isOpen, _taken) = (false, taken);
+
+    /// <summary>Finds the rings and makes them present, unless that was done and nothing has changed: then chains may be on their way back.</summary>
     /// <param name="features">What driver and device have agreed on.</param>
-    /// <returns>False if a ring is not RAM or not aligned, or chains are in flight, which a stopped queue never has.</returns>
+    /// <returns>False if a ring is not RAM or not aligned, or if more or fewer chains are in flight than the device has taken.</returns>
     internal bool TryStart(ulong features)
     {
-        _usesEventIndex = (features & VirtioFeatures.EventIndex) != 0;
-        (_published, _wasSignalled) = (State.NextUsed, false);
-        uint size = State.Size;
-        return InFlight == 0
-            && VirtioState.IsSize(size, Maximum)
-            && _descriptors.TryOpen(State.DescriptorAddress, State.Size, (features & VirtioFeatures.IndirectDescriptors) != 0)
-            && RingMemory.TryOpen(_memory, State.AvailableAddress, RingOffset + (size * sizeof(ushort)) + sizeof(ushort), sizeof(ushort), out _available)
-            && RingMemory.TryOpen(_memory, State.UsedAddress, RingOffset + (size * UsedElementLength) + sizeof(ushort), sizeof(uint), out _used);
+        if (!_isOpen)
+        {
+            _isOpen = TryOpen(features);
+        }
+
+        return _isOpen;
     }
 
     /// <summary>Takes the next chain that the driver has made available.</summary>
@@ -105,11 +115,24 @@ public sealed class VirtQueue
         }
 
         State.NextAvailable++;
+        _taken++;
         return ChainOutcome.Taken;
     }
 
+    /// <summary>Reads a chain that was taken before and is held.</summary>
+    /// <returns>False if the driver may not have written it.</returns>
+    public bool TryReadAgain(ushort head, DescriptorChain chain)
+    {
+        ArgumentNullException.ThrowIfNull(chain);
+        return _descriptors.TryRead(head, chain);
+    }
+
     /// <summary>Leaves the chain that was taken last to be taken again: it cannot be served yet. Nothing else was taken or pushed since.</summary>
-    public void PutBack() => State.NextAvailable--;
+    public void PutBack()
+    {
+        State.NextAvailable--;
+        _taken--;
+    }
 
     /// <summary>Gives a chain back. The driver sees it after <see cref="Publish"/>.</summary>
     /// <param name="head">The chain's head.</param>
@@ -120,6 +143,7 @@ public sealed class VirtQueue
         _used.WriteUInt32(at, head);
         _used.WriteUInt32(at + sizeof(uint), written);
         State.NextUsed++;
+        _taken--;
     }
 
     /// <summary>Lets the driver see all that was pushed.</summary>
@@ -170,5 +194,17 @@ public sealed class VirtQueue
 
         Interlocked.MemoryBarrier();
         return _available.ReadUInt16(IndexOffset) != State.NextAvailable;
+    }
+
+    private bool TryOpen(ulong features)
+    {
+        _usesEventIndex = (features & VirtioFeatures.EventIndex) != 0;
+        (_published, _wasSignalled) = (State.NextUsed, false);
+        uint size = State.Size;
+        return InFlight == _taken
+            && VirtioState.IsSize(size, Maximum)
+            && _descriptors.TryOpen(State.DescriptorAddress, State.Size, (features & VirtioFeatures.IndirectDescriptors) != 0)
+            && RingMemory.TryOpen(_memory, State.AvailableAddress, RingOffset + (size * sizeof(ushort)) + sizeof(ushort), sizeof(ushort), out _available)
+            && RingMemory.TryOpen(_memory, State.UsedAddress, RingOffset + (size * UsedElementLength) + sizeof(ushort), sizeof(uint), out _used);
     }
 }

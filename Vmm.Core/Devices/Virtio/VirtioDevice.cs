@@ -3,7 +3,9 @@
 //     status 0 --> ACKNOWLEDGE, DRIVER --> features --> FEATURES_OK --> queues --> DRIVER_OK: live --> (NEEDS_RESET) --> status 0
 //
 // A queue is served while the device is live, the queue is set up, and the device is not quiesced. Quiesce, reset by the driver, reset of the
-// machine and removal are one path: stop the queues; then their state is all that there is. A device here knows no transport: that
+// machine and removal are one path: stop the queues, and wait until what was taken from them is done; then their state is all that there is.
+// What takes time, as a disk's requests do, is in flight meanwhile (RequestBegun, RequestsEnded): the machine loop waits for it without
+// blocking (DrainAsync), the vCPU that resets the device waits in its access, for its driver may use the memory again at once. A device here knows no transport: that
 // maps registers to these members, one call at a time, and says where interrupt and doorbells are. The thread that serves
 // queues takes no lock of the transport's, which waits for that thread when it stops a queue.
 // Source: virtio 1.2, sections 2 and 3.
@@ -11,6 +13,7 @@
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Buses;
 using Vmm.Core.Devices.Model;
+using Vmm.Core.Loop;
 using Vmm.Core.State;
 
 namespace Vmm.Core.Devices.Virtio;
@@ -20,9 +23,11 @@ public abstract class VirtioDevice : IDisposable
 {
     private readonly VirtioState _state;
     private readonly ushort[] _sizes;
-    private readonly ServedQueue[] _queues;
+    private readonly ServedQueues _queues;
+    private readonly RequestsInFlight _inFlight = new();
     private bool _isQuiesced = true;
     private bool _areServed;
+    private bool _isResetting;
     private long _timesBroken;
 
     /// <summary>Creates a device without a driver; its queues are not served before <see cref="Resume"/>.</summary>
@@ -30,6 +35,16 @@ public abstract class VirtioDevice : IDisposable
     /// <param name="state">The common part of its record.</param>
     /// <param name="sizes">The largest size of each queue.</param>
     protected VirtioDevice(IDeviceContext context, VirtioState state, params ReadOnlySpan<ushort> sizes)
+        : this(context, (context ?? throw new ArgumentNullException(nameof(context))).IoThread, state, sizes)
+    {
+    }
+
+    /// <summary>Creates a device without a driver, whose queues a thread of its own serves.</summary>
+    /// <param name="context">What it is given by its machine.</param>
+    /// <param name="thread">The thread.</param>
+    /// <param name="state">The common part of its record.</param>
+    /// <param name="sizes">The largest size of each queue.</param>
+    protected VirtioDevice(IDeviceContext context, IIoThread thread, VirtioState state, params ReadOnlySpan<ushort> sizes)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(state);
@@ -37,21 +52,7 @@ public abstract class VirtioDevice : IDisposable
         _sizes = [.. sizes];
         Interrupt = new VirtioInterrupt(state);
         Memory = context.Memory;
-        var queues = new List<ServedQueue>();
-        try
-        {
-            for (int i = 0; i < _sizes.Length; i++)
-            {
-                queues.Add(new ServedQueue(new VirtQueue(i, _sizes[i], state.Queues[i], Memory), context.IoThread, Serve));
-            }
-        }
-        catch
-        {
-            queues.ForEach(queue => queue.Dispose());
-            throw;
-        }
-
-        _queues = [.. queues];
+        _queues = new ServedQueues(state, _sizes, Memory, thread, Serve);
     }
 
     /// <summary>The number of this kind of device in the specification.</summary>
@@ -70,7 +71,7 @@ public abstract class VirtioDevice : IDisposable
     public long TimesBroken => Interlocked.Read(ref _timesBroken);
 
     /// <summary>How many descriptors were read for it so far.</summary>
-    public long DescriptorsRead => _queues.Sum(queue => queue.Queue.DescriptorsRead);
+    public long DescriptorsRead => _queues.DescriptorsRead;
 
     internal VirtioInterrupt Interrupt { get; }
 
@@ -79,7 +80,7 @@ public abstract class VirtioDevice : IDisposable
     internal VirtioState Registers => _state;
 
     /// <summary>The queue that the queue registers mean; null if there is none.</summary>
-    internal VirtQueue? SelectedQueue => _state.QueueSelect < (uint)_queues.Length ? _queues[_state.QueueSelect].Queue : null;
+    internal VirtQueue? SelectedQueue => _queues.Find(_state.QueueSelect)?.Queue;
 
     /// <summary>Guest RAM.</summary>
     protected IGuestMemory Memory { get; }
@@ -108,16 +109,21 @@ public abstract class VirtioDevice : IDisposable
         {
             LoadRecord(reader);
             _state.Check(Features, _sizes);
+            foreach (var queue in _queues.All)
+            {
+                queue.Queue.Close(HeldOf(queue.Queue.Index));
+            }
         }
         catch (StateException)
         {
             _state.InterruptStatus = 0;
             _state.Clear();
+            ForgetDriver();
             throw;
         }
     }
 
-    /// <summary>When this returns, no queue is served until <see cref="Resume"/>: nothing moves, nothing is in flight.</summary>
+    /// <summary>When this returns, no queue is served until <see cref="Resume"/>; what was taken from them may be in flight (<see cref="DrainAsync"/>).</summary>
     public void Quiesce()
     {
         _isQuiesced = true;
@@ -132,11 +138,40 @@ public abstract class VirtioDevice : IDisposable
         Interrupt.RaiseAgain();
     }
 
-    /// <summary>Without a driver again.</summary>
+    /// <summary>Completes when nothing is in flight that was taken before the queues were stopped. Any thread.</summary>
+    public Task DrainAsync() => _inFlight.DrainAsync();
+
+    /// <summary>The guest is about to run after it was stopped.</summary>
+    public virtual void GuestContinues()
+    {
+    }
+
+    /// <summary>Without a driver again. Nothing is in flight.</summary>
     public void Reset()
     {
+        BeginReset();
+        EndReset();
+    }
+
+    /// <summary>Stops everything, for good: what is in flight belongs to a driver that has gone.</summary>
+    internal void BeginReset()
+    {
+        _isResetting = true;
         StopQueues();
+    }
+
+    /// <summary>Forgets the driver. Nothing is in flight any more.</summary>
+    internal void EndReset()
+    {
+        _isResetting = false;
+        foreach (var queue in _queues.All)
+        {
+            queue.TryEnd();
+            queue.Queue.Close();
+        }
+
         _state.Clear();
+        ForgetDriver();
         Interrupt.Acknowledge(VirtioInterrupt.All);
     }
 
@@ -147,15 +182,9 @@ public abstract class VirtioDevice : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>The driver sets bits, or resets the device with none. FEATURES_OK stays off if the features are not acceptable.</summary>
+    /// <summary>The driver sets bits; resetting is <see cref="BeginReset"/>. FEATURES_OK stays off if the features are not acceptable.</summary>
     internal void WriteStatus(uint status)
     {
-        if (status == 0)
-        {
-            Reset();
-            return;
-        }
-
         status &= DeviceStatus.OfDriver;
         if (!VirtioState.IsAcceptable(_state.DriverFeatures, Features))
         {
@@ -188,35 +217,41 @@ public abstract class VirtioDevice : IDisposable
         }
     }
 
-    /// <summary>The driver has set the selected queue up, or takes it back.</summary>
-    internal void WriteQueueReady(bool ready)
+    /// <summary>The driver has set the selected queue up.</summary>
+    internal void BeginQueue()
     {
-        if (SelectedQueue is not { } queue || queue.State.Ready == ready || (ready && queue.State.Size == 0))
+        if (SelectedQueue is { State: { Ready: false, Size: > 0 } state } queue)
         {
-            return;
-        }
-
-        if (ready)
-        {
-            (queue.State.NextAvailable, queue.State.NextUsed) = (0, 0);
-            queue.State.Ready = true;
+            (state.NextAvailable, state.NextUsed) = (0, 0);
+            queue.Close();
+            state.Ready = true;
             ServeQueues();
         }
-        else
+    }
+
+    /// <summary>The driver takes the selected queue back: nothing more is taken from it.</summary>
+    internal void BeginQueueEnd()
+    {
+        if (SelectedQueue is { State.Ready: true } queue)
         {
-            _queues[queue.Index].Stop();
-            queue.State.Ready = false;
+            _queues[queue.Index].StopForGood();
+        }
+    }
+
+    /// <summary>The queues that the driver takes back are its own again. Nothing of them is in flight any more.</summary>
+    internal void EndQueues()
+    {
+        foreach (var queue in _queues.All)
+        {
+            if (queue.TryEnd())
+            {
+                QueueTakenBack(queue.Queue);
+            }
         }
     }
 
     /// <summary>The driver notifies a queue. Any thread.</summary>
-    internal void Kick(uint queue)
-    {
-        if (queue < (uint)_queues.Length)
-        {
-            _queues[queue].Kick();
-        }
-    }
+    internal void Kick(uint queue) => _queues.Find(queue)?.Kick();
 
     /// <summary>Says where interrupt and doorbells are; once, by the transport.</summary>
     /// <param name="line">The interrupt's wire.</param>
@@ -224,7 +259,7 @@ public abstract class VirtioDevice : IDisposable
     internal void Connect(IInterruptLine line, Func<int, SafeFileHandle, IDisposable> bind)
     {
         Interrupt.Connect(line);
-        foreach (var queue in _queues)
+        foreach (var queue in _queues.All)
         {
             queue.Connect(kick => bind(queue.Queue.Index, kick));
         }
@@ -237,9 +272,38 @@ public abstract class VirtioDevice : IDisposable
     /// <exception cref="StateException">The bytes are no state of this device.</exception>
     protected abstract void LoadRecord(StateReader reader);
 
+    /// <summary>How many chains of a queue the loaded state holds: taken, not given back, and not being served.</summary>
+    protected virtual ushort HeldOf(int queue) => 0;
+
     /// <summary>No queue is served any more: what would have one served again, such as a timer, stops too.</summary>
     protected virtual void QueuesStopped()
     {
+    }
+
+    /// <summary>There is no driver any more: what the device's own part of the record knows of it is forgotten. No queue is served.</summary>
+    protected virtual void ForgetDriver()
+    {
+    }
+
+    /// <summary>The driver has taken a queue back, which is not served any more: what is known of its chains is forgotten.</summary>
+    protected virtual void QueueTakenBack(VirtQueue queue)
+    {
+    }
+
+    /// <summary>A chain was taken that will be given back later, when it is done.</summary>
+    protected void RequestBegun() => _inFlight.Begin();
+
+    /// <summary>So many of them were given back, and published; or are held.</summary>
+    protected void RequestsEnded(int count) => _inFlight.End(count);
+
+    /// <summary>The configuration space has changed: the driver is interrupted and reads it anew.</summary>
+    protected void ConfigurationChanged()
+    {
+        _state.ConfigGeneration++;
+        if ((Status & DeviceStatus.DriverOk) != 0)
+        {
+            Interrupt.Raise(VirtioInterrupt.Configuration);
+        }
     }
 
     /// <summary>Stops everything and closes what the device has opened.</summary>
@@ -248,10 +312,7 @@ public abstract class VirtioDevice : IDisposable
         if (disposing)
         {
             StopQueues();
-            foreach (var queue in _queues)
-            {
-                queue.Dispose();
-            }
+            _queues.Dispose();
         }
     }
 
@@ -264,6 +325,9 @@ public abstract class VirtioDevice : IDisposable
             Interrupt.Raise(VirtioInterrupt.UsedBuffer);
         }
     }
+
+    /// <summary>A queue of the device.</summary>
+    protected VirtQueue QueueAt(int index) => _queues[index].Queue;
 
     /// <summary>Has a queue served once more, after others had their turn.</summary>
     protected void ProcessAgain(VirtQueue queue)
@@ -292,29 +356,22 @@ public abstract class VirtioDevice : IDisposable
 
     private void ServeQueues()
     {
-        if (_isQuiesced || !_state.IsLive)
+        if (_isQuiesced || _isResetting || !_state.IsLive)
         {
             return;
         }
 
         _areServed = true;
-        foreach (var queue in _queues)
+        if (!_queues.TryStart(_state.DriverFeatures))
         {
-            if (queue.Queue.State.Ready && !queue.TryStart(_state.DriverFeatures))
-            {
-                RequireReset();
-                StopQueues();
-                return;
-            }
+            RequireReset();
+            StopQueues();
         }
     }
 
     private void StopQueues()
     {
-        foreach (var queue in _queues)
-        {
-            queue.Stop();
-        }
+        _queues.Stop();
 
         if (_areServed)
         {

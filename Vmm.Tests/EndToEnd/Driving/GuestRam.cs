@@ -15,6 +15,8 @@ internal sealed class GuestRam : IAsyncDisposable
     private const long Go = 0x200008;
     private const long Slots = 0x9000;
     private const int SlotSize = 64;
+    private const long AckedWrites = 0x213000;
+    private const long FailedWrites = 0x213200;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
 
     private readonly SafeFileHandle _file;
@@ -46,6 +48,12 @@ internal sealed class GuestRam : IAsyncDisposable
 
     /// <summary>What the vCPU with an APIC id counted, in the guest <c>smp</c>.</summary>
     internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
+
+    /// <summary>How many writes of a request were reported as done, in the guest <c>disk</c>.</summary>
+    internal uint DiskWrites(int request) => BinaryPrimitives.ReadUInt32LittleEndian(Read(AckedWrites + (4 * request), 4));
+
+    /// <summary>How many of all of them with an error.</summary>
+    internal uint DiskErrors => BinaryPrimitives.ReadUInt32LittleEndian(Read(FailedWrites, 4));
 
     /// <summary>I/O APICs that the guest's ACPI tables announce: entries of type 1 in its MADT.</summary>
     internal int AnnouncedIoApics()

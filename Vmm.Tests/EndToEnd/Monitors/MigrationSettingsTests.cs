@@ -13,7 +13,7 @@ public sealed class MigrationSettingsTests : EndToEndTest
     private const string Defaults =
         """
         {"mode": "normal", "cpr-uri": "", "cpr-connect-timeout": 5000, "cpr-plan-timeout": 10000, "cpr-ready-timeout": 30000,
-         "cpr-state-timeout": 10000, "cpr-load-timeout": 2000, "cpr-acknowledge-timeout": 2000, "cpr-prefault-budget": 50}
+         "cpr-state-timeout":10000,"cpr-drain-timeout":500,"cpr-load-timeout": 2000, "cpr-acknowledge-timeout": 2000, "cpr-prefault-budget": 50}
         """;
 
     private QmpClient _qmp = null!;

@@ -11,7 +11,7 @@ public sealed class CommandLineTests : EndToEndTest
     /// <summary>Where counter.elf's loadable segment ends in the file.</summary>
     private const int EndOfCode = 0xb0 + 0x28;
 
-    [TestCase("-drive", "x")]
+    [TestCase("-hda", "x")]
     [TestCase("--no-such-option", "")]
     [TestCase("-vnc", ":0")]
     public async Task An_unknown_option_is_named(string option, string value)

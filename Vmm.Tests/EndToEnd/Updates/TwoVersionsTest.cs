@@ -15,6 +15,9 @@ public abstract class TwoVersionsTest(string predecessor) : UpdateTest
     /// <summary>The last one before devices were declared.</summary>
     internal const string Second = "vmm-predecessor-2";
 
+    /// <summary>Whether the earlier program's board is the one before today's.</summary>
+    private protected bool HasFirstBoard { get; } = predecessor != Second;
+
     private readonly string _predecessor = ProgramFixture.Predecessor(predecessor);
 
     [SetUp]

@@ -123,14 +123,15 @@ public sealed class UpdatedPredecessorTests(string predecessor) : TwoVersionsTes
         var old = await BootInPredecessorAsync("counter");
         var ram = Keep(GuestRam.Of(old.Process));
         await ram.WaitForProgressAsync();
-        Assert.That(ram.AnnouncedIoApics(), Is.EqualTo(1));
+        int announced = ram.AnnouncedIoApics();
+        Assert.That(announced, Is.EqualTo(HasFirstBoard ? 1 : 2));
 
         var successor = await HopAsync(await HopAsync(old));
         await successor.Qmp.ExecuteAsync("system_reset");
         await successor.Qmp.WaitForEventAsync("RESET");
         await ram.WaitForProgressAsync();
-        Assert.That(ram.AnnouncedIoApics(), Is.EqualTo(1), "the tables were made anew for the board that the guest has");
-        Assert.That(await MemoryTreeAsync(successor), Does.Not.Contain("ioapic"));
+        Assert.That(ram.AnnouncedIoApics(), Is.EqualTo(announced), "the tables were made anew for the board that the guest has");
+        Assert.That((await MemoryTreeAsync(successor)).Contains("ioapic", StringComparison.Ordinal), Is.EqualTo(announced == 2));
         await HopAsync(successor);
         await ram.WaitForProgressAsync();
 

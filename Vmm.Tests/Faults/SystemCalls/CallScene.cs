@@ -176,7 +176,8 @@ internal sealed class CallScene : IAsyncDisposable
         [
             "-qmp", "unix:shared.qmp,server=on,wait=off", "-monitor", "unix:shared.hmp,server=on,wait=off",
             "-qmp", $"unix:{CallVerdict.Endpoint(name)},server=on,wait=off",
-            "-chardev", $"socket,id=client,path={ClientSocket},server=on,wait=off", "-serial", "chardev:client", "-serial", "file:serial.out", "-serial", "pty",
+            "-chardev", $"socket,id=client,path={ClientSocket},server=on,wait=off,logfile=client.log", "-serial", "chardev:client", "-serial", "file:serial.out", "-serial", "pty",
+            "-chardev", "ringbuf,id=ring,size=4096", "-serial", "chardev:ring",
             "-device", "virtio-rng-device,id=rng0,bus=virtio-mmio-bus.23", "-object", "rng-random,id=file,filename=/dev/urandom",
             "-device", "virtio-rng-device,id=rng1,bus=virtio-mmio-bus.22,rng=file,max-bytes=1024,period=20",
             "-initrd", FaultProgram.Host.TinyGuest(Party.Guest), "-D", LogFile, "-pidfile", "vmm.pid", .. more,

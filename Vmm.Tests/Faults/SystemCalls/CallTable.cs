@@ -65,6 +65,7 @@ internal static class CallTable
         new(50, "listen", "EADDRINUSE EBADF ENOTSOCK EOPNOTSUPP"),
         new(51, "getsockname", Socket),
         new(52, "getpeername", Socket + " ENOTCONN"),
+        new(53, "socketpair", "EAFNOSUPPORT EFAULT EMFILE ENFILE EOPNOTSUPP EPROTONOSUPPORT"),
         new(54, "setsockopt", "EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK"),
         new(55, "getsockopt", "EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK"),
         new(59, "execve", "E2BIG EACCES EAGAIN EFAULT EINVAL EIO EISDIR ELIBBAD ELOOP EMFILE ENAMETOOLONG ENFILE ENOENT ENOEXEC ENOMEM ENOTDIR EPERM ETXTBSY"),

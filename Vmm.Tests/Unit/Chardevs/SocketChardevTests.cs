@@ -250,7 +250,7 @@ public sealed class SocketChardevTests : IDisposable
     public void A_client_with_reconnect_reconnects()
     {
         var client = _bench.Keep(new SocketChardev(
-            "serial0", _bench.Loop, new SocketChardevOptions { Path = Address, ReconnectSeconds = 1 }));
+            "serial0", _bench.Loop, new SocketChardevOptions { Path = Address, Reconnect = TimeSpan.FromMilliseconds(50) }));
         var frontEnd = new CollectingFrontEnd(client);
         client.Open();
         client.Start();

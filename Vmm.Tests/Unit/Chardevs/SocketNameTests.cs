@@ -171,7 +171,7 @@ public sealed class SocketNameTests : IDisposable
     {
         using var bench = new ChardevBench();
         string inner = Directory.CreateDirectory(Path.Combine(_folder, "run")).FullName;
-        var listener = new UnixListener(bench.Loop, Path.Combine(inner, "s"));
+        var listener = new SocketListener(bench.Loop, Path.Combine(inner, "s"));
         listener.Open();
         Directory.Delete(inner, recursive: true);
         if (become != "gone")

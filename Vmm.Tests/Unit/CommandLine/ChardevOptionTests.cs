@@ -22,6 +22,21 @@ public sealed class ChardevOptionTests
         ["-chardev socket,id=c,path=/s,server=on", new SocketChardevConfiguration("c") { Path = "/s", Server = true, Wait = true }],
         ["-chardev socket,id=c,path=/s,server,nowait", new SocketChardevConfiguration("c") { Path = "/s", Server = true }],
         ["-chardev socket,id=c,fd=7,server=on,wait=off", new SocketChardevConfiguration("c") { Descriptor = 7, Server = true }],
+        ["-chardev null,id=c,logfile=/l,logappend=on", new NullChardevConfiguration("c") { LogFile = "/l", LogAppend = true }],
+        ["-chardev pty,id=c,logfile=/l", new PtyChardevConfiguration("c", null) { LogFile = "/l" }],
+        ["-chardev ringbuf,id=c", new RingbufChardevConfiguration("c", 65536)],
+        ["-chardev ringbuf,id=c,size=1M", new RingbufChardevConfiguration("c", 1 << 20)],
+        ["-chardev memory,id=c,size=1", new RingbufChardevConfiguration("c", 1) { IsAlias = true }],
+        ["-chardev socket,id=c,host=127.0.0.1,port=4444", new SocketChardevConfiguration("c") { Host = "127.0.0.1", Port = 4444 }],
+        ["-chardev socket,id=c,host=,port=0,server=on,wait=off,to=9,ipv6=off,nodelay", new SocketChardevConfiguration("c") { Host = "", LastPort = 9, Ipv6 = false, NoDelay = true, Server = true }],
+        ["-chardev socket,id=c,path=n,abstract=on,tight=off,reconnect-ms=20", new SocketChardevConfiguration("c") { Path = "n", Abstract = true, Tight = false, ReconnectMilliseconds = 20 }],
+        ["-chardev socket,id=c,path=/s,reconnect=2", new SocketChardevConfiguration("c") { Path = "/s", ReconnectMilliseconds = 2000 }],
+        ["-serial tcp:localhost:4444,server=on,wait=off", new SocketChardevConfiguration("serial0") { Host = "localhost", Port = 4444, Server = true }],
+        ["-serial tcp::4444,server,nowait,nodelay", new SocketChardevConfiguration("serial0") { Host = "", Port = 4444, Server = true, NoDelay = true }],
+        ["-serial tcp:[::1]:4444", new SocketChardevConfiguration("serial0") { Host = "::1", Port = 4444 }],
+        ["-chardev stdio,id=c,mux=on", new StdioChardevConfiguration("c") { Mux = true }],
+        ["-serial mon:stdio", new StdioChardevConfiguration("serial0") { Mux = true, MuxMonitors = 1, Signal = false }],
+        ["-serial mon:unix:/s,server=on,wait=off", new SocketChardevConfiguration("serial0") { Path = "/s", Server = true, Mux = true, MuxMonitors = 1 }],
         ["-serial null", new NullChardevConfiguration("serial0")],
         ["-serial stdio", new StdioChardevConfiguration("serial0")],
         ["-serial pty", new PtyChardevConfiguration("serial0", null)],
@@ -51,6 +66,25 @@ public sealed class ChardevOptionTests
             new("m", MonitorMode.Control, Pretty: false),
         }));
     }
+
+    [TestCase("-nographic", "serial0:Readline")]
+    [TestCase("-nographic -monitor none", "")]
+    [TestCase("-nographic -qmp unix:/q", "compat_monitor0:Control")]
+    [TestCase("-nographic -serial null", "compat_monitor0:Readline")]
+    [TestCase("-nographic -serial stdio", "")]
+    [TestCase("-nographic -nodefaults", "")]
+    [TestCase("-serial mon:stdio", "serial0:Readline")]
+    [TestCase("-serial mon:stdio -serial mon:pty -qmp unix:/q", "compat_monitor0:Control serial0:Readline serial1:Readline")]
+    [TestCase("-chardev stdio,id=m,mux=on -serial chardev:m -mon m", "m:Readline")]
+    [TestCase("-chardev stdio,id=m,mux=on -serial chardev:m -serial chardev:m -mon m -mon m", "m:Readline m:Readline")]
+    [TestCase("-chardev stdio,id=m,mux=on -mon m", "m:Readline")]
+    public void Monitors_that_options_imply(string options, string expected) => Assert.That(
+        string.Join(' ', Parse($"-kernel k {options}").Monitors.Select(monitor => $"{monitor.ChardevId}:{monitor.Mode}")), Is.EqualTo(expected));
+
+    [TestCase("", 1)]
+    [TestCase("-echr 20", 20)]
+    [TestCase("-echr 0x1d", 0x1d)]
+    public void The_key_of_a_mux(string options, int expected) => Assert.That(Machine(options).EscapeKey, Is.EqualTo(expected));
 
     [Test]
     public void A_front_end_may_come_before_its_chardev() =>

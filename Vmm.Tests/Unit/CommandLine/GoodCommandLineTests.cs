@@ -16,7 +16,18 @@ public sealed class GoodCommandLineTests
         Assert.Multiple(() =>
         {
             Assert.That(program.Action, Is.EqualTo(ProgramAction.Run));
-            Assert.That(program.Machine with { Chardevs = [], Devices = [] }, Is.EqualTo(expected with { Chardevs = [], Devices = [], MemoryBackends = program.Machine.MemoryBackends, Rngs = program.Machine.Rngs }));
+            Assert.That(program.Machine with { Chardevs = [], Devices = [] }, Is.EqualTo(expected with
+            {
+                Chardevs = [],
+                Devices = [],
+                MemoryBackends = program.Machine.MemoryBackends,
+                Rngs = program.Machine.Rngs,
+                Secrets = program.Machine.Secrets,
+                BlockNodes = program.Machine.BlockNodes,
+                Drives = program.Machine.Drives,
+                ThrottleGroups = program.Machine.ThrottleGroups,
+                IoThreads = program.Machine.IoThreads,
+            }));
             Assert.That(program.Machine.RamSize, Is.EqualTo(128 << 20));
             Assert.That(program.Machine.Cpu.Name, Is.EqualTo("host"));
             Assert.That(program.Machine.IsRamShared, Is.False);

@@ -14,6 +14,9 @@ public sealed class MalformedCommandLineTests
         "memory-backend-memfd", "memory-backend-memfd,id=a,size=16E", "memory-backend-file,id=a,size=4k,mem-path=", "null,id", "socket,id=a,fd=-1", "socket,id=a,fd=4294967296",
         "socket,id=a,path=,server", "unix:", "unix:,", "unix:a,server=maybe", "unix:a,fd=3", "fd:", "fd:99999999999", "tcp:", "tcp:[", "tcp:[]:", "tcp::", "vsock::", "file:,offset=", "file:a,offset=-1",
         "exec:", "rdma:", "rdma:[:1", ":", "::", "mon:", "mon:mon:stdio", "chardev:", "pty:", "isa-serial,chardev=", "isa-serial,index=0x3,chardev=a", "isa-debug-exit,iobase=", "main", "cpr,addr",
+        "null-co,node-name=n,size=", "raw,node-name=n,file=n", "raw,node-name=n,file.driver=raw,file.file=", "file,node-name=n,filename=\0", "file=,if=none", "file=:", "file=json:{}",
+        "file=a,format=,id=", "file=a,driver=throttle,if=virtio", "throttle-group,id=g,limits.bps-total=-1", "throttle-group,id=g,x-iops-total-max-length=0", "iothread,id=t,poll-max-ns=-1",
+        "secret,id=s,data=\ud800,format=base64", "node,memdev=", "{\"driver\":\"raw\",\"node-name\":\"n\",\"file\":{\"driver\":{}}}", "file=a,throttling.group=g", "file=a,bps=1,bps_rd=1",
         "cpr,addr.transport=exec,addr.args.1=x", "main,addr.transport=exec,addr.args.0=x", "driver=migration,property=,value=", "migration.x-events", "timestamp", "notimestamp", "none", "defer",
     ];
 

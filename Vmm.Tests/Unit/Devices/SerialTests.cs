@@ -38,6 +38,20 @@ public sealed class SerialTests : IDisposable
     public void Dispose() => _backEnd.Dispose();
 
     [Test]
+    public void A_break_is_a_zero_byte_with_its_mark_and_an_interrupt()
+    {
+        Out(InterruptEnable, 0x04);
+        _backEnd.Chardev.Break();
+
+        Assert.That(_line.Level, Is.True);
+        Assert.That(In(Identification) & 0x0f, Is.EqualTo(0x06), "line status");
+        Assert.That(In(LineStatus), Is.EqualTo(Idle | DataReady | 0x10));
+        Assert.That(In(Data), Is.Zero);
+        Assert.That(In(LineStatus), Is.EqualTo(Idle), "read once");
+        Assert.That(_line.Level, Is.False);
+    }
+
+    [Test]
     public void What_a_polling_guest_writes_comes_out()
     {
         foreach (byte value in "hello\r\n"u8)

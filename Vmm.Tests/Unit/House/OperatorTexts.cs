@@ -23,7 +23,7 @@ internal static partial class OperatorTexts
     ];
 
     /// <summary>Folders that an update calls: their exceptions are its reasons.</summary>
-    private static readonly string[] CalledByTheUpdate = ["Vmm.Kvm", "Vmm.Core/Chardevs", "Vmm.Core/Machines", "Vmm.Core/Memory"];
+    private static readonly string[] CalledByTheUpdate = ["Vmm.Kvm", "Vmm.Core/Chardevs", "Vmm.Core/Machines", "Vmm.Core/Memory", "Vmm.Core/Backends/Block/BlockImage.cs"];
 
     /// <summary>Texts of accounts and of instruments.</summary>
     private static readonly string[] NoErrors = ["Vmm.Migration/MigrationMetrics.cs", "Vmm.Migration/Handover/HandoverTimes.cs"];
@@ -36,7 +36,7 @@ internal static partial class OperatorTexts
         "said nothing",
     ];
 
-    private static readonly string[] Exceptions = ["StateException", "HypervisorException", "MachineException", "MemoryBackendException", "IOException"];
+    private static readonly string[] Exceptions = ["StateException", "HypervisorException", "MachineException", "MemoryBackendException", "BlockException", "IOException"];
 
     /// <summary>Methods that make such an exception of their argument.</summary>
     private static readonly string[] Makers = ["Error", "MemoryBackend.Error", "Withdraw", "board.Vm.Cpus.WithdrawStop"];

@@ -32,7 +32,8 @@ public sealed class LayoutGoldenTests
     {
         string[] known =
         [
-            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "globalstate", "virtio-rng",
+            "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "chardev-log", "chardev-mux", "ringbuf", "globalstate",
+            "virtio-blk", "virtio-console", "virtio-rng",
             "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
         ];
         Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));
@@ -60,6 +61,9 @@ public sealed class LayoutGoldenTests
         [
             .. host.Board.Sections.Select(s => s.Item.Layout)
                 .Append(ChardevState.Layout)
+                .Append(RingState.Layout)
+                .Append(OutputLogState.Layout)
+                .Append(MuxState.Layout)
                 .Concat(DeviceTypes.All.Where(IsOfTheProgram).SelectMany(type => type.Layouts))
                 .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
                 .DistinctBy(l => l.Name),

@@ -118,6 +118,7 @@ internal sealed class MachineHost : IDisposable
         MachineReset reset => $"RESET {reset.Cause}",
         MachineShutdown shutdown => $"SHUTDOWN {shutdown.Cause}",
         MachinePowerButton => "POWERDOWN",
+        GuestPortChanged port => $"PORT {port.Id} {(port.IsOpen ? "open" : "closed")}",
         _ => machineEvent.ToString(),
     };
 }

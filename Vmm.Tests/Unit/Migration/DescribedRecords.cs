@@ -7,6 +7,8 @@ using Vmm.Core.Devices.Isa.DebugConsole;
 using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.Devices.Virtio;
+using Vmm.Core.Devices.Virtio.Block;
+using Vmm.Core.Devices.Virtio.Console;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
@@ -110,6 +112,32 @@ internal static class DescribedRecords
             .queued = 1
             :chardev/output.bytes = 02*4096
             """);
+        yield return Case(RingState.Layout, new RingState(new ChardevState { Queued = 1 }) { Written = 2, Read = 3 }, s => Fill(s.Output.Bytes, 4), """
+            .written = 2
+            .read = 3
+            .output.queued = 1
+            .output:chardev/output.bytes = 04*4096
+            """);
+        yield return Case(OutputLogState.Layout, new OutputLogState { Queued = 4097, Count = 2, Pieces = [new(), new()] }, s => Fill(s.Pieces[1].Bytes, 5), """
+            .queued = 4097
+            .count = 2
+            .pieces[0].bytes = 00*4096
+            .pieces[1].bytes = 05*4096
+            """);
+        yield return Case(
+            MuxState.Layout,
+            new MuxState { Focus = 1, IsEscaped = true, HasTimestamps = true, FirstAt = -2, PortCount = 1, Ports = [new() { Count = 3 }] },
+            s => Fill(s.Ports[0].Bytes, 4),
+            """
+            .focus = 1
+            .escaped = true
+            .timestamps = true
+            .line_start = false
+            .first_at = -2
+            .port_count = 1
+            .ports.count = 3
+            .ports.bytes = 04*256
+            """);
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
             """);
@@ -130,6 +158,75 @@ internal static class DescribedRecords
             .virtio.queues.used = 12288
             .virtio.queues.last_avail_idx = 6
             .virtio.queues.used_idx = 7
+            """);
+        yield return Case(BlockState.Layout, new BlockState(queues: 1) { WriteCache = true, HeldCount = 1, Held = [new HeldRequest { Queue = 8, Head = 9 }] }, s => FillVirtio(s.Virtio), """
+            .write_cache = true
+            .held_count = 1
+            .held.queue = 8
+            .held.head = 9
+            .virtio.status = 15
+            .virtio.host_features_sel = 2
+            .virtio.guest_features_sel = 3
+            .virtio.guest_features = 4294967296
+            .virtio.queue_sel = 4
+            .virtio.isr = 1
+            .virtio.generation = 5
+            .virtio.queue_count = 1
+            .virtio.queues.num = 8
+            .virtio.queues.ready = true
+            .virtio.queues.desc = 4096
+            .virtio.queues.avail = 8192
+            .virtio.queues.used = 12288
+            .virtio.queues.last_avail_idx = 6
+            .virtio.queues.used_idx = 7
+            """);
+        yield return Case(ConsoleState.Layout, new ConsoleState(mostPorts: 1) { PortCount = 1, Ports = [new PortState()] }, FillConsole, """
+            .port_count = 1
+            .ports.id = 1
+            .ports.guest_ready = true
+            .ports.guest_connected = false
+            .ports.host_connected = true
+            .ports.announcements = 2
+            .ports.open_changes = 1
+            .ports.output_consumed = 3
+            .ports.input_count = 4
+            .ports.input = 05*2048
+            .virtio.status = 15
+            .virtio.host_features_sel = 2
+            .virtio.guest_features_sel = 3
+            .virtio.guest_features = 4294967296
+            .virtio.queue_sel = 4
+            .virtio.isr = 1
+            .virtio.generation = 5
+            .virtio.queue_count = 4
+            .virtio.queues[0].num = 8
+            .virtio.queues[0].ready = true
+            .virtio.queues[0].desc = 4096
+            .virtio.queues[0].avail = 8192
+            .virtio.queues[0].used = 12288
+            .virtio.queues[0].last_avail_idx = 6
+            .virtio.queues[0].used_idx = 7
+            .virtio.queues[1].num = 0
+            .virtio.queues[1].ready = false
+            .virtio.queues[1].desc = 0
+            .virtio.queues[1].avail = 0
+            .virtio.queues[1].used = 0
+            .virtio.queues[1].last_avail_idx = 0
+            .virtio.queues[1].used_idx = 0
+            .virtio.queues[2].num = 0
+            .virtio.queues[2].ready = false
+            .virtio.queues[2].desc = 0
+            .virtio.queues[2].avail = 0
+            .virtio.queues[2].used = 0
+            .virtio.queues[2].last_avail_idx = 0
+            .virtio.queues[2].used_idx = 0
+            .virtio.queues[3].num = 0
+            .virtio.queues[3].ready = false
+            .virtio.queues[3].desc = 0
+            .virtio.queues[3].avail = 0
+            .virtio.queues[3].used = 0
+            .virtio.queues[3].last_avail_idx = 0
+            .virtio.queues[3].used_idx = 0
             """);
         yield return Case(new GlobalState { State = RunState.Paused }, """
             .size = 7
@@ -256,6 +353,15 @@ internal static class DescribedRecords
         (queue.Size, queue.Ready, queue.NextAvailable, queue.NextUsed) = (8, true, 6, 7);
         (queue.DescriptorAddress, queue.AvailableAddress, queue.UsedAddress) = (0x1000, 0x2000, 0x3000);
         return state;
+    }
+
+    private static VirtioState FillConsole(ConsoleState state)
+    {
+        var port = state.Ports[0];
+        (port.Number, port.GuestReady, port.GuestOpen, port.HostOpen) = (1, true, false, true);
+        (port.Announcements, port.OpenChanges, port.OutputConsumed, port.InputCount) = (2, 1, 3, 4);
+        Fill(port.Input, 5);
+        return FillVirtio(state.Virtio);
     }
 
     private static ulong[] FillEntries(ulong[] entries)

@@ -17,7 +17,9 @@ public sealed class CommandTests
             "query-target", "query-cpus-fast", "query-memory-size-summary", "query-memdev", "query-machines", "query-chardev", "stop", "cont",
             "system_reset", "system_powerdown", "quit", "human-monitor-command", "migrate", "x-cpr-preflight", "migrate-incoming", "migrate_cancel",
             "migrate-set-parameters", "query-migrate-parameters", "migrate-set-capabilities", "query-migrate-capabilities", "query-migrate", "getfd",
+            "query-block", "query-named-block-nodes", "query-blockstats", "blockdev-add", "blockdev-del", "block_resize", "query-iothreads", "object-add", "object-del",
             "closefd", "qom-list", "qom-get", "qom-set", "qom-list-get", "qom-list-types", "qom-list-properties", "device-list-properties",
+            "query-chardev-backends", "ringbuf-read", "ringbuf-write", "chardev-send-break",
         }));
 
     [Test]
@@ -36,6 +38,26 @@ public sealed class CommandTests
             new MigrationChannel { ChannelType = MigrationChannelType.Cpr, Addr = Socket(new SocketAddressFd { Data = new() { Str = "7" } }) },
             null,
             null,
+        }));
+    }
+
+    [Test]
+    public async Task A_node_described_within_another_reaches_its_handler()
+    {
+        await _handlers.Invoke("blockdev-add", """{"driver":"raw","node-name":"n","cache":{"direct":true},"file":{"driver":"file","filename":"/a","aio":"io_uring","locking":"off"}}""");
+
+        Assert.That(_handlers.Received, Is.EqualTo(new object[]
+        {
+            new BlockdevOptionsRaw
+            {
+                NodeName = "n",
+                Cache = new() { Direct = true },
+                Data = new()
+                {
+                    File = BlockdevRef.FromDefinition(
+                        new BlockdevOptionsFile { Data = new() { Filename = "/a", Aio = BlockdevAioOptions.IoUring, Locking = OnOffAuto.Off } }),
+                },
+            },
         }));
     }
 
@@ -62,8 +84,10 @@ public sealed class CommandTests
     [TestCase("query-migrate", "{}")]
     [TestCase("query-cpus-fast", """[{"cpu-index":0,"qom-path":"/machine/cpu[0]","thread-id":7,"target":"x86_64"}]""")]
     [TestCase("query-memdev", "[]")]
+    [TestCase("query-block", "[]")]
+    [TestCase("query-iothreads", """[{"id":"t","thread-id":7,"poll-max-ns":32768,"poll-grow":0,"poll-shrink":0,"aio-max-batch":0}]""")]
     [TestCase("query-version", """{"qemu":{"major":10,"minor":0,"micro":0},"package":""}""")]
-    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
+    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-drain-timeout":8,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
     [TestCase("stop", "{}")]
     public async Task A_command_answers(string command, string expected)
     {
@@ -147,9 +171,20 @@ public sealed class CommandTests
     [TestCase("migrate-set-parameters", """{"nope":1}""", "Parameter 'nope' is unexpected")]
     [TestCase("human-monitor-command", "{}", "Parameter 'command-line' is missing")]
     [TestCase("human-monitor-command", """{"command-line":"x","cpu-index":1.5}""", "Invalid parameter type for 'cpu-index', expected: integer")]
+    [TestCase("ringbuf-read", """{"device":"r"}""", "Parameter 'size' is missing")]
+    [TestCase("ringbuf-read", """{"device":"r","size":1,"format":"hex"}""", "Parameter 'format' does not accept value 'hex'")]
+    [TestCase("ringbuf-write", """{"device":"r"}""", "Parameter 'data' is missing")]
     [TestCase("query-status", """{"x":1}""", "Parameter 'x' is unexpected")]
     [TestCase("query-status", """{"\ud800":1}""", "The name of a member is not valid Unicode")]
     [TestCase("getfd", """{"\ud800":1}""", "The name of a member is not valid Unicode")]
+    [TestCase("blockdev-add", "{}", "Parameter 'driver' is missing")]
+    [TestCase("blockdev-add", """{"driver":"bogus"}""", "Parameter 'driver' does not accept value 'bogus'")]
+    [TestCase("blockdev-add", """{"driver":"file","node-name":"n"}""", "Parameter 'filename' is missing")]
+    [TestCase("blockdev-add", """{"driver":"raw","node-name":"n","file":5}""", "Invalid parameter type for 'file', expected: BlockdevRef")]
+    [TestCase("blockdev-add", """{"driver":"raw","node-name":"n","file":{"driver":"file"}}""", "Parameter 'file.filename' is missing")]
+    [TestCase("object-add", """{"qom-type":"zz","id":"i"}""", "Parameter 'qom-type' does not accept value 'zz'")]
+    [TestCase("object-add", """{"qom-type":"iothread","id":"i","foo":1}""", "Parameter 'foo' is unexpected")]
+    [TestCase("block_resize", """{"device":"d"}""", "Parameter 'size' is missing")]
     [TestCase("cont", "", "Guest is waiting for an incoming migration")]
     public async Task A_request_error_has_the_words_that_clients_know(string command, string arguments, string expected)
     {

@@ -54,7 +54,9 @@ public sealed class IntrospectionTests
     public void Commands_and_events_are_all_there()
     {
         Assert.That(Named("command"), Is.EquivalentTo(QapiCommands.Names));
-        Assert.That(Named("event"), Is.EquivalentTo(["STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "MIGRATION", "MIGRATION_PASS"]));
+        Assert.That(
+            Named("event"),
+            Is.EquivalentTo(["STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "BLOCK_IO_ERROR", "MIGRATION", "MIGRATION_PASS", "VSERPORT_CHANGE"]));
     }
 
     [Test]

@@ -20,7 +20,7 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     internal async Task<string> Invoke(string command, string arguments = "")
     {
         var result = new ArrayBufferWriter<byte>();
-        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Char = this, Migration = this, Misc = this, Introspect = this, Qdev = new QdevCommands(), Qom = new QomCommands(machine: null!) };
+        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Block = new RecordingBlock(Received), Char = this, Migration = this, Misc = this, Introspect = this, Qdev = new QdevCommands(), Qom = new QomCommands(machine: null!) };
         try
         {
             await QapiCommands.All[command].InvokeAsync(all, new NoSession(), Encoding.UTF8.GetBytes(arguments), result);
@@ -63,6 +63,9 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     public ValueTask<IReadOnlyList<CpuInfoFast>> QueryCpusFast(CommandContext context) =>
         new([new CpuInfoFast { CpuIndex = 0, QomPath = "/machine/cpu[0]", ThreadId = 7, Target = SysEmuTarget.X86_64 }]);
 
+    public ValueTask<IReadOnlyList<IOThreadInfo>> QueryIothreads(CommandContext context) =>
+        new([new IOThreadInfo { Id = "t", ThreadId = 7, PollMaxNs = 32768, PollGrow = 0, PollShrink = 0, AioMaxBatch = 0 }]);
+
     public ValueTask<IReadOnlyList<MachineInfo>> QueryMachines(CommandContext context) => new([]);
 
     public ValueTask<MemoryInfo> QueryMemorySizeSummary(CommandContext context) => new(new MemoryInfo { BaseMemory = 1 });
@@ -70,6 +73,14 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     public ValueTask<IReadOnlyList<Memdev>> QueryMemdev(CommandContext context) => new([]);
 
     public ValueTask<IReadOnlyList<ChardevInfo>> QueryChardev(CommandContext context) => new([]);
+
+    public ValueTask<IReadOnlyList<ChardevBackendInfo>> QueryChardevBackends(CommandContext context) => new([]);
+
+    public ValueTask ChardevSendBreak(CommandContext context, string id) => Note(id);
+
+    public ValueTask RingbufWrite(CommandContext context, string device, string data, DataFormat? format) => Note(device, data, format);
+
+    public ValueTask<string> RingbufRead(CommandContext context, string device, long size, DataFormat? format) => new(Text);
 
     public ValueTask<MigrationInfo> QueryMigrate(CommandContext context) => new(Migration);
 
@@ -87,6 +98,7 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,
         CprStateTimeout = 4,
+        CprDrainTimeout = 8,
         CprLoadTimeout = 5,
         CprAcknowledgeTimeout = 6,
         CprPrefaultBudget = 50,

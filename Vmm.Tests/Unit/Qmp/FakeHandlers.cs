@@ -16,6 +16,7 @@ internal sealed class FakeHandlers
         Control = Fake<IControlCommands>(),
         RunState = Fake<IRunStateCommands>(),
         Machine = Fake<IMachineCommands>(),
+        Block = Fake<IBlockCommands>(),
         Char = Fake<ICharCommands>(),
         Qdev = Fake<IQdevCommands>(),
         Qom = Fake<IQomCommands>(),

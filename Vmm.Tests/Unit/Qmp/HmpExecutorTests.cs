@@ -15,6 +15,7 @@ public sealed class HmpExecutorTests
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,
         CprStateTimeout = 4,
+        CprDrainTimeout = 8,
         CprLoadTimeout = 5,
         CprAcknowledgeTimeout = 6,
         CprPrefaultBudget = 50,
@@ -51,6 +52,7 @@ public sealed class HmpExecutorTests
     [TestCase("system_powerdown", "SystemPowerdown()")]
     [TestCase("q", "Quit()")]
     [TestCase("migrate_cancel", "MigrateCancel()")]
+    [TestCase("ringbuf_write r0 \"a b\"", "RingbufWrite(r0, a b, null)")]
     [TestCase("migrate_incoming unix:x", "MigrateIncoming(unix:x, null)")]
     [TestCase("migrate -d unix:x", "Migrate(unix:x, null, null, null)")]
     [TestCase("  migrate   -d   \"a \\\"b\\\"\" ", "Migrate(a \"b\", null, null, null)")]
@@ -58,6 +60,16 @@ public sealed class HmpExecutorTests
     {
         Assert.That(await Run(line), Is.Empty);
         Assert.That(_handlers.Calls, Is.EqualTo(new[] { call }));
+    }
+
+    [Test]
+    public async Task What_a_ring_holds_is_shown_so_that_it_steers_no_terminal()
+    {
+        _handlers.On("RingbufRead", "a\\b\x1b[2J\0\x7f\t\r\n\u00e4");
+
+        Assert.That(await Run("ringbuf_read r0 100"), Is.EqualTo("a\\\\b\\u001B[2J\\u0000\\u007F\t\\u000D\n\u00e4\r\n"));
+        Assert.That(_handlers.Calls, Is.EqualTo(new[] { "RingbufRead(r0, 100, null)" }));
+        Assert.That(await Run("ringbuf_read r0 many"), Is.EqualTo("Error: Parameter 'size' expects a number, not 'many'\r\n"));
     }
 
     [Test]
@@ -180,7 +192,7 @@ public sealed class HmpExecutorTests
             Assert.That(help, Has.Some.StartsWith("migrate_set_capability capability state -- "));
             Assert.That(info.Select(line => line.Split(' ')[1]), Is.EqualTo(new[]
             {
-                "chardev", "cpus", "kvm", "memdev", "migrate", "migrate_capabilities", "migrate_parameters", "mtree", "name", "qom-tree", "qtree",
+                "block", "blockstats", "chardev", "cpus", "iothreads", "kvm", "memdev", "migrate", "migrate_capabilities", "migrate_parameters", "mtree", "name", "qom-tree", "qtree",
                 "status", "uuid", "version",
             }));
         });

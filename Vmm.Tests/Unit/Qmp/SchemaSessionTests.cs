@@ -27,6 +27,7 @@ public sealed class SchemaSessionTests : IDisposable
             Misc = new MiscCommands((line, context) => human!.ExecuteAsync(line, context), cpus: 2),
             RunState = fakes.RunState,
             Machine = fakes.Machine,
+            Block = fakes.Block,
             Char = fakes.Char,
             Migration = fakes.Migration,
             Qdev = new QdevCommands(),

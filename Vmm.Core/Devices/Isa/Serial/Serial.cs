@@ -181,6 +181,15 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChardevFrontEnd
     }
 
     /// <inheritdoc/>
+    public void Break()
+    {
+        // A zero byte that is no byte of the line; the mark is not kept with it, as the guest sees it before the byte.
+        ReceiveByte(0);
+        _state.LineErrors |= BreakInterrupt;
+        UpdateInterrupt();
+    }
+
+    /// <inheritdoc/>
     public override void Resume()
     {
         lock (_backEnd.Gate)
@@ -223,8 +232,8 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChardevFrontEnd
         lock (_backEnd.Gate)
         {
             reader.Read(SerialState.Layout, _state);
-            RequireFits("recv_fifo", _state.ReceiveCount);
-            RequireFits("xmit_fifo", _state.TransmitCount);
+            SerialFifo.RequireFits("recv_fifo", _state.ReceiveCount);
+            SerialFifo.RequireFits("xmit_fifo", _state.TransmitCount);
             _transmitter.Arrive();
         }
     }
@@ -235,14 +244,6 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChardevFrontEnd
         lock (_backEnd.Gate)
         {
             UpdateInterrupt();
-        }
-    }
-
-    private static void RequireFits(string fifo, byte count)
-    {
-        if (count > SerialFifo.Depth)
-        {
-            throw new StateException($"serial {fifo}: 0 to {SerialFifo.Depth} bytes expected, {count} found");
         }
     }
 

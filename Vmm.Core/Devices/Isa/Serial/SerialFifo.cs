@@ -1,3 +1,5 @@
+using Vmm.Core.State;
+
 namespace Vmm.Core.Devices.Isa.Serial;
 
 /// <summary>One of the two FIFOs, over memory of the state record.</summary>
@@ -25,4 +27,14 @@ internal readonly ref struct SerialFifo
     }
 
     internal void Clear() => _count = 0;
+
+    /// <summary>After it was loaded.</summary>
+    /// <exception cref="StateException">It says that more is in it than can be.</exception>
+    internal static void RequireFits(string fifo, byte count)
+    {
+        if (count > Depth)
+        {
+            throw new StateException($"serial {fifo}: 0 to {Depth} bytes expected, {count} found");
+        }
+    }
 }

@@ -49,6 +49,7 @@ internal static class SerialRegisters
 
     internal const byte DataReady = 0x01;
     internal const byte OverrunError = 0x02;
+    internal const byte BreakInterrupt = 0x10;
     internal const byte LineErrors = 0x1e;
     internal const byte TransmitHoldingEmpty = 0x20;
     internal const byte TransmitterEmpty = 0x40;

@@ -3,8 +3,9 @@ namespace Vmm.Tests.Unit.Devices.Virtio;
 /// <summary>A split queue in memory as a driver sees it. Nothing keeps it from writing what no driver may.</summary>
 /// <param name="ram">Guest RAM.</param>
 /// <param name="size">Its size.</param>
-/// <param name="address">Three pages for its rings.</param>
-internal sealed class DriverRing(RingRam ram, ushort size, ulong address = 0x1000)
+/// <param name="address">Where its three parts are, one after the other.</param>
+/// <param name="part">How far they are from each other.</param>
+internal sealed class DriverRing(RingRam ram, ushort size, ulong address = 0x1000, ulong part = 0x1000)
 {
     internal const ushort Next = 1;
     internal const ushort Write = 2;
@@ -14,9 +15,9 @@ internal sealed class DriverRing(RingRam ram, ushort size, ulong address = 0x100
 
     internal ulong Descriptors => address;
 
-    internal ulong Available => address + 0x1000;
+    internal ulong Available => address + part;
 
-    internal ulong Used => address + 0x2000;
+    internal ulong Used => address + (2 * part);
 
     internal ushort AvailableIndex
     {

@@ -41,6 +41,18 @@ internal sealed class ManualIoThread : IIoThread
         return timer;
     }
 
+    public IIoRequests CreateRequests(int capacity, IoEngine engine = IoEngine.Automatic)
+    {
+        Requests = new ManualRequests(capacity) { AnswersAtOnce = AnswersAtOnce };
+        return Requests;
+    }
+
+    /// <summary>Whether requests are answered at once.</summary>
+    internal bool AnswersAtOnce { get; set; }
+
+    /// <summary>What was created last for requests.</summary>
+    internal ManualRequests? Requests { get; private set; }
+
     /// <summary>Calls back until nothing is due.</summary>
     /// <returns>How many callbacks there were.</returns>
     internal int Run()

@@ -27,7 +27,11 @@ internal sealed class MmioDriver : IDisposable
 
     internal uint StatusNow => Read(Status);
 
-    public void Dispose() => Transport.Dispose();
+    public void Dispose()
+    {
+        Transport.Dispose();
+        Context.Owned.ForEach(owned => owned.Dispose());
+    }
 
     internal static MmioDriver Echo(VirtioContext? context = null) => new(context ?? new(), c => new EchoDevice(c));
 

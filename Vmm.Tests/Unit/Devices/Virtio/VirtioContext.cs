@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -25,6 +26,9 @@ internal sealed class VirtioContext : IDeviceContext
 
     /// <summary>Where random numbers come from.</summary>
     internal RngBackEnd Source { get; init; } = new BuiltinRng();
+
+    /// <summary>What ends with the driver.</summary>
+    internal List<IDisposable> Owned { get; } = [];
 
     public GuestClock Clock { get; } = new(TimeProvider.System);
 
@@ -54,9 +58,19 @@ internal sealed class VirtioContext : IDeviceContext
 
     public IInterruptRouter InterruptRouter => throw new InvalidOperationException("there is no I/O APIC here");
 
+    public IIoThread IoThreadOf(string id) => throw new InvalidOperationException($"iothread '{id}' is not configured");
+
+    public IDeviceErrors Errors { get; } = new RecordedErrors();
+
+    public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => throw new InvalidOperationException($"drive '{name}' is not configured");
+
     public RngBackEnd OpenRng(string? id) => Source;
 
     public Chardev Chardev(string id) => throw new InvalidOperationException($"chardev '{id}' is not configured");
+
+    public IPortObserver PortObserver(string id) => throw new InvalidOperationException($"nobody observes port {id}");
+
+    public Device OwnerOf(DeviceBus bus) => throw new InvalidOperationException($"there is no device with bus {bus.Name}");
 
     public IDeviceTimer CreateTimer() => new RecordedTimer();
 

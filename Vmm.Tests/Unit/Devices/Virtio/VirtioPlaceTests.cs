@@ -58,7 +58,7 @@ public sealed class VirtioPlaceTests
     [TestCase("-object rng-random,id=a -object rng-builtin,id=a", "Duplicate object ID 'a'")]
     [TestCase("-object rng-builtin", "Parameter 'id' is missing")]
     [TestCase("-object rng-builtin,id=a,filename=/x", "Invalid parameter 'filename'")]
-    [TestCase("-object rng-egd,id=a", "invalid object type: rng-egd: expected memory-backend-file, memory-backend-memfd")]
+    [TestCase("-object rng-egd,id=a", "invalid object type: rng-egd: expected iothread, memory-backend-file, memory-backend-memfd")]
     [TestCase("-global virtio-mmio.force-legacy=on", "virtio-mmio.force-legacy=on: legacy virtio-mmio (version 1) is not there")]
     public void A_wrong_option_is_refused(string option, string error) => Refused(option, error);
 

@@ -50,6 +50,9 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
     /// <inheritdoc/>
     public override string SectionName => $"{_slot.SectionName}/{_device.SectionName}";
 
+    /// <summary>The virtio device itself: devices on its bus know no transport.</summary>
+    public override object? BusService => _device;
+
     /// <inheritdoc/>
     public StateLayout Layout => _device.Layout;
 
@@ -113,6 +116,12 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
             _device.Quiesce();
         }
     }
+
+    /// <inheritdoc/>
+    public override Task DrainAsync() => _device.DrainAsync();
+
+    /// <inheritdoc/>
+    public override void GuestContinues() => _device.GuestContinues();
 
     /// <inheritdoc/>
     public override void Resume()
@@ -187,6 +196,12 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
             case InterruptAcknowledge:
                 _device.Interrupt.Acknowledge(value & VirtioInterrupt.All);
                 return;
+            case Status when value == 0:
+                WhenDrained(static device => device.BeginReset(), static device => device.EndReset());
+                return;
+            case QueueReady when (value & 1) == 0:
+                WhenDrained(static device => device.BeginQueueEnd(), static device => device.EndQueues());
+                return;
             default:
                 lock (_lock)
                 {
@@ -194,6 +209,24 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
                 }
 
                 return;
+        }
+    }
+
+    /// <summary>
+    /// The driver takes something back, and may use the memory of its requests again when this returns. The wait for them is outside of the lock, which
+    /// the machine loop takes too.
+    /// </summary>
+    private void WhenDrained(Action<VirtioDevice> begin, Action<VirtioDevice> end)
+    {
+        lock (_lock)
+        {
+            begin(_device);
+        }
+
+        _device.DrainAsync().Wait();
+        lock (_lock)
+        {
+            end(_device);
         }
     }
 
@@ -215,7 +248,7 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
                 state.QueueSelect = value;
                 break;
             case QueueReady:
-                _device.WriteQueueReady((value & 1) != 0);
+                _device.BeginQueue();
                 break;
             case Status:
                 _device.WriteStatus(value);

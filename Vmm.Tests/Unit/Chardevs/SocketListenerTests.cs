@@ -10,7 +10,7 @@ namespace Vmm.Tests.Unit.Chardevs;
 /// <summary>Whose a listening socket's path is.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class UnixListenerTests : IDisposable
+public sealed class SocketListenerTests : IDisposable
 {
     private readonly ChardevBench _bench = new();
 
@@ -19,26 +19,26 @@ public sealed class UnixListenerTests : IDisposable
     [Test]
     public void A_path_where_a_process_listens_is_left_to_it_and_can_be_had_afterwards()
     {
-        using var waiting = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
-        using (var first = new UnixListener(_bench.Loop, _bench.PathOf("socket")))
+        using var waiting = new SocketListener(_bench.Loop, _bench.PathOf("socket"));
+        using (var first = new SocketListener(_bench.Loop, _bench.PathOf("socket")))
         {
             first.Open();
 
             Assert.That(waiting.TryOpen(), Is.False);
             Assert.That(waiting.Handle, Is.Null);
-            Assert.That(UnixListener.IsTaken(_bench.PathOf("socket")), Is.True, "nothing happened to it");
+            Assert.That(SocketListener.IsTaken(_bench.PathOf("socket")), Is.True, "nothing happened to it");
             Assert.That(waiting.Open, Throws.InstanceOf<IOException>().With.Message.EndsWith("socket: Address already in use"));
         }
 
         Assert.That(waiting.TryOpen(), Is.True);
-        Assert.That(UnixListener.IsTaken(_bench.PathOf("socket")), Is.True);
+        Assert.That(SocketListener.IsTaken(_bench.PathOf("socket")), Is.True);
     }
 
     [Test]
     public void A_file_that_is_no_socket_is_no_process_that_could_leave()
     {
         File.WriteAllText(_bench.PathOf("file"), "");
-        using var listener = new UnixListener(_bench.Loop, _bench.PathOf("file"));
+        using var listener = new SocketListener(_bench.Loop, _bench.PathOf("file"));
 
         Assert.That(() => listener.TryOpen(), Throws.InstanceOf<IOException>().With.Message.Contains("File exists: it is a regular file"));
         Assert.That(_bench.PathOf("file"), Does.Exist);
@@ -50,7 +50,7 @@ public sealed class UnixListenerTests : IDisposable
     {
         var log = new LogLines();
         var clients = new BlockingCollection<SafeFileHandle>();
-        using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"), logger: log);
+        using var listener = new SocketListener(_bench.Loop, _bench.PathOf("socket"), logger: log);
         listener.Open();
         listener.Start(clients.Add);
 
@@ -69,13 +69,13 @@ public sealed class UnixListenerTests : IDisposable
     [Promise(49)]
     public async Task One_that_was_taken_over_listens_again_too()
     {
-        using var old = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
+        using var old = new SocketListener(_bench.Loop, _bench.PathOf("socket"));
         old.Open();
         var crossed = FileDescriptor.Duplicate(old.Handle!);
         var shared = FileDescriptor.Duplicate(old.Handle!);
         old.Release();
         var clients = new BlockingCollection<SafeFileHandle>();
-        using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
+        using var listener = new SocketListener(_bench.Loop, _bench.PathOf("socket"));
         listener.Adopt(crossed);
         listener.Start(clients.Add);
 
@@ -92,7 +92,7 @@ public sealed class UnixListenerTests : IDisposable
     public async Task One_whose_clients_are_accepted_elsewhere_is_renewed_and_says_so()
     {
         var renewed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var listener = new UnixListener(_bench.Loop, _bench.PathOf("socket"));
+        using var listener = new SocketListener(_bench.Loop, _bench.PathOf("socket"));
         listener.Open();
         var former = listener.Handle!;
         _bench.Loop.Send(_ => listener.Guard(renewed.SetResult), null);
@@ -111,7 +111,7 @@ public sealed class UnixListenerTests : IDisposable
         var log = new LogLines();
         var inherited = UnixSocket.Create();
         UnixSocket.Listen(inherited, _bench.PathOf("socket"), 1);
-        using var listener = new UnixListener(_bench.Loop, path: null, logger: log);
+        using var listener = new SocketListener(_bench.Loop, path: null, logger: log);
         listener.Adopt(inherited);
         listener.Start(_ => { });
 

@@ -1,11 +1,11 @@
-// A listening unix socket, which knows whether its path is this process's.
+// A listening socket, unix or TCP, which knows whether its path is this process's.
 //
 // The process that bound a path removes it at its end. One that handed the socket on abandons it instead, and the path is
 // then the next process's; a path that came with an inherited descriptor belongs to its maker. SocketName sees to it that
 // nothing but a dead socket is ever replaced, and nothing but the listener's own path removed.
 //
-// The socket is shared with another process during a live update, and one that is shut down there is shut down here. A listener with a path
-// of its own notices that and listens anew at its path.
+// The socket is shared with another process during a live update, and one that is shut down there is shut down here. A listener with a place
+// of its own notices that and listens anew there.
 //
 // Accepting can be paused: a client that connects meanwhile waits in the kernel's backlog, for this process or for the next.
 
@@ -18,8 +18,8 @@ using Vmm.Core.Native;
 
 namespace Vmm.Core.Chardevs;
 
-/// <summary>A listening unix socket on a loop. The listening socket can be opened, inherited, adopted and handed on.</summary>
-public sealed class UnixListener : IDisposable
+/// <summary>A listening socket on a loop. The listening socket can be opened, inherited, adopted and handed on.</summary>
+public sealed class SocketListener : IDisposable
 {
     private const int Backlog = 16;
 
@@ -29,7 +29,7 @@ public sealed class UnixListener : IDisposable
     private readonly Lock _gate;
     private readonly ILogger _logger;
     private readonly SendOrPostCallback _settle;
-    private readonly bool _ownsPath;
+    private readonly ListenAddress? _address;
     private Action? _renewed;
     private SocketName? _name;
     private Action<SafeFileHandle>? _accepted;
@@ -45,15 +45,28 @@ public sealed class UnixListener : IDisposable
     /// <param name="path">The path to bind; null if the socket will be inherited or adopted.</param>
     /// <param name="gate">A lock that is held around the callback, so that <see cref="Pause"/> can wait for it; null makes one.</param>
     /// <param name="logger">Where a failure to accept is reported.</param>
-    public UnixListener(EventLoop loop, string? path, Lock? gate = null, ILogger? logger = null)
+    public SocketListener(EventLoop loop, string? path, Lock? gate = null, ILogger? logger = null)
+        : this(loop, path is null ? null : new ListenAddress.UnixPath(path), gate, logger)
+    {
+    }
+
+    /// <summary>Creates the listener; nothing is bound yet.</summary>
+    /// <param name="loop">The loop that accepts and calls back.</param>
+    /// <param name="address">Where to listen; null if the socket will be inherited or adopted.</param>
+    /// <param name="gate">A lock that is held around the callback, so that <see cref="Pause"/> can wait for it; null makes one.</param>
+    /// <param name="logger">Where a failure to accept is reported.</param>
+    internal SocketListener(EventLoop loop, ListenAddress? address, Lock? gate, ILogger? logger)
     {
         _loop = loop;
-        Path = path;
-        _ownsPath = path is not null;
+        _address = address;
+        Path = address is ListenAddress.UnixPath ? address.Text : null;
         _gate = gate ?? new Lock();
         _logger = logger ?? NullLogger.Instance;
         _settle = _ => Settle();
     }
+
+    /// <summary>Where it listens, or will.</summary>
+    internal string Place => _address?.Text ?? Path ?? "inherited socket";
 
     /// <summary>The path; null while there is none.</summary>
     public string? Path { get; private set; }
@@ -64,13 +77,13 @@ public sealed class UnixListener : IDisposable
     /// <summary>Whether a process, this one or another, listens on a path. Asking leaves no trace there.</summary>
     public static bool IsTaken(string path) => UnixSocket.HasLiveListener(path);
 
-    /// <summary>Binds the path. A socket that was left behind is removed first; a live one is left alone.</summary>
-    /// <exception cref="IOException">The path is taken, or cannot be bound.</exception>
+    /// <summary>Binds the path or port. A socket that was left behind is removed first; a live one is left alone.</summary>
+    /// <exception cref="IOException">The place is taken, or cannot be bound.</exception>
     public void Open()
     {
         if (!TryOpen())
         {
-            throw new IOException($"Failed to bind socket to {Path}: Address already in use");
+            throw new IOException($"Failed to bind socket to {Place}: Address already in use");
         }
     }
 
@@ -79,8 +92,8 @@ public sealed class UnixListener : IDisposable
     /// <exception cref="IOException">It cannot be bound.</exception>
     public bool TryOpen()
     {
-        string path = Path ?? throw new InvalidOperationException("a listener without a path cannot be opened");
-        _socket = SocketName.TryListen(path, Backlog, out _name);
+        var address = _address ?? throw new InvalidOperationException("a listener without an address cannot be opened");
+        _socket = address.TryListen(Backlog, out _name);
         RegisterRemoval();
         return _socket is not null;
     }
@@ -96,8 +109,9 @@ public sealed class UnixListener : IDisposable
             throw new IOException(reason);
         }
 
-        Path ??= UnixSocket.BoundPath(socket);
-        _name = _ownsPath ? SocketName.Of(Path!) : null;
+        Path ??= HostSocket.IsUnix(socket) ? UnixSocket.BoundPath(socket) : null;
+        _address?.Adopted(socket);
+        _name = _address?.NameOfAdopted();
         _socket = socket;
         RegisterRemoval();
     }
@@ -123,7 +137,7 @@ public sealed class UnixListener : IDisposable
             }
             catch (PosixException error)
             {
-                ChardevLog.NotGuarded(_logger, Path ?? "inherited socket", error.Reason);
+                ChardevLog.NotGuarded(_logger, Place, error.Reason);
             }
         }
     }
@@ -248,9 +262,15 @@ public sealed class UnixListener : IDisposable
                     Renew();
                 }
             }
+            catch (PosixException) when (HostSocket.IsShutDown(_socket!))
+            {
+                // A TCP socket says so, where a unix one says that no client is waiting.
+                StopWatching();
+                Renew();
+            }
             catch (PosixException error)
             {
-                ChardevLog.AcceptFailed(_logger, Path ?? "inherited socket", error.Reason);
+                ChardevLog.AcceptFailed(_logger, Place, error.Reason);
                 StopWatching();
                 _loop.After(TryAgain, Settle);
             }
@@ -265,7 +285,7 @@ public sealed class UnixListener : IDisposable
         }
         catch (PosixException error)
         {
-            ChardevLog.AcceptFailed(_logger, Path ?? "inherited socket", error.Reason);
+            ChardevLog.AcceptFailed(_logger, Place, error.Reason);
             _loop.After(TryAgain, Settle);
         }
     }
@@ -293,9 +313,9 @@ public sealed class UnixListener : IDisposable
     /// <summary>Listens anew in the place of a socket that accepts no client any more. Gate held, loop thread, nothing watched.</summary>
     private void Renew()
     {
-        if (!_ownsPath)
+        if (_address is null)
         {
-            ChardevLog.ListenerLost(_logger, Path ?? "inherited socket");
+            ChardevLog.ListenerLost(_logger, Place);
             _accepting = false;
             return;
         }
@@ -303,9 +323,9 @@ public sealed class UnixListener : IDisposable
         try
         {
             _name?.Remove();
-            if (SocketName.TryListen(Path!, Backlog, out var name) is { } socket)
+            if (_address.TryListen(Backlog, out var name) is { } socket)
             {
-                ChardevLog.ListenerRenewed(_logger, Path!);
+                ChardevLog.ListenerRenewed(_logger, Place);
                 _socket!.Dispose();
                 (_socket, _name) = (socket, name);
                 Settle();
@@ -313,11 +333,11 @@ public sealed class UnixListener : IDisposable
                 return;
             }
 
-            ChardevLog.ListenerNotRenewed(_logger, Path!, "another process listens there");
+            ChardevLog.ListenerNotRenewed(_logger, Place, "another process listens there");
         }
         catch (IOException error)
         {
-            ChardevLog.ListenerNotRenewed(_logger, Path!, error.Message);
+            ChardevLog.ListenerNotRenewed(_logger, Place, error.Message);
         }
 
         _loop.After(TryAgain, RenewAgain);

@@ -1,0 +1,76 @@
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>
+/// A guest that writes to its disk without a pause, 32 requests at a time, goes over in the middle of it. The image says what was written, the
+/// guest's memory what it was told.
+/// </summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class UpdatedDiskTests : UpdateTest
+{
+    private readonly string _image = DiskLog.NewImage();
+
+    [TearDown]
+    public void DeleteImage() => File.Delete(_image);
+
+    [TestCase("aio=io_uring")]
+    [TestCase("aio=threads")]
+    public async Task No_write_that_was_acknowledged_is_missing_after_many_hops(string aio)
+    {
+        var generation = await BootAsync("disk", Disk($"{_image},{aio}"));
+        var ram = Keep(GuestRam.Of(generation.Process));
+        for (int hop = 0; hop < 6; hop++)
+        {
+            await ram.WaitPastAsync(ram.Count + 500);
+            generation = await HopAsync(generation);
+        }
+
+        await ram.WaitPastAsync(ram.Count + 500);
+        await generation.Qmp.ExecuteAsync("stop");
+        DiskLog.Check(_image, ram);
+    }
+
+    [Test]
+    public async Task No_third_process_can_take_the_disk_before_during_or_after_a_hop()
+    {
+        var generation = await BootAsync("disk", Disk(_image));
+        var ram = Keep(GuestRam.Of(generation.Process));
+        for (int hop = 0; hop < 2; hop++)
+        {
+            await ram.WaitForProgressAsync();
+            await ExpectLockedAsync();
+            generation = await HopAsync(generation);
+        }
+
+        await ExpectLockedAsync();
+    }
+
+    [Test]
+    public async Task A_disk_of_another_size_or_place_in_its_file_is_a_reason_before_the_pause()
+    {
+        var old = await BootAsync("disk", Disk(_image));
+        var ram = Keep(GuestRam.Of(old.Process));
+        var route = new UpdateRoute("disk");
+        await AwaitGuestAsync(TinyMachine.Silent("disk").With(Disk(_image, "offset=512")), route.Listening());
+        await route.AskAsync(old.Qmp);
+        Assert.That(await old.ExpectFailureAsync(), Does.Contain("raw from 512"));
+        await ram.WaitForProgressAsync();
+    }
+
+    private static string[] Disk(string file, string? raw = null) =>
+    [
+        "-blockdev", $"driver=file,node-name=file0,filename={file}",
+        "-blockdev", $"driver=raw,node-name=disk0,file=file0{(raw is null ? "" : $",{raw}")}",
+        "-device", "virtio-blk-device,drive=disk0,id=vda",
+    ];
+
+    private async Task ExpectLockedAsync()
+    {
+        var third = await StartAsync(TinyMachine.Silent("disk").With(Disk(_image)));
+        Assert.That(await third.Exited.WaitAsync(Timeouts.Answer), Is.EqualTo(1));
+        Assert.That(third.Errors, Does.Contain("Failed to get \"write\" lock. Is another process using the image"));
+    }
+}
