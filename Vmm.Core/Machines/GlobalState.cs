@@ -23,7 +23,7 @@ public sealed class GlobalState : IStateful
     /// <inheritdoc/>
     public StateLayout Layout => TheLayout;
 
-    /// <summary>The run state to restore: running, paused or prelaunch.</summary>
+    /// <summary>The run state to restore: running, paused, prelaunch or io-error.</summary>
     public RunState State { get; set; } = RunState.Running;
 
     /// <inheritdoc/>
@@ -41,9 +41,9 @@ public sealed class GlobalState : IStateful
         reader.Read(TheLayout, _record);
         int end = Array.IndexOf(_record.RunState, (byte)0);
         string name = Encoding.ASCII.GetString(_record.RunState, 0, end < 0 ? Record.Capacity : end);
-        if (!RunStateNames.TryParse(name, out var state) || state is not (RunState.Running or RunState.Paused or RunState.Prelaunch))
+        if (!RunStateNames.TryParse(name, out var state) || state is not (RunState.Running or RunState.Paused or RunState.Prelaunch or RunState.IoError))
         {
-            throw new StateException($"globalstate: running, paused or prelaunch expected, '{name}' found");
+            throw new StateException($"globalstate: running, paused, prelaunch or io-error expected, '{name}' found");
         }
 
         State = state;

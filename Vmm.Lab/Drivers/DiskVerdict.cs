@@ -23,6 +23,8 @@ public sealed record DiskVerdict(int Records, IReadOnlyList<string> Faults)
     /// <param name="cancellation">Ends it early.</param>
     public static async Task<DiskVerdict> OfAsync(IHost host, string image, int reported, CancellationToken cancellation = default)
     {
+        // What was fsynced may be in the journal only, as after any power loss.
+        await host.TryRunAsync($"PATH=$PATH:/usr/sbin:/sbin:/bin e2fsck -E journal_only {Shell.Quote(image)}", cancellation);
         var check = await host.TryRunAsync($"PATH=$PATH:/usr/sbin:/sbin:/bin e2fsck -fn {Shell.Quote(image)}", cancellation);
         string copy = image + ".records";
         await host.RunAsync($"PATH=$PATH:/usr/sbin:/sbin:/bin debugfs -R {Shell.Quote($"dump /records {copy}")} {Shell.Quote(image)}", cancellation);

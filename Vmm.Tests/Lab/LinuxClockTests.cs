@@ -8,7 +8,7 @@ public sealed class LinuxClockTests() : LinuxGuestTest(vcpus: Math.Min(4, HostSe
 {
     private const double Millisecond = 1e6;
 
-    [TestCase(15)]
+    [TestCase(8)]
     [Soak(100)]
     [Promise(24)]
     public Task After_many_updates_clock_and_tsc_are_where_they_were_and_never_went_back(int hops) => SkippingEmulatorFlawsAsync(async () =>

@@ -10,10 +10,10 @@ internal static class DiskLog
     private const int Rounds = 1024;
     private const int Sector = 512;
 
-    /// <summary>Makes an image that is as large as the guest's log.</summary>
-    internal static string NewImage()
+    /// <summary>Makes an image that is as large as the guest's log; it takes no room before it is written to.</summary>
+    internal static string NewImage(string? folder = null)
     {
-        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"disk-{Guid.NewGuid():N}.img");
+        string path = Path.Combine(folder ?? TestContext.CurrentContext.WorkDirectory, $"disk-{Guid.NewGuid():N}.img");
         using var image = File.Create(path);
         image.SetLength(Depth * Rounds * Sector);
         return path;

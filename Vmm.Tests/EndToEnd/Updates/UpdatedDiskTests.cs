@@ -49,6 +49,39 @@ public sealed class UpdatedDiskTests : UpdateTest
     }
 
     [Test]
+    public async Task A_guest_that_was_stopped_for_want_of_space_goes_over_and_continues_there()
+    {
+        string folder = InFolder("small");
+        Directory.CreateDirectory(folder);
+        await RunAsync("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder);
+        try
+        {
+            string image = DiskLog.NewImage(folder);
+            var generation = await BootAsync("disk", Disk(image));
+            var ram = Keep(GuestRam.Of(generation.Process));
+            var error = await generation.Qmp.WaitForEventAsync("BLOCK_IO_ERROR");
+            Assert.That(error.Data.GetProperty("nospace").GetBoolean(), Is.True);
+            Assert.That(error.Data.GetProperty("action").GetString(), Is.EqualTo("stop"));
+            await generation.Qmp.WaitForEventAsync("STOP");
+            Assert.That(await generation.StatusAsync(), Is.EqualTo("io-error"));
+
+            generation = await HopAsync(generation);
+            Assert.That(await generation.StatusAsync(), Is.EqualTo("io-error"));
+            ulong before = ram.Count;
+            await RunAsync("mount", "-o", "remount,size=64m", folder);
+            await generation.Qmp.ExecuteAsync("cont");
+            await ram.WaitPastAsync(before + 2000);
+            await generation.Qmp.ExecuteAsync("stop");
+            DiskLog.Check(image, ram);
+            await QuitAsync(generation);
+        }
+        finally
+        {
+            await RunAsync("umount", "--lazy", folder);
+        }
+    }
+
+    [Test]
     public async Task A_disk_of_another_size_or_place_in_its_file_is_a_reason_before_the_pause()
     {
         var old = await BootAsync("disk", Disk(_image));
@@ -66,6 +99,13 @@ public sealed class UpdatedDiskTests : UpdateTest
         "-blockdev", $"driver=raw,node-name=disk0,file=file0{(raw is null ? "" : $",{raw}")}",
         "-device", "virtio-blk-device,drive=disk0,id=vda",
     ];
+
+    private static async Task RunAsync(string program, params string[] arguments)
+    {
+        using var process = System.Diagnostics.Process.Start(program, arguments);
+        await process.WaitForExitAsync();
+        Assert.That(process.ExitCode, Is.Zero, $"{program} {string.Join(' ', arguments)}");
+    }
 
     private async Task ExpectLockedAsync()
     {

@@ -13,6 +13,9 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
     private readonly Lock _lock = new();
     private readonly SampleState _state = new();
 
+    /// <summary>What it has in flight; a test sets it.</summary>
+    internal Task InFlight { get; set; } = Task.CompletedTask;
+
     public PortRange Ports => new(port, 2);
 
     public StateLayout Layout => SampleState.Layout;
@@ -61,6 +64,8 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
             UpdateInterrupt();
         }
     }
+
+    public override Task DrainAsync() => InFlight;
 
     public void Save(StateWriter writer) => writer.Write(SampleState.Layout, _state);
 

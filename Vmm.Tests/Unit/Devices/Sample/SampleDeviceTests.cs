@@ -132,6 +132,25 @@ public sealed class SampleDeviceTests : IDisposable
     }
 
     [Test]
+    public async Task What_it_has_in_flight_is_waited_for_within_a_limit_and_the_guest_runs_on()
+    {
+        var old = Running();
+        old.Set(parameters => parameters with { CprDrainTimeout = 50 });
+        var device = (SampleDevice)old.Board.Devices.At(Path)!;
+        device.InFlight = new TaskCompletionSource().Task;
+        _fixture.New(WithSample);
+
+        Assert.That(await _fixture.MigrateAsync(old), Is.EqualTo("failed"));
+        Assert.That(old.Report.Error, Does.Contain("device smp has requests that the host has not finished within 50 ms"));
+        _fixture.AssertRunsIn(old);
+
+        device.InFlight = Task.CompletedTask;
+        var next = _fixture.New(WithSample);
+        await _fixture.HandOverAsync(old, next);
+        _fixture.AssertRunsIn(next);
+    }
+
+    [Test]
     public void A_reset_of_the_machine_resets_it()
     {
         var host = Running();
