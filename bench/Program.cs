@@ -1,4 +1,5 @@
 using System.Globalization;
+using Vmm.Bench.Block;
 using Vmm.Bench.Exits;
 using Vmm.Bench.Handover;
 using Vmm.Bench.Io;
@@ -20,6 +21,7 @@ static int Run(string[] args) => args switch
     ["exits"] => ExitsBenchmark.Run(mmio: false),
     ["exits", "mmio"] => ExitsBenchmark.Run(mmio: true),
     ["io"] => IoBenchmark.Run(),
+    ["block"] => BlockBenchmark.Run(),
     ["kicks"] => KicksBenchmark.Run(1_000_000),
     ["kicks", var count] when IsCount(count) => KicksBenchmark.Run(Number(count)),
     ["startup"] => StartupBenchmark.Run(),
@@ -36,6 +38,6 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static int Usage()
 {
-    Console.Error.WriteLine($"vmm-bench exits [mmio] | io | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
+    Console.Error.WriteLine($"vmm-bench exits [mmio] | io | block | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
     return 2;
 }

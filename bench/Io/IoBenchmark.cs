@@ -6,8 +6,6 @@
 // has the next event there when one is served, so that nothing but the loop itself is measured, four system calls and what is around them.
 // What is promised is the first.
 
-using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Vmm.Core.Loop;
 
 namespace Vmm.Bench.Io;
@@ -27,23 +25,14 @@ internal static class IoBenchmark
 
     internal static int Run()
     {
-        string file = Path.Combine(Path.GetTempPath(), $"vmm-bench-io-{Environment.ProcessId}.so");
-        try
+        using var library = new CompiledLibrary("Io/io.c");
+        bool isKept = true;
+        foreach (var measured in Cases)
         {
-            Compile(file);
-            nint library = NativeLibrary.Load(file);
-            bool isKept = true;
-            foreach (var measured in Cases)
-            {
-                isKept &= Run(library, measured);
-            }
+            isKept &= Run(library.Handle, measured);
+        }
 
-            return isKept ? 0 : 1;
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        return isKept ? 0 : 1;
     }
 
     private static bool Run(nint library, Case measured)
@@ -97,17 +86,6 @@ internal static class IoBenchmark
 
     /// <summary>The time of the rounds in which the host did least besides.</summary>
     private static double Undisturbed(double[] values) => values.Order().ElementAt(values.Length / 20);
-
-    private static void Compile(string file)
-    {
-        string source = Path.Combine(AppContext.BaseDirectory, "Io", "io.c");
-        using var gcc = Process.Start("gcc", ["-O2", "-shared", "-fPIC", "-o", file, source]);
-        gcc.WaitForExit();
-        if (gcc.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"gcc exited with {gcc.ExitCode}");
-        }
-    }
 
     private sealed record Case(string Kind, int Batch, long Poll, long Signals)
     {

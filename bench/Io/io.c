@@ -3,13 +3,8 @@
  * The one side stands for a guest: it puts descriptors into the ring, signals the eventfd "in" as a doorbell does, and waits for the eventfd
  * "out", which stands for an irqfd. The other side takes a descriptor for the end of the loop if its length is 0. */
 #define _GNU_SOURCE
-#include <sched.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "host.h"
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #define SLOTS 256
 
@@ -31,27 +26,6 @@ struct queue {
     char pad2[16];
     struct descriptor slots[SLOTS];
 };
-
-static long now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000L + t.tv_nsec;
-}
-
-static void signal_fd(int fd)
-{
-    uint64_t one = 1;
-    if (write(fd, &one, sizeof one) != sizeof one)
-        abort();
-}
-
-static void take_fd(int fd)
-{
-    uint64_t count;
-    if (read(fd, &count, sizeof count) != sizeof count)
-        abort();
-}
 
 struct queue *queue_create(uint32_t batch)
 {
@@ -103,25 +77,9 @@ long queue_drive_ready(struct queue *q, long signals)
     return q->ended - q->began;
 }
 
-static cpu_set_t processors;
-
-__attribute__((constructor)) static void read_processors(void)
-{
-    if (sched_getaffinity(0, sizeof processors, &processors) < 0)
-        abort();
-}
-
-/* Keeps the calling thread on the nth of the processors that there are. */
 void queue_pin(int nth)
 {
-    cpu_set_t one;
-    int cpu = 0;
-    for (nth %= CPU_COUNT(&processors); nth > 0 || !CPU_ISSET(cpu, &processors); cpu++)
-        nth -= CPU_ISSET(cpu, &processors);
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    if (sched_setaffinity(0, sizeof one, &one) < 0)
-        abort();
+    pin(nth);
 }
 
 void queue_end(struct queue *q)

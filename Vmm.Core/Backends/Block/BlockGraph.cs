@@ -59,10 +59,18 @@ public sealed class BlockGraph : IDisposable
         select new HandoverDescriptor(BlockImage.DescriptorName(node.Configuration.NodeName), file);
 
     /// <summary>Opens what is configured.</summary>
+    /// <param name="nodes">The nodes, each after the one that it is over.</param>
+    /// <param name="drives">The drives.</param>
+    /// <param name="groups">The throttle groups.</param>
     /// <exception cref="BlockException">One cannot be opened.</exception>
-    internal static BlockGraph Open(
-        IReadOnlyList<BlockNodeConfiguration> nodes, IReadOnlyList<DriveConfiguration> drives, params IReadOnlyList<ThrottleGroupConfiguration> groups) =>
-        new(nodes, drives, groups, BlockImage.Open, isAdopted: false);
+    public static BlockGraph Open(
+        IReadOnlyList<BlockNodeConfiguration> nodes, IReadOnlyList<DriveConfiguration> drives, params IReadOnlyList<ThrottleGroupConfiguration> groups)
+    {
+        ArgumentNullException.ThrowIfNull(nodes);
+        ArgumentNullException.ThrowIfNull(drives);
+        ArgumentNullException.ThrowIfNull(groups);
+        return new(nodes, drives, groups, BlockImage.Open, isAdopted: false);
+    }
 
     /// <summary>Takes over what the old process has open.</summary>
     /// <exception cref="BlockException">A descriptor is missing, or is not what its name says.</exception>
@@ -78,7 +86,7 @@ public sealed class BlockGraph : IDisposable
     /// <param name="user">The device, for messages.</param>
     /// <param name="sharesWrites">Whether others may write to it meanwhile (share-rw=on).</param>
     /// <exception cref="BlockException">It is another's, in this process or another one.</exception>
-    internal BlockDisk Attach(string name, string user, bool sharesWrites)
+    public BlockDisk Attach(string name, string user, bool sharesWrites)
     {
         var drive = _drives.FirstOrDefault(drive => drive.Id == name);
         var nodes = Chain(drive?.NodeName ?? name);

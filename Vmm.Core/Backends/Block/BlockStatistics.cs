@@ -3,7 +3,7 @@ using Vmm.Core.Loop;
 
 namespace Vmm.Core.Backends.Block;
 
-/// <summary>What a disk has done so far. Counted on the thread that serves it, read on any.</summary>
+/// <summary>What a disk has done so far. Counted on the thread that serves it, which needs no locked instruction for that; read on any.</summary>
 public sealed class BlockStatistics
 {
     private const int Kinds = (int)BlockTraffic.Unmap + 1;
@@ -49,18 +49,20 @@ public sealed class BlockStatistics
         long now = Stopwatch.GetTimestamp();
         if (failed)
         {
-            Interlocked.Increment(ref _failed[kind]);
+            Add(ref _failed[kind], 1);
         }
         else
         {
-            Interlocked.Increment(ref _operations[kind]);
-            Interlocked.Add(ref _bytes[kind], bytes);
-            Interlocked.Add(ref _ticks[kind], now - began);
+            Add(ref _operations[kind], 1);
+            Add(ref _bytes[kind], bytes);
+            Add(ref _ticks[kind], now - began);
         }
 
-        Interlocked.Exchange(ref _lastEnd, now);
+        Volatile.Write(ref _lastEnd, now);
     }
 
     /// <summary>A request was refused without asking the host.</summary>
-    internal void Refused(BlockTraffic kind) => Interlocked.Increment(ref _invalid[(int)kind]);
+    internal void Refused(BlockTraffic kind) => Add(ref _invalid[(int)kind], 1);
+
+    private static void Add(ref long counter, long value) => Volatile.Write(ref counter, counter + value);
 }

@@ -10,8 +10,8 @@ internal sealed class RequestsInFlight
     private int _count;
     private TaskCompletionSource? _idle;
 
-    /// <summary>One was taken.</summary>
-    internal void Begin() => Interlocked.Increment(ref _count);
+    /// <summary>So many were taken. Their queue is not stopped before this was called, so what waits for the end of them sees them.</summary>
+    internal void Begin(int count) => Interlocked.Add(ref _count, count);
 
     /// <summary>So many were given back, and published.</summary>
     internal void End(int count)

@@ -4,7 +4,7 @@
 //
 // A queue is served while the device is live, the queue is set up, and the device is not quiesced. Quiesce, reset by the driver, reset of the
 // machine and removal are one path: stop the queues, and wait until what was taken from them is done; then their state is all that there is.
-// What takes time, as a disk's requests do, is in flight meanwhile (RequestBegun, RequestsEnded): the machine loop waits for it without
+// What takes time, as a disk's requests do, is in flight meanwhile (RequestsBegun, RequestsEnded): the machine loop waits for it without
 // blocking (DrainAsync), the vCPU that resets the device waits in its access, for its driver may use the memory again at once. A device here knows no transport: that
 // maps registers to these members, one call at a time, and says where interrupt and doorbells are. The thread that serves
 // queues takes no lock of the transport's, which waits for that thread when it stops a queue.
@@ -290,8 +290,8 @@ public abstract class VirtioDevice : IDisposable
     {
     }
 
-    /// <summary>A chain was taken that will be given back later, when it is done.</summary>
-    protected void RequestBegun() => _inFlight.Begin();
+    /// <summary>So many chains were taken that are given back when they are done; called in the turn in which they were taken.</summary>
+    protected void RequestsBegun(int count) => _inFlight.Begin(count);
 
     /// <summary>So many of them were given back, and published; or are held.</summary>
     protected void RequestsEnded(int count) => _inFlight.End(count);

@@ -28,6 +28,7 @@ public sealed class BlockDevice : VirtioDevice
     private readonly DescriptorChain _chain;
     private readonly VirtQueue?[] _toPublish;
     private bool _retries;
+    private int _begun;
     private int _ended;
 
     /// <summary>Creates the device.</summary>
@@ -234,7 +235,7 @@ public sealed class BlockDevice : VirtioDevice
             return false;
         }
 
-        RequestBegun();
+        _begun++;
         Begin(request);
         return true;
     }
@@ -277,9 +278,10 @@ public sealed class BlockDevice : VirtioDevice
 
     private bool IsInRange(ulong sector, ulong length)
     {
+        // A power of two, so that a mask does what would take two divisions for each request.
         ulong block = _options.LogicalBlockSize;
         ulong sectors = (ulong)_disk.Length / Sector;
-        return sector <= sectors && length <= (sectors - sector) * Sector && length % block == 0 && sector * Sector % block == 0;
+        return sector <= sectors && length <= (sectors - sector) * Sector && ((length | (sector * Sector)) & (block - 1)) == 0;
     }
 
     private void Refuse(QueuedRequest request, BlockTraffic traffic)
@@ -372,15 +374,20 @@ public sealed class BlockDevice : VirtioDevice
             }
         }
 
-        End();
+        Count();
     }
 
-    /// <summary>What has come back is published: it is in flight no more.</summary>
-    private void End()
+    /// <summary>Counts, once for all of them, the requests that this turn has begun, and those that have come back: they are published, and in flight no more.</summary>
+    private void Count()
     {
         Array.Clear(_toPublish);
-        int ended = _ended;
-        _ended = 0;
+        var (begun, ended) = (_begun, _ended);
+        (_begun, _ended) = (0, 0);
+        if (begun > 0)
+        {
+            RequestsBegun(begun);
+        }
+
         if (ended > 0)
         {
             RequestsEnded(ended);
