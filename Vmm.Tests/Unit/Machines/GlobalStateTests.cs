@@ -49,7 +49,7 @@ public sealed class GlobalStateTests
         Encoding.ASCII.GetBytes(name, bytes.AsSpan(4));
         Assert.That(
             () => new GlobalState().Load(new StateReader(bytes)),
-            Throws.TypeOf<StateException>().With.Message.EqualTo($"globalstate: running, paused or prelaunch expected, '{name}' found"));
+            Throws.TypeOf<StateException>().With.Message.EqualTo($"globalstate: running, paused, prelaunch or io-error expected, '{name}' found"));
     }
 
     [Test]
