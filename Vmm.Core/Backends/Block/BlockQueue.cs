@@ -33,6 +33,7 @@ public sealed class BlockQueue : IDisposable
     private readonly BounceBuffers _bounces;
     private readonly BlockThrottle? _throttle;
     private readonly RequestList _waiting = new();
+    private long _turnBegan = Stopwatch.GetTimestamp();
 
     /// <summary>Connects a disk to a thread; by <see cref="BlockDisk.Connect"/>.</summary>
     internal BlockQueue(
@@ -56,12 +57,25 @@ public sealed class BlockQueue : IDisposable
     /// </summary>
     public Action? RoundCompleted { get; set; }
 
+    /// <summary>
+    /// Called before a number of requests that are submitted together: they count as begun now, so that the clock is read once for all of them, and wait
+    /// for their throttle groups. On the thread that serves the disk.
+    /// </summary>
+    public void BeginTurn()
+    {
+        _turnBegan = Stopwatch.GetTimestamp();
+        _throttle?.Limit();
+    }
+
+    /// <summary>The device stops submitting: until <see cref="BeginTurn"/> no request waits for its throttle group. Any thread.</summary>
+    public void BeginDraining() => _throttle?.Open();
+
     /// <summary>Submits a request. On the thread that serves the disk. Its offset and length were checked against the disk's size.</summary>
     public void Submit(BlockRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
         request.Queue = this;
-        request.Began = Stopwatch.GetTimestamp();
+        request.Began = _turnBegan;
         if (_throttle is { } throttle)
         {
             throttle.Submit(request);
@@ -69,20 +83,6 @@ public sealed class BlockQueue : IDisposable
         else
         {
             Issue(request);
-        }
-    }
-
-    /// <summary>While it is drained no request waits for its throttle group. Any thread.</summary>
-    /// <param name="isDraining">Whether that is so.</param>
-    public void SetDraining(bool isDraining)
-    {
-        if (isDraining)
-        {
-            _throttle?.Open();
-        }
-        else
-        {
-            _throttle?.Limit();
         }
     }
 

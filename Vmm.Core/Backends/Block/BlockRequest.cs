@@ -51,7 +51,7 @@ public sealed class BlockRequest
     /// <summary>How often the host has asked to try again.</summary>
     internal int Retries { get; set; }
 
-    /// <summary>When it was submitted, in ticks of the stopwatch.</summary>
+    /// <summary>When the turn began in which it was submitted, in ticks of the stopwatch.</summary>
     internal long Began { get; set; }
 
     /// <summary>The buffer that stands for the request's own where those are not aligned.</summary>

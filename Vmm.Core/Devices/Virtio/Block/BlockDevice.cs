@@ -169,19 +169,19 @@ public sealed class BlockDevice : VirtioDevice
     }
 
     /// <summary>What its throttle groups hold back goes at once: the queues are being drained.</summary>
-    protected override void QueuesStopped() => _requests.SetDraining(true);
+    protected override void QueuesStopped() => _requests.BeginDraining();
 
     /// <inheritdoc/>
     protected override void Process(VirtQueue queue)
     {
         ArgumentNullException.ThrowIfNull(queue);
+        _requests.BeginTurn();
         if (Volatile.Read(ref _retries))
         {
             Volatile.Write(ref _retries, false);
             ServeHeld();
         }
 
-        _requests.SetDraining(false);
         queue.SuppressKicks();
         bool again = TakeSome(queue);
         RoundCompleted();
