@@ -205,7 +205,7 @@ public abstract class Chardev : IStateful, IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Tells the front end whether a peer is there, if that has changed since it was last told. Gate held.</summary>
+    /// <summary>Notifies the front end whether a peer is there, if that has changed since the last notification. Gate held.</summary>
     private protected void ReportPeer()
     {
         if (IsRunning && FrontEnd is { } frontEnd && HasPeer != _reportedPeer)

@@ -13,7 +13,7 @@ public static class ChardevFactory
     /// <param name="loop">The loop that serves it.</param>
     /// <param name="log">Where lost bytes and clients are reported.</param>
     /// <param name="escape">The key that begins a command to a mux.</param>
-    /// <param name="exit">Ends the program, when a mux is told so; any thread, never waits.</param>
+    /// <param name="exit">Ends the program, on the mux's exit key; any thread, never waits.</param>
     internal static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log, byte escape, Action exit) =>
         !configuration.Mux ? Create(configuration, loop, log)
         : new MuxChardev(Create(configuration with { LogFile = null }, loop, log), loop, escape, exit, configuration.MuxMonitors) { Log = LogOf(configuration, log) };

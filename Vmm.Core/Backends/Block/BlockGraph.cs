@@ -1,5 +1,5 @@
 // All block nodes of a machine. They are opened when the guest is started here, or taken over from the old process of a live update with the
-// descriptors of their images, locks and all. An image is locked when a device takes it, and not before: a node without a user is in nobody's way.
+// descriptors of their images, which keep their locks. An image is locked when a device attaches to it, and not before: an unused node excludes no one.
 
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;

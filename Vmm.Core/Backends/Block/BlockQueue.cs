@@ -90,7 +90,7 @@ public sealed class BlockQueue : IDisposable
     /// <returns>Whether that was so within the limit.</returns>
     public bool Drain(TimeSpan limit) => _requests?.Drain(limit) ?? true;
 
-    /// <summary>Ends it; nothing is submitted any more. Requests in flight are carried out and call nobody back.</summary>
+    /// <summary>Ends it; nothing is submitted any more. Requests in flight are completed without a callback.</summary>
     public void Dispose()
     {
         _throttle?.Dispose();

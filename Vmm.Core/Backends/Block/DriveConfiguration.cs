@@ -6,7 +6,7 @@ public enum BlockErrorAction
     /// <summary>The guest gets the error.</summary>
     Report,
 
-    /// <summary>The guest is told that it was done.</summary>
+    /// <summary>The request is reported to the guest as done.</summary>
     Ignore,
 
     /// <summary>The guest is stopped, and the request is made again when it continues.</summary>

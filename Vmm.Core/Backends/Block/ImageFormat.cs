@@ -1,4 +1,4 @@
-// A disk image whose format nobody named is looked at: what begins as an image of another format does is not used as a raw one, for a guest
+// A disk image whose format was not given is probed: what begins as an image of another format does is not used as a raw one, for a guest
 // would see the image's own tables and destroy them. Only raw images are served; another program can serve the others as a block device.
 
 using System.Text;

@@ -21,6 +21,9 @@ internal sealed class ImageLocks(SafeFileHandle file, string path, bool mustLock
 {
     private const long InUse = 100;
     private const long NotShared = 200;
+    private const int InvalidArgument = 22; // EINVAL
+    private const int NoSuchCall = 38; // ENOSYS
+    private const int NotSupported = 95; // EOPNOTSUPP
 
     private static readonly (BlockPermissions Permission, int Number, string Name)[] Permissions =
     [
@@ -56,10 +59,10 @@ internal sealed class ImageLocks(SafeFileHandle file, string path, bool mustLock
 
             Check(uses, shares);
         }
-        catch (PosixException e) when (!mustLock)
+        catch (PosixException e) when (!mustLock && e.Errno is InvalidArgument or NoSuchCall or NotSupported)
         {
-            // A file system without locks; what some of them answered is no lock of anything.
-            _ = e;
+            // A file system that knows no such locks. Any other refusal, such as a lock table that is full, is an error: the image may be in use.
+            Restore(uses, shares);
             return;
         }
         catch (Exception e)

@@ -1,4 +1,4 @@
-// The limits that several disks share. A disk asks when its next request may go and is told how long to wait; the request counts from then on, and
+// The limits that several disks share. A disk asks when its next request may go and gets the time to wait; the request counts from then on, and
 // goes when that time has passed without asking again. So the requests of all disks are lined up in the order in which they asked: a disk that has
 // one request waiting and asks for the next only when that has gone takes turns with the others, whichever thread serves it.
 //
@@ -37,7 +37,7 @@ public sealed class ThrottleGroup
     /// <summary>Its limits.</summary>
     public ThrottleGroupConfiguration Configuration { get; }
 
-    /// <summary>Whether it limits anything; otherwise nobody need ask.</summary>
+    /// <summary>Whether it limits anything; otherwise requests need not ask.</summary>
     public bool IsLimiting { get; }
 
     /// <summary>Lines a request up behind those of all disks of the group, and says when it may go.</summary>

@@ -41,10 +41,10 @@ public sealed class OutputLogTests : IDisposable
     {
         var chardev = Started(Null(LogPath));
 
-        chardev.Write("nobody reads this"u8);
+        chardev.Write("without a reader"u8);
 
         await chardev.DeliveredAsync().WaitAsync(Timeout);
-        Assert.That(File.ReadAllText(LogPath), Is.EqualTo("nobody reads this"));
+        Assert.That(File.ReadAllText(LogPath), Is.EqualTo("without a reader"));
     }
 
     [Test]
@@ -53,7 +53,7 @@ public sealed class OutputLogTests : IDisposable
         Throws.TypeOf<PosixException>().With.Message.Contains("no/such': No such file or directory"));
 
     [Test]
-    public void A_fifo_that_nobody_reads_is_refused_and_not_waited_for()
+    public void A_fifo_without_a_reader_is_refused_and_not_waited_for()
     {
         MakeFifo();
 

@@ -5,7 +5,7 @@ using Vmm.Core.Native;
 
 namespace Vmm.Tests.Unit.Chardevs;
 
-/// <summary>What a front end is told of the peer at the other end.</summary>
+/// <summary>How a front end is notified of the peer at the other end.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PeerTests : IDisposable

@@ -38,7 +38,7 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
     /// <param name="name">By what name the guest finds it; null for none.</param>
     /// <param name="isConsole">Whether the guest shall use it as a console.</param>
     /// <param name="backEnd">Where its bytes go to and come from; null for nowhere.</param>
-    /// <param name="observer">Is told when the guest opens and closes it; null for nobody.</param>
+    /// <param name="observer">Notified when the guest opens and closes it; null for none.</param>
     public Port(
         IDeviceContext context, ConsoleDevice console, uint number, string? name, bool isConsole, Chardev? backEnd, IPortObserver? observer = null)
     {
@@ -83,7 +83,7 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
     /// <summary>The most bytes of a message about it.</summary>
     internal int LongestMessage { get; }
 
-    /// <summary>Whether the driver is to be told something.</summary>
+    /// <summary>Whether there is a control message for the driver.</summary>
     internal bool HasMessage
     {
         get

@@ -1,4 +1,4 @@
-// What a driver is told of a port by control messages, and what it has not been told yet.
+// The control messages about a port: which there are, and which were not sent yet.
 //
 // The driver provides the buffers that messages are written into, and may provide none for as long as it likes. So no message is queued: a
 // bit for each announcement says that it is due, and its contents are made when it is sent. Opening and closing of the host's

@@ -33,10 +33,10 @@ internal sealed class PortState
     /// <summary>Whether the host's end is open.</summary>
     internal bool HostOpen;
 
-    /// <summary>What the driver is still to be told of the port: bits of <see cref="PortMessages"/>.</summary>
+    /// <summary>Control messages about the port that were not sent yet: bits of <see cref="PortMessages"/>.</summary>
     internal byte Announcements;
 
-    /// <summary>How often <see cref="HostOpen"/> has changed since the driver was last told: 0, 1, or 2 for every even number of changes.</summary>
+    /// <summary>How often <see cref="HostOpen"/> has changed since that was last sent to the driver: 0, 1, or 2 for every even number of changes.</summary>
     internal byte OpenChanges;
 
     /// <summary>How many bytes of the chain that the driver will be given back next the back end has taken already.</summary>

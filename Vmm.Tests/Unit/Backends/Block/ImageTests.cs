@@ -54,7 +54,7 @@ public sealed class ImageTests : IDisposable
     }
 
     [Test]
-    public void An_image_without_a_user_is_locked_for_nobody()
+    public void An_image_without_a_user_is_not_locked()
     {
         Make();
         Open(File());

@@ -23,11 +23,15 @@ internal sealed class BlockDriver : IDisposable
     private ushort _next;
 
     internal BlockDriver(
-        string path, BlockDeviceOptions? options = null, ulong features = All, bool readOnly = false, bool discard = true, byte[]? state = null)
+        string path, BlockDeviceOptions? options = null, ulong features = All, bool readOnly = false, bool discard = true, byte[]? state = null,
+        ThrottleGroupConfiguration? limits = null)
     {
         Path = path;
-        _graph = BlockGraph.Open([new FileNodeConfiguration("node0", path) { ReadOnly = readOnly, Discard = discard, Locking = BlockLocking.Off }], []);
-        Disk = _graph.Attach("node0", "device disk0", sharesWrites: false);
+        var file = new FileNodeConfiguration("node0", path) { ReadOnly = readOnly, Discard = discard, Locking = BlockLocking.Off };
+        _graph = limits is null
+            ? BlockGraph.Open([file], [])
+            : BlockGraph.Open([file, new ThrottleNodeConfiguration("slow0", "node0", limits.Id)], [], limits);
+        Disk = _graph.Attach(limits is null ? "node0" : "slow0", "device disk0", sharesWrites: false);
         Driver = new MmioDriver(new VirtioContext(), context => new BlockDevice(context, context.IoThread, Disk, options ?? new() { QueueSize = 8 }));
         if (state is not null)
         {
