@@ -1,21 +1,23 @@
 /*
  * Counts and writes the count to the debug port as the ticker does, and drives the virtio entropy devices at virtio-mmio-bus.23 and .22
  * meanwhile: at every eighth tick each is offered its buffer again, if that came back. SERVED and the word behind it hold how many
- * came back (of 16 bits), as the interrupts of the second I/O APIC have said.
+ * came back (of 16 bits), as the interrupts of the second I/O APIC have said. Two virtio disks, at virtio-mmio-bus.21 and .20, are kept busy
+ * (disk-log.h).
  */
 #include "guest.h"
 #include "decimal.h"
 #include "interrupts.h"
 #include "virtio.h"
+#include "disk-log.h"
 
 #define RATE          500
 #define OFFERED_EVERY 8                 /* ticks: a power of two */
 #define FIRST         23
 #define FIRST_PAGE    0x210000
-#define FIRST_VECTOR  0x31
+#define FIRST_VECTOR  0x33            /* above the disks, whose interrupts may come without a pause on a slow host */
 #define SECOND        22
 #define SECOND_PAGE   0x211000
-#define SECOND_VECTOR 0x32
+#define SECOND_VECTOR 0x34
 
 start:  flat_segments stack
         decimal_zero
@@ -29,6 +31,8 @@ start:  flat_segments stack
         virtio_start SECOND, SECOND_PAGE, (SERVED + 4)
         pic_on 0
         pit_on RATE
+        call first_disk_start
+        call second_disk_start
 
 sleep:  sti
         hlt
@@ -58,3 +62,6 @@ second: virtio_take SECOND, SECOND_PAGE, (SERVED + 4)
 taken:  end_of_apic
         movl $stack, %esp
         jmp sleep
+
+        disk_log first_disk, 21, 0x31, 0x220000, 64
+        disk_log second_disk, 20, 0x32, 0x228000, 64

@@ -9,6 +9,10 @@
 #include "guest.h"
 #include "decimal.h"
 #include "interrupts.h"
+#ifdef DISK
+#include "virtio.h"
+#include "disk-log.h"
+#endif
 
 start:  flat_segments stack
         decimal_zero
@@ -16,6 +20,9 @@ start:  flat_segments stack
         apic_on
         pic_on 0
         pit_on RATE
+#ifdef DISK
+        call disk_start
+#endif
 
 sleep:  sti
         hlt
@@ -33,3 +40,7 @@ next:   movb (%esi), %al
         end_of_pic
         movl $stack, %esp
         jmp sleep
+
+#ifdef DISK
+        disk_log disk, 23, 0x31, 0x220000, 64
+#endif

@@ -193,8 +193,8 @@ public sealed partial class Board : IExitHandler, IDisposable
     }
 
     /// <summary>
-    /// Resumes every back end and timer, each by itself: the guest runs, and one that cannot be resumed keeps no other from it. A back end that did
-    /// not cross is opened now that the guest is here.
+    /// Resumes every back end and timer, each by itself: one that cannot be resumed keeps no other from it. Queues rest as long as the guest does. A back
+    /// end that did not cross is opened now that the guest is here.
     /// </summary>
     public void ResumeBackEnds(BestEffort steps)
     {
@@ -249,8 +249,10 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <summary>Makes loaded state take effect: devices and in-kernel devices first, then the vCPUs in parallel.</summary>
     /// <exception cref="StateException">The hypervisor refused a part of it.</exception>
+    /// <exception cref="BlockException">The host does not say how large an image is.</exception>
     public async Task ApplyStateAsync()
     {
+        Blocks.Measure();
         foreach (var section in Sections)
         {
             if (section.Item is not IVirtualCpu)
@@ -382,7 +384,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             step($"chardev '{chardev.Label}'", chardev.Start);
         }
 
-        _devices.Resume(step);
+        _devices.Resume(step, withQueues: _machine.State == RunState.Running);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the host has not finished a request of a disk: the guest's memory stays mapped until the process ends")]

@@ -27,7 +27,7 @@ internal static class DeviceDrain
             if (await Task.WhenAny(drained, over) != drained && !drained.IsCompleted)
             {
                 throw new MachineException(
-                    $"{device.Configuration.Title} has requests that the host has not finished within {limit.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)} ms; the guest runs on");
+                    $"{device.Configuration.Title} has requests that the host has not finished within {limit.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)} ms");
             }
 
             ulong took = Instant.Now - begin;

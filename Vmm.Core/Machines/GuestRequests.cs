@@ -159,7 +159,7 @@ internal sealed partial class GuestRequests : IPowerControl
         await pause.StopAsync(captureState: false);
         try
         {
-            await pause.DrainForResetAsync();
+            await pause.DrainQueuesAsync();
         }
         catch
         {
@@ -170,7 +170,7 @@ internal sealed partial class GuestRequests : IPowerControl
         Volatile.Write(ref _resetRequested, 0);
         try
         {
-            pause.ResetDrained(ShutdownCause.GuestReset);
+            pause.Reset(ShutdownCause.GuestReset);
         }
         catch (MachineException)
         {

@@ -98,8 +98,8 @@ public sealed partial class Machine : IDisposable
     /// <summary>How long vCPUs may take to stop: one that is held up in a device must not hold up the machine's operator.</summary>
     internal TimeSpan StopLimit { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a reset waits for requests of its devices that the host has not finished.</summary>
-    internal TimeSpan ResetDrainLimit { get; set; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long a stop or a reset waits for requests of its devices that the host has not finished.</summary>
+    internal TimeSpan QueueDrainLimit { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>What the guest asks for.</summary>
     internal GuestRequests Requests { get; }
@@ -307,8 +307,9 @@ public sealed partial class Machine : IDisposable
             throw;
         }
 
-        board.Queues.GuestContinues();
         State = RunState.Running;
+        board.Queues.Resume();
+        board.Queues.GuestContinues();
         Raise(new MachineResumed(Now));
     }
 

@@ -4,14 +4,18 @@
 // A pause is entered at the machine's gate, so there is one at a time, and it knows what the guest did before. The vCPUs stop all or none. What
 // the host refuses half-way is taken back: the guest does again what it did, and its run state says so. A pause ends in one of two ways: the
 // guest resumes as before, or the machine is in another run state. Disposing it only opens the gate.
+//
+// The queues of a guest that is held rest too, until it continues: what the host had of them is waited for, so that memory and disks of a stopped
+// guest stay as they are.
 
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using Vmm.Core.Hypervisors;
 
 namespace Vmm.Core.Machines;
 
 /// <summary>The one operation that may stop the guest now. Machine loop only.</summary>
-internal sealed class MachinePause : IDisposable
+internal sealed partial class MachinePause : IDisposable
 {
     private readonly Machine _machine;
     private readonly IDisposable _pass;
@@ -57,28 +61,12 @@ internal sealed class MachinePause : IDisposable
     /// <exception cref="MachineException">The host has not finished a request within the limit; the message names the device.</exception>
     internal Task<IReadOnlyList<SlowQuiesce>> DrainAsync(TimeSpan limit) => DeviceDrain.RunAsync(_machine, Guest, limit);
 
-    /// <summary>The vCPUs are stopped: stops the queues too, and waits until nothing of them is in flight, for a reset.</summary>
-    /// <exception cref="MachineException">The host has not finished a request in time; the queues are served again.</exception>
-    internal async Task DrainForResetAsync()
+    /// <summary>The vCPUs are stopped: stops the queues too, until the guest resumes or continues, and waits until nothing of them is in flight.</summary>
+    /// <exception cref="MachineException">The host has not finished a request in time.</exception>
+    internal Task DrainQueuesAsync()
     {
         Guest.Queues.Quiesce();
-        try
-        {
-            await DrainAsync(_machine.ResetDrainLimit);
-        }
-        catch
-        {
-            Guest.Queues.Resume();
-            throw;
-        }
-    }
-
-    /// <summary>Resets a machine after <see cref="DrainForResetAsync"/>.</summary>
-    /// <inheritdoc cref="Reset"/>
-    internal void ResetDrained(ShutdownCause cause)
-    {
-        Reset(cause);
-        Guest.Queues.Resume();
+        return DrainAsync(_machine.QueueDrainLimit);
     }
 
     /// <summary>Resets a machine whose vCPUs are stopped. One whose devices cannot be drained does again what it did.</summary>
@@ -87,7 +75,7 @@ internal sealed class MachinePause : IDisposable
     {
         try
         {
-            await DrainForResetAsync();
+            await DrainQueuesAsync();
         }
         catch
         {
@@ -95,7 +83,7 @@ internal sealed class MachinePause : IDisposable
             throw;
         }
 
-        ResetDrained(cause);
+        Reset(cause);
     }
 
     /// <summary>Stops every vCPU, or none: one that does not stop in time is held up, and then all run on.</summary>
@@ -146,6 +134,7 @@ internal sealed class MachinePause : IDisposable
 
         if (ran)
         {
+            await RestAsync();
             _machine.Raise(new MachineStopped(_machine.Now));
         }
     }
@@ -193,6 +182,8 @@ internal sealed class MachinePause : IDisposable
             StayStopped(ran: true);
             throw;
         }
+
+        Guest.Queues.Resume();
     }
 
     /// <summary>The same at once and whatever fails, vCPUs first, then queues and back ends, for a guest that was to be handed over.</summary>
@@ -213,13 +204,30 @@ internal sealed class MachinePause : IDisposable
     /// <summary>Lets the next operation in.</summary>
     public void Dispose() => _pass.Dispose();
 
+    /// <summary>The guest is stopped: so are its queues. A host that does not finish a request cannot keep it from being so.</summary>
+    private async Task RestAsync()
+    {
+        try
+        {
+            await DrainQueuesAsync();
+        }
+        catch (MachineException e)
+        {
+            LogNotDrained(_machine.Log, e.Message);
+        }
+    }
+
     /// <summary>A guest that was only to be stopped for a moment does not run again.</summary>
     private void StayStopped(bool ran)
     {
+        Guest.Queues.Quiesce();
         _machine.TryFreezeTime(Guest);
         if (ran)
         {
             _machine.Raise(new MachineStopped(_machine.Now));
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the guest is stopped, but its memory may still change: {Reason}")]
+    private static partial void LogNotDrained(ILogger log, string reason);
 }

@@ -61,6 +61,17 @@ public static class FileDescriptor
         return flags >= 0 && (flags & (O_ACCMODE | O_APPEND)) == O_RDWR;
     }
 
+    /// <summary>How a file was opened: access mode, O_APPEND and O_DIRECT.</summary>
+    /// <exception cref="PosixException">The kernel does not say.</exception>
+    internal static uint AccessOf(SafeHandle handle)
+    {
+        const int Direct = 0x4000; // O_DIRECT of x86-64
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        Check(flags, "read descriptor flags");
+        return (uint)(flags & (O_ACCMODE | O_APPEND | Direct));
+    }
+
     /// <summary>Waits without an end until a descriptor is ready; for threads that are not waited for.</summary>
     /// <returns>Which of <paramref name="events"/> are ready, plus errors and hang-up.</returns>
     public static unsafe FdEvents WaitFor(SafeHandle handle, FdEvents events)

@@ -14,7 +14,7 @@ internal static class Greeting
     internal const ushort OldestProtocol = 1;
 
     /// <summary>The newest protocol version spoken here.</summary>
-    internal const ushort NewestProtocol = 5;
+    internal const ushort NewestProtocol = 6;
 
     /// <summary>This program's version.</summary>
     internal static string ProgramVersion { get; } =

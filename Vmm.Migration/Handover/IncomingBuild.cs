@@ -7,6 +7,7 @@
 // warning for the operator: a guest on other processors runs correctly, if perhaps slowly.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -45,6 +46,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
             Paced.Run(
                 PlaceProcess,
                 () => Board = machine.Handover.BuildIncoming((int)Math.Min(plan.BoardRevision, int.MaxValue), plan.GuestAbi, ClaimRam, handedOver),
+                () => reasons.AddRange(plan.Images is null ? [] : ImageIdentity.Differences(plan.Images, Board!.Blocks.Identities)),
                 () => reasons.AddRange(AdoptBackEnds(Board!)),
                 () => reasons.AddRange(machine.Handover.Prepare(handedOver)),
                 () => PlaceCpus(Board!));

@@ -13,6 +13,7 @@ internal static class OutgoingPlan
         HostOnly = [.. machine.HostOnly],
         Layouts = [.. board.Sections.Select(section => section.LayoutProperty)],
         Ram = [.. board.Ram.Select(block => new PlannedRam(block.Name, block.Size, block.Identity!.Value))],
+        Images = [.. board.Blocks.Identities],
         BoardRevision = (uint)board.Revision,
         GuestAbi = board.Vm.GuestAbi,
         Placement = [.. board.Vm.Cpus.Select(cpu => ThreadPlacement.Of(cpu.ThreadId))],

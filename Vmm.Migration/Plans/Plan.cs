@@ -5,6 +5,7 @@
 // and the fingerprint of its layout); the new one compares the two lists and answers with every difference at once. So a
 // mismatch is reported before the guest is paused, and a property that is added later is compared without a line here.
 
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Configuration;
 using Vmm.Core.Memory;
 
@@ -27,6 +28,9 @@ internal sealed record Plan
 
     /// <summary>The RAM blocks in table order: name, and what the file that comes with the plan must be.</summary>
     internal required IReadOnlyList<PlannedRam> Ram { get; init; }
+
+    /// <summary>The images of its block nodes, and which files they are. A peer whose newest protocol version is before 6 sends none.</summary>
+    internal IReadOnlyList<ImageIdentity>? Images { get; init; }
 
     /// <summary>The revision of the guest's board. A peer whose newest protocol version is before 5 says nothing of it: it has the first.</summary>
     internal required uint BoardRevision { get; init; }

@@ -1,8 +1,9 @@
-// The plan's bytes in protocol versions 1 to 5; the second adds flags, and the process's placement at the end, the third behind it
-// how often a sign of life is wanted, the fourth what no guest sees, the fifth the revision of the guest's board. Lists carry their count and texts their length; both are
-// bounded, because the reader must not trust the writer.
+// The plan's bytes in protocol versions 1 to 6; the second adds flags, and the process's placement at the end, the third behind it
+// how often a sign of life is wanted, the fourth what no guest sees, the fifth the revision of the guest's board, the sixth which files its disks are.
+// Lists carry their count and texts their length; both are bounded, because the reader must not trust the writer.
 
 using System.Text;
+using Vmm.Core.Backends.Block;
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines.Types;
 using Vmm.Core.Memory;
@@ -30,6 +31,9 @@ internal static class PlanCodec
 
     /// <summary>The first protocol version whose plan has the revision of the guest's board.</summary>
     private const ushort HasBoardRevision = 5;
+
+    /// <summary>The first protocol version whose plan has the images of block nodes.</summary>
+    private const ushort HasImages = 6;
 
     /// <summary>Writes a plan for a peer that speaks this version of the protocol. In version 1 a preflight looks like an update.</summary>
     internal static void Write(StateWriter writer, Plan plan, ushort protocol)
@@ -78,6 +82,17 @@ internal static class PlanCodec
         {
             writer.WriteUInt32(plan.BoardRevision);
         }
+
+        if (protocol >= HasImages)
+        {
+            WriteList(writer, plan.Images ?? [], image =>
+            {
+                writer.WriteText(image.NodeName);
+                writer.WriteUInt64(image.Device);
+                writer.WriteUInt64(image.Inode);
+                writer.WriteUInt32(image.Access);
+            });
+        }
     }
 
     /// <summary>Reads the plan of a peer that speaks this version of the protocol.</summary>
@@ -105,6 +120,9 @@ internal static class PlanCodec
         uint signOfLifeWithin = protocol >= HasSignsOfLife ? reader.ReadUInt32() : 0;
         var hostOnly = protocol >= HasHostOnly ? ReadProperties(reader) : null;
         uint boardRevision = protocol >= HasBoardRevision ? reader.ReadUInt32() : MachineType.FirstRevision;
+        var images = protocol >= HasImages
+            ? ReadList(reader, () => new ImageIdentity(reader.ReadText(), reader.ReadUInt64(), reader.ReadUInt64(), reader.ReadUInt32()))
+            : null;
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the plan");
@@ -119,6 +137,7 @@ internal static class PlanCodec
             Layouts = layouts,
             Ram = ram,
             BoardRevision = boardRevision,
+            Images = images,
             GuestAbi = guestAbi,
             Placement = placement,
             Host = host,

@@ -85,8 +85,10 @@ public sealed class BlockCommands(Machine machine) : IBlockCommands
             : throw QmpException.Expects("size", "a >0 size");
     }
 
-    private BlockGraph RequireGraph() =>
-        Graph ?? throw QmpException.GenericError("the guest is not in this process, and neither are its disks: send the command to the process that has it");
+    /// <summary>Disks that are about to be another process's do not change any more here.</summary>
+    private BlockGraph RequireGraph() => machine.State == Core.Machines.RunState.FinishMigrate
+        ? throw QmpException.GenericError("the guest is being handed over to another process: send the command again, to the one that has it then")
+        : Graph ?? throw QmpException.GenericError("the guest is not in this process, and neither are its disks: send the command to the process that has it");
 
     private BlockInfo Describe(string node, DriveConfiguration? drive, BlockDisk? disk) => new()
     {

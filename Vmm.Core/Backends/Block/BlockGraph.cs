@@ -48,15 +48,20 @@ public sealed class BlockGraph : IDisposable
     /// <summary>The disks that devices have.</summary>
     public IReadOnlyList<BlockDisk> Disks => _disks;
 
-    /// <summary>Whether there is a disk that a guest can write to.</summary>
-    public bool HasWritableDisk => _disks.Exists(disk => !disk.IsReadOnly);
-
     /// <summary>The descriptors that go with the guest. Nodes that were added meanwhile stay: the next process has none of that name.</summary>
     internal IEnumerable<HandoverDescriptor> Descriptors =>
         from node in _nodes
         let file = node.Image?.File
         where !node.IsAdded && file is not null
         select new HandoverDescriptor(BlockImage.DescriptorName(node.Configuration.NodeName), file);
+
+    /// <summary>Which files those are.</summary>
+    /// <exception cref="IOException">The host does not say.</exception>
+    public IEnumerable<ImageIdentity> Identities =>
+        from node in _nodes
+        let file = node.Image?.File
+        where !node.IsAdded && file is not null
+        select ImageIdentity.Of(node.Configuration.NodeName, file);
 
     /// <summary>Opens what is configured.</summary>
     /// <param name="nodes">The nodes, each after the one that it is over.</param>
@@ -213,6 +218,16 @@ public sealed class BlockGraph : IDisposable
         long offset = disk?.Offset ?? 0;
         Chain(nodeName)[^1].Image!.Resize((long)bytes + offset);
         disk?.RaiseResized();
+    }
+
+    /// <summary>Looks how large the images are: the old process may have changed that since they came.</summary>
+    /// <exception cref="BlockException">The host does not say.</exception>
+    internal void Measure()
+    {
+        foreach (var node in _nodes)
+        {
+            node.Image?.Measure();
+        }
     }
 
     /// <summary>Closes the images; what locks they have goes with the last descriptor.</summary>

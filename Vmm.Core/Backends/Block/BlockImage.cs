@@ -138,27 +138,46 @@ internal sealed class BlockImage : IDisposable
         }
     }
 
+    /// <summary>Looks how large it is.</summary>
+    /// <exception cref="BlockException">The host does not say.</exception>
+    internal void Measure()
+    {
+        if (File is not null)
+        {
+            try
+            {
+                Volatile.Write(ref _length, Whole(DiskFile.SizeOf(File)));
+            }
+            catch (PosixException e)
+            {
+                throw new BlockException($"block node '{Configuration.NodeName}': {e.Message}", e);
+            }
+        }
+    }
+
     /// <summary>Changes its size.</summary>
     /// <exception cref="BlockException">The host refuses, or it is a device whose size is what it is.</exception>
     internal void Resize(long bytes)
     {
-        if (File is not null && Configuration is FileNodeConfiguration node)
+        if (File is null || Configuration is not FileNodeConfiguration node)
         {
-            try
+            throw new BlockException("Image format driver does not support resize");
+        }
+
+        try
+        {
+            if (HostFile.Stat(File).IsRegular)
             {
-                if (HostFile.Stat(File).IsRegular)
-                {
-                    HostFile.Truncate(File, bytes);
-                }
-                else if (Whole(DiskFile.SizeOf(File)) < bytes)
-                {
-                    throw new BlockException($"Cannot grow device files: '{node.Filename}' has {DiskFile.SizeOf(File)} bytes");
-                }
+                HostFile.Truncate(File, bytes);
             }
-            catch (PosixException e)
+            else if (Whole(DiskFile.SizeOf(File)) < bytes)
             {
-                throw new BlockException($"Failed to resize '{node.Filename}': {e.Reason}", e);
+                throw new BlockException($"Cannot grow device files: '{node.Filename}' has {DiskFile.SizeOf(File)} bytes");
             }
+        }
+        catch (PosixException e)
+        {
+            throw new BlockException($"Failed to resize '{node.Filename}': {e.Reason}", e);
         }
 
         Volatile.Write(ref _length, Whole((ulong)bytes));

@@ -43,10 +43,11 @@ public sealed class DeviceTree : IDisposable
 
     /// <summary>Lets them do so again.</summary>
     /// <param name="step">Runs one part, given its name: the caller says what becomes of a failure.</param>
-    public void Resume(Action<string, Action> step)
+    /// <param name="withQueues">Whether those with queues do, too: not while the guest is stopped.</param>
+    public void Resume(Action<string, Action> step, bool withQueues)
     {
         ArgumentNullException.ThrowIfNull(step);
-        foreach (var device in _devices)
+        foreach (var device in _devices.Where(device => withQueues || !device.Configuration.Type.HasQueues))
         {
             step(device.Configuration.Title, device.Resume);
         }

@@ -15,8 +15,6 @@ internal sealed class GuestRam : IAsyncDisposable
     private const long Go = 0x200008;
     private const long Slots = 0x9000;
     private const int SlotSize = 64;
-    private const long AckedWrites = 0x213000;
-    private const long FailedWrites = 0x213200;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
 
     private readonly SafeFileHandle _file;
@@ -48,12 +46,6 @@ internal sealed class GuestRam : IAsyncDisposable
 
     /// <summary>What the vCPU with an APIC id counted, in the guest <c>smp</c>.</summary>
     internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
-
-    /// <summary>How many writes of a request were reported as done, in the guest <c>disk</c>.</summary>
-    internal uint DiskWrites(int request) => BinaryPrimitives.ReadUInt32LittleEndian(Read(AckedWrites + (4 * request), 4));
-
-    /// <summary>How many of all of them with an error.</summary>
-    internal uint DiskErrors => BinaryPrimitives.ReadUInt32LittleEndian(Read(FailedWrites, 4));
 
     /// <summary>I/O APICs that the guest's ACPI tables announce: entries of type 1 in its MADT.</summary>
     internal int AnnouncedIoApics()
@@ -98,6 +90,13 @@ internal sealed class GuestRam : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads a part of it.</summary>
+    internal byte[] Read(long offset, int length)
+    {
+        var bytes = new byte[length];
+        return RandomAccess.Read(_file, bytes, offset) == length ? bytes : throw new EndOfStreamException($"RAM ends before {offset + length}");
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
@@ -117,11 +116,5 @@ internal sealed class GuestRam : IAsyncDisposable
 
             await Task.Delay(Poll);
         }
-    }
-
-    private byte[] Read(long offset, int length)
-    {
-        var bytes = new byte[length];
-        return RandomAccess.Read(_file, bytes, offset) == length ? bytes : throw new EndOfStreamException($"RAM ends before {offset + length}");
     }
 }

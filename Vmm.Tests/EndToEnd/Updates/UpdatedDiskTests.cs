@@ -11,13 +11,14 @@ namespace Vmm.Tests.EndToEnd.Updates;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class UpdatedDiskTests : UpdateTest
 {
-    private readonly string _image = DiskLog.NewImage();
+    private readonly string _image = DiskLog.Busy.NewImage();
 
     [TearDown]
     public void DeleteImage() => File.Delete(_image);
 
     [TestCase("aio=io_uring")]
     [TestCase("aio=threads")]
+    [Promise(51)]
     public async Task No_write_that_was_acknowledged_is_missing_after_many_hops(string aio)
     {
         var generation = await BootAsync("disk", Disk($"{_image},{aio}"));
@@ -30,7 +31,7 @@ public sealed class UpdatedDiskTests : UpdateTest
 
         await ram.WaitPastAsync(ram.Count + 500);
         await generation.Qmp.ExecuteAsync("stop");
-        DiskLog.Check(_image, ram);
+        DiskLog.Busy.Check(_image, ram.Read);
     }
 
     [Test]
@@ -56,7 +57,7 @@ public sealed class UpdatedDiskTests : UpdateTest
         await RunAsync("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder);
         try
         {
-            string image = DiskLog.NewImage(folder);
+            string image = DiskLog.Busy.NewImage(folder);
             var generation = await BootAsync("disk", Disk(image));
             var ram = Keep(GuestRam.Of(generation.Process));
             var error = await generation.Qmp.WaitForEventAsync("BLOCK_IO_ERROR");
@@ -72,13 +73,37 @@ public sealed class UpdatedDiskTests : UpdateTest
             await generation.Qmp.ExecuteAsync("cont");
             await ram.WaitPastAsync(before + 2000);
             await generation.Qmp.ExecuteAsync("stop");
-            DiskLog.Check(image, ram);
+            DiskLog.Busy.Check(image, ram.Read);
             await QuitAsync(generation);
         }
         finally
         {
             await RunAsync("umount", "--lazy", folder);
         }
+    }
+
+    [Test]
+    [Promise(52)]
+    public async Task Neither_memory_nor_disk_of_a_stopped_guest_changes()
+    {
+        var generation = await BootAsync("disk", [.. Disk(_image), "-object", "throttle-group,id=slow,x-iops-total=1000"]);
+        var ram = Keep(GuestRam.Of(generation.Process));
+        for (int stop = 0; stop < 10; stop++)
+        {
+            await ram.WaitForProgressAsync();
+            await generation.Qmp.ExecuteAsync("stop");
+            var (memory, disk) = (ram.Digest(), await File.ReadAllBytesAsync(_image));
+            for (int look = 0; look < 10; look++)
+            {
+                await generation.Qmp.ExecuteAsync("query-blockstats");
+                Assert.That(ram.Digest(), Is.EqualTo(memory));
+            }
+
+            Assert.That(await File.ReadAllBytesAsync(_image), Is.EqualTo(disk));
+            await generation.Qmp.ExecuteAsync("cont");
+        }
+
+        await ram.WaitForProgressAsync();
     }
 
     [Test]

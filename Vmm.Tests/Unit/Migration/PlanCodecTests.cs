@@ -17,6 +17,7 @@ public sealed class PlanCodecTests
         GuestVisible = [new("memory", "size", "4194304"), new("machine", "name", "größer")],
         Layouts = [new("state of serial 0", "layout", "version 1, 00112233")],
         Ram = [new("mem0", 4096, new RamFileIdentity(1, 2, 3, -1))],
+        Images = [new("disk0", 5, 6, 2)],
         BoardRevision = 2,
         GuestAbi = new byte[] { 9, 8, 7 },
         Placement = [new(new byte[] { 3, 0 }, 1, 50)],
@@ -41,6 +42,7 @@ public sealed class PlanCodecTests
             Assert.That(plan.Host, Is.EqualTo(Sample.Host));
             Assert.That(plan.HostOnly, Is.EqualTo(Sample.HostOnly));
             Assert.That(plan.BoardRevision, Is.EqualTo(Sample.BoardRevision));
+            Assert.That(plan.Images, Is.EqualTo(Sample.Images));
             Assert.That(plan.SignOfLifeWithin, Is.EqualTo(Sample.SignOfLifeWithin));
             Assert.That((plan.Placement[0].Policy, plan.Placement[0].Priority), Is.EqualTo((1, 50)));
         });
@@ -86,6 +88,13 @@ public sealed class PlanCodecTests
     {
         Assert.That(Read(Write(Sample, protocol: 4), protocol: 4).BoardRevision, Is.EqualTo(1));
         Assert.That(() => Read(Write(Sample), protocol: 4), Throws.TypeOf<StateException>());
+    }
+
+    [Test]
+    public void Protocol_version_5_says_nothing_of_images()
+    {
+        Assert.That(Read(Write(Sample, protocol: 5), protocol: 5).Images, Is.Null);
+        Assert.That(() => Read(Write(Sample), protocol: 5), Throws.TypeOf<StateException>());
     }
 
     [Test]

@@ -16,6 +16,9 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
     /// <summary>What it has in flight; a test sets it.</summary>
     internal Task InFlight { get; set; } = Task.CompletedTask;
 
+    /// <summary>Set when it was asked to finish that.</summary>
+    internal TaskCompletionSource Drained { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public PortRange Ports => new(port, 2);
 
     public StateLayout Layout => SampleState.Layout;
@@ -65,7 +68,11 @@ internal sealed class SampleDevice(ushort port, bool inverts, IInterruptLine int
         }
     }
 
-    public override Task DrainAsync() => InFlight;
+    public override Task DrainAsync()
+    {
+        Drained.TrySetResult();
+        return InFlight;
+    }
 
     public void Save(StateWriter writer) => writer.Write(SampleState.Layout, _state);
 

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 using Vmm.CommandLine;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
+using Vmm.Core.Machines;
 using Vmm.Core.Objects;
+using Vmm.Lab.Drivers;
 using Vmm.Migration.Handover;
 using Vmm.Tests.Unit.CommandLine;
 using Vmm.Tests.Unit.Machines;
@@ -148,6 +150,37 @@ public sealed class SampleDeviceTests : IDisposable
         var next = _fixture.New(WithSample);
         await _fixture.HandOverAsync(old, next);
         _fixture.AssertRunsIn(next);
+    }
+
+    [Test]
+    [Promise(52)]
+    public async Task A_stop_waits_for_what_it_has_in_flight()
+    {
+        var host = Running();
+        var device = (SampleDevice)host.Board.Devices.At(Path)!;
+        var inFlight = new TaskCompletionSource();
+        device.InFlight = inFlight.Task;
+
+        var stop = host.DoAsync(host.Machine.StopAsync);
+        await device.Drained.Task.WaitAsync(Timeouts.Answer);
+        Assert.That(host.Events.All, Does.Not.Contain("STOP"));
+        inFlight.SetResult();
+        await stop;
+
+        Assert.That((host.State, host.Events.All[^1]), Is.EqualTo((RunState.Paused, "STOP")));
+    }
+
+    [Test]
+    public async Task A_host_that_never_finishes_it_does_not_keep_the_guest_from_being_stopped()
+    {
+        var host = Running();
+        host.Machine.QueueDrainLimit = TimeSpan.FromMilliseconds(50);
+        ((SampleDevice)host.Board.Devices.At(Path)!).InFlight = new TaskCompletionSource().Task;
+
+        await host.DoAsync(host.Machine.StopAsync);
+        Assert.That(host.State, Is.EqualTo(RunState.Paused));
+        await host.DoAsync(host.Machine.ContinueAsync);
+        Assert.That(host.State, Is.EqualTo(RunState.Running));
     }
 
     [Test]
