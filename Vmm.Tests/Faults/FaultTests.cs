@@ -13,6 +13,7 @@ public sealed class FaultTests
     private const int Tries = 3;
 
     [TestCaseSource(typeof(FaultMatrix), nameof(FaultMatrix.Cases))]
+    [Promise(51)]
     public async Task The_guest_has_one_owner_and_nothing_is_lost(string boundary, string name)
     {
         var (step, fault) = FaultMatrix.Find(boundary, name);
@@ -24,6 +25,7 @@ public sealed class FaultTests
     }
 
     [TestCaseSource(typeof(FaultMatrix), nameof(FaultMatrix.PausedCases))]
+    [Promise(52)]
     public async Task The_memory_of_a_paused_guest_stays_what_it_was(string boundary, string name)
     {
         var (step, fault) = FaultMatrix.Find(boundary, name);

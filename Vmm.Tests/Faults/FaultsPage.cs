@@ -66,6 +66,10 @@ internal static class FaultsPage
             without the guest does not grow, and its vCPUs use no processor time for 200 ms. The survivor says the cause, has neither a
             descriptor nor a thread too many, no socket's path is left, and the next attempt, right after, succeeds.
 
+            The guest has a disk with 32 writes in flight at any time, and writes down in its RAM which of them were reported as done. Whatever died, and
+            also where the guest was lost with its owner: each of those is in the image, none is older there than what was written to its place after
+            it, and none was answered with an error. RAM and image of a guest that was stopped before do not change.
+
             The one thing that costs the guest is the death of the process that holds the baton.
 
             A process without memory (ENOMEM) can map nothing and start no thread any more. What the update itself asks for is then a reason

@@ -11,8 +11,8 @@ namespace Vmm.Tests.Faults;
 /// <summary>A process under observation, and what can be seen of it from outside.</summary>
 internal sealed partial class Party : IAsyncDisposable
 {
-    /// <summary>The guest: it prints its count.</summary>
-    internal const string Guest = "ticker";
+    /// <summary>The guest: it prints its count, and keeps a disk busy.</summary>
+    internal const string Guest = "disk-ticker";
 
     /// <summary>Bytes of guest RAM.</summary>
     internal const long RamSize = 4 << 20;
@@ -156,11 +156,11 @@ internal sealed partial class Party : IAsyncDisposable
         return names;
     }
 
-    /// <summary>Its threads by name, without those of the language's runtime, which come and go.</summary>
+    /// <summary>Its threads by name, without those of the language's runtime and the kernel's own for io_uring, which come and go.</summary>
     internal IReadOnlyList<string> Threads() =>
     [
         .. Tasks().Select(task => ReadOrEmpty($"{task}/comm").Trim())
-            .Where(name => !name.StartsWith(".NET", StringComparison.Ordinal))
+            .Where(name => !name.StartsWith(".NET", StringComparison.Ordinal) && !name.StartsWith("iou-", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal),
     ];
 

@@ -9,39 +9,36 @@ internal sealed class RamFile : IDisposable
 {
     private const long Counter = 0x200000;
     private const long ServedBuffers = 0x200010;
+    private const long Queues = 0x210000;
+    private const int PageSize = 0x1000;
 
     private readonly SafeFileHandle _file;
 
     private RamFile(SafeFileHandle file) => _file = file;
 
     /// <summary>A digest of every byte.</summary>
-    internal string Digest
-    {
-        get
-        {
-            var bytes = new byte[Party.RamSize];
-            RandomAccess.Read(_file, bytes, 0);
-            return Convert.ToHexString(SHA256.HashData(bytes));
-        }
-    }
+    internal string Digest => Convert.ToHexString(SHA256.HashData(Read(0, (int)Party.RamSize)));
 
     /// <summary>How far the guest has counted: the last number whose line it has finished.</summary>
-    internal ulong Count
-    {
-        get
-        {
-            Span<byte> count = stackalloc byte[sizeof(ulong)];
-            RandomAccess.Read(_file, count, Counter);
-            return BinaryPrimitives.ReadUInt64LittleEndian(count);
-        }
-    }
+    internal ulong Count => BinaryPrimitives.ReadUInt64LittleEndian(Read(Counter, sizeof(ulong)));
 
     /// <summary>How many buffers a virtio device has given back, as its interrupts have said to the guest; of 16 bits.</summary>
-    internal uint Served(int device)
+    internal uint Served(int device) => BinaryPrimitives.ReadUInt32LittleEndian(Read(ServedBuffers + (device * sizeof(uint)), sizeof(uint)));
+
+    /// <summary>How far the queue of an entropy device has come, for messages.</summary>
+    internal string Queue(int device)
     {
-        Span<byte> count = stackalloc byte[sizeof(uint)];
-        RandomAccess.Read(_file, count, ServedBuffers + (device * sizeof(uint)));
-        return BinaryPrimitives.ReadUInt32LittleEndian(count);
+        const int Available = 0x102;
+        const int Used = 0x202;
+        byte[] page = Read(Queues + (device * PageSize), PageSize);
+        return $"offered {BinaryPrimitives.ReadUInt16LittleEndian(page.AsSpan(Available))}, given back {BinaryPrimitives.ReadUInt16LittleEndian(page.AsSpan(Used))}, noticed {Served(device)}";
+    }
+
+    /// <summary>Reads a part of it.</summary>
+    internal byte[] Read(long offset, int length)
+    {
+        var bytes = new byte[length];
+        return RandomAccess.Read(_file, bytes, offset) == length ? bytes : throw new EndOfStreamException($"RAM ends before {offset + length}");
     }
 
     /// <summary>Finds it among a process's descriptors: the memfd of its size.</summary>

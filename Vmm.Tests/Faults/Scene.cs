@@ -4,6 +4,7 @@
 
 using Vmm.Lab.Drivers;
 using Vmm.Migration.Handover;
+using Vmm.Tests.EndToEnd.Driving;
 using Vmm.Tests.EndToEnd.Updates;
 
 namespace Vmm.Tests.Faults;
@@ -13,6 +14,15 @@ internal sealed class Scene : IAsyncDisposable
 {
     /// <summary>What the names of the test's own sockets begin with.</summary>
     internal const string Detour = "wire";
+
+    private const string ImageName = "disk.img";
+
+    /// <summary>The guest's disk: so slow that the 32 requests that the guest makes are in flight at any time.</summary>
+    private static readonly string[] DiskOptions =
+    [
+        "-drive", $"if=none,id=disk0,format=raw,file={ImageName},aio=io_uring,throttling.iops-total=1000",
+        "-device", "virtio-blk-device,drive=disk0,bus=virtio-mmio-bus.23",
+    ];
 
     private static readonly HandoverStep[] Steps = Enum.GetValues<HandoverStep>();
     private static readonly TimeSpan StepTimeout = TimeSpan.FromSeconds(5);
@@ -48,6 +58,12 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>The guest's RAM.</summary>
     internal RamFile Ram { get; private set; } = null!;
 
+    /// <summary>What the guest writes to its disk.</summary>
+    internal static DiskLog Disk => DiskLog.Ticker;
+
+    /// <summary>The disk's image.</summary>
+    internal string Image => InFolder(ImageName);
+
     /// <summary>Whether the guest was stopped before all began.</summary>
     internal bool IsPaused { get; private set; }
 
@@ -68,6 +84,7 @@ internal sealed class Scene : IAsyncDisposable
         try
         {
             Permissions.OpenToAll(scene.Folder);
+            Disk.NewImage(scene.Folder, ImageName);
             scene.Struck = step;
             scene.Old = await scene.StartAsync([], []);
             scene.Ram = RamFile.Of(scene.Old);
@@ -213,7 +230,7 @@ internal sealed class Scene : IAsyncDisposable
 
     private async Task<Party> StartAsync(IEnumerable<string> startedBy, IEnumerable<string> options)
     {
-        var party = await Party.StartAsync($"{(char)('a' + _parties.Count)}", Folder, [.. startedBy, .. _program], Party.Guest, options);
+        var party = await Party.StartAsync($"{(char)('a' + _parties.Count)}", Folder, [.. startedBy, .. _program], Party.Guest, [.. DiskOptions, .. options]);
         _parties.Add(party);
         return party;
     }

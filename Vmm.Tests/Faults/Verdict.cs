@@ -1,7 +1,9 @@
 // What became of the guest and of both processes, seen from outside, compared with the outcome that the fault must have. Every
 // deviation is one line, so that a broken program shows all that is wrong with it.
-// The guest writes 1, 2, 3 … and each process keeps what was written while it ran it (GuestCount).
+// The guest writes 1, 2, 3 … and each process keeps what was written while it ran it (GuestCount); it has 32 writes to its disk in flight, and knows
+// which of them were reported as done (DiskLog).
 
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Vmm.Lab.Drivers;
 
@@ -20,6 +22,7 @@ internal sealed class Verdict
     private readonly Fault _fault;
     private readonly Outcome _expected;
     private readonly string _digest;
+    private readonly string _imageDigest;
     private readonly IReadOnlyList<string> _descriptors;
     private readonly IReadOnlyList<string> _threads;
     private readonly List<string> _deviations = [];
@@ -30,6 +33,7 @@ internal sealed class Verdict
         _scene = scene;
         _fault = fault;
         _digest = scene.IsPaused ? scene.Ram.Digest : string.Empty;
+        _imageDigest = scene.IsPaused ? ImageDigest() : string.Empty;
         _old = scene.Old;
         _new = scene.New;
         _expected = fault.At(scene.Struck);
@@ -130,11 +134,13 @@ internal sealed class Verdict
         if (_scene.IsPaused)
         {
             Hold(_scene.Ram.Digest == _digest, "the RAM of a paused guest has changed");
+            Hold(ImageDigest() == _imageDigest, "the disk of a paused guest has changed");
             Hold(owner is null || owner.ConsoleLength == count, "a paused guest runs");
         }
         else if (owner is not null)
         {
             Hold(await UntilAsync(() => owner.ConsoleLength > count), "the guest does not run in its owner");
+            await WritesAsync("its owner");
         }
     }
 
@@ -170,6 +176,7 @@ internal sealed class Verdict
 
             long count = _scene.New.ConsoleLength;
             Hold(await UntilAsync(() => _scene.New.ConsoleLength > count), "the guest does not run after the retry");
+            await WritesAsync("the retry");
         }
         catch (Exception e) when (e is IOException or TimeoutException or QmpException)
         {
@@ -177,9 +184,25 @@ internal sealed class Verdict
         }
     }
 
-    /// <summary>All processes' files one after the other read 1 … N.</summary>
+    /// <summary>The disk is served.</summary>
+    private async Task WritesAsync(string where)
+    {
+        ulong count = Scene.Disk.Count(_scene.Ram.Read);
+        Hold(await UntilAsync(() => Scene.Disk.Count(_scene.Ram.Read) > count), $"the disk stands still in {where}, at {count} writes");
+    }
+
+    private string ImageDigest() => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(_scene.Image)));
+
+    /// <summary>All processes' files one after the other read 1 … N, and no write is missing that the guest knows to be done, no matter which process died.</summary>
     private void Counts()
     {
+        uint failures = Scene.Disk.Failures(_scene.Ram.Read);
+        Hold(failures == 0, $"the guest's disk has reported {failures} writes as failed");
+        if (Scene.Disk.Deviation(_scene.Image, _scene.Ram.Read) is { } lost)
+        {
+            _deviations.Add(lost);
+        }
+
         if (GuestCount.Deviation(string.Concat(_scene.Parties.Select(p => p.Console)), _fault.MayRestart) is { } deviation)
         {
             _deviations.Add(deviation);

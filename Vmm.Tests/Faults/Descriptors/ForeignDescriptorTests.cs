@@ -16,7 +16,7 @@ public sealed class ForeignDescriptorTests
     private static readonly string[] Names =
     [
         "ram/ram0", "boot/kernel", "boot/initrd", "chardev/client/listener", "chardev/client/connection", "chardev/client/log", "chardev/serial1/file",
-        "chardev/serial2/pty", "chardev/ring/ring", "monitor/compat_monitor1/listener", "monitor/compat_monitor2/listener", "pidfile", "log", "baton",
+        "chardev/serial2/pty", "chardev/ring/ring", "monitor/compat_monitor1/listener", "monitor/compat_monitor2/listener", "pidfile", "log", "baton", "block/uring", "block/threads",
     ];
 
     [TestCaseSource(nameof(Cases))]

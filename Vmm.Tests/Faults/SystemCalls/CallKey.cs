@@ -29,6 +29,9 @@ internal sealed record CallKey(string Text)
     /// <summary>Whether it is one by which a queue of the guest is served.</summary>
     internal bool IsQueues => Thread == QueueThread;
 
+    /// <summary>Whether the host moves what the guest writes to its disks by it.</summary>
+    internal bool IsDisks => Object.EndsWith(".img", StringComparison.Ordinal) || Call.Name.StartsWith("io_uring", StringComparison.Ordinal);
+
     /// <summary>Whether what the guest prints depends on it.</summary>
     internal bool IsOutput => Object.EndsWith(".console", StringComparison.Ordinal)
         || (Thread.StartsWith("CPU ", StringComparison.Ordinal) && Text.StartsWith(Poll, StringComparison.Ordinal));

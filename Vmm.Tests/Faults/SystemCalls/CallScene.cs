@@ -5,6 +5,7 @@
 using System.Net.Sockets;
 using Vmm.Lab.Drivers;
 using Vmm.Lab.Hosts;
+using Vmm.Tests.EndToEnd.Driving;
 using Vmm.Tests.EndToEnd.Updates;
 
 namespace Vmm.Tests.Faults.SystemCalls;
@@ -15,11 +16,14 @@ internal sealed class CallScene : IAsyncDisposable
     /// <summary>Both processes' log.</summary>
     internal const string LogFile = "vmm.log";
 
-    /// <summary>The guest: it counts aloud as the ticker does, and keeps the queues of the virtio devices busy.</summary>
+    /// <summary>The guest: it counts aloud as the ticker does, and keeps the queues of the virtio devices and two disks busy.</summary>
     internal const string Guest = "entropy";
 
-    /// <summary>How many virtio devices it drives.</summary>
+    /// <summary>How many entropy devices it drives.</summary>
     internal const int Devices = 2;
+
+    /// <summary>The images of its disks: one whose requests the kernel takes from a ring, one that threads serve.</summary>
+    internal static IReadOnlyList<string> Images { get; } = ["uring.img", "threads.img"];
 
     private const int TimeOut = 2000;
     private const string ClientSocket = "client.sock";
@@ -70,6 +74,11 @@ internal sealed class CallScene : IAsyncDisposable
         var scene = new CallScene(Directory.CreateTempSubdirectory("vmm-calls-").FullName, window);
         try
         {
+            foreach (var (log, image) in DiskLog.Entropy.Zip(Images))
+            {
+                log.NewImage(scene.Folder, image);
+            }
+
             scene.Old = await scene.StartAsync("a", window is { IsNews: false }, withRuns);
             scene.Ram = RamFile.Of(scene.Old);
             scene._client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -155,19 +164,19 @@ internal sealed class CallScene : IAsyncDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    private string InFolder(string name) => Path.Combine(Folder, name);
+    internal string InFolder(string name) => Path.Combine(Folder, name);
 
-    /// <summary>Waits until each device has given a buffer back.</summary>
+    /// <summary>Waits until each entropy device has given a buffer back, and each disk has written.</summary>
     private async Task ServesAsync()
     {
         using var deadline = new CancellationTokenSource(Timeouts.Answer);
-        while (Enumerable.Range(0, Devices).Any(device => Ram.Served(device) == 0))
+        while (Enumerable.Range(0, Devices).Any(device => Ram.Served(device) == 0) || DiskLog.Entropy.Any(log => log.Count(Ram.Read) == 0))
         {
             await Task.Delay(Poll, deadline.Token);
         }
     }
 
-    /// <summary>Starts a process with every kind of back end, two virtio devices (one of them with a quota, which takes a timer), log, pid file, monitors under names that both have, and one for the verdict.</summary>
+    /// <summary>Starts a process with every kind of back end, two entropy devices (one of them with a quota, which takes a timer), two disks, log, pid file, monitors under names that both have, and one for the verdict.</summary>
     private Task<Party> StartAsync(string name, bool isWatched, bool withRuns, params string[] more) => Party.StartAsync(
         name,
         Folder,
@@ -180,6 +189,11 @@ internal sealed class CallScene : IAsyncDisposable
             "-chardev", "ringbuf,id=ring,size=4096", "-serial", "chardev:ring",
             "-device", "virtio-rng-device,id=rng0,bus=virtio-mmio-bus.23", "-object", "rng-random,id=file,filename=/dev/urandom",
             "-device", "virtio-rng-device,id=rng1,bus=virtio-mmio-bus.22,rng=file,max-bytes=1024,period=20",
+            "-object", "throttle-group,id=limits,x-iops-total=100",
+            "-blockdev", $"driver=file,node-name=uring,filename={Images[0]},aio=io_uring", "-blockdev", "driver=throttle,node-name=slow0,throttle-group=limits,file=uring",
+            "-device", "virtio-blk-device,drive=slow0,bus=virtio-mmio-bus.21,werror=report",
+            "-blockdev", $"driver=file,node-name=threads,filename={Images[1]},aio=threads", "-blockdev", "driver=throttle,node-name=slow1,throttle-group=limits,file=threads",
+            "-device", "virtio-blk-device,drive=slow1,bus=virtio-mmio-bus.20,werror=report",
             "-initrd", FaultProgram.Host.TinyGuest(Party.Guest), "-D", LogFile, "-pidfile", "vmm.pid", .. more,
         ]);
 

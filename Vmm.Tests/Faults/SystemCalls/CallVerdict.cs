@@ -2,6 +2,7 @@
 // have been one of another session's; seen from outside are the guest's count, in its RAM and in the files, and the processor time of vCPUs.
 
 using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.Faults.SystemCalls;
 
@@ -56,6 +57,7 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
 
         Counts();
         await ServesAsync();
+        CheckDisks();
         foreach (var call in scene.Injector.Unknown)
         {
             _deviations.Add($"system call {call.Number} of thread '{call.Thread}' has no line in {nameof(CallTable)}");
@@ -161,7 +163,28 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
         for (int device = 0; device < CallScene.Devices; device++)
         {
             uint served = scene.Ram.Served(device);
-            Hold(await UntilAsync(() => scene.Ram.Served(device) != served), $"the queue of device {device} is not served any more, after {served} buffers");
+            Hold(await UntilAsync(() => scene.Ram.Served(device) != served), $"the queue of device {device} is not served any more: {scene.Ram.Queue(device)}");
+        }
+
+        foreach (var (log, image) in DiskLog.Entropy.Zip(CallScene.Images))
+        {
+            ulong count = log.Count(scene.Ram.Read);
+            Hold(await UntilAsync(() => log.Count(scene.Ram.Read) > count), $"the disk {image} is not served any more, after {count} writes");
+        }
+    }
+
+    /// <summary>No write is missing that the guest knows to be done, and only those have failed that were struck; the guest makes them again.</summary>
+    private void CheckDisks()
+    {
+        foreach (var (log, image) in DiskLog.Entropy.Zip(CallScene.Images))
+        {
+            if (log.Deviation(scene.InFolder(image), scene.Ram.Read) is { } lost)
+            {
+                _deviations.Add($"{image}: {lost}");
+            }
+
+            uint failures = log.Failures(scene.Ram.Read);
+            Hold(failures == 0 || injection is { Key.IsDisks: true }, $"{image}: {failures} writes have failed");
         }
     }
 
