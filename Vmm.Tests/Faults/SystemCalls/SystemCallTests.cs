@@ -11,6 +11,7 @@ namespace Vmm.Tests.Faults.SystemCalls;
 public sealed class SystemCallTests
 {
     private const double MostMissed = 0.1;
+    private const int FewMissed = 3;
 
     [OneTimeSetUp]
     public static void RequirePrograms()
@@ -38,7 +39,7 @@ public sealed class SystemCallTests
         }
 
         Assert.That(results.Where(r => r.Deviations.Count > 0).Select(r => $"{r}"), Is.Empty);
-        Assert.That(missed, Has.Count.LessThanOrEqualTo(results.Count * MostMissed), "calls that are not made again");
+        Assert.That(missed, Has.Count.LessThanOrEqualTo(Math.Max(results.Count * MostMissed, FewMissed)), "calls that are not made again");
         SystemCallsPage.Note(window, results);
     }
 
