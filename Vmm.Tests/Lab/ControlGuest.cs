@@ -23,7 +23,7 @@ internal sealed class ControlGuest : IAsyncDisposable
     internal ControlPulse Pulse => ControlPulse.Of(_guest.Console);
 
     /// <summary>Boots it, which may take a slow host as long as it will.</summary>
-    internal static async Task<ControlGuest> BootAsync(IHost host) => new(await LinuxGuest.BootAsync(host, vcpus: 1, control: null, Longest));
+    internal static async Task<ControlGuest> BootAsync(IHost host) => new(await LinuxGuest.BootAsync(host, vcpus: 1, control: null, Longest, LinuxGuestParts.None));
 
     /// <summary>Waits for something that a guest on the same host does.</summary>
     /// <param name="what">What it is, for the message.</param>

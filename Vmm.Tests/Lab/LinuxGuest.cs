@@ -31,18 +31,21 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private readonly IHost _host;
     private readonly string _folder;
     private readonly ArgumentList _arguments;
+    private readonly LinuxGuestParts _parts;
     private readonly List<VmmProcess> _processes = [];
+    private readonly Dictionary<VmmProcess, HostStepObserver> _observers = [];
     private readonly List<Interruption> _hops = [];
     private readonly GuestStory _story = new();
     private readonly int _vcpus;
     private readonly ControlGuest? _control;
     private int _up;
 
-    private LinuxGuest(IHost host, string folder, int vcpus, ControlGuest? control, string[] more)
+    private LinuxGuest(IHost host, string folder, int vcpus, LinuxGuestParts parts, ControlGuest? control, string[] more)
     {
         _host = host;
         _folder = folder;
         _vcpus = vcpus;
+        _parts = parts;
         _control = control;
         _arguments = new ArgumentList
         {
@@ -84,25 +87,30 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>The image of its disk on its host, if its arguments name one.</summary>
     internal string Image => $"{_folder}/{Disk}";
 
+    private string Program => _parts.Program is null ? _host.VmmPath : $"{_folder}/vmm";
+
     /// <summary>Boots a guest from copies of the kernel and initrd, and waits until its init runs.</summary>
     /// <param name="host">Where.</param>
     /// <param name="vcpus">How many vCPUs it has.</param>
     /// <param name="control">Whose ticks its time is counted in; null for the control guest itself.</param>
     /// <param name="timeout">How long the boot may take.</param>
+    /// <param name="parts">What it has that other guests have not.</param>
     /// <param name="more">More arguments of every process that runs it.</param>
-    internal static async Task<LinuxGuest> BootAsync(IHost host, int vcpus, ControlGuest? control, TimeSpan timeout, params string[] more)
+    internal static async Task<LinuxGuest> BootAsync(
+        IHost host, int vcpus, ControlGuest? control, TimeSpan timeout, LinuxGuestParts parts, params string[] more)
     {
         var folder = await host.MakeFolderAsync();
-        var guest = new LinuxGuest(host, folder, vcpus, control, more);
+        var guest = new LinuxGuest(host, folder, vcpus, parts, control, more);
         try
         {
             await host.RunAsync(
                 $"cd {Shell.Quote(folder)} && cp {Shell.Quote(host.GuestKernel)} {Kernel} && cp {Shell.Quote(host.GuestInitramfs)} {Initrd}");
             if (more.Any(argument => argument.Contains(Disk, StringComparison.Ordinal)))
             {
-                await host.RunAsync($"cp {Shell.Quote(host.GuestDisk)} {Shell.Quote(guest.Image)}");
+                await parts.PutDiskAsync(host, guest.Image);
             }
 
+            await parts.PutProgramAsync(host, guest.Program);
             var first = guest.Process = await guest.StartAsync([]);
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);
@@ -163,44 +171,70 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
     internal async Task HopAsync(UpdateForm form, int ticksBetween = TicksBetween)
     {
-        var route = new UpdateRoute($"{_processes.Count}");
         var (old, asked) = (Process, Qmp);
-        var update = $"update {_processes.Count}";
-        var successor = await StartAsync(route.Listening(form));
-        var monitor = await successor.OpenMonitorAsync();
+        var successor = await AwaitGuestAsync(form, ticksBetween);
+        var before = Console.LastTick;
+        await successor.AskAsync(asked);
+        var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
+        var account = await asked.ExecuteAsync("query-migrate");
+        Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
+        Assert.That(await StatusAsync(asked), Is.EqualTo("postmigrate"));
+        Note($"{successor.Update}: completed");
+        await AdoptAsync(successor, before);
+
+        Note($"{successor.Update}: the old process {old.Pid} is asked to quit");
+        await asked.ExecuteAsync("quit");
+        Assert.That(await old.Exited.WaitAsync(Timeouts.Answer), Is.Zero, old.Errors);
+        Note($"{successor.Update}: the old process has ended");
+        await asked.DisposeAsync();
+    }
+
+    /// <summary>Starts a process that waits for the guest, and prepares both for the update.</summary>
+    /// <param name="form">How the update will be requested.</param>
+    /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
+    internal async Task<Successor> AwaitGuestAsync(UpdateForm form, int ticksBetween = TicksBetween)
+    {
+        string update = $"update {_processes.Count}";
+        var route = new UpdateRoute($"{_processes.Count}");
+        var process = await StartAsync(route.Listening(form));
+        var monitor = await process.OpenMonitorAsync();
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: paused (inmigrate)\n"));
-        Note($"{update}: the new process {successor.Pid} waits");
+        Note($"{update}: the new process {process.Pid} waits");
         await TickAsync(ticksBetween);
-        await asked.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
-        await asked.ExecuteAsync("migrate-set-parameters", $"{{{string.Join(", ", WaitsOfOld.Select(wait => $"\"{wait}\": {WaitMilliseconds}"))}}}");
+        await Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        await Qmp.ExecuteAsync("migrate-set-parameters", $"{{{string.Join(", ", WaitsOfOld.Select(wait => $"\"{wait}\": {WaitMilliseconds}"))}}}");
         foreach (string wait in WaitsOfNew)
         {
             Assert.That(await monitor.ExecuteAsync($"migrate_set_parameter {wait} {WaitMilliseconds}"), Is.Empty);
         }
 
-        var before = Console.LastTick;
-        Note($"{update}: requested");
-        await route.AskAsync(asked, form);
-        var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
-        var account = await asked.ExecuteAsync("query-migrate");
-        Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
-        Assert.That(await StatusAsync(asked), Is.EqualTo("postmigrate"));
-        Note($"{update}: completed");
+        Note($"{update}: requested next");
+        return new Successor(update, process, monitor, route, form);
+    }
 
-        // What comes first may have been written before the switch.
+    /// <summary>The guest has gone over: from now on the process that waited for it is the guest's, and that is checked.</summary>
+    /// <param name="successor">That process.</param>
+    /// <param name="before">The last tick before the update was requested.</param>
+    internal async Task AdoptAsync(Successor successor, long before)
+    {
+        await GoesOnAsync(before);
+        Assert.That(await successor.Monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: running\n"));
+        Process = successor.Process;
+        Qmp = await OpenQmpAsync(Process);
+        Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
+    }
+
+    /// <summary>Something interrupted the guest, and it goes on: waits for a few ticks, and has its pulse judged from there anew.</summary>
+    /// <param name="before">The last tick before.</param>
+    internal async Task GoesOnAsync(long before)
+    {
+        // What comes first may have been written before the interruption.
         await TickAsync(TicksInFlight);
         _hops.Add(new Interruption(before, Console.LastTick));
-        Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: running\n"));
-        Process = successor;
-        Qmp = await OpenQmpAsync(successor);
-        Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
-
-        Note($"{update}: the old process {old.Pid} is asked to quit");
-        await asked.ExecuteAsync("quit");
-        Assert.That(await old.Exited.WaitAsync(Timeouts.Answer), Is.Zero, old.Errors);
-        Note($"{update}: the old process has ended");
-        await asked.DisposeAsync();
     }
+
+    /// <summary>The observer of a process's steps, which each process of a guest whose program reports them has.</summary>
+    internal HostStepObserver StepsOf(VmmProcess process) => _observers[process];
 
     /// <summary>Does what makes the guest reboot, and waits until its init runs again.</summary>
     internal async Task RebootAsync(Func<Task> order)
@@ -232,6 +266,11 @@ internal sealed class LinuxGuest : IAsyncDisposable
             await process.DisposeAsync();
         }
 
+        foreach (var observer in _observers.Values)
+        {
+            await observer.DisposeAsync();
+        }
+
         if (Qmp is not null)
         {
             await Qmp.DisposeAsync();
@@ -248,7 +287,11 @@ internal sealed class LinuxGuest : IAsyncDisposable
     private Task<Tick> TickAsync(int count) =>
         GiveTimeAsync($"{count} ticks", Timeouts.Boot, (limit, end) => Console.WaitForTicksAsync(count, limit, end));
 
-    private Task<T> GiveTimeAsync<T>(string what, TimeSpan time, Func<TimeSpan, CancellationToken, Task<T>> wait) =>
+    /// <summary>Waits for something that the guest does, or that is done to it.</summary>
+    /// <param name="what">What it is, for the message.</param>
+    /// <param name="time">How long it may take on a host that is not busy.</param>
+    /// <param name="wait">Begins to wait, with a limit and until it is cancelled.</param>
+    internal Task<T> GiveTimeAsync<T>(string what, TimeSpan time, Func<TimeSpan, CancellationToken, Task<T>> wait) =>
         _control is null ? wait(time, CancellationToken.None) : _control.GiveTimeAsync(what, time, wait);
 
     private void Note(string step) => _story.Add(Console.Lines.Count, step);
@@ -262,7 +305,21 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     private async Task<VmmProcess> StartAsync(string[] update)
     {
-        var process = await VmmProcess.StartAsync(_host, _host.VmmPath, _arguments.With(update), _folder);
+        var arguments = _arguments.With(update);
+        if (!_parts.ReportsSteps)
+        {
+            return Keep(await VmmProcess.StartAsync(_host, Program, arguments, _folder));
+        }
+
+        string socket = $"{_processes.Count}.steps";
+        var observer = await HostStepObserver.ListenAsync(_host, $"{_folder}/{socket}");
+        var process = Keep(await VmmProcess.StartAsync(_host, "env", [$"{Migration.Handover.Boundary.Variable}={socket}", Program, .. arguments], _folder));
+        _observers.Add(process, observer);
+        return process;
+    }
+
+    private VmmProcess Keep(VmmProcess process)
+    {
         _processes.Add(process);
         return process;
     }

@@ -15,7 +15,11 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
     private protected LinuxGuest Guest { get; private set; } = null!;
 
     [OneTimeSetUp]
-    public async Task Boot() => Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus, await HostFixture.Control, Timeouts.Boot, more);
+    public async Task Boot()
+    {
+        var parts = await MakePartsAsync();
+        Guest = await LinuxGuest.BootAsync(HostFixture.Host, vcpus, await HostFixture.Control, Timeouts.Boot, parts, more);
+    }
 
     [OneTimeTearDown]
     public async Task End()
@@ -34,6 +38,9 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
             TestContext.Out.WriteLine(Guest.Account);
         }
     }
+
+    /// <summary>Makes what the guest has that others have not.</summary>
+    private protected virtual Task<LinuxGuestParts> MakePartsAsync() => Task.FromResult(LinuxGuestParts.None);
 
     /// <summary>Runs a test and distinguishes failures of the emulator; one that is skipped for it reports all that is known of its guest.</summary>
     private protected async Task SkippingEmulatorFlawsAsync(Func<Task> test)

@@ -1,0 +1,94 @@
+using System.Globalization;
+using Vmm.Lab.Drivers;
+using Vmm.Lab.Hosts;
+using Vmm.Tests.EndToEnd.Updates;
+
+namespace Vmm.Tests.Lab;
+
+/// <summary>
+/// A Debian guest with every device. Its root file system is on a virtio disk, to which it writes and fsyncs while it is updated; meanwhile a client
+/// talks with its agent, and another reads its virtio console and types there.
+/// </summary>
+public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelector.ProcessorsForGuests), LinuxDevices.All)
+{
+    private const int Hops = 4;
+
+    private GuestAgent _agent = null!;
+    private GuestTerminal _terminal = null!;
+    private int _saved;
+
+    [OneTimeTearDown]
+    public async Task Disconnect()
+    {
+        foreach (var client in new IAsyncDisposable?[] { _agent, _terminal })
+        {
+            await (client?.DisposeAsync() ?? ValueTask.CompletedTask);
+        }
+    }
+
+    [Test, Order(1)]
+    public Task Its_root_is_the_disk() => SkippingEmulatorFlawsAsync(async () =>
+    {
+        Assert.That(await Guest.RunAsync("grep ' / ' /proc/mounts | cut -d' ' -f1-3"), Does.Contain("/dev/vda / ext4").Or.Contain("/dev/root / ext4"));
+        Assert.That(await Guest.RunAsync("echo $(cat /sys/block/vda/serial)"), Is.EqualTo("first\n"));
+        Assert.That(await Guest.RunAsync("cat /sys/block/vda/queue/write_cache"), Is.EqualTo("write back\n"));
+    });
+
+    [Test, Order(2)]
+    public Task Its_agent_answers() => SkippingEmulatorFlawsAsync(async () =>
+    {
+        _agent = await GuestAgent.ConnectAsync(Guest);
+        await AgentKnowsItsGuestAsync();
+    });
+
+    [Test, Order(3)]
+    public Task Updates_in_the_middle_of_its_work_stop_no_writer_and_no_client() => SkippingEmulatorFlawsAsync(async () =>
+    {
+        _terminal = await GuestTerminal.ConnectAsync(Guest);
+        _terminal.KeepTyping();
+        _agent.KeepAsking();
+        for (int hop = 0; hop < Hops; hop++)
+        {
+            int before = await SavedAsync();
+            await Guest.HopAsync(hop % 2 == 0 ? UpdateForm.CprUri : UpdateForm.Channels);
+            await _terminal.PrintsAgainAsync();
+            await _agent.AnswersAgainAsync();
+            Assert.That(await SavedAsync(), Is.GreaterThan(before), "records saved since");
+        }
+
+        await _agent.EndAsync();
+        await _terminal.EndAsync();
+        _saved = await SavedAsync();
+        await TestContext.Out.WriteLineAsync($"{_agent.Answers} answers of the agent, {_terminal.Received} lines printed, {_terminal.Typed} bytes typed");
+        Assert.That((await Guest.JudgeAsync()).Faults, Is.Empty);
+    });
+
+    [Test, Order(4)]
+    public Task Its_agent_answers_the_same_client_after_the_updates() => SkippingEmulatorFlawsAsync(AgentKnowsItsGuestAsync);
+
+    [Test, Order(4)]
+    public Task The_kernel_saw_no_error_of_a_device() => SkippingEmulatorFlawsAsync(async () =>
+        Assert.That(await Guest.KernelLogAsync("i/o error|ext4-fs error|blk_update_request|vda.*(error|timeout)|virtio.*(error|fail)"), Is.Empty));
+
+    [Test, Order(5)]
+    public Task After_power_off_every_reported_record_is_on_the_disk() => SkippingEmulatorFlawsAsync(async () =>
+    {
+        await Guest.Qmp.ExecuteAsync("system_powerdown");
+        await ExpectOffAsync();
+        var verdict = await DiskVerdict.OfAsync(HostFixture.Host, Guest.Image, _saved);
+        await TestContext.Out.WriteLineAsync(verdict.ToString());
+        Assert.That(verdict.Faults, Is.Empty);
+        Assert.That(verdict.Records, Is.GreaterThan(0));
+    });
+
+    private async Task AgentKnowsItsGuestAsync()
+    {
+        string release = await Guest.RunAsync("uname -r");
+        Assert.That((await _agent.AskAsync("guest-ping")).EnumerateObject(), Is.Empty);
+        Assert.That((await _agent.AskAsync("guest-info")).GetProperty("version").GetString(), Is.Not.Empty);
+        Assert.That((await _agent.AskAsync("guest-get-osinfo")).GetProperty("kernel-release").GetString() + "\n", Is.EqualTo(release));
+        Assert.That(await _agent.RunAsync("uname", "-r"), Is.EqualTo(release));
+    }
+
+    private async Task<int> SavedAsync() => int.Parse(await Guest.RunAsync("cat /tmp/saved"), CultureInfo.InvariantCulture);
+}
