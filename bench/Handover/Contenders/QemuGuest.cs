@@ -58,7 +58,7 @@ internal sealed class QemuGuest : IContender
         _owner.Execute("""{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"events","state":true}]}}""");
         _owner.Execute("""{"execute":"migrate-set-parameters","arguments":{"mode":"cpr-transfer"}}""");
         _waiting = Start("-incoming", $"unix:{Main}", "-incoming", $"cpr,addr.transport=socket,addr.type=unix,addr.path={Cpr}");
-        _waiting.WaitForFile(Cpr);
+        _waiting.WaitForListener(Cpr);
         _ready = Stopwatch.GetElapsedTime(_waiting.StartedAt).TotalMilliseconds;
     }
 
