@@ -1,13 +1,16 @@
 // What ./demo and ./test call:
 //   demo                  the live-update demo; see Demo/LiveUpdateDemo.cs
 //   run COMMAND           runs a shell command on the host for Linux guests (the lab, where this machine cannot)
+//   requests [ROUNDS]     what a request of a Linux guest costs, against QEMU; see bench/run and Requests/RequestsBenchmark.cs
 //   rerun TRX...          prints the filter of the failed tests that are run again; see Reports/TestRerun.cs
 //   report STATUS TRX... [-- TRX...]  ends a test run, with its reruns; see Reports/TestReport.cs
 
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Vmm.Lab.Demo;
 using Vmm.Lab.Hosts;
 using Vmm.Lab.Reports;
+using Vmm.Lab.Requests;
 
 using var interrupt = new CancellationTokenSource();
 using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
@@ -20,6 +23,9 @@ try
     {
         ["demo"] => await DemoAsync(),
         ["run", var command] => await RunAsync(command),
+        ["requests"] => await RequestsBenchmark.RunAsync(5, interrupt.Token) ? 0 : 1,
+        ["requests", var rounds] when int.TryParse(rounds, CultureInfo.InvariantCulture, out int count) && count > 0 =>
+            await RequestsBenchmark.RunAsync(count, interrupt.Token) ? 0 : 1,
         ["rerun", .. var files] => PrintRerun(files),
         ["report", var status, .. var files] => Report(status, files),
         _ => Usage(),
@@ -78,7 +84,7 @@ static int Report(string status, string[] files) => TestReport.Print(
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: demo | run COMMAND | rerun TRX... | report STATUS TRX... [-- TRX...]");
+    Console.Error.WriteLine("usage: demo | run COMMAND | requests [ROUNDS] | rerun TRX... | report STATUS TRX... [-- TRX...]");
     return 2;
 }
 

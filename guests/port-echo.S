@@ -23,22 +23,6 @@
 #define INPUT_SIZE      128
 #define USED_LENGTH     8               /* of the first used element, behind the ring's head */
 
-/* Sets up a queue of one descriptor, in a page. */
-.macro queue_start queue, page, buffer, size, flags
-        movl $\buffer, \page
-        movl $0, \page + 4
-        movl $\size, \page + 8
-        movl $\flags, \page + 12
-        movl $0, \page + AVAILABLE
-        movl $0, \page + USED
-        virtio_write PLACE, QUEUE_SELECT, \queue
-        virtio_write PLACE, QUEUE_SIZE, 1
-        virtio_write PLACE, QUEUE_DESCRIPTORS, \page
-        virtio_write PLACE, QUEUE_DRIVER, (\page + AVAILABLE)
-        virtio_write PLACE, QUEUE_DEVICE, (\page + USED)
-        virtio_write PLACE, QUEUE_READY, 1
-.endm
-
 /* Offers a queue's buffer and waits until it came back. Changes EAX. */
 .macro queue_run queue, page
         incw \page + AVAILABLE + RING_INDEX
@@ -64,9 +48,9 @@ start:  flat_segments stack
         virtio_write PLACE, DRIVER_FEATURES_SELECT, 1
         virtio_write PLACE, DRIVER_FEATURES, VERSION_1
         virtio_write PLACE, DEVICE_STATUS, (ACKNOWLEDGE | DRIVER | FEATURES_OK)
-        queue_start CONTROL_OUT, CONTROL_PAGE, MESSAGES, MESSAGE_SIZE, 0
-        queue_start PORT_IN, IN_PAGE, INPUT, INPUT_SIZE, DEVICE_WRITES
-        queue_start PORT_OUT, OUT_PAGE, INPUT, INPUT_SIZE, 0
+        virtio_queue PLACE, CONTROL_OUT, CONTROL_PAGE, MESSAGES, MESSAGE_SIZE, 0, 1
+        virtio_queue PLACE, PORT_IN, IN_PAGE, INPUT, INPUT_SIZE, DEVICE_WRITES, 1
+        virtio_queue PLACE, PORT_OUT, OUT_PAGE, INPUT, INPUT_SIZE, 0, 1
         virtio_write PLACE, DEVICE_STATUS, (ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK)
         tell 0, 0, 1                    /* DEVICE_READY */
         tell 1, 3, 1                    /* PORT_READY */

@@ -1,5 +1,5 @@
 /*
- * How a tiny guest drives a virtio-mmio device (version 2) with one queue and one buffer in it, which the device writes. The rings lie
+ * How a tiny guest drives a virtio-mmio device (version 2) with one queue and one buffer in it, which the device writes. A queue's rings lie
  * in a page of their own: all heads in the available ring are descriptor 0, so an index one higher offers the buffer again. The
  * interrupt comes through the second I/O APIC. What the driver has got back is copied from the used ring by the interrupt's handler
  * alone, and the buffer is offered again only then: an interrupt that is lost, or a notification, ends the count.
@@ -7,9 +7,12 @@
  */
 
 #define PLACE_REGISTERS(place)  (0xfeb00000 + 0x200 * (place))
+#define DEVICE_FEATURES         0x010
+#define DEVICE_FEATURES_SELECT  0x014
 #define DRIVER_FEATURES         0x020
 #define DRIVER_FEATURES_SELECT  0x024
 #define QUEUE_SELECT            0x030
+#define QUEUE_SIZE_MAX          0x034
 #define QUEUE_SIZE              0x038
 #define QUEUE_READY             0x044
 #define QUEUE_NOTIFY            0x050
@@ -49,26 +52,31 @@
         movl $\vector, IOAPIC2_WINDOW
 .endm
 
+/* Sets up a queue in a page, with one buffer described: `size` bytes at `buffer`. Nothing is offered yet. */
+.macro virtio_queue place, queue, page, buffer, size, flags, entries
+        movl $(\buffer), \page
+        movl $0, \page + 4
+        movl $\size, \page + 8
+        movl $\flags, \page + 12
+        movl $0, \page + AVAILABLE
+        movl $0, \page + USED
+        virtio_write \place, QUEUE_SELECT, \queue
+        virtio_write \place, QUEUE_SIZE, \entries
+        virtio_write \place, QUEUE_DESCRIPTORS, \page
+        virtio_write \place, QUEUE_DRIVER, (\page + AVAILABLE)
+        virtio_write \place, QUEUE_DEVICE, (\page + USED)
+        virtio_write \place, QUEUE_READY, 1
+.endm
+
 /* Sets the device of a place up. `page` is its queue's, `served` where the count of buffers is that came back. */
 .macro virtio_start place, page, served
         movl $0, \served
-        movl $(\page + BUFFER), \page
-        movl $0, \page + 4
-        movl $BUFFER_SIZE, \page + 8
-        movl $DEVICE_WRITES, \page + 12
-        movl $0, \page + AVAILABLE
-        movl $0, \page + USED
         virtio_write \place, DEVICE_STATUS, 0
         virtio_write \place, DEVICE_STATUS, (ACKNOWLEDGE | DRIVER)
         virtio_write \place, DRIVER_FEATURES_SELECT, 1
         virtio_write \place, DRIVER_FEATURES, VERSION_1
         virtio_write \place, DEVICE_STATUS, (ACKNOWLEDGE | DRIVER | FEATURES_OK)
-        virtio_write \place, QUEUE_SELECT, 0
-        virtio_write \place, QUEUE_SIZE, RING_SIZE
-        virtio_write \place, QUEUE_DESCRIPTORS, \page
-        virtio_write \place, QUEUE_DRIVER, (\page + AVAILABLE)
-        virtio_write \place, QUEUE_DEVICE, (\page + USED)
-        virtio_write \place, QUEUE_READY, 1
+        virtio_queue \place, 0, \page, (\page + BUFFER), BUFFER_SIZE, DEVICE_WRITES, RING_SIZE
         virtio_write \place, DEVICE_STATUS, (ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK)
 .endm
 

@@ -55,7 +55,9 @@ public sealed partial class LabHost : IHost
     public TimeSpan BootTime { get; private set; }
 
     /// <summary>Builds the image if something in it has changed, and boots it.</summary>
-    public static async Task<LabHost> BootAsync(CancellationToken cancellation = default)
+    /// <param name="cancellation">Gives up.</param>
+    /// <param name="more">More arguments of QEMU, which count instead of those that lab/boot gives.</param>
+    public static async Task<LabHost> BootAsync(CancellationToken cancellation = default, params string[] more)
     {
         await using (var here = new LocalHost())
         {
@@ -66,7 +68,7 @@ public sealed partial class LabHost : IHost
         var clock = Stopwatch.StartNew();
         var monitor = Path.Combine(folder.FullName, "qmp");
         var lab = new LabHost(new LocalProcess(await Spawner.StartAsync(
-            Repository.Path("lab/boot"), ["-serial", "stdio", "-qmp", $"unix:{monitor},server=on,wait=off"])));
+            Repository.Path("lab/boot"), ["-serial", "stdio", "-qmp", $"unix:{monitor},server=on,wait=off", .. more])));
         try
         {
             await lab.Console.WaitForLineAsync(line => line.Contains("lab: ready", StringComparison.Ordinal), BootTimeout, cancellation);

@@ -18,6 +18,8 @@ internal static class HandoverBenchmark
         ("ram", RamCase.Run),
         ("cpus", CpusCase.Run),
         ("devices", DevicesCase.Run),
+        ("queues", QueuesCase.Run),
+        ("load", LoadCase.Run),
         ("prefault", PrefaultCase.Run),
     ];
 

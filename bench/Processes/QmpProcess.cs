@@ -12,6 +12,9 @@ internal sealed class QmpProcess : IDisposable
 {
     private const int TimeoutMilliseconds = 20_000;
 
+    /// <summary>The flags of a socket that listens, in /proc/net/unix.</summary>
+    private const string AcceptsConnections = "00010000";
+
     private readonly Scratch _scratch;
     private readonly Process _process;
     private readonly List<JsonElement> _events = [];
@@ -49,35 +52,21 @@ internal sealed class QmpProcess : IDisposable
     /// <returns>The time from exec to the greeting.</returns>
     internal TimeSpan Greet()
     {
-        while (_qmp is null)
-        {
-            WaitForFile(SocketPath);
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = TimeoutMilliseconds };
-            try
-            {
-                socket.Connect(new UnixDomainSocketEndPoint(SocketPath));
-                _qmp = socket;
-            }
-            catch (SocketException) when (!_process.HasExited)
-            {
-                // Bound, and not listening yet.
-                socket.Dispose();
-                Thread.Yield();
-            }
-        }
-
+        WaitForListener(SocketPath);
+        _qmp = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = TimeoutMilliseconds };
+        _qmp.Connect(new UnixDomainSocketEndPoint(SocketPath));
         ReadLine();
         var elapsed = Stopwatch.GetElapsedTime(StartedAt);
         Execute("""{"execute":"qmp_capabilities"}""");
         return elapsed;
     }
 
-    /// <summary>Waits until the process has made a file.</summary>
-    internal void WaitForFile(string path)
+    /// <summary>Waits until the process listens on a path: a socket that is there may not listen yet.</summary>
+    internal void WaitForListener(string path)
     {
         // Looks every millisecond rather than all the time: the processor is needed by what is measured.
         using var never = new ManualResetEventSlim();
-        while (!File.Exists(path))
+        while (!Listens(path))
         {
             if (_process.HasExited)
             {
@@ -86,7 +75,7 @@ internal sealed class QmpProcess : IDisposable
 
             if (Stopwatch.GetElapsedTime(StartedAt).TotalMilliseconds > TimeoutMilliseconds)
             {
-                throw new TimeoutException($"{Name} did not make {path}");
+                throw new TimeoutException($"{Name} does not listen on {path}");
             }
 
             never.Wait(1);
@@ -170,6 +159,9 @@ internal sealed class QmpProcess : IDisposable
         _scratch.End(_process);
         File.Delete(SocketPath);
     }
+
+    private static bool Listens(string path) => File.Exists(path) && File.ReadLines("/proc/net/unix").Any(
+        line => line.EndsWith($" {path}", StringComparison.Ordinal) && line.Split(' ', 5)[3] == AcceptsConnections);
 
     private JsonElement Read()
     {

@@ -14,34 +14,8 @@ internal static class PauseCase
         var scratch = setting.Scratch;
         using var floor = new Floor(scratch, setting.Floor, cpus: 1, Setting.SmallRam, isBusy: false);
         using var ours = new VmmGuest(scratch, "pause", Setting.SmallRam, "counter");
-        using var qemu = new QemuGuest(scratch, setting.Qemu, Setting.SmallRam);
-        IContender[] all = [floor, ours, qemu];
-        var observer = new Observer(scratch, setting.Observer);
-        var inside = new Rounds();
-        var outside = new Rounds();
-        var hops = all.Select(_ => new List<Hop>()).ToArray();
-        double blind = 0;
-        for (int round = 0; round < setting.Hops; round++)
-        {
-            for (int i = 0; i < all.Length; i++)
-            {
-                all[i].Prepare();
-                hops[i].Add(all[i].Switch());
-                all[i].Rest();
-            }
-
-            floor.MessageBytes = hops[1][^1].Bytes;
-            inside.Add([.. hops.Select(h => h[^1].PauseMicroseconds)]);
-            outside.Add([.. all.Select(contender =>
-            {
-                contender.Prepare();
-                var seen = observer.Watch(contender.RamPath, () => contender.Switch());
-                contender.Rest();
-                blind = Math.Max(blind, seen.OwnGapMicroseconds);
-                return seen.GapMicroseconds;
-            })]);
-        }
-
+        using var qemu = new QemuGuest(scratch, setting.Qemu, "qemu", Setting.SmallRam, "counter");
+        var (inside, outside, hops, blind) = Contest.Run(setting, setting.Hops, floor, ours, qemu);
         return new CaseReport("pause", $"a guest that counts in RAM, 1 vCPU, {Setting.SmallRam} MiB; the floor, ours and QEMU's in turn, {setting.Hops} rounds", Findings(inside, outside, hops))
         {
             Distributions =
@@ -63,7 +37,7 @@ internal static class PauseCase
         };
     }
 
-    private static List<Finding> Findings(Rounds inside, Rounds outside, List<Hop>[] hops)
+    private static List<Finding> Findings(Rounds inside, Rounds outside, IReadOnlyList<List<Hop>> hops)
     {
         var (floor, ours, qemu) = (inside[0], inside[1], inside[2]);
         Sample Command(int contender) => new(hops[contender].Select(h => h.CommandMilliseconds));

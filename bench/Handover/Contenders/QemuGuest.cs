@@ -12,6 +12,7 @@ namespace Vmm.Bench.Handover.Contenders;
 internal sealed class QemuGuest : IContender
 {
     private readonly Scratch _scratch;
+    private readonly string _name;
     private readonly string _program;
     private readonly string[] _arguments;
     private readonly long _size;
@@ -22,13 +23,20 @@ internal sealed class QemuGuest : IContender
     private bool _rests;
 
     /// <summary>Boots it.</summary>
-    internal QemuGuest(Scratch scratch, string program, int mebibytes)
+    /// <param name="scratch">Where its sockets are.</param>
+    /// <param name="program">QEMU.</param>
+    /// <param name="name">A name of its own in the scratch.</param>
+    /// <param name="mebibytes">RAM.</param>
+    /// <param name="guest">The tiny guest.</param>
+    /// <param name="more">Further arguments.</param>
+    internal QemuGuest(Scratch scratch, string program, string name, int mebibytes, string guest, params string[] more)
     {
-        (_scratch, _program, _size) = (scratch, program, (long)mebibytes << 20);
+        (_scratch, _program, _name, _size) = (scratch, program, name, (long)mebibytes << 20);
         _arguments =
         [
             "-machine", "microvm,accel=kvm,memory-backend=ram,aux-ram-share=on", "-object", $"memory-backend-memfd,id=ram,size={mebibytes}M,share=on",
-            "-m", $"{mebibytes}", "-kernel", "out/guests/counter.elf", "-nodefaults", "-no-user-config", "-display", "none",
+            "-m", $"{mebibytes}", "-kernel", $"out/guests/{guest}.elf", "-nodefaults", "-no-user-config", "-display", "none",
+            "-global", "virtio-mmio.force-legacy=false", .. more,
         ];
         _owner = Start();
         _owner.Greet();
@@ -39,9 +47,9 @@ internal sealed class QemuGuest : IContender
     /// <inheritdoc/>
     public string RamPath => RamFile.Of(_owner.Id, _size);
 
-    private string Cpr => _scratch["qemu.cpr"];
+    private string Cpr => _scratch[$"{_name}.cpr"];
 
-    private string Main => _scratch["qemu.main"];
+    private string Main => _scratch[$"{_name}.main"];
 
     /// <inheritdoc/>
     public void Prepare()
@@ -50,7 +58,7 @@ internal sealed class QemuGuest : IContender
         _owner.Execute("""{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"events","state":true}]}}""");
         _owner.Execute("""{"execute":"migrate-set-parameters","arguments":{"mode":"cpr-transfer"}}""");
         _waiting = Start("-incoming", $"unix:{Main}", "-incoming", $"cpr,addr.transport=socket,addr.type=unix,addr.path={Cpr}");
-        _waiting.WaitForFile(Cpr);
+        _waiting.WaitForListener(Cpr);
         _ready = Stopwatch.GetElapsedTime(_waiting.StartedAt).TotalMilliseconds;
     }
 
@@ -120,5 +128,5 @@ internal sealed class QemuGuest : IContender
         }
     }
 
-    private QmpProcess Start(params string[] update) => new(_scratch, $"qemu-{_generation++}", _program, [.. _arguments, .. update]);
+    private QmpProcess Start(params string[] update) => new(_scratch, $"{_name}-{_generation++}", _program, [.. _arguments, .. update]);
 }

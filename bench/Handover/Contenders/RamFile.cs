@@ -12,6 +12,12 @@ internal static class RamFile
     /// <summary>Where the tiny guests count.</summary>
     internal const long Counter = 0x200000;
 
+    /// <summary>A word that lets a guest continue which waits for it.</summary>
+    internal const long Go = 0x200008;
+
+    /// <summary>Where the guest <c>queues</c> counts what came back on each queue of its disk, 64 bits each.</summary>
+    internal const long Done = 0x200040;
+
     /// <summary>Where the guest <c>smp</c> counts.</summary>
     internal const long Slots = 0x9000;
 
@@ -49,11 +55,19 @@ internal static class RamFile
         }
     }
 
+    /// <summary>Sets a 32-bit word to 1.</summary>
+    internal static void Set(string path, long offset)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        RandomAccess.Write(file, [1, 0, 0, 0], offset);
+    }
+
     /// <summary>Blocks that the file occupies.</summary>
     internal static long Blocks(Scratch scratch, string path) =>
         long.Parse(scratch.Output("stat", "-L", "-c", "%b", path), CultureInfo.InvariantCulture);
 
-    private static ulong Count(string path, long offset)
+    /// <summary>A 64-bit count of the guest's.</summary>
+    internal static ulong Count(string path, long offset)
     {
         Span<byte> bytes = stackalloc byte[8];
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

@@ -55,7 +55,7 @@ internal sealed class VmmGuest : IContender
         string budget = PrefaultBudget is { } milliseconds ? $""","cpr-prefault-budget":{milliseconds}""" : "";
         _owner.Execute($$$"""{"execute":"migrate-set-parameters","arguments":{"mode":"cpr-transfer","cpr-uri":"unix:{{{Cpr}}}"{{{budget}}}}}""");
         _waiting = Start("-incoming", $"unix:{Main}", "-cpr-uri", $"unix:{Cpr}");
-        _waiting.WaitForFile(Cpr);
+        _waiting.WaitForListener(Cpr);
         _ready = Stopwatch.GetElapsedTime(_waiting.StartedAt).TotalMilliseconds;
         Greet(_waiting);
     }

@@ -1,0 +1,56 @@
+// Every queue of every device running, and nothing in flight: what it costs that there are queues to stop, to carry and to start.
+
+using Vmm.Bench.Handover.Contenders;
+using Vmm.Bench.Handover.Report;
+
+namespace Vmm.Bench.Handover.Cases;
+
+/// <summary>Queues that are live and idle.</summary>
+internal static class QueuesCase
+{
+    private const int DiskQueues = 4;
+
+    internal static CaseReport Run(Setting setting)
+    {
+        var scratch = setting.Scratch;
+        var devices = LiveDevices.Arguments(DiskQueues, LiveDevices.Nowhere);
+        using var floor = new Floor(scratch, setting.Floor, cpus: 1, Setting.SmallRam, isBusy: false);
+        using var ours = new VmmGuest(scratch, "queues", Setting.SmallRam, LiveDevices.Guest, devices);
+        using var qemu = new QemuGuest(scratch, setting.Qemu, "qemu-queues", Setting.SmallRam, LiveDevices.Guest, devices);
+        var (inside, outside, hops, blind) = Contest.Run(setting, setting.FewHops, floor, ours, qemu);
+        var steps = hops[1][0].Phases.Select(p => new Finding($"ours: {p.Name}, median", new Sample(hops[1].Select(h => h[p.Name])).Median, "µs"));
+        return new CaseReport(
+            "queues",
+            $"a disk of {DiskQueues} queues (null-co), a console of three ports and an entropy device, every queue live, nothing in flight, 1 vCPU, {setting.FewHops} rounds",
+        [
+            new("floor, median", inside[0].Median, "µs") { Note = $"95th percentile {Svg.Time(inside[0].Percentile95)}; it has no devices" },
+            new("pause, median", inside[1].Median, "µs")
+            {
+                AtMost = 1000,
+                Note = $"95th percentile {Svg.Time(inside[1].Percentile95)}; {hops[1][^1].Bytes} bytes of state; over the floor {inside.MedianRatio(1, 0):f2} ×",
+            },
+            new("QEMU, median", inside[2].Median, "µs") { Note = $"95th percentile {Svg.Time(inside[2].Percentile95)}, with the same devices" },
+            new("pause over QEMU's, medians", inside[1].Median / inside[2].Median, "×") { AtMost = 0.2, Note = $"median of the rounds' ratios {inside.MedianRatio(1, 2):f2}" },
+            new("outside: ours, median", outside[1].Median, "µs") { Note = $"95th percentile {Svg.Time(outside[1].Percentile95)}" },
+            new("outside: QEMU, median", outside[2].Median, "µs") { Note = $"95th percentile {Svg.Time(outside[2].Percentile95)}" },
+            new("outside: ours over QEMU's, medians", outside[1].Median / outside[2].Median, "×")
+            {
+                AtMost = 0.2,
+                Note = $"median of the rounds' ratios {outside.MedianRatio(1, 2):f2}",
+            },
+            .. steps,
+        ])
+        {
+            Distributions =
+            [
+                new("The pause with every queue live, as the processes account for it", [("floor", inside[0]), ("ours", inside[1]), ("QEMU 10", inside[2])]),
+                new("The time in which the guest's counter was stopped, every queue live", [("floor", outside[0]), ("ours", outside[1]), ("QEMU 10", outside[2])]),
+            ],
+            Remarks =
+            [
+                $"Left out, because the floor took more than twice its median or QEMU's RESUME was missed: {inside.Disturbed} of {setting.FewHops} rounds inside, {outside.Disturbed} outside.",
+                $"The observer's own longest time between two looks within a gap was {Svg.Time(blind)}.",
+            ],
+        };
+    }
+}
