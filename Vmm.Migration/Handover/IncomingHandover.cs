@@ -307,13 +307,15 @@ internal sealed class IncomingHandover : IDisposable
             Boundary.Passed(HandoverStep.NewTaken);
             _machine.Handover.Own(board, taken, released: () =>
             {
-                running = board.Vm.Cpus.StartedAt is > 0 and var at ? at : HandoverTimes.Now;
+                running = HandoverTimes.Now;
                 OnOwned?.Invoke();
                 Boundary.Passed(HandoverStep.NewReleased);
             });
             Boundary.Passed(HandoverStep.NewRunning);
         });
-        return arrival with { Running = running };
+
+        // With more vCPUs than processors the last may go in after this thread has continued, and this thread continue after the last went in.
+        return arrival with { Running = board.Vm.Cpus.StartedAt is > 0 and var at ? at : running };
     }
 
     /// <summary>The guest is ours whether or not the old process receives this: it reads the baton.</summary>

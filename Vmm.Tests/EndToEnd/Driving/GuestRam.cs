@@ -13,6 +13,7 @@ internal sealed class GuestRam : IAsyncDisposable
 {
     private const long Counter = 0x200000;
     private const long Go = 0x200008;
+    private const long DiskQueues = 0x200040;
     private const long Slots = 0x9000;
     private const int SlotSize = 64;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
@@ -46,6 +47,18 @@ internal sealed class GuestRam : IAsyncDisposable
 
     /// <summary>What the vCPU with an APIC id counted, in the guest <c>smp</c>.</summary>
     internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
+
+    /// <summary>Waits until each queue of the disk has given something back from now on, in the guest <c>queues</c>.</summary>
+    internal async Task WaitForProgressOfQueuesAsync(int queues)
+    {
+        for (int queue = 0; queue < queues; queue++)
+        {
+            ulong now = OfQueue(queue);
+            await UntilAsync(() => OfQueue(queue) != now, $"queue {queue} stays at {now}");
+        }
+
+        ulong OfQueue(int queue) => BinaryPrimitives.ReadUInt64LittleEndian(Read(DiskQueues + (8 * queue), 8));
+    }
 
     /// <summary>I/O APICs that the guest's ACPI tables announce: entries of type 1 in its MADT.</summary>
     internal int AnnouncedIoApics()

@@ -22,9 +22,15 @@ internal sealed class FakeCpuGroup(FakeHypervisor hypervisor, FakeMachine machin
         }
 
         machine.IsRunning = true;
-        StartedAt = Instant.Now;
         hypervisor.Ownership.Starts(machine);
+        if (!hypervisor.EntersLate)
+        {
+            Enter();
+        }
     }
+
+    /// <summary>The last vCPU goes into the guest.</summary>
+    internal void Enter() => StartedAt = Instant.Now;
 
     public async Task StopAsync(bool captureState)
     {

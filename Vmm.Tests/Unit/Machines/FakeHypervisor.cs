@@ -39,6 +39,9 @@ internal sealed class FakeHypervisor(GuestOwnership ownership) : IHypervisor
     /// <summary>Why vCPUs cannot be started.</summary>
     internal string? RefuseStart { get; set; }
 
+    /// <summary>Whether vCPUs that are started go into the guest only by <see cref="FakeCpuGroup.Enter"/>.</summary>
+    internal bool EntersLate { get; set; }
+
     /// <summary>What lowering the vCPUs' priority throws once it was raised.</summary>
     internal Exception? FailToLower { get; set; }
 

@@ -1,5 +1,6 @@
 using Vmm.Migration;
 using Vmm.Migration.Handover;
+using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration;
 
@@ -71,6 +72,28 @@ public sealed class AccountTests : IDisposable
             Assert.That(times.Prepare, Is.GreaterThan(times.Prefault));
             Assert.That(same.Prepare, Is.GreaterThan(same.Prefault));
         });
+    }
+
+    [Test]
+    public async Task A_pause_lasts_until_the_last_vCPU_is_in_the_guest()
+    {
+        const ulong Late = 3_000_000; // nanoseconds
+        var old = _fixture.Old();
+        var next = _fixture.New();
+        next.Hypervisor.EntersLate = true;
+        next.Do(() => next.Machine.Handover.Add(new FakeDescriptorOwner(null)
+        {
+            Adopting = () =>
+            {
+                ulong begin = HandoverTimes.Now;
+                SpinWait.SpinUntil(() => HandoverTimes.Now - begin > Late);
+                ((FakeCpuGroup)next.Machine.Board!.Vm.Cpus).Enter();
+            },
+        }));
+
+        await _fixture.HandOverAsync(old, next);
+
+        Assert.That(old.Report.Times!.Resume, Is.GreaterThanOrEqualTo(Late / 1000));
     }
 
     [Test]

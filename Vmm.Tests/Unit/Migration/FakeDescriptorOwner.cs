@@ -17,6 +17,9 @@ internal sealed class FakeDescriptorOwner(SafeFileHandle? handle) : IDescriptorO
     /// <summary>What it throws after the take.</summary>
     internal Exception? AdoptFails { get; init; }
 
+    /// <summary>Called after the take, the vCPUs already started.</summary>
+    internal Action? Adopting { get; init; }
+
     /// <summary>What it throws when the guest was handed over.</summary>
     internal Exception? ReleaseFails { get; init; }
 
@@ -41,7 +44,11 @@ internal sealed class FakeDescriptorOwner(SafeFileHandle? handle) : IDescriptorO
         return Reason is null ? [] : [Reason];
     }
 
-    public void Adopt() => Handle = AdoptFails is null ? _prepared : throw AdoptFails;
+    public void Adopt()
+    {
+        Adopting?.Invoke();
+        Handle = AdoptFails is null ? _prepared : throw AdoptFails;
+    }
 
     public void Drop()
     {

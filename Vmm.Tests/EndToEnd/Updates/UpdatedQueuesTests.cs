@@ -1,0 +1,40 @@
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Updates;
+
+/// <summary>
+/// A guest that has every queue of a disk, a console and an entropy device running goes over under load: each vCPU keeps writes in flight on a
+/// queue of its own, which an I/O thread that the operator named serves. A lost interrupt, notification or request ends its queue's count.
+/// </summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class UpdatedQueuesTests : UpdateTest
+{
+    private const int Queues = 2;
+
+    [Test]
+    public async Task Every_queue_goes_on_under_load_after_many_hops()
+    {
+        var generation = await BootAsync(
+            "queues",
+            "-smp", $"{Queues}",
+            "-object", "iothread,id=io0", "-blockdev", "driver=null-co,node-name=disk0",
+            "-device", $"virtio-blk-device,drive=disk0,num-queues={Queues},iothread=io0",
+            "-chardev", "null,id=c0", "-chardev", "null,id=c1", "-chardev", "null,id=c2",
+            "-device", "virtio-serial-device,max_ports=3", "-device", "virtconsole,chardev=c0",
+            "-device", "virtserialport,chardev=c1,name=one", "-device", "virtserialport,chardev=c2,name=two",
+            "-device", "virtio-rng-device");
+        var ram = Keep(GuestRam.Of(generation.Process));
+        await ram.WaitForProgressAsync();
+        generation = await HopAsync(generation);
+        await ram.WaitForProgressAsync();
+        ram.ReleaseGuest();
+        for (int hop = 0; hop < 4; hop++)
+        {
+            await ram.WaitForProgressOfQueuesAsync(Queues);
+            generation = await HopAsync(generation);
+        }
+
+        await ram.WaitForProgressOfQueuesAsync(Queues);
+    }
+}
