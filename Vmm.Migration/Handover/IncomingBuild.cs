@@ -7,6 +7,7 @@
 // warning for the operator: a guest on other processors runs correctly, if perhaps slowly.
 
 using Microsoft.Extensions.Logging;
+using Vmm.Core.Configuration;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -33,7 +34,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
     /// <returns>Every reason why the guest cannot run here; empty when it can.</returns>
     internal IReadOnlyList<string> Run()
     {
-        var reasons = new List<string>(PlanComparison.Differences(plan.GuestVisible, machine.GuestVisible));
+        var reasons = new List<string>(PlanComparison.Differences(plan.GuestVisible, Compared(machine.GuestVisible)));
         if (reasons.Count > 0)
         {
             return reasons;
@@ -82,6 +83,10 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
             end.Do("place the process as it was", () => _before?.Apply());
         }
     }
+
+    /// <summary>What must agree: all properties but those of subjects that only this process has, and may have.</summary>
+    private IEnumerable<PropertyValue> Compared(IEnumerable<PropertyValue> own) =>
+        own.Where(property => !GuestVisibleProperties.MayBeNew(property) || plan.GuestVisible.Any(theirs => theirs.Subject == property.Subject));
 
     private ReceivedRam ClaimRam(string block)
     {
