@@ -1,5 +1,5 @@
 // What ./demo and ./test call:
-//   demo                  the live-update demo; see Demo/LiveUpdateDemo.cs
+//   demo [--keep]         the live-update demo; see Demo/LiveUpdateDemo.cs, and Demo/KeptGuest.cs for what stays
 //   run COMMAND           runs a shell command on the host for Linux guests (the lab, where this machine cannot)
 //   rerun TRX...          prints the filter of the failed tests that are run again; see Reports/TestRerun.cs
 //   report STATUS TRX... [-- TRX...]  ends a test run, with its reruns; see Reports/TestReport.cs
@@ -18,7 +18,8 @@ try
 {
     return args switch
     {
-        ["demo"] => await DemoAsync(),
+        ["demo"] => await DemoAsync(demo => demo.RunAsync()),
+        ["demo", "--keep"] => await KeptDemoAsync(),
         ["run", var command] => await RunAsync(command),
         ["rerun", .. var files] => PrintRerun(files),
         ["report", var status, .. var files] => Report(status, files),
@@ -31,7 +32,7 @@ catch (Exception failure)
     return 1;
 }
 
-async Task<int> DemoAsync()
+async Task<int> DemoAsync(Func<LiveUpdateDemo, Task<bool>> run)
 {
     var narrator = new Narrator();
     try
@@ -43,7 +44,7 @@ async Task<int> DemoAsync()
         try
         {
             await using var demo = new LiveUpdateDemo(host, folder, narrator, interrupt.Token);
-            return await demo.RunAsync() ? 0 : 1;
+            return await run(demo) ? 0 : 1;
         }
         finally
         {
@@ -55,6 +56,16 @@ async Task<int> DemoAsync()
         narrator.Say($"FAILED in step \"{narrator.Step}\": {failure.Message}");
         return 1;
     }
+}
+
+async Task<int> KeptDemoAsync()
+{
+    UserTerminal.RequireTerminal();
+    return await DemoAsync(async demo =>
+    {
+        await demo.KeepAsync();
+        return true;
+    });
 }
 
 async Task<int> RunAsync(string command)
@@ -78,7 +89,7 @@ static int Report(string status, string[] files) => TestReport.Print(
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: demo | run COMMAND | rerun TRX... | report STATUS TRX... [-- TRX...]");
+    Console.Error.WriteLine("usage: demo [--keep] | run COMMAND | rerun TRX... | report STATUS TRX... [-- TRX...]");
     return 2;
 }
 
