@@ -1,5 +1,5 @@
 // What ./demo and ./test call:
-//   demo                  the live-update demo; see Demo/LiveUpdateDemo.cs
+//   demo [--keep]         the live-update demo; see Demo/LiveUpdateDemo.cs, and Demo/KeptGuest.cs for what stays
 //   run COMMAND           runs a shell command on the host for Linux guests (the lab, where this machine cannot)
 //   requests [ROUNDS]     what a request of a Linux guest costs, against QEMU; see bench/run and Requests/RequestsBenchmark.cs
 //   rerun TRX...          prints the filter of the failed tests that are run again; see Reports/TestRerun.cs
@@ -21,7 +21,8 @@ try
 {
     return args switch
     {
-        ["demo"] => await DemoAsync(),
+        ["demo"] => await DemoAsync(demo => demo.RunAsync()),
+        ["demo", "--keep"] => await KeptDemoAsync(),
         ["run", var command] => await RunAsync(command),
         ["requests"] => await RequestsBenchmark.RunAsync(5, interrupt.Token) ? 0 : 1,
         ["requests", var rounds] when int.TryParse(rounds, CultureInfo.InvariantCulture, out int count) && count > 0 =>
@@ -37,7 +38,7 @@ catch (Exception failure)
     return 1;
 }
 
-async Task<int> DemoAsync()
+async Task<int> DemoAsync(Func<LiveUpdateDemo, Task<bool>> run)
 {
     var narrator = new Narrator();
     try
@@ -49,7 +50,7 @@ async Task<int> DemoAsync()
         try
         {
             await using var demo = new LiveUpdateDemo(host, folder, narrator, interrupt.Token);
-            return await demo.RunAsync() ? 0 : 1;
+            return await run(demo) ? 0 : 1;
         }
         finally
         {
@@ -61,6 +62,16 @@ async Task<int> DemoAsync()
         narrator.Say($"FAILED in step \"{narrator.Step}\": {failure.Message}");
         return 1;
     }
+}
+
+async Task<int> KeptDemoAsync()
+{
+    UserTerminal.RequireTerminal();
+    return await DemoAsync(async demo =>
+    {
+        await demo.KeepAsync();
+        return true;
+    });
 }
 
 async Task<int> RunAsync(string command)
@@ -84,7 +95,7 @@ static int Report(string status, string[] files) => TestReport.Print(
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: demo | run COMMAND | requests [ROUNDS] | rerun TRX... | report STATUS TRX... [-- TRX...]");
+    Console.Error.WriteLine("usage: demo [--keep] | run COMMAND | requests [ROUNDS] | rerun TRX... | report STATUS TRX... [-- TRX...]");
     return 2;
 }
 

@@ -54,6 +54,9 @@ public abstract class Chardev : IStateful, IDisposable
     /// <inheritdoc/>
     public virtual StateLayout Layout => ChardevState.Layout;
 
+    /// <summary>Whether another back end can take its place: there is no front end yet, or one that can change (<see cref="ReplaceBy"/>).</summary>
+    public virtual bool IsReplaceable => FrontEnd is null or IChangeableFrontEnd;
+
     /// <summary>Whether bytes flow.</summary>
     public bool IsRunning { get; private protected set; }
 
@@ -96,15 +99,21 @@ public abstract class Chardev : IStateful, IDisposable
     /// <exception cref="IOException">It cannot be made; the message says what and why.</exception>
     public void Open()
     {
-        if (!_isLogAdopted)
-        {
-            Log?.Open();
-        }
-
         if (!_isAdopted)
         {
             OpenEnd();
         }
+
+        OpenLog();
+    }
+
+    /// <summary>Makes the back end anew while a guest runs: what may take its time is waited for without holding up the loop or the front end.</summary>
+    /// <param name="loop">The loop that this is called on.</param>
+    /// <exception cref="IOException">It cannot be made; it is to be disposed.</exception>
+    internal async Task OpenAsync(EventLoop loop)
+    {
+        await OpenEndAsync(loop);
+        OpenLog();
     }
 
     /// <summary>Takes over what the previous process had, instead of <see cref="Open"/>.</summary>
@@ -197,6 +206,51 @@ public abstract class Chardev : IStateful, IDisposable
         }
     }
 
+    /// <summary>
+    /// Puts another back end in the place of this one. The front end goes on with that one; output that was accepted here and not delivered goes there,
+    /// in order. This one moves nothing any more and is to be closed. Any thread.
+    /// </summary>
+    /// <param name="next">The other one: opened, not started, without a front end, and with the gate of this one.</param>
+    internal void ReplaceBy(Chardev next)
+    {
+        Quiesce();
+        lock (Gate)
+        {
+            if (FrontEnd is IChangeableFrontEnd frontEnd)
+            {
+                FrontEnd = null;
+                _ = next.Accept(Queue.Waiting);
+                Queue.Clear();
+                (next.FrontEnd, next._reportedPeer) = (frontEnd, _reportedPeer);
+                frontEnd.BackEndChanged(next);
+            }
+        }
+
+        next.Start();
+        lock (Gate)
+        {
+            next.ReportPeer();
+            next.FrontEnd?.OutputReady();
+        }
+
+        next.InputReady();
+    }
+
+    /// <summary>Closes the back end of a guest that runs on: what leads outside at once, the log when all that was accepted is in it.</summary>
+    /// <param name="loop">The loop that this is called on.</param>
+    /// <param name="limit">How long a log that stalls is waited for.</param>
+    internal async Task CloseAsync(EventLoop loop, TimeSpan limit)
+    {
+        CloseEnd();
+        if (Log is { } log)
+        {
+            log.Resume();
+            await Task.WhenAny(log.WrittenAsync(), loop.Delay(limit));
+        }
+
+        Dispose();
+    }
+
     /// <summary>Closes the back end at the end of its life and removes the names that are its own.</summary>
     public void Dispose()
     {
@@ -218,6 +272,13 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>See <see cref="Open"/>; of the back end without its log, as all that follow.</summary>
     private protected abstract void OpenEnd();
 
+    /// <summary>See <see cref="OpenAsync"/>.</summary>
+    private protected virtual Task OpenEndAsync(EventLoop loop)
+    {
+        OpenEnd();
+        return Task.CompletedTask;
+    }
+
     private protected abstract bool AdoptEnd(HandedOverDescriptors handedOver);
 
     private protected abstract IReadOnlyList<HandoverDescriptor> ExportEnd();
@@ -233,4 +294,12 @@ public abstract class Chardev : IStateful, IDisposable
     private protected abstract int Accept(ReadOnlySpan<byte> bytes);
 
     private protected virtual Task EndDeliveredAsync() => Task.CompletedTask;
+
+    private void OpenLog()
+    {
+        if (!_isLogAdopted)
+        {
+            Log?.Open();
+        }
+    }
 }

@@ -13,8 +13,9 @@ namespace Vmm.Core.Chardevs;
 /// <param name="path">The file; made if there is none.</param>
 /// <param name="append">Whether opening keeps what the file holds; otherwise it is truncated.</param>
 /// <param name="logger">Where lost output is reported.</param>
-public sealed class FileChardev(string label, EventLoop loop, string path, bool append, ILogger? logger = null)
-    : StreamChardev(label, loop, logger ?? NullLogger.Instance)
+/// <param name="gate">The lock of the back end whose place it will take; null makes one.</param>
+public sealed class FileChardev(string label, EventLoop loop, string path, bool append, ILogger? logger = null, Lock? gate = null)
+    : StreamChardev(label, loop, logger ?? NullLogger.Instance, gate)
 {
     private readonly DescriptorSlot _crossing = new($"chardev/{label}/file", DescriptorKind.Output);
     private bool _lossReported;

@@ -36,6 +36,9 @@ public sealed class MuxChardev : Chardev
     /// <inheritdoc/>
     public override Chardev BackEnd => _backEnd;
 
+    /// <summary>Never: its front ends come and go with it.</summary>
+    public override bool IsReplaceable => false;
+
     /// <inheritdoc/>
     public override bool FrontendOpen => Switch.IsInUse;
 

@@ -6,7 +6,8 @@ namespace Vmm.Core.Chardevs;
 /// <summary>Discards output and has no input.</summary>
 /// <param name="label">Its id.</param>
 /// <param name="loop">The I/O loop; unused, as nothing happens.</param>
-public sealed class NullChardev(string label, EventLoop loop) : Chardev(label, loop)
+/// <param name="gate">The lock of the back end whose place it will take; null makes one.</param>
+public sealed class NullChardev(string label, EventLoop loop, Lock? gate = null) : Chardev(label, loop, gate)
 {
     /// <inheritdoc/>
     public override string FileName => "null";

@@ -30,8 +30,9 @@ public sealed class PtyChardev : StreamChardev
     /// <param name="loop">The I/O loop.</param>
     /// <param name="linkPath">A symbolic link to make to the slave; null for none.</param>
     /// <param name="logger">Where failures are reported.</param>
-    public PtyChardev(string label, EventLoop loop, string? linkPath = null, ILogger? logger = null)
-        : base(label, loop, logger ?? NullLogger.Instance)
+    /// <param name="gate">The lock of the back end whose place it will take; null makes one.</param>
+    public PtyChardev(string label, EventLoop loop, string? linkPath = null, ILogger? logger = null, Lock? gate = null)
+        : base(label, loop, logger ?? NullLogger.Instance, gate)
     {
         _linkPath = linkPath;
         _crossing = new DescriptorSlot($"chardev/{label}/pty", DescriptorKind.PtyMaster);

@@ -35,8 +35,9 @@ public sealed class RingbufChardev : Chardev
     /// <param name="size">How many bytes it keeps, a power of two; one that is taken over keeps the size that it has.</param>
     /// <param name="kind">Its kind, as query-chardev shows it: ringbuf or memory.</param>
     /// <param name="logger">Where lost output is reported.</param>
-    public RingbufChardev(string label, EventLoop loop, ulong size, string kind = "ringbuf", ILogger? logger = null)
-        : base(label, loop)
+    /// <param name="gate">The lock of the back end whose place it will take; null makes one.</param>
+    public RingbufChardev(string label, EventLoop loop, ulong size, string kind = "ringbuf", ILogger? logger = null, Lock? gate = null)
+        : base(label, loop, gate)
     {
         FileName = kind;
         _size = size;

@@ -71,6 +71,8 @@ public sealed class SocketChardev : StreamChardev
 
     private protected override bool KeepsRetired => _exported;
 
+    private protected override bool NoticesEnd => true;
+
     private SocketListener? Listener => _socket.Listener;
 
     /// <inheritdoc/>
@@ -86,6 +88,23 @@ public sealed class SocketChardev : StreamChardev
             {
                 Connected(_socket.Connect());
             }
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override async Task OpenEndAsync(EventLoop loop)
+    {
+        if (_options.Server || _connector is not null)
+        {
+            OpenEnd();
+            return;
+        }
+
+        // Not under the gate, which a front end may share that is in use.
+        var connection = await _socket.ConnectAsync(loop);
+        lock (Gate)
+        {
+            Connected(connection);
         }
     }
 
@@ -186,6 +205,15 @@ public sealed class SocketChardev : StreamChardev
         else
         {
             _connector?.Continue();
+        }
+    }
+
+    /// <summary>Without a front end nothing is read, and only this shows that the client has left: the next one is then accepted.</summary>
+    private protected override void HungUp()
+    {
+        if (HasNoFrontEnd)
+        {
+            Disconnect();
         }
     }
 

@@ -129,6 +129,32 @@ public sealed class SocketEndpoint : IDisposable
         throw failure!;
     }
 
+    /// <summary>The same without holding up the loop that it is called on.</summary>
+    /// <inheritdoc cref="Connect"/>
+    internal async Task<SafeFileHandle> ConnectAsync(EventLoop loop)
+    {
+        if (_options.Descriptor is { } number)
+        {
+            return TakeConnection(number);
+        }
+
+        IOException? failure = null;
+        for (int address = 0; address < AddressCount; address++)
+        {
+            try
+            {
+                var (connection, isConnected) = BeginConnect(address);
+                return isConnected ? connection : await FinishAsync(connection, loop);
+            }
+            catch (IOException e)
+            {
+                failure = e;
+            }
+        }
+
+        throw failure!;
+    }
+
     /// <summary>A client's: begins to connect to one of its addresses. A unix socket is connected at once.</summary>
     /// <param name="address">Which, from 0.</param>
     /// <exception cref="IOException">Nothing listens there.</exception>
@@ -215,9 +241,25 @@ public sealed class SocketEndpoint : IDisposable
         }
     }
 
-    private SafeFileHandle Finish(SafeFileHandle connection)
+    private SafeFileHandle Finish(SafeFileHandle connection) =>
+        Finished(connection, FileDescriptor.WaitFor(connection, FdEvents.Out, ConnectLimit) != FdEvents.None);
+
+    private async Task<SafeFileHandle> FinishAsync(SafeFileHandle connection, EventLoop loop)
     {
-        int error = FileDescriptor.WaitFor(connection, FdEvents.Out, ConnectLimit) == FdEvents.None ? TcpSocket.TimedOut : HostSocket.ErrorOf(connection);
+        var decided = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool isReady;
+        using (loop.Watch(connection, FdEvents.Out, _ => decided.TrySetResult(true)))
+        using (loop.After(ConnectLimit, () => decided.TrySetResult(false)))
+        {
+            isReady = await decided.Task;
+        }
+
+        return Finished(connection, isReady);
+    }
+
+    private SafeFileHandle Finished(SafeFileHandle connection, bool isReady)
+    {
+        int error = isReady ? HostSocket.ErrorOf(connection) : TcpSocket.TimedOut;
         if (error == 0)
         {
             return connection;

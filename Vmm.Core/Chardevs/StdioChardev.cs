@@ -28,14 +28,15 @@ public sealed class StdioChardev : StreamChardev
     /// <param name="loop">The I/O loop.</param>
     /// <param name="signal">Whether the terminal's Ctrl-C raises SIGINT here rather than being a byte for the guest.</param>
     /// <param name="logger">Where lost output is reported.</param>
-    public StdioChardev(string label, EventLoop loop, bool signal = true, ILogger? logger = null)
-        : this(label, loop, new SafeFileHandle(0, ownsHandle: false), new SafeFileHandle(1, ownsHandle: false), signal, logger)
+    /// <param name="gate">The lock of the back end whose place it will take; null makes one.</param>
+    public StdioChardev(string label, EventLoop loop, bool signal = true, ILogger? logger = null, Lock? gate = null)
+        : this(label, loop, new SafeFileHandle(0, ownsHandle: false), new SafeFileHandle(1, ownsHandle: false), signal, logger, gate)
     {
     }
 
     internal StdioChardev(
-        string label, EventLoop loop, SafeFileHandle input, SafeFileHandle output, bool signal = true, ILogger? logger = null)
-        : base(label, loop, logger ?? NullLogger.Instance)
+        string label, EventLoop loop, SafeFileHandle input, SafeFileHandle output, bool signal = true, ILogger? logger = null, Lock? gate = null)
+        : base(label, loop, logger ?? NullLogger.Instance, gate)
     {
         _input = input;
         _output = output;

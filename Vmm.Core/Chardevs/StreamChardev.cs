@@ -43,7 +43,15 @@ public abstract class StreamChardev : Chardev
     /// <summary>Whether a descriptor that is not used any more stays open, because it was named to the next process.</summary>
     private protected virtual bool KeepsRetired => false;
 
+    /// <summary>Whether nothing is read because there is no front end; what a peer sends waits in the kernel.</summary>
+    private protected bool HasNoFrontEnd => FrontEnd is null;
+
+    /// <summary>Whether a peer that leaves makes an event that comes once, when <see cref="HungUp"/> has been called.</summary>
+    private protected virtual bool NoticesEnd => false;
+
     private bool WantsInput => IsRunning && Input is not null && FrontEnd is { Room: > 0 };
+
+    private bool WatchesEnd => IsRunning && HasNoFrontEnd && NoticesEnd;
 
     private bool IsDelivered => Output is null || (Queue.Count == 0 && !_frontEndWaits);
 
@@ -247,7 +255,7 @@ public abstract class StreamChardev : Chardev
         ReportPeer();
         if (Input == Output)
         {
-            Watch(Input, (WantsInput ? FdEvents.In : 0) | (WantsOutput ? FdEvents.Out : 0));
+            Watch(Input, (WantsInput ? FdEvents.In : 0) | (WantsOutput ? FdEvents.Out : 0) | (WatchesEnd ? FdEvents.ReadEnd : 0));
         }
         else
         {
@@ -303,7 +311,7 @@ public abstract class StreamChardev : Chardev
                 {
                     ReceiveInput();
                 }
-                else if ((events & (FdEvents.HangUp | FdEvents.Error)) != 0)
+                else if ((events & (FdEvents.HangUp | FdEvents.Error | FdEvents.ReadEnd)) != 0)
                 {
                     HungUp();
                 }

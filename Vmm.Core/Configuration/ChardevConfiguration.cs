@@ -28,8 +28,12 @@ public abstract record ChardevConfiguration(string Id)
     /// <summary>Whether several front ends may use it (mux=on).</summary>
     public bool Mux { get; init; }
 
-    /// <summary>How many monitors are among them.</summary>
-    public int MuxMonitors { get; init; }
+    /// <summary>How many monitors use it.</summary>
+    public int Monitors { get; init; }
+
+    /// <summary>Whether nothing uses it: no monitor, and no device.</summary>
+    /// <param name="usedByDevices">The ids of those that devices use.</param>
+    public bool IsSpare(IEnumerable<string> usedByDevices) => Monitors == 0 && !usedByDevices.Contains(Id);
 
     /// <summary>The back end's kind as QEMU spells it; one of <see cref="Backends"/>.</summary>
     public abstract string Backend { get; }

@@ -15,6 +15,8 @@ namespace Vmm.Core.Configuration;
 /// <summary>Lists a configuration's guest-visible properties.</summary>
 public static class GuestVisibleProperties
 {
+    private const string ChardevSubject = "chardev ";
+
     /// <summary>The properties of a machine in a fixed order: machine, cpu, memory, memory backends by id, devices.</summary>
     /// <param name="machine">A consistent configuration.</param>
     /// <returns>The properties; no two have the same subject and property.</returns>
@@ -28,8 +30,28 @@ public static class GuestVisibleProperties
             .. MemoryProperties(machine),
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal).SelectMany(BackendProperties),
             .. machine.CompleteDevices.SelectMany(device => DeviceProperties(machine, device)),
+            .. SpareChardevs(machine).Select(chardev => new PropertyValue(SubjectOf(chardev), "backend", chardev.Backend)),
         ];
     }
+
+    /// <summary>
+    /// Whether only the old process needs to have it: a back end that nothing uses there has clients of its own, who would lose it; one that nothing
+    /// uses here and that the old process does not have is opened when the guest is here.
+    /// </summary>
+    public static bool MayBeNew(PropertyValue property)
+    {
+        ArgumentNullException.ThrowIfNull(property);
+        return property.Subject.StartsWith(ChardevSubject, StringComparison.Ordinal);
+    }
+
+    /// <summary>The back ends that nothing uses, in the order of their ids.</summary>
+    internal static IEnumerable<ChardevConfiguration> SpareChardevs(MachineConfiguration machine)
+    {
+        string[] used = [.. machine.CompleteDevices.SelectMany(device => device.Chardevs)];
+        return machine.Chardevs.Where(chardev => chardev.IsSpare(used)).OrderBy(chardev => chardev.Id, StringComparer.Ordinal);
+    }
+
+    internal static string SubjectOf(ChardevConfiguration chardev) => ChardevSubject + chardev.Id;
 
     private static IEnumerable<PropertyValue> MachineProperties(MachineConfiguration machine) =>
     [

@@ -35,6 +35,8 @@ public static class HostOnlyProperties
                 .Select(b => new PropertyValue($"memory backend {b.Id}", "mem-path", b.MemPath ?? None)),
             .. machine.Rngs.OrderBy(rng => rng.Id, StringComparer.Ordinal).Select(RngProperty),
             .. machine.CompleteDevices.SelectMany(device => DeviceProperties(machine, device)),
+            .. GuestVisibleProperties.SpareChardevs(machine).Select(
+                chardev => new PropertyValue(GuestVisibleProperties.SubjectOf(chardev), "path", PathOf(chardev))),
         ];
     }
 

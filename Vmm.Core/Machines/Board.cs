@@ -39,7 +39,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     private readonly DeviceTree _devices;
     private readonly MachineConfiguration _configuration;
     private readonly ILogger _log;
-    private readonly List<Chardev> _notAdopted = [];
+    private IReadOnlyList<StateSection>? _sections;
     private bool _released;
 
     internal Board(
@@ -68,12 +68,12 @@ public sealed partial class Board : IExitHandler, IDisposable
 
             _devices = new DeviceTree();
             _context = new BoardContext(setup, machine, Vm, memory, _devices, blocks);
+            BackEnds.Changed = () => _sections = null;
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));
             }
 
-            Sections = BoardSections.Of(this, _context.Clock);
         }
         catch
         {
@@ -99,10 +99,13 @@ public sealed partial class Board : IExitHandler, IDisposable
     public GlobalState GlobalState { get; } = new();
 
     /// <summary>Everything whose state travels, in saving order: devices, back ends, vCPUs, in-kernel devices, the run state.</summary>
-    public IReadOnlyList<StateSection> Sections { get; }
+    public IReadOnlyList<StateSection> Sections => _sections ??= BoardSections.Of(this, _context.Clock, BackEnds);
 
-    /// <summary>The back ends that devices of the board use.</summary>
-    public IReadOnlyList<Chardev> Chardevs => _context.Chardevs;
+    /// <summary>The character back ends, used or not.</summary>
+    public IReadOnlyList<Chardev> Chardevs => BackEnds.All;
+
+    /// <summary>The same, to be added to and changed.</summary>
+    internal BoardChardevs BackEnds => _context.Chardevs;
 
     /// <summary>The block nodes, and the disks that are made of them.</summary>
     public BlockGraph Blocks => _context.Blocks;
@@ -116,13 +119,13 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
     public IEnumerable<AddressRegion> Regions => AddressRegion.Of(_memory.Slots, _devices);
 
-    /// <summary>Descriptors that go with the guest.</summary>
-    public IEnumerable<HandoverDescriptor> HandoverDescriptors =>
+    /// <summary>Lists the descriptors that go with the guest. Until <see cref="ResumeBackEnds"/> no back end is added, removed or changed.</summary>
+    public IReadOnlyList<HandoverDescriptor> ListDescriptors() =>
     [
         .. Ram.Where(block => block.File is not null).Select(block => new HandoverDescriptor($"ram/{block.Name}", block.File!)),
         new HandoverDescriptor(KernelDescriptor, _boot.Kernel.Handle),
         .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
-        .. Chardevs.SelectMany(chardev => chardev.Export()),
+        .. BackEnds.Export(),
         .. Blocks.Descriptors,
     ];
 
@@ -143,18 +146,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <exception cref="IOException">One cannot be opened.</exception>
     public void OpenBackEnds()
     {
-        foreach (var chardev in Chardevs)
-        {
-            try
-            {
-                chardev.Open();
-            }
-            catch (IOException e)
-            {
-                throw new IOException($"chardev '{chardev.Label}': {e.Message}", e);
-            }
-        }
-
+        BackEnds.Open();
         Resume(static (_, resume) => resume());
     }
 
@@ -180,17 +172,7 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     /// <summary>Takes back ends over that the guest had in the old process. They stay quiesced.</summary>
     /// <exception cref="IOException">A descriptor is not what its name says.</exception>
-    public void AdoptBackEnds(HandedOverDescriptors handedOver)
-    {
-        ArgumentNullException.ThrowIfNull(handedOver);
-        foreach (var chardev in Chardevs)
-        {
-            if (!chardev.Adopt(handedOver))
-            {
-                _notAdopted.Add(chardev);
-            }
-        }
-    }
+    public void AdoptBackEnds(HandedOverDescriptors handedOver) => BackEnds.Adopt(handedOver);
 
     /// <summary>
     /// Resumes every back end and timer, each by itself: one that cannot be resumed keeps no other from it. Queues rest as long as the guest does. A back
@@ -199,12 +181,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void ResumeBackEnds(BestEffort steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
-        foreach (var chardev in _notAdopted)
-        {
-            steps.Do($"open chardev '{chardev.Label}', which did not cross", chardev.Open);
-        }
-
-        _notAdopted.Clear();
+        BackEnds.Continue(steps);
         Resume((what, resume) => steps.Do($"resume {what}", resume));
     }
 

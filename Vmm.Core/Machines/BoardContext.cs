@@ -21,7 +21,6 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     private readonly DeviceTree _devices;
     private readonly Machine _machine;
     private readonly InterruptRouter _router;
-    private readonly Dictionary<string, Chardev> _chardevs;
 
     internal BoardContext(BoardSetup setup, Machine machine, IVirtualMachine vm, GuestMemory memory, DeviceTree devices, BlockGraph blocks)
     {
@@ -33,15 +32,11 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
         _machine = machine;
         _router = new InterruptRouter(vm.Interrupts, setup.IoLoop, setup.Log);
         Clock = new GuestClock(setup.Time);
-        _chardevs = setup.Configuration.Chardevs
-            .Where(chardev => setup.Devices.Any(device => device.Configuration.UsesChardev(chardev.Id)))
-            .ToDictionary(chardev => chardev.Id, chardev => ChardevFactory.Create(
-                chardev, setup.IoLoop, setup.Log, setup.Configuration.EscapeKey, () => setup.Power.RequestExit(0)));
-        Chardevs = [.. setup.Devices.SelectMany(device => device.Configuration.Chardevs).Distinct().Select(id => _chardevs[id])];
+        Chardevs = new BoardChardevs(setup);
     }
 
-    /// <summary>The back ends, in the order of the devices that use them.</summary>
-    internal IReadOnlyList<Chardev> Chardevs { get; }
+    /// <summary>The back ends.</summary>
+    internal BoardChardevs Chardevs { get; }
 
     /// <summary>The block nodes and disks.</summary>
     internal BlockGraph Blocks { get; }
@@ -83,7 +78,7 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     public IInterruptRouter InterruptRouter => _router;
 
     /// <inheritdoc/>
-    public Chardev Chardev(string id) => _chardevs.GetValueOrDefault(id) switch
+    public Chardev Chardev(string id) => Chardevs.Find(id) switch
     {
         MuxChardev mux => mux.AddPort(takesFocus: true),
         { } chardev => chardev,

@@ -7,19 +7,23 @@ namespace Vmm.Core.Machines;
 /// <summary>Everything of a board whose state travels, and by which names it is found in a stream.</summary>
 internal static class BoardSections
 {
-    /// <summary>All sections, in saving order: devices, back ends, vCPUs, in-kernel devices, the run state.</summary>
-    internal static IReadOnlyList<StateSection> Of(Board board, GuestClock clock) =>
+    /// <summary>
+    /// All sections, in saving order: devices, back ends, vCPUs, in-kernel devices, the run state. A back end that nothing uses has no state, but for
+    /// a ring, into which a management client can put bytes; programs that did not open such a back end send none for it.
+    /// </summary>
+    internal static IReadOnlyList<StateSection> Of(Board board, GuestClock clock, BoardChardevs chardevs) =>
     [
         new StateSection(0, clock),
         .. board.Devices.Devices.Where(device => device.State is not null).Select(SectionOf),
-        .. board.Chardevs.Select((chardev, position) => new StateSection(0, chardev)
+        .. chardevs.Used.Select((chardev, position) => new StateSection(0, chardev)
         {
             Name = $"/chardevs/{chardev.Label}",
             ReleasedAs = (chardev.Layout.Name, position),
         }),
-        .. board.Chardevs.Where(chardev => chardev.Log is not null).Select(
+        .. chardevs.Spare.OfType<RingbufChardev>().Select(ring => new StateSection(0, ring) { Name = $"/chardevs/{ring.Label}", MayBeAbsent = true }),
+        .. chardevs.Used.Where(chardev => chardev.Log is not null).Select(
             chardev => new StateSection(0, chardev.Log!) { Name = $"/chardevs/{chardev.Label}/log" }),
-        .. board.Chardevs.OfType<MuxChardev>().Select(mux => new StateSection(0, mux.Switch) { Name = $"/chardevs/{mux.Label}/mux" }),
+        .. chardevs.Used.OfType<MuxChardev>().Select(mux => new StateSection(0, mux.Switch) { Name = $"/chardevs/{mux.Label}/mux" }),
         .. board.Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. board.Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
             same => same.Select((device, instance) => new StateSection(instance, device))),

@@ -16,24 +16,25 @@ public static class ChardevFactory
     /// <param name="exit">Ends the program, on the mux's exit key; any thread, never waits.</param>
     internal static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log, byte escape, Action exit) =>
         !configuration.Mux ? Create(configuration, loop, log)
-        : new MuxChardev(Create(configuration with { LogFile = null }, loop, log), loop, escape, exit, configuration.MuxMonitors) { Log = LogOf(configuration, log) };
+        : new MuxChardev(Create(configuration with { LogFile = null }, loop, log), loop, escape, exit, configuration.Monitors) { Log = LogOf(configuration, log) };
 
     /// <summary>Makes one back end.</summary>
     /// <param name="configuration">Its configuration.</param>
     /// <param name="loop">The loop that serves it.</param>
     /// <param name="log">Where lost bytes and clients are reported.</param>
-    public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log)
+    /// <param name="gate">The lock of the back end whose place it will take; null makes one.</param>
+    public static Chardev Create(ChardevConfiguration configuration, EventLoop loop, ILogger log, Lock? gate = null)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         var outputLog = LogOf(configuration, log);
         return configuration switch
         {
-            NullChardevConfiguration => new NullChardev(configuration.Id, loop) { Log = outputLog },
-            StdioChardevConfiguration stdio => new StdioChardev(stdio.Id, loop, stdio.Signal, log) { Log = outputLog },
-            FileChardevConfiguration file => new FileChardev(file.Id, loop, file.Path, file.Append, log) { Log = outputLog },
-            PtyChardevConfiguration pty => new PtyChardev(pty.Id, loop, pty.Path, logger: log) { Log = outputLog },
-            SocketChardevConfiguration socket => new SocketChardev(socket.Id, loop, OptionsOf(socket), log) { Log = outputLog },
-            RingbufChardevConfiguration ring => new RingbufChardev(ring.Id, loop, ring.Size, ring.Backend, log) { Log = outputLog },
+            NullChardevConfiguration => new NullChardev(configuration.Id, loop, gate) { Log = outputLog },
+            StdioChardevConfiguration stdio => new StdioChardev(stdio.Id, loop, stdio.Signal, log, gate) { Log = outputLog },
+            FileChardevConfiguration file => new FileChardev(file.Id, loop, file.Path, file.Append, log, gate) { Log = outputLog },
+            PtyChardevConfiguration pty => new PtyChardev(pty.Id, loop, pty.Path, log, gate) { Log = outputLog },
+            SocketChardevConfiguration socket => new SocketChardev(socket.Id, loop, OptionsOf(socket), log, gate) { Log = outputLog },
+            RingbufChardevConfiguration ring => new RingbufChardev(ring.Id, loop, ring.Size, ring.Backend, log, gate) { Log = outputLog },
             _ => throw new MachineException($"chardev '{configuration.Id}': back end '{configuration.Backend}' is unknown"),
         };
     }

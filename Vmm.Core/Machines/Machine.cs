@@ -46,6 +46,7 @@ public sealed partial class Machine : IDisposable
         Requests = new GuestRequests(this);
         _setup = BoardSetup.ToStart(configuration, Requests, new DiskErrors(this), ioLoop, time, log);
         Objects = new MachineObjects(this);
+        Chardevs = new MachineChardevs(this, ioLoop);
         Handover = new MachineHandover(this, hypervisor, _setup);
         AutoStart = !configuration.StartPaused;
     }
@@ -83,14 +84,17 @@ public sealed partial class Machine : IDisposable
     /// <summary>The objects that it has besides devices, and those that are added while the guest runs.</summary>
     public MachineObjects Objects { get; }
 
+    /// <summary>Its character back ends, and those that are added while the guest runs.</summary>
+    public MachineChardevs Chardevs { get; }
+
     /// <summary>Its part in a live update.</summary>
     public MachineHandover Handover { get; }
 
     /// <summary>The properties that another process must agree on before it builds anything for the guest.</summary>
-    public IEnumerable<PropertyValue> GuestVisible => GuestVisibleProperties.Of(Configuration);
+    public IEnumerable<PropertyValue> GuestVisible => GuestVisibleProperties.Of(Present);
 
     /// <summary>The properties that another process may have otherwise; then its operator gets a warning.</summary>
-    public IEnumerable<PropertyValue> HostOnly => HostOnlyProperties.Of(Configuration);
+    public IEnumerable<PropertyValue> HostOnly => HostOnlyProperties.Of(Present);
 
     /// <summary>Why the hypervisor could not continue, in run state internal-error.</summary>
     public string? Failure { get; private set; }
@@ -263,6 +267,8 @@ public sealed partial class Machine : IDisposable
             LogNotFrozen(Log, e.Message);
         }
     }
+
+    private MachineConfiguration Present => Configuration with { Chardevs = Chardevs.Configuration };
 
     private void RefuseToContinue()
     {

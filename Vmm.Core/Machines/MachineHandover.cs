@@ -29,7 +29,7 @@ public sealed class MachineHandover
 
     /// <summary>Descriptors that go with the guest.</summary>
     public IEnumerable<HandoverDescriptor> Descriptors =>
-        (_machine.Board?.HandoverDescriptors ?? []).Concat(_owners.SelectMany(owner => owner.HandoverDescriptors));
+        (_machine.Board?.ListDescriptors() ?? []).Concat(_owners.SelectMany(owner => owner.HandoverDescriptors));
 
     /// <summary>Adds something of the process, not of the board, whose descriptors go with the guest: a monitor's socket, the log.</summary>
     public void Add(IDescriptorOwner owner) => _owners.Add(owner);

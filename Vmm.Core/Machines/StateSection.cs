@@ -19,6 +19,9 @@ public sealed record StateSection(int Instance, IStateful Item)
     /// <summary>The name and instance that it had in released versions; null if it has always had today's.</summary>
     public (string Name, int Instance)? ReleasedAs { get; init; }
 
+    /// <summary>Whether a process may have none.</summary>
+    public bool MayBeAbsent { get; init; } = Item.Layout.MayBeAbsent;
+
     /// <summary>Its layout, to be compared before a handover.</summary>
     public PropertyValue LayoutProperty => PropertyOf(Name, Instance);
 

@@ -40,7 +40,7 @@ public sealed class ObjectTree(ObjectNode root)
                         .. Enumerable.Range(0, configuration.Topology.Count).Select(cpu => Leaf($"cpu[{Number(cpu)}]", $"{configuration.Cpu.Name}-x86_64-cpu")),
                     ]),
                 ObjectNode.Holding("objects", UserObjects.Of(machine.Objects.Configuration)),
-                ObjectNode.Holding("chardevs", [.. configuration.Chardevs.Select(chardev => Leaf(chardev.Id, chardev.TypeName))]),
+                ObjectNode.Holding("chardevs", [.. machine.Chardevs.Configuration.Select(chardev => Leaf(chardev.Id, chardev.TypeName))]),
             ]));
     }
 

@@ -35,6 +35,19 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         return await JudgeAsync(reported);
     }
 
+    /// <summary>The same up to the second update, and then leaves the guest to the user.</summary>
+    internal async Task KeepAsync()
+    {
+        var first = await BootAsync();
+        var second = await UpdateByMonitorAsync(first);
+        var third = await UpdateByQmpAsync(second);
+
+        // Console and monitor have room for one client, who is the user from now on.
+        await CloseAsync(_console);
+        await CloseAsync(third.Qmp!);
+        await new KeptGuest(host, folder, UpdateByHand.Lines(host.VmmPath, folder, DemoGuest.Machine(host))).RunAsync(cancellation);
+    }
+
     /// <summary>Ends every process, newest first.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -169,6 +182,12 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     /// <summary>Where the time went, phase by phase, as query-migrate reports it.</summary>
     private static string Split(JsonElement account) => string.Join(
         ", ", account.GetProperty("cpr").EnumerateObject().Select(phase => $"{phase.Name} {phase.Value.GetRawText()}"));
+
+    private ValueTask CloseAsync(IAsyncDisposable opened)
+    {
+        _opened.Remove(opened);
+        return opened.DisposeAsync();
+    }
 
     private T Keep<T>(T opened)
         where T : IAsyncDisposable

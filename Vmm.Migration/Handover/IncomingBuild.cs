@@ -8,6 +8,7 @@
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Configuration;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
@@ -34,7 +35,7 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
     /// <returns>Every reason why the guest cannot run here; empty when it can.</returns>
     internal IReadOnlyList<string> Run()
     {
-        var reasons = new List<string>(PlanComparison.Differences(plan.GuestVisible, machine.GuestVisible));
+        var reasons = new List<string>(PlanComparison.Differences(plan.GuestVisible, Compared(machine.GuestVisible)));
         if (reasons.Count > 0)
         {
             return reasons;
@@ -84,6 +85,10 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
             end.Do("place the process as it was", () => _before?.Apply());
         }
     }
+
+    /// <summary>What must agree: all properties but those of subjects that only this process has, and may have.</summary>
+    private IEnumerable<PropertyValue> Compared(IEnumerable<PropertyValue> own) =>
+        own.Where(property => !GuestVisibleProperties.MayBeNew(property) || plan.GuestVisible.Any(theirs => theirs.Subject == property.Subject));
 
     private ReceivedRam ClaimRam(string block)
     {

@@ -255,11 +255,26 @@ internal sealed class OutgoingHandover : IDisposable
         await Paced.RunAsync(() => SendDescriptorsAsync(ready), () => SendPlanAsync(board, isPreflight, protocol, ready));
         Boundary.Passed(HandoverStep.OldPlanSent);
 
-        var report = ReadyReport.Read((await _peer.ExpectAsync(MessageType.Ready, ready)).Reader(), protocol);
+        var report = ReadyReport.Read((await ExpectReadyAsync(ready)).Reader(), protocol);
         Times.Prefault = report.Prefault;
         ExpectedPause = report.Rehearsed + KickAllowance;
         OnReady?.Invoke(report.Warnings);
         return report;
+    }
+
+    /// <summary>Where the new process lacks a back end, its command line is what the operator wants to know.</summary>
+    private async Task<Message> ExpectReadyAsync(Deadline ready)
+    {
+        try
+        {
+            return await _peer.ExpectAsync(MessageType.Ready, ready);
+        }
+        catch (PlanRefusedException refusal)
+            when (_machine.Chardevs.NewOptions.Count > 0 && refusal.Reasons.Any(reason => reason.Contains("chardev", StringComparison.Ordinal)))
+        {
+            throw refusal.With(
+                $"chardevs were added or changed since this process started: the command line of the new process needs {string.Join(' ', _machine.Chardevs.NewOptions)}");
+        }
     }
 
     private Task SendDescriptorsAsync(Deadline ready) =>

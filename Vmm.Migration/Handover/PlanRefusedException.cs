@@ -9,4 +9,7 @@ internal sealed class PlanRefusedException(string message, IReadOnlyList<string>
 {
     /// <summary>The reasons, one each.</summary>
     internal IReadOnlyList<string> Reasons => reasons;
+
+    /// <summary>The same, with what an operator needs to know besides.</summary>
+    internal PlanRefusedException With(string advice) => new($"{Message}; {advice}", [.. reasons, advice]);
 }

@@ -30,7 +30,7 @@ internal static class LayoutComparison
 
             return theirLayouts.TryGetValue(property.Subject, out var theirs)
                 ? [section.Item.Layout.Reads(theirs.Value) ? theirs : property]
-                : section.Item.Layout.MayBeAbsent ? [] : [property];
+                : section.MayBeAbsent ? [] : [property];
         }));
     }
 }

@@ -23,7 +23,7 @@ internal static class VmStateReader
         }
 
         RequireEnd(reader, type);
-        missing.RemoveAll(section => section.Item.Layout.MayBeAbsent);
+        missing.RemoveAll(section => section.MayBeAbsent);
         if (missing.Count > 0)
         {
             throw new StateException($"the state of {string.Join(", ", missing.Select(Title))} is missing");

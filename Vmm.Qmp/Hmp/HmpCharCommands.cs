@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Vmm.Core.Configuration;
+using Vmm.Qmp.Commands;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Hmp;
@@ -9,8 +11,28 @@ internal static class HmpCharCommands
 {
     private const char Delete = '\x7f';
 
-    internal static IEnumerable<HmpCommand> Commands(CommandHandlers handlers) =>
+    internal static IEnumerable<HmpCommand> Commands(CommandHandlers handlers, Func<string, string?, ChardevConfiguration> readChardev) =>
     [
+        new("chardev-add", "add chardev", async hmp =>
+        {
+            var chardev = readChardev(hmp["args"]!, null);
+            await handlers.Char.ChardevAdd(hmp.Context, chardev.Id, ChardevBackends.ToQapi(chardev));
+        })
+        {
+            Parameters = [HmpParameter.Text("args")],
+        },
+        new("chardev-change", "change chardev", async hmp =>
+        {
+            string id = hmp["id"]!;
+            await handlers.Char.ChardevChange(hmp.Context, id, ChardevBackends.ToQapi(readChardev(hmp["args"]!, id)));
+        })
+        {
+            Parameters = [HmpParameter.Text("id"), HmpParameter.Text("args")],
+        },
+        new("chardev-remove", "remove chardev", hmp => handlers.Char.ChardevRemove(hmp.Context, hmp["id"]!))
+        {
+            Parameters = [HmpParameter.Text("id")],
+        },
         new("ringbuf_read", "Read from a ring buffer character device", async hmp =>
             hmp.Line(Shown(await handlers.Char.RingbufRead(hmp.Context, hmp["device"]!, Number("size", hmp["size"]!), format: null))))
         {

@@ -5,6 +5,7 @@
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Vmm.Core.Configuration;
 using Vmm.Core.Errors;
 using Vmm.Core.Machines;
 using Vmm.Qmp.Schema;
@@ -23,8 +24,14 @@ public sealed class HmpExecutor
     /// <param name="handlers">The handlers of all commands.</param>
     /// <param name="migrationSettled">Completes when no migration is running: what <c>migrate</c> without <c>-d</c> waits for.</param>
     /// <param name="regions">Lists what answers at addresses and ports.</param>
+    /// <param name="readChardev">Reads a back end as -chardev takes it; given an id, one that has none of its own.</param>
     /// <param name="log">Where a defect that a line ran into is reported.</param>
-    public HmpExecutor(CommandHandlers handlers, Func<Task> migrationSettled, Func<IEnumerable<AddressRegion>> regions, ILogger? log = null)
+    public HmpExecutor(
+        CommandHandlers handlers,
+        Func<Task> migrationSettled,
+        Func<IEnumerable<AddressRegion>> regions,
+        Func<string, string?, ChardevConfiguration> readChardev,
+        ILogger? log = null)
     {
         ArgumentNullException.ThrowIfNull(handlers);
         _log = log ?? NullLogger.Instance;
@@ -36,7 +43,7 @@ public sealed class HmpExecutor
         Add(_commands, HmpMachineCommands.Commands(handlers));
         Add(_info, HmpMachineCommands.Information(handlers));
         Add(_info, HmpObjectCommands.Information(handlers, regions));
-        Add(_commands, HmpCharCommands.Commands(handlers));
+        Add(_commands, HmpCharCommands.Commands(handlers, readChardev));
         Add(_info, HmpCharCommands.Information(handlers));
         Add(_commands, HmpBlockCommands.Commands(handlers));
         Add(_info, HmpBlockCommands.Information(handlers));

@@ -8,6 +8,17 @@ internal static class ChardevOption
 {
     private static string Expected => $"expected {string.Join(", ", ChardevConfiguration.Backends.SkipLast(1))} or {ChardevConfiguration.Backends[^1]}";
 
+    /// <summary>Reads a back end from the text of an option.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="id">The id, if the text is to have none; null if it has one.</param>
+    internal static ChardevConfiguration Read(string text, string? id)
+    {
+        var options = OptionList.Parse(text, "backend");
+        return id is null ? Read(options)
+            : options.Has("id") ? throw new CommandLineException("Unexpected 'id' parameter")
+            : Read(options.Append(OptionList.Of(("id", id))));
+    }
+
     /// <summary>Reads a back end.</summary>
     internal static ChardevConfiguration Read(OptionList options)
     {

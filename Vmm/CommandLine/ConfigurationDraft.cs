@@ -123,7 +123,7 @@ internal sealed class ConfigurationDraft
             ThrottleGroups = Blocks.ThrottleGroups,
             IoThreads = _ioThreads,
             Secrets = _secrets,
-            Chardevs = [.. Chardevs.All.Select(chardev => chardev with { MuxMonitors = _monitors.Count(monitor => chardev.Mux && monitor.ChardevId == chardev.Id) })],
+            Chardevs = [.. Chardevs.All.Select(chardev => chardev with { Monitors = _monitors.Count(monitor => monitor.ChardevId == chardev.Id) })],
             Devices = Devices.All,
         };
         var program = Program with { Machine = machine, Monitors = _monitors, Incoming = Incoming.Build() };

@@ -36,7 +36,7 @@ internal sealed class Monitors : IDisposable
         var handlers = new CommandHandlers
         {
             Block = new BlockCommands(machine),
-            Char = new CharCommands(ListChardevs, id => machine.Board?.Chardevs.FirstOrDefault(chardev => chardev.Label == id)),
+            Char = new CharCommands(ListChardevs, id => machine.Board?.Chardevs.FirstOrDefault(chardev => chardev.Label == id), machine.Chardevs),
             Control = new ControlCommands(machine),
             Introspect = new IntrospectCommands(),
             Machine = new MachineCommands(machine),
@@ -46,7 +46,7 @@ internal sealed class Monitors : IDisposable
             Qom = new QomCommands(machine),
             RunState = new RunStateCommands(machine),
         };
-        hmp = new HmpExecutor(handlers, migrator.SettledAsync, () => machine.Board?.Regions ?? [], log);
+        hmp = new HmpExecutor(handlers, migrator.SettledAsync, () => machine.Board?.Regions ?? [], ChardevOption.Read, log);
         var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log) { EndWatch = endWatch };
         foreach (var monitor in configuration.Monitors)
         {

@@ -47,9 +47,11 @@ internal sealed class Terminal : IAsyncDisposable
     /// Waits until the program has shown something, and returns all that it has shown since the last time, up to and with that. Nothing reports
     /// what is shown in time, so this looks again and again.
     /// </summary>
-    internal async Task<string> ReadToAsync(string text)
+    /// <param name="text">What it has shown then.</param>
+    /// <param name="limit">How long that may take; without one, as long as an answer.</param>
+    internal async Task<string> ReadToAsync(string text, TimeSpan? limit = null)
     {
-        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        using var deadline = new CancellationTokenSource(limit ?? Timeouts.Answer);
         var buffer = new byte[4096];
         int end;
         while ((end = _unread.ToString().IndexOf(text, StringComparison.Ordinal)) < 0)

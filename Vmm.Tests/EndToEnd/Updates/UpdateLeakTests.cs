@@ -92,6 +92,36 @@ public sealed class UpdateLeakTests : UpdateTest
         await HopAsync(old);
     }
 
+    [Test]
+    public async Task Two_hundred_back_ends_that_come_change_and_go_leave_no_descriptor_and_no_thread()
+    {
+        var generation = await BootAsync("counter", "-serial", "null");
+        string[] before = Descriptors(generation);
+        int threads = Threads(generation);
+        for (int i = 0; i < 200; i++)
+        {
+            string backend = (i % 4) switch
+            {
+                0 => """{"type": "socket", "data": {"addr": {"type": "unix", "data": {"path": "c.sock"}}, "logfile": "c.log"}}""",
+                1 => """{"type": "pty", "data": {}}""",
+                2 => """{"type": "ringbuf", "data": {"size": 4096}}""",
+                _ => """{"type": "file", "data": {"out": "c.out", "logfile": "c.log"}}""",
+            };
+            await generation.Qmp.ExecuteAsync("chardev-add", $$"""{"id": "c", "backend": {{backend}}}""");
+            if (i % 4 == 0)
+            {
+                await (await generation.Process.ConnectAsync("c.sock")).DisposeAsync();
+            }
+
+            await generation.Qmp.ExecuteAsync("chardev-change", """{"id": "serial0", "backend": {"type": "pty", "data": {}}}""");
+            await generation.Qmp.ExecuteAsync("chardev-remove", """{"id": "c"}""");
+        }
+
+        await generation.Qmp.ExecuteAsync("chardev-change", """{"id": "serial0", "backend": {"type": "null", "data": {}}}""");
+        await UntilAsync(() => Descriptors(generation).SequenceEqual(before), () => string.Join('\n', Descriptors(generation).Except(before)));
+        await UntilAsync(() => Threads(generation) <= threads + 3, () => $"{Threads(generation)} threads, {threads} before");
+    }
+
     /// <summary>Waits until nothing of the attempt is left to be closed: the old process's end is seen on the cpr channel.</summary>
     private static Task SettleAsync(Generation generation) => UntilAsync(
         () => !Descriptors(generation).Any(name => name.Contains("baton", StringComparison.Ordinal)),

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Vmm.CommandLine;
 using Vmm.Core.Configuration;
 using Vmm.Qmp.Commands;
 using Vmm.Qmp.Hmp;
@@ -270,7 +271,7 @@ public sealed class BlockCommandsTests : IDisposable
         }
     }).GetAwaiter().GetResult();
 
-    private Task<string> Human(string line) => _host.DoAsync(() => new HmpExecutor(_handlers, () => Task.CompletedTask, () => []).ExecuteAsync(line, null!));
+    private Task<string> Human(string line) => _host.DoAsync(() => new HmpExecutor(_handlers, () => Task.CompletedTask, () => [], ChardevOption.Read).ExecuteAsync(line, null!));
 
     private string Names() => string.Join(' ', Ask("query-named-block-nodes").EnumerateArray().Select(node => Text(node, "node-name")));
 

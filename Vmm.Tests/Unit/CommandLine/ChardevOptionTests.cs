@@ -35,8 +35,8 @@ public sealed class ChardevOptionTests
         ["-serial tcp::4444,server,nowait,nodelay", new SocketChardevConfiguration("serial0") { Host = "", Port = 4444, Server = true, NoDelay = true }],
         ["-serial tcp:[::1]:4444", new SocketChardevConfiguration("serial0") { Host = "::1", Port = 4444 }],
         ["-chardev stdio,id=c,mux=on", new StdioChardevConfiguration("c") { Mux = true }],
-        ["-serial mon:stdio", new StdioChardevConfiguration("serial0") { Mux = true, MuxMonitors = 1, Signal = false }],
-        ["-serial mon:unix:/s,server=on,wait=off", new SocketChardevConfiguration("serial0") { Path = "/s", Server = true, Mux = true, MuxMonitors = 1 }],
+        ["-serial mon:stdio", new StdioChardevConfiguration("serial0") { Mux = true, Monitors = 1, Signal = false }],
+        ["-serial mon:unix:/s,server=on,wait=off", new SocketChardevConfiguration("serial0") { Path = "/s", Server = true, Mux = true, Monitors = 1 }],
         ["-serial null", new NullChardevConfiguration("serial0")],
         ["-serial stdio", new StdioChardevConfiguration("serial0")],
         ["-serial pty", new PtyChardevConfiguration("serial0", null)],
@@ -44,14 +44,25 @@ public sealed class ChardevOptionTests
         ["-serial file:/a,b", new FileChardevConfiguration("serial0", "/a,b", Append: false)],
         ["-serial unix:/s=1,server=on,wait=off", new SocketChardevConfiguration("serial0") { Path = "/s=1", Server = true }],
         ["-debugcon file:/d", new FileChardevConfiguration("debugcon", "/d", Append: false)],
-        ["-monitor stdio", new StdioChardevConfiguration("compat_monitor0")],
-        ["-qmp unix:/q,server=on", new SocketChardevConfiguration("compat_monitor0") { Path = "/q", Server = true, Wait = true }],
-        ["-qmp unix:/q", new SocketChardevConfiguration("compat_monitor0") { Path = "/q" }],
+        ["-monitor stdio", new StdioChardevConfiguration("compat_monitor0") { Monitors = 1 }],
+        ["-qmp unix:/q,server=on", new SocketChardevConfiguration("compat_monitor0") { Path = "/q", Server = true, Wait = true, Monitors = 1 }],
+        ["-qmp unix:/q", new SocketChardevConfiguration("compat_monitor0") { Path = "/q", Monitors = 1 }],
     ];
 
     [TestCaseSource(nameof(Backends))]
     public void A_device_text_or_chardev_makes_a_back_end(string options, ChardevConfiguration expected) =>
         Assert.That(Machine("-nodefaults " + options).Chardevs, Is.EqualTo(new[] { expected }));
+
+    [TestCaseSource(nameof(Backends))]
+    public void A_back_end_is_spelled_as_an_option_that_makes_it_again(string options, ChardevConfiguration expected)
+    {
+        _ = options;
+        string text = ChardevOptionText.Of(expected);
+
+        Assert.That(text, Does.StartWith("-chardev "));
+        var again = ChardevOption.Read(text["-chardev ".Length..].Replace("fd=FD", $"fd={(expected as SocketChardevConfiguration)?.Descriptor}", StringComparison.Ordinal), null);
+        Assert.That(again with { Monitors = expected.Monitors }, Is.EqualTo(expected));
+    }
 
     [Test]
     public void Monitors_of_all_kinds_are_numbered_together()

@@ -182,7 +182,7 @@ public sealed class GoodCommandLineTests
         {
             Assert.That(program.Machine.Devices, Is.EqualTo(new[] { DeviceOption.Parse("isa-serial,id=serial0,index=0,chardev=charserial0") }));
             Assert.That(program.Monitors, Is.EqualTo(new[] { new MonitorConfiguration("charmonitor", MonitorMode.Control, Pretty: false) }));
-            Assert.That(program.Machine.Chardevs[0], Is.EqualTo(new SocketChardevConfiguration("charmonitor") { Descriptor = 27, Server = true }));
+            Assert.That(program.Machine.Chardevs[0], Is.EqualTo(new SocketChardevConfiguration("charmonitor") { Descriptor = 27, Server = true, Monitors = 1 }));
             Assert.That(program.Machine.IsRamShared, Is.True);
             Assert.That(program.Incoming!.Main, Is.Null);
         });

@@ -40,10 +40,15 @@ public sealed class GuestVisiblePropertiesTests
 
     [TestCase("-S -no-reboot -no-shutdown -name b,debug-threads=on -pidfile /p -D /l -d all -msg timestamp=on")]
     [TestCase("-incoming unix:/vm -cpr-uri unix:/cpr -global migration.x-events=on")]
-    [TestCase("-qmp unix:/q,server=on -monitor stdio -chardev null,id=unused")]
+    [TestCase("-qmp unix:/q,server=on -monitor stdio")]
     [TestCase("-initrd /i -append quiet -kernel /other")]
     public void What_a_guest_cannot_see_is_not_guest_visible(string options) =>
         Assert.That(GuestVisibleProperties.Of(Machine($"{Full} {options}")), Is.EqualTo(GuestVisibleProperties.Of(Machine(Full))));
+
+    [Test]
+    public void A_back_end_that_nothing_uses_is_compared_because_it_has_clients_of_its_own() => Assert.That(
+        GuestVisibleProperties.Of(Machine($"{Full} -chardev pty,id=unused")).Except(GuestVisibleProperties.Of(Machine(Full))),
+        Is.EqualTo(new[] { new PropertyValue("chardev unused", "backend", "pty") }));
 
     [TestCase("-append a", "-append b", "boot append")]
     [TestCase("-kernel /a", "-kernel /b", "boot kernel")]

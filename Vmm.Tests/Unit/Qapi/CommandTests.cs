@@ -19,7 +19,7 @@ public sealed class CommandTests
             "migrate-set-parameters", "query-migrate-parameters", "migrate-set-capabilities", "query-migrate-capabilities", "query-migrate", "getfd",
             "query-block", "query-named-block-nodes", "query-blockstats", "blockdev-add", "blockdev-del", "block_resize", "query-iothreads", "object-add", "object-del",
             "closefd", "qom-list", "qom-get", "qom-set", "qom-list-get", "qom-list-types", "qom-list-properties", "device-list-properties",
-            "query-chardev-backends", "ringbuf-read", "ringbuf-write", "chardev-send-break",
+            "query-chardev-backends", "ringbuf-read", "ringbuf-write", "chardev-send-break", "chardev-add", "chardev-change", "chardev-remove",
         }));
 
     [Test]

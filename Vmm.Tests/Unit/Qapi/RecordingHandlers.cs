@@ -78,6 +78,16 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
 
     public ValueTask ChardevSendBreak(CommandContext context, string id) => Note(id);
 
+    public ValueTask<ChardevReturn> ChardevAdd(CommandContext context, string id, ChardevBackend backend)
+    {
+        Received.AddRange([id, backend]);
+        return new(new ChardevReturn());
+    }
+
+    public ValueTask<ChardevReturn> ChardevChange(CommandContext context, string id, ChardevBackend backend) => new(new ChardevReturn { Pty = "/dev/pts/7" });
+
+    public ValueTask ChardevRemove(CommandContext context, string id) => Note(id);
+
     public ValueTask RingbufWrite(CommandContext context, string device, string data, DataFormat? format) => Note(device, data, format);
 
     public ValueTask<string> RingbufRead(CommandContext context, string device, long size, DataFormat? format) => new(Text);

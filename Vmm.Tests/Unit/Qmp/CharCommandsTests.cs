@@ -23,7 +23,8 @@ public sealed class CharCommandsTests : IDisposable
         _null = new NullChardev("n0", _loop);
         _commands = new CharCommands(
             () => [new ChardevInfo { Label = "compat_monitor0", Filename = "stdio", FrontendOpen = true }],
-            id => new Chardev[] { _ring, _null }.FirstOrDefault(chardev => chardev.Label == id));
+            id => new Chardev[] { _ring, _null }.FirstOrDefault(chardev => chardev.Label == id),
+            chardevs: null!);
     }
 
     public void Dispose()

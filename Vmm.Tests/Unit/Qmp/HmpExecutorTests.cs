@@ -1,3 +1,4 @@
+using Vmm.CommandLine;
 using Vmm.Qmp.Hmp;
 using Vmm.Qmp.Schema;
 
@@ -207,5 +208,5 @@ public sealed class HmpExecutorTests
     };
 
     private Task<string> Run(string line, bool interactive = false) =>
-        new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => []).ExecuteAsync(line, null!, interactive);
+        new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => [], ChardevOption.Read).ExecuteAsync(line, null!, interactive);
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Vmm.CommandLine;
 using Vmm.Core.Native;
 using Vmm.Qmp.Hmp;
 using Vmm.Qmp.Schema;
@@ -97,7 +98,7 @@ public sealed class HmpMonitorTests : IDisposable
     }
 
     private HmpMonitor Monitor(IConnectionSource source) =>
-        new("hmp", source, new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => []), _qmp.Machine, NullLogger.Instance);
+        new("hmp", source, new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => [], ChardevOption.Read), _qmp.Machine, NullLogger.Instance);
 
     /// <summary>A user at the other end of a pseudo-terminal.</summary>
     private sealed class Terminal(Microsoft.Win32.SafeHandles.SafeFileHandle master)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Vmm.CommandLine;
 using Vmm.Core.Native;
 using Vmm.Qmp.Commands;
 using Vmm.Qmp.Hmp;
@@ -33,7 +34,7 @@ public sealed class SchemaSessionTests : IDisposable
             Qdev = new QdevCommands(),
             Qom = new QomCommands(machine: null!),
         };
-        human = new HmpExecutor(handlers, () => Task.CompletedTask, () => []);
+        human = new HmpExecutor(handlers, () => Task.CompletedTask, () => [], ChardevOption.Read);
         foreach (var (name, command) in QmpCommand.Catalogue(handlers))
         {
             _qmp.AddAsync(name, command.Invoke, command.AllowOob);

@@ -16,14 +16,14 @@ using Vmm.Core.State;
 namespace Vmm.Core.Devices.Isa.DebugConsole;
 
 /// <summary>A port whose bytes go to a chardev.</summary>
-public sealed class DebugConsole : Device, IPortDevice, IStateful, IChardevFrontEnd
+public sealed class DebugConsole : Device, IPortDevice, IStateful, IChangeableFrontEnd
 {
     private const byte ReadBack = 0xe9;
 
     private readonly DebugConsoleState _state = new();
     private readonly ushort _port;
-    private readonly Chardev _backEnd;
     private readonly Action _noLongerBusy;
+    private Chardev _backEnd;
 
     /// <summary>Creates the console and attaches it to its back end.</summary>
     /// <param name="port">The port.</param>
@@ -85,6 +85,9 @@ public sealed class DebugConsole : Device, IPortDevice, IStateful, IChardevFront
             }
         }
     }
+
+    /// <inheritdoc/>
+    public void BackEndChanged(Chardev backEnd) => _backEnd = backEnd;
 
     /// <inheritdoc/>
     public void Save(StateWriter writer)

@@ -20,13 +20,13 @@ using static Vmm.Core.Devices.Isa.Serial.SerialRegisters;
 namespace Vmm.Core.Devices.Isa.Serial;
 
 /// <summary>A 16550A on eight I/O ports.</summary>
-public sealed class Serial : Device, IPortDevice, IStateful, IChardevFrontEnd
+public sealed class Serial : Device, IPortDevice, IStateful, IChangeableFrontEnd
 {
     private readonly SerialState _state = new();
     private readonly ushort _firstPort;
     private readonly IInterruptLine _interrupt;
-    private readonly Chardev _backEnd;
     private readonly SerialTransmitter _transmitter;
+    private Chardev _backEnd;
     private bool _level;
 
     /// <summary>Creates the port in its power-on state and attaches it to its back end, which it does not touch yet.</summary>
@@ -179,6 +179,9 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChardevFrontEnd
         _transmitter.OutputReady();
         UpdateInterrupt();
     }
+
+    /// <inheritdoc/>
+    public void BackEndChanged(Chardev backEnd) => _transmitter.BackEnd = _backEnd = backEnd;
 
     /// <inheritdoc/>
     public void Break()

@@ -24,7 +24,6 @@ internal sealed class SerialTransmitter
     private static readonly TimeSpan FifoTime = TimeSpan.FromMilliseconds(2);
 
     private readonly SerialState _state;
-    private readonly Chardev _backEnd;
     private readonly IDeviceTimer _timer;
     private readonly Action _sent;
     private readonly Action _sendOnLoop;
@@ -40,11 +39,14 @@ internal sealed class SerialTransmitter
     internal SerialTransmitter(SerialState state, Chardev backEnd, IDeviceTimer timer, Action sent)
     {
         _state = state;
-        _backEnd = backEnd;
+        BackEnd = backEnd;
         _timer = timer;
         _sent = sent;
         _sendOnLoop = SendOnLoop;
     }
+
+    /// <summary>Where bytes go to.</summary>
+    internal Chardev BackEnd { get; set; }
 
     internal bool IsEmpty => _state.TransmitCount == 0;
 
@@ -155,7 +157,7 @@ internal sealed class SerialTransmitter
 
     private void SendOnLoop()
     {
-        lock (_backEnd.Gate)
+        lock (BackEnd.Gate)
         {
             if (_isResumed)
             {
@@ -173,7 +175,7 @@ internal sealed class SerialTransmitter
             return;
         }
 
-        Fifo.Remove(_backEnd.Write(Fifo.Waiting));
+        Fifo.Remove(BackEnd.Write(Fifo.Waiting));
         if (IsEmpty)
         {
             _state.TransmitEmptyPending = true;

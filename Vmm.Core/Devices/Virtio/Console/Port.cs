@@ -17,16 +17,16 @@ using Vmm.Core.Loop;
 namespace Vmm.Core.Devices.Virtio.Console;
 
 /// <summary>A port, on the bus of a virtio console.</summary>
-public sealed class Port : Device, IChardevFrontEnd, IDisposable
+public sealed class Port : Device, IChangeableFrontEnd, IDisposable
 {
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly ConsoleDevice _console;
-    private readonly Chardev? _backEnd;
     private readonly Lock _gate;
     private readonly PortMessages _messages;
     private readonly IIoTimer? _patience;
     private readonly IPortObserver? _observer;
+    private Chardev? _backEnd;
     private int _room;
     private bool _waits;
     private bool _gaveUp;
@@ -123,6 +123,9 @@ public sealed class Port : Device, IChardevFrontEnd, IDisposable
         (_waits, _gaveUp) = (false, false);
         _console.Wake(ConsoleQueues.OutputOf(Number));
     }
+
+    /// <inheritdoc/>
+    public void BackEndChanged(Chardev backEnd) => _backEnd = backEnd;
 
     /// <summary>To the guest, a console is open with or without a reader.</summary>
     public void PeerChanged(bool isThere)
