@@ -33,11 +33,22 @@ public abstract class ListenAddress
     /// <param name="path">Where.</param>
     internal sealed class UnixPath(string path) : ListenAddress
     {
-        public override string Text => path;
+        private string _path = path;
 
-        public override SafeFileHandle? TryListen(int backlog, out SocketName? name) => SocketName.TryListen(path, backlog, out name);
+        public override string Text => _path;
 
-        public override SocketName? NameOfAdopted() => SocketName.Of(path);
+        public override SafeFileHandle? TryListen(int backlog, out SocketName? name) => SocketName.TryListen(_path, backlog, out name);
+
+        public override SocketName? NameOfAdopted() => SocketName.Of(_path);
+
+        /// <summary>It may have been made for another path than was expected, where there is perhaps another program's socket now.</summary>
+        internal override void Adopted(SafeFileHandle socket)
+        {
+            if (UnixSocket.BoundPath(socket) is { } bound && Path.GetFullPath(bound) != Path.GetFullPath(_path))
+            {
+                _path = bound;
+            }
+        }
     }
 
     /// <summary>A name in the abstract name space.</summary>

@@ -94,13 +94,19 @@ public sealed class SocketChardev : StreamChardev
     /// <inheritdoc/>
     private protected override async Task OpenEndAsync(EventLoop loop)
     {
-        if (_options.Server || _connector is not null)
+        // Not under the gate, which a front end may share that is in use.
+        if (_options.Server)
+        {
+            _socket.Open();
+            return;
+        }
+
+        if (_connector is not null)
         {
             OpenEnd();
             return;
         }
 
-        // Not under the gate, which a front end may share that is in use.
         var connection = await _socket.ConnectAsync(loop);
         lock (Gate)
         {

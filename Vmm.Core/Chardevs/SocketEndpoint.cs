@@ -248,10 +248,16 @@ public sealed class SocketEndpoint : IDisposable
     {
         var decided = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         bool isReady;
-        using (loop.Watch(connection, FdEvents.Out, _ => decided.TrySetResult(true)))
-        using (loop.After(ConnectLimit, () => decided.TrySetResult(false)))
+        try
         {
+            using var watch = loop.Watch(connection, FdEvents.Out, _ => decided.TrySetResult(true));
+            using var limit = loop.After(ConnectLimit, () => decided.TrySetResult(false));
             isReady = await decided.Task;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
         }
 
         return Finished(connection, isReady);

@@ -9,7 +9,7 @@ namespace Vmm.Core.Configuration;
 /// <summary>What a character back end must keep, whatever other back ends there are.</summary>
 public static class ChardevRules
 {
-    private const int LongestAbstractName = 107;
+    private const int LongestName = 107;
     private const long LongestReconnect = int.MaxValue * 1000L;
 
     /// <summary>What is wrong with a back end; null for one that is right.</summary>
@@ -35,9 +35,11 @@ public static class ChardevRules
         { ReconnectMilliseconds: < 0 or > LongestReconnect } => $"Parameter 'reconnect-ms' expects 0 to {LongestReconnect}, not {socket.ReconnectMilliseconds}",
         { ReconnectMilliseconds: > 0, Server: true } => "'reconnect' option is incompatible with socket in server listen mode",
         { ReconnectMilliseconds: > 0, Descriptor: not null } => "'reconnect' option is incompatible with 'fd' address type",
-        { Abstract: true, Path: { } name } when Encoding.UTF8.GetByteCount(name) is 0 or > LongestAbstractName =>
-            $"Parameter 'path' expects a name of 1 to {LongestAbstractName} bytes with abstract=on, not {Encoding.UTF8.GetByteCount(name)} bytes",
-        { Abstract: false, Path: { } path } => WrongPath("path", path),
+        { Abstract: true, Path: { } name } when Encoding.UTF8.GetByteCount(name) is 0 or > LongestName =>
+            $"Parameter 'path' expects a name of 1 to {LongestName} bytes with abstract=on, not {Encoding.UTF8.GetByteCount(name)} bytes",
+        { Abstract: false, Path: { } path } => WrongPath("path", path) ?? (Encoding.UTF8.GetByteCount(path) > LongestName
+            ? $"Parameter 'path' expects a path of 1 to {LongestName} bytes, not {Encoding.UTF8.GetByteCount(path)} bytes"
+            : null),
         { Host: { } host } when TcpAddress.TryMake(host, Math.Clamp(socket.Port, 0, IPEndPoint.MaxPort), socket.Ipv4, socket.Ipv6) is null =>
             $"Parameter 'host' expects an IP address or localhost, of the kind that ipv4 and ipv6 admit, not '{host}': names are not resolved",
         { Host: not null, Port: < 0 or > IPEndPoint.MaxPort } => WrongPort("port", socket.Port),

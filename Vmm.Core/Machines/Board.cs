@@ -119,7 +119,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
     public IEnumerable<AddressRegion> Regions => AddressRegion.Of(_memory.Slots, _devices);
 
-    /// <summary>Lists the descriptors that go with the guest. Until <see cref="ResumeBackEnds"/> no back end is added, removed or changed.</summary>
+    /// <summary>Lists the descriptors that go with the guest. Until <see cref="ResumeBackEnds"/> or <see cref="KeepBackEnds"/> no back end is added, removed or changed.</summary>
     public IReadOnlyList<HandoverDescriptor> ListDescriptors() =>
     [
         .. Ram.Where(block => block.File is not null).Select(block => new HandoverDescriptor($"ram/{block.Name}", block.File!)),
@@ -183,6 +183,17 @@ public sealed partial class Board : IExitHandler, IDisposable
         ArgumentNullException.ThrowIfNull(steps);
         BackEnds.Continue(steps);
         Resume((what, resume) => steps.Do($"resume {what}", resume));
+    }
+
+    /// <summary>The guest stays and was not stopped: undoes <see cref="ListDescriptors"/>. Clients are accepted again.</summary>
+    public void KeepBackEnds(BestEffort steps)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
+        BackEnds.Continue(steps);
+        foreach (var chardev in Chardevs)
+        {
+            steps.Do($"resume chardev '{chardev.Label}'", chardev.Start);
+        }
     }
 
     /// <summary>Completes when the guest's output so far has reached its reader.</summary>

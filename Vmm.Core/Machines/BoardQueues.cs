@@ -28,14 +28,18 @@ internal sealed class BoardQueues(DeviceTree devices, BlockGraph blocks)
         }
     }
 
-    /// <summary>The guest runs after it was stopped.</summary>
-    internal void GuestContinues()
+    /// <summary>The guest is about to run again: what it was stopped for before is over.</summary>
+    internal void ForgetErrors()
     {
         foreach (var disk in blocks.Disks)
         {
             disk.StoppedBy = 0;
         }
+    }
 
+    /// <summary>The guest runs after it was stopped.</summary>
+    internal void GuestContinues()
+    {
         foreach (var device in WithQueues)
         {
             device.GuestContinues();

@@ -125,8 +125,7 @@ internal sealed partial class GuestRequests : IPowerControl
     {
         if (Volatile.Read(ref _failure) is { } failure)
         {
-            await pause.HoldAsync(RunState.InternalError);
-            _machine.SetFailure(failure);
+            await pause.HoldAsync(RunState.InternalError, entered: () => _machine.SetFailure(failure));
             Volatile.Write(ref _failure, null);
         }
 

@@ -31,15 +31,16 @@ public sealed class HandoverPause
     /// <summary>When every vCPU was out of the guest.</summary>
     public ulong Stopped { get; internal set; }
 
-    internal DateTimeOffset StoppedAt { get; set; }
+    /// <summary>The same by the clock that events have; null for a guest that was not stopped.</summary>
+    internal DateTimeOffset? StoppedAt { get; set; }
 
     /// <summary>Reports that the guest stopped, if it ran and that was not reported yet. Deferred to the end of the pause.</summary>
     public void ReportStopped()
     {
-        if (!_stopReported && _pause.Ran)
+        if (!_stopReported && _pause.Ran && StoppedAt is { } at)
         {
             _stopReported = true;
-            _machine.Raise(new MachineStopped(StoppedAt));
+            _machine.Raise(new MachineStopped(at));
         }
     }
 
@@ -67,7 +68,7 @@ public sealed class HandoverPause
             steps.Do("report why", reportFailure);
         }
 
-        if (_machine.State == RunState.Running)
+        if (_stopReported && _machine.State == RunState.Running)
         {
             steps.Do("report that it runs", () => _machine.Raise(new MachineResumed(_machine.Now)));
         }

@@ -314,6 +314,7 @@ public sealed partial class Machine : IDisposable
         }
 
         State = RunState.Running;
+        board.Queues.ForgetErrors();
         board.Queues.Resume();
         board.Queues.GuestContinues();
         Raise(new MachineResumed(Now));

@@ -62,9 +62,9 @@ public sealed class MachineHandover
             handover.Quiesced = Instant.Now;
             quiesced?.Invoke();
             await pause.StopAsync(captureState: true);
+            handover.StoppedAt = _machine.Now;
             await _machine.Requests.ServeLastAsync(pause);
             handover.Stopped = Instant.Now;
-            handover.StoppedAt = _machine.Now;
             return handover;
         }
         catch

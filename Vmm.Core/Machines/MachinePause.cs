@@ -103,8 +103,9 @@ internal sealed partial class MachinePause : IDisposable
     /// <summary>Stops a guest and its time, for an operator or because it shut down. One that does not run only changes its run state.</summary>
     /// <param name="into">The state that it is in then.</param>
     /// <param name="first">The event raised before that of the stop.</param>
+    /// <param name="entered">Called when it is in that state.</param>
     /// <exception cref="HypervisorException">It runs on.</exception>
-    internal async Task HoldAsync(RunState into, MachineEvent? first = null)
+    internal async Task HoldAsync(RunState into, MachineEvent? first = null, Action? entered = null)
     {
         bool ran = Ran;
         if (Board is not { } board || (!ran && into == RunState.Paused))
@@ -127,6 +128,7 @@ internal sealed partial class MachinePause : IDisposable
         }
 
         End(into);
+        entered?.Invoke();
         if (first is not null)
         {
             _machine.Raise(first);
@@ -192,6 +194,11 @@ internal sealed partial class MachinePause : IDisposable
     {
         End(Before);
         _machine.ReleaseCpus(Guest, steps);
+        if (Ran && _machine.State != RunState.Running)
+        {
+            _machine.TryFreezeTime(Guest);
+        }
+
         if (_isQuiesced)
         {
             Guest.ResumeBackEnds(steps);

@@ -167,7 +167,7 @@ internal sealed class OutgoingHandover : IDisposable
         }
         finally
         {
-            ResumeBackEnds();
+            KeepBackEnds();
         }
     }
 
@@ -218,11 +218,11 @@ internal sealed class OutgoingHandover : IDisposable
     private async Task<HandoverException> NotStoppedAsync(Exception failure)
     {
         // Back ends that were listed for the new process take clients again.
-        ResumeBackEnds();
+        KeepBackEnds();
         return AsHandoverException(await _peer.CauseAsync(failure));
     }
 
-    private void ResumeBackEnds() => _machine.Board?.ResumeBackEnds(new BestEffort(_log, "the guest stays in this process"));
+    private void KeepBackEnds() => _machine.Board?.KeepBackEnds(new BestEffort(_log, "the guest stays in this process"));
 
     /// <summary>The guest runs: greet, send the plan, wait until the new process has built the machine and listens, connect to it.</summary>
     private async Task PrepareAsync()
@@ -284,7 +284,8 @@ internal sealed class OutgoingHandover : IDisposable
     {
         var body = new StateWriter();
         uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
-        PlanCodec.Write(body, OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight), protocol);
+        var plan = OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight);
+        PlanCodec.Write(body, plan, protocol);
         await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 

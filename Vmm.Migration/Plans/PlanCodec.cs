@@ -35,6 +35,9 @@ internal static class PlanCodec
     /// <summary>The first protocol version whose plan has the images of block nodes.</summary>
     private const ushort HasImages = 6;
 
+    /// <summary>The first protocol version whose plan has the back ends that no device uses: an earlier program does not know them, and lets them be closed.</summary>
+    private const ushort HasSpareBackEnds = 6;
+
     /// <summary>Writes a plan for a peer that speaks this version of the protocol. In version 1 a preflight looks like an update.</summary>
     internal static void Write(StateWriter writer, Plan plan, ushort protocol)
     {
@@ -45,7 +48,7 @@ internal static class PlanCodec
             writer.WriteUInt32(plan.IsPreflight ? Preflight : 0);
         }
 
-        WriteProperties(writer, plan.GuestVisible);
+        WriteProperties(writer, protocol >= HasSpareBackEnds ? plan.GuestVisible : [.. plan.GuestVisible.Where(property => !GuestVisibleProperties.MayBeNew(property))]);
         WriteProperties(writer, plan.Layouts);
         WriteList(writer, plan.Ram, ram =>
         {

@@ -187,8 +187,9 @@ internal sealed class Verdict
     /// <summary>The disk is served.</summary>
     private async Task WritesAsync(string where)
     {
-        ulong count = Scene.Disk.Count(_scene.Ram.Read);
-        Hold(await UntilAsync(() => Scene.Disk.Count(_scene.Ram.Read) > count), $"the disk stands still in {where}, at {count} writes");
+        uint[] before = Scene.Disk.Counts(_scene.Ram.Read);
+        bool goOn = await UntilAsync(() => !Scene.Disk.Waiting(before, _scene.Ram.Read).Any());
+        Hold(goOn, $"requests of the disk that are not done in {where}: {string.Join(", ", Scene.Disk.Waiting(before, _scene.Ram.Read))}");
     }
 
     private string ImageDigest() => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(_scene.Image)));

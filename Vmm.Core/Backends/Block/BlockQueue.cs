@@ -40,7 +40,7 @@ public sealed class BlockQueue : IDisposable
         BlockDisk disk, BlockImage image, IIoRequests? requests, BounceBuffers bounces, IIoThread thread, IReadOnlyList<ThrottleGroup> groups)
     {
         (_disk, _image, _requests, _bounces) = (disk, image, requests, bounces);
-        _throttle = groups.Count == 0 ? null : new BlockThrottle(groups, thread, Pass);
+        _throttle = groups.Count == 0 ? null : new BlockThrottle(groups, thread, Issue, () => RoundCompleted?.Invoke());
         if (requests is not null)
         {
             requests.RoundCompleted = () =>
@@ -123,16 +123,6 @@ public sealed class BlockQueue : IDisposable
             default:
                 End(request, result, request.Step != IoOperation.Flush);
                 break;
-        }
-    }
-
-    /// <summary>Its throttle groups let a request go, perhaps in a call of their timer: then what it completes is published at once.</summary>
-    private void Pass(BlockRequest request)
-    {
-        Issue(request);
-        if (_requests is null)
-        {
-            RoundCompleted?.Invoke();
         }
     }
 

@@ -14,6 +14,7 @@ internal sealed class BlockThrottle : IDisposable
 
     private readonly IReadOnlyList<ThrottleGroup> _groups;
     private readonly Action<BlockRequest> _pass;
+    private readonly Action _passed;
     private readonly Lane _reads;
     private readonly Lane _writes;
     private bool _isOpen;
@@ -22,9 +23,10 @@ internal sealed class BlockThrottle : IDisposable
     /// <param name="groups">The groups, at least one.</param>
     /// <param name="thread">The thread that serves the disk.</param>
     /// <param name="pass">Called with a request that may go.</param>
-    internal BlockThrottle(IReadOnlyList<ThrottleGroup> groups, IIoThread thread, Action<BlockRequest> pass)
+    /// <param name="passed">Called after some that had waited: what was complete at once may be published.</param>
+    internal BlockThrottle(IReadOnlyList<ThrottleGroup> groups, IIoThread thread, Action<BlockRequest> pass, Action passed)
     {
-        (_groups, _pass) = (groups, pass);
+        (_groups, _pass, _passed) = (groups, pass, passed);
         _reads = new Lane(this, thread, isWrite: false);
         try
         {
@@ -111,6 +113,12 @@ internal sealed class BlockThrottle : IDisposable
 
         /// <summary>The first one's time has come.</summary>
         private void Go()
+        {
+            PassWaiting();
+            _owner._passed();
+        }
+
+        private void PassWaiting()
         {
             while (_waiting.First is { } request)
             {

@@ -229,16 +229,20 @@ public abstract class VirtioDevice : IDisposable
         }
     }
 
-    /// <summary>The driver takes the selected queue back: nothing more is taken from it.</summary>
+    /// <summary>
+    /// The driver takes the selected queue back: nothing more is taken from it. The others rest until <see cref="EndQueues"/>, so that what is in flight of
+    /// all of them ends without a wait for more.
+    /// </summary>
     internal void BeginQueueEnd()
     {
         if (SelectedQueue is { State.Ready: true } queue)
         {
             _queues[queue.Index].StopForGood();
+            StopQueues();
         }
     }
 
-    /// <summary>The queues that the driver takes back are its own again. Nothing of them is in flight any more.</summary>
+    /// <summary>The queues that the driver takes back are its own again; the others are served. Nothing of the device is in flight any more.</summary>
     internal void EndQueues()
     {
         foreach (var queue in _queues.All)
@@ -248,6 +252,8 @@ public abstract class VirtioDevice : IDisposable
                 QueueTakenBack(queue.Queue);
             }
         }
+
+        ServeQueues();
     }
 
     /// <summary>The driver notifies a queue. Any thread.</summary>

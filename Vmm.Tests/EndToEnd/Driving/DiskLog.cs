@@ -45,17 +45,15 @@ internal sealed class DiskLog(long area, int rounds)
         return path;
     }
 
-    /// <summary>How many writes were reported as done.</summary>
-    internal ulong Count(ReadRam ram)
+    /// <summary>How many writes of each request were reported as done.</summary>
+    internal uint[] Counts(ReadRam ram)
     {
-        ulong count = 0;
-        foreach (uint writes in Counts(ram))
-        {
-            count += writes;
-        }
-
-        return count;
+        byte[] bytes = ram(area + Acknowledged, Depth * sizeof(uint));
+        return [.. Enumerable.Range(0, Depth).Select(request => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(request * sizeof(uint))))];
     }
+
+    /// <summary>Which requests were not reported as done since: one that was lost never is.</summary>
+    internal IEnumerable<int> Waiting(uint[] since, ReadRam ram) => Counts(ram).Zip(since).Index().Where(pair => pair.Item.First == pair.Item.Second).Select(pair => pair.Index);
 
     /// <summary>How many were reported as failed; each was made again.</summary>
     internal uint Failures(ReadRam ram) => BinaryPrimitives.ReadUInt32LittleEndian(ram(area + Failed, sizeof(uint)));
@@ -91,12 +89,6 @@ internal sealed class DiskLog(long area, int rounds)
     {
         Assert.That(Failures(ram), Is.Zero, "writes that were answered with an error");
         Assert.That(Deviation(path, ram), Is.Null);
-    }
-
-    private uint[] Counts(ReadRam ram)
-    {
-        byte[] bytes = ram(area + Acknowledged, Depth * sizeof(uint));
-        return [.. Enumerable.Range(0, Depth).Select(request => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(request * sizeof(uint))))];
     }
 
     /// <summary>A sector that is being written may be read half old and half new: then it is read again.</summary>

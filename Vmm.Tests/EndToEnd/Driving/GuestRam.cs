@@ -48,6 +48,13 @@ internal sealed class GuestRam : IAsyncDisposable
     /// <summary>What the vCPU with an APIC id counted, in the guest <c>smp</c>.</summary>
     internal uint Slot(int apicId) => BinaryPrimitives.ReadUInt32LittleEndian(Read(Slots + (SlotSize * apicId), 4));
 
+    /// <summary>Waits until each request that the guest has in flight on a disk was done from now on, and made again.</summary>
+    internal async Task WaitForAllRequestsAsync(DiskLog disk)
+    {
+        uint[] now = disk.Counts(Read);
+        await UntilAsync(() => !disk.Waiting(now, Read).Any(), "a request of the disk is not done");
+    }
+
     /// <summary>Waits until each queue of the disk has given something back from now on, in the guest <c>queues</c>.</summary>
     internal async Task WaitForProgressOfQueuesAsync(int queues)
     {

@@ -15,7 +15,7 @@ public sealed class UpdatedDiskOptionsTests : UpdateTest
     /// <summary>A bucket's burst, and the requests that the guest has under way at once.</summary>
     private const uint AtOnce = (Limit / 10) + DiskLog.Depth;
 
-    private readonly string _image = DiskLog.NewImage();
+    private readonly string _image = DiskLog.Busy.NewImage();
 
     [TearDown]
     public void DeleteImage() => File.Delete(_image);
@@ -102,7 +102,7 @@ public sealed class UpdatedDiskOptionsTests : UpdateTest
 
         await ram.WaitPastAsync(ram.Count + 500);
         await generation.Qmp.ExecuteAsync("stop");
-        DiskLog.Check(_image, ram);
+        DiskLog.Busy.Check(_image, ram.Read);
         return generation;
     }
 }

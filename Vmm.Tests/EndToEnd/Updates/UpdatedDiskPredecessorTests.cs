@@ -38,6 +38,7 @@ public sealed class UpdatedDiskPredecessorTests() : TwoVersionsTest(Second)
 
         generation = await HopAsync(earlier, form);
         await ram.WaitPastAsync(ram.Count + 500);
+        await ram.WaitForAllRequestsAsync(DiskLog.Busy);
         await generation.Qmp.ExecuteAsync("stop");
         DiskLog.Busy.Check(_image, ram.Read);
     }

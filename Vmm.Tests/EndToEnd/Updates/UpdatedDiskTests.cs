@@ -27,6 +27,7 @@ public sealed class UpdatedDiskTests : UpdateTest
         {
             await ram.WaitPastAsync(ram.Count + 500);
             generation = await HopAsync(generation);
+            await ram.WaitForAllRequestsAsync(DiskLog.Busy);
         }
 
         await ram.WaitPastAsync(ram.Count + 500);
@@ -71,6 +72,7 @@ public sealed class UpdatedDiskTests : UpdateTest
             ulong before = ram.Count;
             await RunAsync("mount", "-o", "remount,size=64m", folder);
             await generation.Qmp.ExecuteAsync("cont");
+            await ram.WaitForAllRequestsAsync(DiskLog.Busy);
             await ram.WaitPastAsync(before + 2000);
             await generation.Qmp.ExecuteAsync("stop");
             DiskLog.Busy.Check(image, ram.Read);
@@ -86,7 +88,10 @@ public sealed class UpdatedDiskTests : UpdateTest
     [Promise(52)]
     public async Task Neither_memory_nor_disk_of_a_stopped_guest_changes()
     {
-        var generation = await BootAsync("disk", [.. Disk(_image), "-object", "throttle-group,id=slow,x-iops-total=1000"]);
+        var generation = await BootAsync(
+            "disk",
+            "-object", "throttle-group,id=slow,x-iops-total=1000", "-blockdev", $"driver=file,node-name=file0,filename={_image}",
+            "-blockdev", "driver=throttle,node-name=disk0,file=file0,throttle-group=slow", "-device", "virtio-blk-device,drive=disk0,id=vda");
         var ram = Keep(GuestRam.Of(generation.Process));
         for (int stop = 0; stop < 10; stop++)
         {
@@ -101,9 +106,8 @@ public sealed class UpdatedDiskTests : UpdateTest
 
             Assert.That(await File.ReadAllBytesAsync(_image), Is.EqualTo(disk));
             await generation.Qmp.ExecuteAsync("cont");
+            await ram.WaitForAllRequestsAsync(DiskLog.Busy);
         }
-
-        await ram.WaitForProgressAsync();
     }
 
     [Test]

@@ -170,7 +170,7 @@ internal sealed class CallScene : IAsyncDisposable
     private async Task ServesAsync()
     {
         using var deadline = new CancellationTokenSource(Timeouts.Answer);
-        while (Enumerable.Range(0, Devices).Any(device => Ram.Served(device) == 0) || DiskLog.Entropy.Any(log => log.Count(Ram.Read) == 0))
+        while (Enumerable.Range(0, Devices).Any(device => Ram.Served(device) == 0) || DiskLog.Entropy.Any(log => log.Counts(Ram.Read).All(count => count == 0)))
         {
             await Task.Delay(Poll, deadline.Token);
         }

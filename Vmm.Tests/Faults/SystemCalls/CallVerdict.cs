@@ -168,8 +168,9 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
 
         foreach (var (log, image) in DiskLog.Entropy.Zip(CallScene.Images))
         {
-            ulong count = log.Count(scene.Ram.Read);
-            Hold(await UntilAsync(() => log.Count(scene.Ram.Read) > count), $"the disk {image} is not served any more, after {count} writes");
+            uint[] before = log.Counts(scene.Ram.Read);
+            bool goOn = await UntilAsync(() => !log.Waiting(before, scene.Ram.Read).Any());
+            Hold(goOn, $"requests of the disk {image} that are not done: {string.Join(", ", log.Waiting(before, scene.Ram.Read))}");
         }
     }
 

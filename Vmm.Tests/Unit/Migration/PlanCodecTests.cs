@@ -98,6 +98,14 @@ public sealed class PlanCodecTests
     }
 
     [Test]
+    public void Before_protocol_version_6_nothing_is_said_of_back_ends_that_no_device_uses()
+    {
+        var plan = Sample with { GuestVisible = [.. Sample.GuestVisible, new("chardev spare", "backend", "socket")] };
+        Assert.That(Read(Write(plan, protocol: 5), protocol: 5).GuestVisible, Is.EqualTo(Sample.GuestVisible));
+        Assert.That(Read(Write(plan)).GuestVisible, Is.EqualTo(plan.GuestVisible));
+    }
+
+    [Test]
     public void Protocol_version_3_has_signs_of_life_and_no_host_only_properties()
     {
         var plan = Read(Write(Sample, protocol: 3), protocol: 3);

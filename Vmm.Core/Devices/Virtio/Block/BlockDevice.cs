@@ -108,7 +108,6 @@ public sealed class BlockDevice : VirtioDevice
     /// <summary>Has the held requests made again.</summary>
     public override void GuestContinues()
     {
-        _disk.StoppedBy = 0;
         if (Volatile.Read(ref _state.HeldCount) == 0)
         {
             return;

@@ -163,6 +163,7 @@ public sealed class SampleDeviceTests : IDisposable
 
         var stop = host.DoAsync(host.Machine.StopAsync);
         await device.Drained.Task.WaitAsync(Timeouts.Answer);
+        host.Do(() => { });
         Assert.That(host.Events.All, Does.Not.Contain("STOP"));
         inFlight.SetResult();
         await stop;
