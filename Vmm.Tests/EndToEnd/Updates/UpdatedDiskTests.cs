@@ -122,6 +122,27 @@ public sealed class UpdatedDiskTests : UpdateTest
         await ram.WaitForProgressAsync();
     }
 
+    [Test]
+    public async Task One_that_grows_while_an_update_is_prepared_is_as_large_in_the_new_process()
+    {
+        const long Larger = 64 << 20;
+        var old = await BootAsync("disk", Disk(_image));
+        var ram = Keep(GuestRam.Of(old.Process));
+        var route = new UpdateRoute("grown");
+        var successor = await AwaitGuestAsync(route, deferred: true);
+        await route.AskAsync(old.Qmp);
+        await BusyAsync(successor);
+
+        await old.Qmp.ExecuteAsync("block_resize", $$"""{"node-name": "disk0", "size": {{Larger}}}""");
+        await successor.Qmp.ExecuteAsync("migrate-incoming", $$"""{"uri": "unix:{{route.Main}}"}""");
+        await ExpectHandoverAsync(old, successor);
+
+        var nodes = (await successor.Qmp.ExecuteAsync("query-named-block-nodes")).EnumerateArray();
+        var disk = nodes.Single(node => node.GetProperty("node-name").GetString() == "disk0");
+        Assert.That(disk.GetProperty("image").GetProperty("virtual-size").GetInt64(), Is.EqualTo(Larger));
+        await ram.WaitForAllRequestsAsync(DiskLog.Busy);
+    }
+
     private static string[] Disk(string file, string? raw = null) =>
     [
         "-blockdev", $"driver=file,node-name=file0,filename={file}",
