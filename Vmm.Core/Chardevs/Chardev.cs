@@ -207,7 +207,7 @@ public abstract class Chardev : IStateful, IDisposable
     }
 
     /// <summary>
-    /// Puts another back end in the place of this one. The front end goes on with that one; output that was accepted here and not delivered goes there,
+    /// Replaces this back end. The front end uses the other one from now on; output that was accepted here and not delivered is delivered there,
     /// in order. This one moves nothing any more and is to be closed. Any thread.
     /// </summary>
     /// <param name="next">The other one: opened, not started, without a front end, and with the gate of this one.</param>

@@ -91,7 +91,7 @@ public sealed class MachineChardevs
         }
     }
 
-    /// <summary>Puts another back end in the place of one; a device that uses it goes on with the other.</summary>
+    /// <summary>Replaces a back end by another, which a device that uses it has from then on.</summary>
     /// <returns>The other one.</returns>
     /// <exception cref="ChardevException">It cannot be changed, or the other cannot be opened; the one that there is stays in use.</exception>
     public async Task<Chardev> ChangeAsync(ChardevConfiguration chardev)

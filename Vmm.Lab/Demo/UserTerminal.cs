@@ -40,7 +40,7 @@ internal sealed class UserTerminal : IAsyncDisposable
         }
     }
 
-    /// <summary>Refuses where nobody could type.</summary>
+    /// <summary>Refuses standard streams that are no terminal.</summary>
     /// <exception cref="IOException">Standard input or output is no terminal.</exception>
     internal static void RequireTerminal()
     {

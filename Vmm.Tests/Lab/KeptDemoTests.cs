@@ -44,7 +44,7 @@ public sealed partial class KeptDemoTests
         terminal.Press("\u0001c");
         await terminal.ReadToAsync("[the guest's console]");
         await TickAsync(terminal);
-        Assert.That(await TickAsync(terminal), Is.GreaterThan(before), "the same guest goes on counting");
+        Assert.That(await TickAsync(terminal), Is.GreaterThan(before), "the same guest still counts");
         terminal.Press("echo typed-$((6*7))\n");
         await terminal.ReadToAsync("out typed-42");
 

@@ -224,7 +224,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
     }
 
-    /// <summary>Something interrupted the guest, and it goes on: waits for a few ticks, and has its pulse judged from there anew.</summary>
+    /// <summary>The guest was interrupted and runs again: waits for a few ticks, and has its pulse judged from there anew.</summary>
     /// <param name="before">The last tick before.</param>
     internal async Task GoesOnAsync(long before)
     {

@@ -66,7 +66,7 @@ public sealed class LinuxKilledProcessTests() : LinuxGuestTest(Math.Min(2, HostS
         return Task.FromResult(new LinuxGuestParts { Program = program, ReportsSteps = true });
     }
 
-    /// <summary>Kills the new process when all steps up to one are done; the update fails, and the guest goes on in old.</summary>
+    /// <summary>Kills the new process when all steps up to one are done; the update fails, and the guest stays in old.</summary>
     private async Task KillNewAsync(UpdateForm form, HandoverStep step)
     {
         var (successor, before, asked) = await BeginAsync(form, step);
@@ -81,7 +81,7 @@ public sealed class LinuxKilledProcessTests() : LinuxGuestTest(Math.Min(2, HostS
         Assert.That((await Guest.Qmp.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
     }
 
-    /// <summary>Kills the old process when all steps up to one are done, of which the state's end is one; the guest goes on in new.</summary>
+    /// <summary>Kills the old process when all steps up to one are done, of which the state's end is one; the guest runs in new.</summary>
     private async Task KillOldAsync(UpdateForm form, HandoverStep step)
     {
         var (old, session) = (Guest.Process, Guest.Qmp);

@@ -33,6 +33,9 @@ internal sealed class ServedQueue : IDisposable
 
     internal VirtQueue Queue { get; }
 
+    /// <summary>Whether it is stopped for good, and what was taken from it may be in flight.</summary>
+    internal bool IsEnding => _isEnding;
+
     /// <summary>Says which doorbell signals the eventfd; once.</summary>
     internal void Connect(Func<SafeFileHandle, IDisposable> bind) => _doorbell = bind(_kick);
 

@@ -37,6 +37,9 @@ internal sealed class ServedQueues : IDisposable
 
     internal ServedQueue this[int index] => _queues[index];
 
+    /// <summary>Whether the driver takes one back.</summary>
+    internal bool IsOneEnding => Array.Exists(_queues, static queue => queue.IsEnding);
+
     internal long DescriptorsRead => _queues.Sum(queue => queue.Queue.DescriptorsRead);
 
     /// <summary>The queue of a number that a driver gives; null if there is none.</summary>

@@ -362,7 +362,7 @@ public abstract class VirtioDevice : IDisposable
 
     private void ServeQueues()
     {
-        if (_isQuiesced || _isResetting || !_state.IsLive)
+        if (_isQuiesced || _isResetting || _queues.IsOneEnding || !_state.IsLive)
         {
             return;
         }

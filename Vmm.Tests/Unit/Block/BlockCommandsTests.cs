@@ -257,21 +257,9 @@ public sealed class BlockCommandsTests : IDisposable
     }
 
     /// <summary>The answer's JSON, or the error's text.</summary>
-    private string Try(string command, string arguments = "") => _host.DoAsync(async () =>
-    {
-        var result = new ArrayBufferWriter<byte>();
-        try
-        {
-            await QapiCommands.All[command].InvokeAsync(_handlers, null!, Encoding.UTF8.GetBytes(arguments), result);
-            return Encoding.UTF8.GetString(result.WrittenSpan);
-        }
-        catch (QmpException e)
-        {
-            return e.Description;
-        }
-    }).GetAwaiter().GetResult();
+    private string Try(string command, string arguments = "") => _host.Try(_handlers, command, arguments);
 
-    private Task<string> Human(string line) => _host.DoAsync(() => new HmpExecutor(_handlers, () => Task.CompletedTask, () => [], ChardevOption.Read).ExecuteAsync(line, null!));
+    private Task<string> Human(string line) => _host.HumanAsync(_handlers, line);
 
     private string Names() => string.Join(' ', Ask("query-named-block-nodes").EnumerateArray().Select(node => Text(node, "node-name")));
 

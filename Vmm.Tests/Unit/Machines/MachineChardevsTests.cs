@@ -51,7 +51,7 @@ public sealed class MachineChardevsTests : IDisposable
         var first = await ConnectAsync("spare");
         if (typed)
         {
-            await first.SendAsync("for nobody"u8.ToArray());
+            await first.SendAsync("not read"u8.ToArray());
         }
 
         await AwaitPeerAsync("spare", isThere: true);
@@ -108,12 +108,12 @@ public sealed class MachineChardevsTests : IDisposable
 
         PowerOn();
         var change = Host.DoAsync(() => Host.Machine.Chardevs.ChangeAsync(new SocketChardevConfiguration("serial0") { Host = "127.0.0.1", Port = port }));
-        Host.GuestWrites("goes on");
+        Host.GuestWrites("continues");
 
         Assert.That(change.IsCompleted, Is.False);
         Assert.That(() => Host.Do(() => Host.Machine.Chardevs.RequireChangeable(new NullChardevConfiguration("serial0"))), Refused("Chardev 'serial0' is busy: another command changes it"));
         Assert.That(async () => await change, Refused($"Failed to connect to '127.0.0.1:{port}': Connection timed out"));
-        Assert.That(() => ReadSerial(), Is.EqualTo("goes on").After(10_000, 5));
+        Assert.That(() => ReadSerial(), Is.EqualTo("continues").After(10_000, 5));
     }
 
     [Test]

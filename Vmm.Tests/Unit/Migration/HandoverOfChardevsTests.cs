@@ -40,7 +40,7 @@ public sealed class HandoverOfChardevsTests : IDisposable
     }
 
     [Test]
-    public async Task One_that_nobody_is_connected_to_listens_on_at_its_path()
+    public async Task One_without_a_client_still_listens_at_its_path()
     {
         var old = _fixture.Old(With(Listener("spare")));
         var next = _fixture.New(With(Listener("spare")));

@@ -158,20 +158,7 @@ public sealed class ChardevAddTests : IDisposable
 
     private string Give(string command, string id, string backend) => Try(command, $"{{\"id\":\"{id}\",\"backend\":{backend}}}");
 
-    private string Try(string command, string arguments = "") => _host.DoAsync(async () =>
-    {
-        var result = new ArrayBufferWriter<byte>();
-        try
-        {
-            await QapiCommands.All[command].InvokeAsync(_handlers, null!, Encoding.UTF8.GetBytes(arguments), result);
-            return Encoding.UTF8.GetString(result.WrittenSpan);
-        }
-        catch (QmpException e)
-        {
-            return e.Description;
-        }
-    }).GetAwaiter().GetResult();
+    private string Try(string command, string arguments = "") => _host.Try(_handlers, command, arguments);
 
-    private Task<string> HumanAsync(string line) =>
-        _host.DoAsync(() => new HmpExecutor(_handlers, () => Task.CompletedTask, () => [], ChardevOption.Read).ExecuteAsync(line, null!));
+    private Task<string> HumanAsync(string line) => _host.HumanAsync(_handlers, line);
 }

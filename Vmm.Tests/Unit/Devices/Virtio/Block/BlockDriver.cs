@@ -24,7 +24,7 @@ internal sealed class BlockDriver : IDisposable
 
     internal BlockDriver(
         string path, BlockDeviceOptions? options = null, ulong features = All, bool readOnly = false, bool discard = true, byte[]? state = null,
-        ThrottleGroupConfiguration? limits = null)
+        ThrottleGroupConfiguration? limits = null, ushort ringSize = 8)
     {
         Path = path;
         var file = new FileNodeConfiguration("node0", path) { ReadOnly = readOnly, Discard = discard, Locking = BlockLocking.Off };
@@ -40,7 +40,7 @@ internal sealed class BlockDriver : IDisposable
         }
         else if (features != 0)
         {
-            Ring = Driver.Start(features);
+            Ring = Driver.Start(features, ringSize);
         }
     }
 

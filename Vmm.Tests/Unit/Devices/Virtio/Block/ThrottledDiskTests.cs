@@ -64,4 +64,31 @@ public sealed class ThrottledDiskTests : IDisposable
 
         Assert.That(disk.StatusOf(second), Is.EqualTo(Ok));
     }
+
+    [Test]
+    public async Task Nor_when_the_other_queues_are_to_be_served_meanwhile()
+    {
+        const uint QueueSelect = 0x30;
+        const uint QueueReady = 0x44;
+        using var disk = new BlockDriver(_path, new() { QueueSize = 16, Queues = 2 }, limits: new("group0") { ReadRequests = new(Average: 1) }, ringSize: 16);
+        disk.Driver.SetUp(1, new DriverRing(disk.Ram, 8, 0x7000, 0x400));
+        for (ulong sector = 0; sector < 3; sector++)
+        {
+            disk.Offer(In, sector, BlockDriver.SectorSize, deviceWrites: true);
+        }
+
+        disk.Driver.Kick();
+        disk.Host.AnswerAll();
+        disk.Driver.Write(QueueSelect, 0);
+        var taken = Task.Run(() => disk.Driver.Write(QueueReady, 0));
+        Assert.That(SpinWait.SpinUntil(() => disk.Driver.Context.Thread.Armed.Any(delay => delay < TimeSpan.FromMilliseconds(1)), Timeouts.Answer));
+
+        disk.Driver.Transport.Resume();
+        disk.Driver.Context.Thread.Run();
+        disk.Driver.Context.Thread.ElapseAll();
+        disk.Host.AnswerAll();
+        await taken.WaitAsync(Timeouts.Answer);
+
+        Assert.That(disk.Ring.UsedIndex, Is.EqualTo(3));
+    }
 }
