@@ -6,6 +6,7 @@
 // (they exist, they are unique, nothing is used twice); code that builds the record by hand must ensure that.
 
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
@@ -66,6 +67,9 @@ public sealed record MachineConfiguration
 
     /// <summary>All drives in the order given, used or not.</summary>
     public IReadOnlyList<DriveConfiguration> Drives { get; init; } = [];
+
+    /// <summary>All network back ends in the order given, used or not.</summary>
+    public IReadOnlyList<NetdevConfiguration> Netdevs { get; init; } = [];
 
     /// <summary>All threads for queues in the order given, used or not.</summary>
     public IReadOnlyList<IoThreadConfiguration> IoThreads { get; init; } = [];

@@ -49,7 +49,8 @@ public sealed partial class Board : IExitHandler, IDisposable
         VirtualMachineOptions options,
         GuestMemory memory,
         BootLoader boot,
-        BlockGraph blocks)
+        BlockGraph blocks,
+        BoardNetdevs netdevs)
     {
         _machine = machine;
         _memory = memory;
@@ -67,7 +68,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
 
             _devices = new DeviceTree();
-            _context = new BoardContext(setup, machine, Vm, memory, _devices, blocks);
+            _context = new BoardContext(setup, machine, Vm, memory, _devices, blocks, netdevs);
             BackEnds.Changed = () => _sections = null;
             foreach (var device in setup.Devices)
             {
@@ -110,6 +111,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>The block nodes, and the disks that are made of them.</summary>
     public BlockGraph Blocks => _context.Blocks;
 
+    /// <summary>The network back ends, used or not.</summary>
+    internal BoardNetdevs Netdevs => _context.Netdevs;
+
     /// <summary>The devices.</summary>
     public DeviceTree Devices => _devices;
 
@@ -127,6 +131,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
         .. BackEnds.Export(),
         .. Blocks.Descriptors,
+        .. Netdevs.Descriptors,
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -161,6 +166,12 @@ public sealed partial class Board : IExitHandler, IDisposable
             account.Note(chardev, static chardev => $"chardev {chardev.Label}");
         }
 
+        foreach (var netdev in Netdevs.All)
+        {
+            netdev.Quiesce();
+            account.Note(netdev, static netdev => $"netdev {netdev.Id}");
+        }
+
         foreach (var device in _devices.Devices)
         {
             device.Quiesce();
@@ -193,6 +204,11 @@ public sealed partial class Board : IExitHandler, IDisposable
         foreach (var chardev in Chardevs)
         {
             steps.Do($"resume chardev '{chardev.Label}'", chardev.Start);
+        }
+
+        foreach (var netdev in Netdevs.All)
+        {
+            steps.Do($"resume netdev '{netdev.Id}'", netdev.Start);
         }
     }
 
@@ -261,6 +277,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             chardev.Release();
         }
 
+        Netdevs.Release();
         Dispose();
     }
 
@@ -277,6 +294,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             _devices.Dispose();
             _context.Dispose();
             Blocks.Dispose();
+            Netdevs.Dispose();
             foreach (var chardev in Chardevs)
             {
                 chardev.Dispose();
@@ -370,6 +388,11 @@ public sealed partial class Board : IExitHandler, IDisposable
         foreach (var chardev in Chardevs)
         {
             step($"chardev '{chardev.Label}'", chardev.Start);
+        }
+
+        foreach (var netdev in Netdevs.All)
+        {
+            step($"netdev '{netdev.Id}'", netdev.Start);
         }
 
         _devices.Resume(step, withQueues: _machine.State == RunState.Running);

@@ -22,14 +22,17 @@ internal static class BoardBuilder
             configuration.InitrdPath);
         RamBlock? ram = null;
         BlockGraph? blocks = null;
+        BoardNetdevs? netdevs = null;
         try
         {
             blocks = BlockGraph.Open(configuration.BlockNodes, configuration.Drives, configuration.ThrottleGroups);
+            netdevs = BoardNetdevs.Open(setup);
             ram = RamBlock.Create(MemoryBackend.OfMachine(configuration), configuration.DumpGuestCore);
-            return new Board(setup, machine, hypervisor, Options(setup, default), new GuestMemory(ram), boot, blocks);
+            return new Board(setup, machine, hypervisor, Options(setup, default), new GuestMemory(ram), boot, blocks, netdevs);
         }
         catch
         {
+            netdevs?.Dispose();
             blocks?.Dispose();
             ram?.Dispose();
             boot.Dispose();
@@ -50,16 +53,19 @@ internal static class BoardBuilder
         var boot = AdoptBootFiles(configuration.KernelPath, configuration.InitrdPath, handedOver);
         RamBlock? ram = null;
         BlockGraph? blocks = null;
+        BoardNetdevs? netdevs = null;
         try
         {
             blocks = BlockGraph.Adopt(configuration.BlockNodes, configuration.Drives, configuration.ThrottleGroups, handedOver);
+            netdevs = BoardNetdevs.Adopt(setup, handedOver);
             var backend = MemoryBackend.OfMachine(configuration);
             var received = claimRam(backend.Id);
             ram = RamBlock.Adopt(backend, received.File, received.Promised, configuration.DumpGuestCore);
-            return new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot, blocks);
+            return new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot, blocks, netdevs);
         }
         catch
         {
+            netdevs?.Release();
             blocks?.Dispose();
             ram?.Dispose();
             boot.Dispose();

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -22,10 +23,10 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
     private readonly Machine _machine;
     private readonly InterruptRouter _router;
 
-    internal BoardContext(BoardSetup setup, Machine machine, IVirtualMachine vm, GuestMemory memory, DeviceTree devices, BlockGraph blocks)
+    internal BoardContext(BoardSetup setup, Machine machine, IVirtualMachine vm, GuestMemory memory, DeviceTree devices, BlockGraph blocks, BoardNetdevs netdevs)
     {
         _setup = setup;
-        Blocks = blocks;
+        (Blocks, Netdevs) = (blocks, netdevs);
         _vm = vm;
         _memory = memory;
         _devices = devices;
@@ -40,6 +41,9 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
 
     /// <summary>The block nodes and disks.</summary>
     internal BlockGraph Blocks { get; }
+
+    /// <summary>The network back ends.</summary>
+    internal BoardNetdevs Netdevs { get; }
 
     /// <inheritdoc/>
     public GuestClock Clock { get; }
@@ -96,6 +100,9 @@ internal sealed class BoardContext : IDeviceContext, IDisposable
 
     /// <inheritdoc/>
     public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => Blocks.Attach(name, user, sharesWrites);
+
+    /// <inheritdoc/>
+    public NetBackEnd Netdev(string id) => Netdevs.Find(id) ?? throw new InvalidOperationException($"netdev '{id}' is not configured");
 
     /// <inheritdoc/>
     public IDeviceTimer CreateTimer() => new LoopDeviceTimer(_setup.IoLoop);

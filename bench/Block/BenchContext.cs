@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -70,6 +71,8 @@ internal sealed class BenchContext(GuestRam ram, IIoThread thread, BlockGraph bl
     public IPortObserver PortObserver(string id) => throw Missing();
 
     public RngBackEnd OpenRng(string? id) => throw Missing();
+
+    public NetBackEnd Netdev(string id) => throw Missing();
 
     public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => blocks.Attach(name, user, sharesWrites);
 

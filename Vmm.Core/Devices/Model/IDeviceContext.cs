@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -75,6 +76,10 @@ public interface IDeviceContext
     /// <param name="sharesWrites">Whether others may write to it meanwhile.</param>
     /// <exception cref="BlockException">It is not there, or is another's.</exception>
     BlockDisk OpenDisk(string name, string user, bool sharesWrites);
+
+    /// <summary>The network back end of an id, open or adopted; it stays the machine's.</summary>
+    /// <exception cref="InvalidOperationException">It is not configured.</exception>
+    NetBackEnd Netdev(string id);
 
     /// <summary>A timer that calls back on the loop of the back ends.</summary>
     IDeviceTimer CreateTimer();

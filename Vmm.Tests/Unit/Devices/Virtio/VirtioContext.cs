@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Backends.Rng;
 using Vmm.Core.Buses;
 using Vmm.Core.Chardevs;
@@ -26,6 +27,8 @@ internal sealed class VirtioContext : IDeviceContext
 
     /// <summary>Where random numbers come from.</summary>
     internal RngBackEnd Source { get; init; } = new BuiltinRng();
+
+    internal NetBackEnd? Network { get; init; }
 
     /// <summary>What ends with the driver.</summary>
     internal List<IDisposable> Owned { get; } = [];
@@ -65,6 +68,8 @@ internal sealed class VirtioContext : IDeviceContext
     public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => throw new InvalidOperationException($"drive '{name}' is not configured");
 
     public RngBackEnd OpenRng(string? id) => Source;
+
+    public NetBackEnd Netdev(string id) => Network ?? throw new InvalidOperationException($"no netdev '{id}' here");
 
     public Chardev Chardev(string id) => throw new InvalidOperationException($"chardev '{id}' is not configured");
 
