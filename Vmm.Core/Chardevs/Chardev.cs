@@ -45,6 +45,9 @@ public abstract class Chardev : IStateful, IDisposable
     /// <summary>Whether something is at the other end: a client, a terminal, a file. A back end that needs none is its own.</summary>
     public virtual bool HasPeer => true;
 
+    /// <summary>The size of the terminal at the other end. Any thread.</summary>
+    public virtual ConsoleSize Size => default;
+
     /// <summary>What moves the bytes: itself, unless it shares a back end among several front ends.</summary>
     public virtual Chardev BackEnd => this;
 
@@ -266,6 +269,18 @@ public abstract class Chardev : IStateful, IDisposable
         {
             _reportedPeer = !_reportedPeer;
             frontEnd.PeerChanged(_reportedPeer);
+        }
+    }
+
+    /// <summary>Notifies the front end that <see cref="Size"/> has changed. One that is not running asks when it is started again. Any thread.</summary>
+    private protected void ReportSize()
+    {
+        lock (Gate)
+        {
+            if (IsRunning)
+            {
+                FrontEnd?.SizeChanged();
+            }
         }
     }
 

@@ -24,6 +24,11 @@ public interface IChardevFrontEnd
     {
     }
 
+    /// <summary><see cref="Chardev.Size"/> has changed, while bytes flow.</summary>
+    void SizeChanged()
+    {
+    }
+
     /// <summary>A break on the line; nothing to a front end that knows none.</summary>
     void Break()
     {

@@ -36,6 +36,9 @@ public sealed class MuxChardev : Chardev
     /// <inheritdoc/>
     public override Chardev BackEnd => _backEnd;
 
+    /// <inheritdoc/>
+    public override ConsoleSize Size => _backEnd.Size;
+
     /// <summary>Never: its front ends come and go with it.</summary>
     public override bool IsReplaceable => false;
 

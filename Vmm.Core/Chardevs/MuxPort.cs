@@ -17,6 +17,9 @@ internal sealed class MuxPort : Chardev
     /// <inheritdoc/>
     public override string FileName => "mux";
 
+    /// <inheritdoc/>
+    public override ConsoleSize Size => _switch.Size;
+
     internal IChardevFrontEnd? Front => FrontEnd;
 
     /// <summary>Whether the front end has bytes that there was no room for.</summary>

@@ -45,6 +45,8 @@ public sealed class MuxSwitch : IChardevFrontEnd, IStateful
     /// <inheritdoc/>
     public int Room => _awaited > 0 ? 0 : Focused?.Free ?? 0;
 
+    internal ConsoleSize Size => _owner.Size;
+
     internal bool IsInUse => _ports.Exists(port => port.FrontendOpen);
 
     /// <summary>One that is gone, or is not there yet, leaves the focus to the last of the devices.</summary>
@@ -76,6 +78,9 @@ public sealed class MuxSwitch : IChardevFrontEnd, IStateful
 
     /// <inheritdoc/>
     public void Break() => Focused?.Break();
+
+    /// <summary>All front ends are on the same terminal.</summary>
+    public void SizeChanged() => _ports.ForEach(static port => port.Front?.SizeChanged());
 
     /// <inheritdoc/>
     public void Save(StateWriter writer)

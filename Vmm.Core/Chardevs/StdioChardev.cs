@@ -5,6 +5,7 @@
 //
 // Pipes and terminals are opened a second time for output, because only our own opening may be made non-blocking.
 
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
@@ -21,6 +22,7 @@ public sealed class StdioChardev : StreamChardev
     private readonly SafeFileHandle _output;
     private readonly bool _signal;
     private TerminalMode? _mode;
+    private PosixSignalRegistration? _resized;
     private bool _lossReported;
 
     /// <summary>Creates the chardev.</summary>
@@ -47,6 +49,9 @@ public sealed class StdioChardev : StreamChardev
     public override string FileName => "stdio";
 
     /// <inheritdoc/>
+    public override ConsoleSize Size => TerminalDevice.SizeOf(_output) is var (columns, rows) ? new ConsoleSize(columns, rows) : default;
+
+    /// <inheritdoc/>
     private protected override void OpenEnd()
     {
         lock (Gate)
@@ -56,6 +61,9 @@ public sealed class StdioChardev : StreamChardev
             var own = stream ? FileDescriptor.ReopenForOutput(_output) : null;
             Input = new ByteEnd(_input);
             Output = new ByteEnd(own ?? _output, ownMode: own is not null);
+#pragma warning disable CA1416 // Linux only, as the whole program.
+            _resized ??= TerminalDevice.IsTerminal(_output) ? PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => ReportSize()) : null;
+#pragma warning restore CA1416
         }
     }
 
@@ -103,6 +111,8 @@ public sealed class StdioChardev : StreamChardev
         {
             _mode?.Dispose();
             _mode = null;
+            _resized?.Dispose();
+            _resized = null;
         }
 
         base.CloseEnd();

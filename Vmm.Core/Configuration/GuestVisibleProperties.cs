@@ -109,6 +109,7 @@ public static class GuestVisibleProperties
         return
         [
             .. device.Type.Properties.Where(property => property is not (ChardevProperty or DriveProperty) && property.Visibility == Visibility.Guest)
+                .Where(property => !property.IsLater || device.TextOf(property) != property.DefaultText)
                 .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property))),
             .. device.Type.ComparesId ? [new PropertyValue(subject, "id", device.Id ?? "none")] : (PropertyValue[])[],
             .. device.Type.Properties.OfType<ChardevProperty>()

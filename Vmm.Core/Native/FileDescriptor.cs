@@ -72,6 +72,9 @@ public static class FileDescriptor
         return (uint)(flags & (O_ACCMODE | O_APPEND | Direct));
     }
 
+    /// <summary>Whether a file that was opened so, as <see cref="AccessOf"/> says, can be written to.</summary>
+    internal static bool Writes(uint access) => (access & O_ACCMODE) != O_RDONLY;
+
     /// <summary>Waits without an end until a descriptor is ready; for threads that are not waited for.</summary>
     /// <returns>Which of <paramref name="events"/> are ready, plus errors and hang-up.</returns>
     public static unsafe FdEvents WaitFor(SafeHandle handle, FdEvents events)

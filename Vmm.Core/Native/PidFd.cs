@@ -13,6 +13,20 @@ public static partial class PidFd
     /// <summary>A descriptor that stands for a process, whatever becomes of its number.</summary>
     public static SafeFileHandle Open(int processId) => Own(pidfd_open(processId, 0), $"pidfd_open {processId}");
 
+    /// <summary>The same; null where the host does not allow it at all.</summary>
+    /// <exception cref="PosixException">There is no such process, or this one may open no more descriptors.</exception>
+    public static SafeFileHandle? TryOpen(int processId)
+    {
+        try
+        {
+            return Open(processId);
+        }
+        catch (PosixException e) when (e.Errno == ENOSYS || e.Errno == EPERM || e.Errno == EACCES)
+        {
+            return null;
+        }
+    }
+
     /// <summary>
     /// A descriptor that stands for the process at the other end of a unix socket, wherever its pid namespace is; null where the kernel does not
     /// say (before Linux 6.5), or the process has ended.

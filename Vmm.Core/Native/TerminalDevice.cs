@@ -6,7 +6,7 @@ using static Vmm.Core.Native.NativeCall;
 namespace Vmm.Core.Native;
 
 /// <summary>Terminals and pseudo-terminals.</summary>
-public static class TerminalDevice
+public static partial class TerminalDevice
 {
     // c_iflag: IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON.
     private const uint CookedInput = 0x1 | 0x2 | 0x8 | 0x20 | 0x40 | 0x80 | 0x100 | 0x400;
@@ -60,6 +60,15 @@ public static class TerminalDevice
         return isatty(fd) == 1;
     }
 
+    /// <summary>How many characters a terminal shows; all zero if it does not say, or the descriptor is no terminal.</summary>
+    internal static unsafe (ushort Columns, ushort Rows) SizeOf(SafeHandle terminal)
+    {
+        const ulong GetWindowSize = 0x5413; // TIOCGWINSZ
+        using var fd = new BorrowedDescriptor(terminal);
+        var size = default(WindowSize);
+        return ioctl(fd, GetWindowSize, &size) == 0 ? (size.Columns, size.Rows) : default;
+    }
+
     /// <summary>Whether this process is in the foreground of its controlling terminal, and so may change it without being stopped.</summary>
     internal static bool IsForeground(SafeHandle terminal)
     {
@@ -96,6 +105,19 @@ public static class TerminalDevice
         attributes.Characters[MinimumCharacters] = 1;
         attributes.Characters[ReadTimeout] = 0;
         return attributes;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int ioctl(int fd, ulong request, WindowSize* argument);
+
+    /// <summary>struct winsize.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct WindowSize
+    {
+        internal ushort Rows;
+        internal ushort Columns;
+        internal ushort Width;
+        internal ushort Height;
     }
 
     private static void CheckLastError(int result, string operation)

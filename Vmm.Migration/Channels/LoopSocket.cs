@@ -38,6 +38,9 @@ internal sealed class LoopSocket : IDisposable
     /// <summary>A descriptor that stands for the process at the other end; null where the kernel does not say.</summary>
     internal SafeFileHandle? OpenPeer() => PidFd.TryOpenPeer(_handle);
 
+    /// <summary>Whether the other end is closed. Messages of before may still be here.</summary>
+    internal bool HasHungUp => _closed || (FileDescriptor.PollNow(_handle, FdEvents.None) & FdEvents.HangUp) != 0;
+
     /// <summary>Waits until a connection that was begun is there.</summary>
     /// <exception cref="PosixException">It was refused.</exception>
     internal async ValueTask ConnectedAsync(Deadline deadline)

@@ -50,6 +50,9 @@ internal sealed class MessageChannel : IDisposable
     /// <summary>The peer in an error text.</summary>
     internal string PeerName => PeerProcessId > 0 ? $"process {PeerProcessId}" : "a process in another pid namespace";
 
+    /// <summary>Whether the peer has closed it.</summary>
+    internal bool HasHungUp => _socket.HasHungUp;
+
     /// <summary>A descriptor that stands for that process; null where the kernel does not say.</summary>
     internal SafeFileHandle? OpenPeer() => _socket.OpenPeer();
 

@@ -40,6 +40,7 @@ internal sealed class IncomingHandover : IDisposable
     private readonly ulong _began = HandoverTimes.Now;
     private IncomingBuild? _build;
     private ulong _rehearsed;
+    private bool _writesDisk;
 
     /// <summary>Begins with a client that was accepted on the cpr channel.</summary>
     /// <param name="machine">The machine that waits.</param>
@@ -144,6 +145,11 @@ internal sealed class IncomingHandover : IDisposable
             Take();
 
             // The guest is this process's: from here on nothing is an error, and every line is a step. So is the end of the scope.
+            if (_writesDisk)
+            {
+                await taken.DoAsync("wait for the end of the old process", _peer.EndedIfHungUpAsync);
+            }
+
             arrival = Resume(board, taken, new ArrivalInstants(received, applied, HandoverTimes.Now, 0));
             taken.Do("account for the pause", () =>
             {
@@ -257,6 +263,16 @@ internal sealed class IncomingHandover : IDisposable
         OnBuilt?.Invoke();
         try
         {
+            _writesDisk = build.Board!.Blocks.HasWritten;
+            if (_writesDisk && !_peer.IsEndNoticed)
+            {
+                return
+                [
+                    $"the guest has a disk that it writes to, and neither this process nor {PeerName} has a pidfd of the other, by which its end is noticed: "
+                    + "expected a host that allows pidfd_open, or SO_PEERPIDFD (Linux 6.5)"
+                ];
+            }
+
             ulong begin = HandoverTimes.Now;
             var budget = TimeSpan.FromMilliseconds(plan.PrefaultBudget);
             await _machine.Handover.PrefaultAsync(build.Board!, budget);

@@ -28,7 +28,11 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
     {
         Credentials.Check(channel);
         var greeted = Deadline.In(timeout, Name, "did not answer the greeting");
-        await channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
+        using (var own = PeerProcess.TryOpenOwn())
+        {
+            await channel.SendAsync(MessageType.Hello, Greeting.Hello(), own is null ? [] : [own], greeted);
+        }
+
         var greeting = await ReceiveGreetingAsync(greeted);
         ThrowIfRefusal(greeting);
         _protocol = Greeting.Settle(greeting, Name);

@@ -3,10 +3,11 @@
 //
 // Once the plan is accepted old has nothing more to send until it knows whether the guest was taken. So one receive stays pending from
 // then on, and each wait ends when that does: it is how the end of the old process is noticed.
+//
+// A process that dies closes its channels before it has quite ended. What it had open is no one else's to write to until then.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
-using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Plans;
@@ -17,12 +18,22 @@ namespace Vmm.Migration.Handover;
 /// <summary>The other half of an incoming handover. Machine loop only.</summary>
 internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, MigrationParameters parameters) : IDisposable
 {
+    /// <summary>How long the end of a process that has hung up is waited for: perhaps it lives and has only closed the channel.</summary>
+    private static readonly TimeSpan LongestEnd = TimeSpan.FromMilliseconds(200);
+
     private readonly MessageChannel _channel = new(loop, connection);
     private readonly List<SafeFileHandle> _received = [];
+    private PeerProcess? _process;
+    private bool _hasSentOwn;
     private Task<Message>? _word;
 
     /// <summary>The peer, for texts.</summary>
     internal string Name => _channel.PeerName;
+
+    /// <summary>Whether one of the two processes can notice the end of the other: has a pidfd of it. Known when both have greeted.</summary>
+    internal bool IsEndNoticed => _hasSentOwn || Process.IsKnown;
+
+    private PeerProcess Process => _process ??= PeerProcess.OfClient(loop, _channel);
 
     /// <summary>Why a message could not be sent; null when all were sent.</summary>
     internal string? SendFailure { get; private set; }
@@ -42,6 +53,16 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         Protocol = protocol;
         _channel.Settle(protocol);
     }
+
+    /// <summary>Takes the descriptor of itself that came with its greeting, where the kernel does not identify it, and closes what else came.</summary>
+    internal void Identify()
+    {
+        Process.Identify(_received);
+        DropReceived();
+    }
+
+    /// <summary>Completes at once as long as it has the channel open; otherwise when it has ended, or after 200 ms.</summary>
+    internal Task EndedIfHungUpAsync() => _channel.HasHungUp ? Process.EndAsync(LongestEnd) : Task.CompletedTask;
 
     /// <summary>Receives its next message; descriptors that came along wait to be taken.</summary>
     internal async Task<Message> ReceiveAsync(Deadline deadline) => await _channel.ReceiveAsync(_received, deadline);
@@ -71,7 +92,8 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     /// </summary>
     internal async ValueTask GreetAsync(Deadline deadline)
     {
-        using var self = TryOpenSelf();
+        using var self = PeerProcess.TryOpenOwn();
+        _hasSentOwn = self is not null;
         await _channel.SendAsync(MessageType.Hello, Greeting.Hello(), self is null ? [] : [self], deadline);
     }
 
@@ -122,23 +144,11 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
             : $"{Name} sent message {(ushort)message.Type} where none was expected");
     }
 
-    private static SafeFileHandle? TryOpenSelf()
-    {
-        try
-        {
-            return PidFd.Open(Environment.ProcessId);
-        }
-        catch (PosixException)
-        {
-            // All that is lost is the report of this process's end in the old process.
-            return null;
-        }
-    }
-
     /// <summary>Hangs up, and closes the descriptors that were not taken.</summary>
     public void Dispose()
     {
         _channel.Dispose();
+        _process?.Dispose();
         DropReceived();
     }
 }

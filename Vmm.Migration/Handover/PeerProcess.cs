@@ -2,8 +2,8 @@
 // whether it died, and it closes before the process has quite ended. So the end is watched for on the loop, and a later query reports it.
 //
 // The kernel identifies the process by a descriptor (Linux 6.5), or by a number, which means nothing if the peer is in a pid namespace that this
-// process does not see. Then the peer identifies itself: by a descriptor that comes with its greeting. A peer that lies is believed, and all that
-// it changes is what is said of its end.
+// process does not see. Then the peer identifies itself: by a descriptor that comes with its greeting. A peer that lies is believed: what it changes
+// is what is said of its end, and whether that is waited for before its disks are written to.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
@@ -35,13 +35,44 @@ internal sealed class PeerProcess : IDisposable
     /// <summary>The process, for texts.</summary>
     internal string Name { get; }
 
+    /// <summary>Whether its end can be noticed.</summary>
+    internal bool IsKnown => _handle is not null;
+
     /// <summary>Whether it is known to have ended.</summary>
     internal bool HasEnded => _ended || (_handle is { IsClosed: false } handle && PidFd.HasEnded(handle));
 
     /// <summary>The process at the other end of a channel.</summary>
     /// <exception cref="PosixException">There is no such process any more.</exception>
     internal static PeerProcess Of(EventLoop loop, MessageChannel channel) => new(
-        loop, channel.PeerName, channel.OpenPeer() ?? (channel.PeerProcessId > 0 ? PidFd.Open(channel.PeerProcessId) : null));
+        loop, channel.PeerName, channel.OpenPeer() ?? (channel.PeerProcessId > 0 ? PidFd.TryOpen(channel.PeerProcessId) : null));
+
+    /// <summary>The same of a client, which may have ended since it connected, or cannot be identified.</summary>
+    internal static PeerProcess OfClient(EventLoop loop, MessageChannel channel)
+    {
+        try
+        {
+            return Of(loop, channel);
+        }
+        catch (PosixException)
+        {
+            // What it sends of itself may identify it. If it has ended, its messages do.
+            return new PeerProcess(loop, channel.PeerName, handle: null);
+        }
+    }
+
+    /// <summary>A descriptor of this process, for the peer; null where the host gives none.</summary>
+    internal static SafeFileHandle? TryOpenOwn()
+    {
+        try
+        {
+            return PidFd.TryOpen(Environment.ProcessId);
+        }
+        catch (PosixException)
+        {
+            // The peer may know this process without it; what cannot be had is not sent.
+            return null;
+        }
+    }
 
     /// <summary>Takes what the peer sent of itself, if the kernel did not say which process it is.</summary>
     /// <param name="descriptors">What came with its greeting; what is taken is taken out of the list.</param>
@@ -64,6 +95,19 @@ internal sealed class PeerProcess : IDisposable
 
         _watch ??= _loop.Watch(_handle, FdEvents.In, _ => Dispose());
         _timer = atMost is { } span ? _loop.After(span, Dispose) : null;
+    }
+
+    /// <summary>Completes when it has ended, or after a while.</summary>
+    internal async Task EndAsync(TimeSpan atMost)
+    {
+        if (_handle is not { IsClosed: false } handle || HasEnded)
+        {
+            return;
+        }
+
+        var ended = new TaskCompletionSource();
+        using var watch = _loop.Watch(handle, FdEvents.In, _ => ended.TrySetResult());
+        await Task.WhenAny(ended.Task, _loop.Delay(atMost));
     }
 
     /// <summary>Stops watching; what was seen stays known.</summary>

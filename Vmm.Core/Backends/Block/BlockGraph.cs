@@ -63,6 +63,9 @@ public sealed class BlockGraph : IDisposable
         where !node.IsAdded && file is not null
         select ImageIdentity.Of(node.Configuration.NodeName, file);
 
+    /// <summary>Whether one of those is open for writing.</summary>
+    public bool HasWritten => Identities.Any(image => image.IsWritten);
+
     /// <summary>Opens what is configured.</summary>
     /// <param name="nodes">The nodes, each after the one that it is over.</param>
     /// <param name="drives">The drives.</param>

@@ -11,6 +11,9 @@ namespace Vmm.Core.Backends.Block;
 /// <param name="Access">How it was opened: access mode, O_APPEND and O_DIRECT, as F_GETFL reports them.</param>
 public readonly record struct ImageIdentity(string NodeName, ulong Device, ulong Inode, uint Access)
 {
+    /// <summary>Whether it is open for writing.</summary>
+    public bool IsWritten => FileDescriptor.Writes(Access);
+
     /// <summary>The identity of an open file.</summary>
     /// <exception cref="PosixException">The kernel does not say.</exception>
     internal static ImageIdentity Of(string nodeName, SafeFileHandle file)

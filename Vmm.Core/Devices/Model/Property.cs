@@ -27,6 +27,12 @@ public abstract class Property
     /// <summary>Who can see its value.</summary>
     public Visibility Visibility { get; init; } = Visibility.Guest;
 
+    /// <summary>
+    /// Whether released programs have the device without it: such a program refuses a plan that has it, so it is compared only where it is not as by
+    /// default, which is what was always so.
+    /// </summary>
+    public bool IsLater { get; init; }
+
     /// <summary>Whether a device cannot be created without it.</summary>
     public bool IsRequired { get; init; }
 

@@ -18,6 +18,9 @@ internal sealed class CollectingFrontEnd : IChardevFrontEnd
 
     public int Room => _room;
 
+    /// <summary>Set when the terminal's size has changed.</summary>
+    internal ManualResetEventSlim Resized { get; } = new();
+
     internal byte[] Received
     {
         get
@@ -37,6 +40,8 @@ internal sealed class CollectingFrontEnd : IChardevFrontEnd
     }
 
     public void OutputReady() => _outputReady.Set();
+
+    public void SizeChanged() => Resized.Set();
 
     internal void Allow(int room)
     {

@@ -139,6 +139,28 @@ public sealed partial class StdioChardevTests : IDisposable
         Assert.That(Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), File.OpenHandle("/dev/null"))).Export(), Is.Empty);
 
     [Test]
+    public void The_size_of_its_terminal_is_known_and_a_change_of_it_is_noticed()
+    {
+        const int WindowChanged = 28; // SIGWINCH
+        var (master, path) = TerminalDevice.CreatePty();
+        using var terminal = master;
+        SetSize(master, new WindowSize { Rows = 24, Columns = 80 });
+        var stdio = Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle(path), File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite)));
+        var frontEnd = new CollectingFrontEnd(stdio);
+        Assert.That(stdio.Size, Is.EqualTo(new ConsoleSize(80, 24)));
+
+        SetSize(master, new WindowSize { Rows = 50, Columns = 132 });
+        Assert.That(Kill(Environment.ProcessId, WindowChanged), Is.Zero);
+
+        Assert.That(frontEnd.Resized.Wait(TimeSpan.FromSeconds(30)), Is.True);
+        Assert.That(stdio.Size, Is.EqualTo(new ConsoleSize(132, 50)));
+    }
+
+    [Test]
+    public void A_pipe_has_no_size() =>
+        Assert.That(Started(new StdioChardev("serial0", _bench.Loop, File.OpenHandle("/dev/null"), File.OpenHandle("/dev/null"))).Size, Is.EqualTo(default(ConsoleSize)));
+
+    [Test]
     public void A_debug_console_writes_each_byte_and_answers_0xe9()
     {
         string path = _bench.PathOf("debug");
@@ -184,6 +206,27 @@ public sealed partial class StdioChardevTests : IDisposable
         stdio.Open();
         stdio.Start();
         return stdio;
+    }
+
+    private static void SetSize(SafeFileHandle terminal, WindowSize size)
+    {
+        const ulong SetWindowSize = 0x5414; // TIOCSWINSZ
+        Assert.That(Control(terminal, SetWindowSize, in size), Is.Zero);
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int Control(SafeFileHandle file, ulong request, in WindowSize size);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct WindowSize
+    {
+        internal ushort Rows;
+        internal ushort Columns;
+        internal ushort Width;
+        internal ushort Height;
     }
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]

@@ -83,6 +83,13 @@ internal sealed class Peer : IDisposable
 
     internal Task<Message> Receive() => Run(async () => await _channel.ReceiveAsync(Received, Deadline.Never));
 
+    /// <summary>Closes the descriptors that came so far.</summary>
+    internal void DropReceived()
+    {
+        Received.ForEach(d => d.Dispose());
+        Received.Clear();
+    }
+
     /// <summary>The next message, which must be of a type.</summary>
     internal async Task<StateReader> Receive(MessageType type)
     {
@@ -124,6 +131,6 @@ internal sealed class Peer : IDisposable
         HangUp();
         _loop.StopAndJoin();
         _loop.Dispose();
-        Received.ForEach(d => d.Dispose());
+        DropReceived();
     }
 }

@@ -59,6 +59,7 @@ internal sealed class PeerAsNew : IDisposable
     {
         await Accept();
         await Cpr.Receive(MessageType.Hello);
+        Cpr.DropReceived();
         await Cpr.Greet(Protocol);
         await Cpr.Settle(Protocol);
     }

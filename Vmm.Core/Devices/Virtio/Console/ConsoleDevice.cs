@@ -26,6 +26,7 @@ public sealed class ConsoleDevice : VirtioDevice
     private readonly ConsoleState _state;
     private readonly int _mostPorts;
     private readonly bool _allowsEmergencyWrite;
+    private readonly bool _offersSize;
     private readonly DescriptorChain _chain = new(ConsoleQueues.PortSize);
     private readonly QueueServer?[] _servers;
     private readonly ControlInput _controlInput;
@@ -36,15 +37,16 @@ public sealed class ConsoleDevice : VirtioDevice
     /// <param name="context">What it is given by its machine.</param>
     /// <param name="mostPorts">The most ports that it can have, 1 to 31.</param>
     /// <param name="emergencyWrite">Whether it offers to write a character without a queue.</param>
-    public ConsoleDevice(IDeviceContext context, int mostPorts, bool emergencyWrite)
-        : this(context, mostPorts, emergencyWrite, new ConsoleState(mostPorts))
+    /// <param name="size">Whether it offers to say how large the terminals of its consoles are.</param>
+    public ConsoleDevice(IDeviceContext context, int mostPorts, bool emergencyWrite, bool size = false)
+        : this(context, mostPorts, emergencyWrite, size, new ConsoleState(mostPorts))
     {
     }
 
-    private ConsoleDevice(IDeviceContext context, int mostPorts, bool emergencyWrite, ConsoleState state)
+    private ConsoleDevice(IDeviceContext context, int mostPorts, bool emergencyWrite, bool size, ConsoleState state)
         : base(context, state.Virtio, ConsoleQueues.SizesFor(mostPorts))
     {
-        (_state, _mostPorts, _allowsEmergencyWrite) = (state, mostPorts, emergencyWrite);
+        (_state, _mostPorts, _allowsEmergencyWrite, _offersSize) = (state, mostPorts, emergencyWrite, size);
         _servers = new QueueServer?[ConsoleQueues.CountFor(mostPorts)];
         _servers[ConsoleQueues.ControlInput] = _controlInput = new ControlInput(Memory);
         _servers[ConsoleQueues.ControlOutput] = _controlOutput = new ControlOutput(Memory);
@@ -60,16 +62,25 @@ public sealed class ConsoleDevice : VirtioDevice
     public override StateLayout Layout => ConsoleState.Layout;
 
     /// <inheritdoc/>
-    public override ulong Features => base.Features | (_mostPorts > 1 ? MultiPort : 0) | (_allowsEmergencyWrite ? EmergencyWrite : 0);
+    public override ulong Features =>
+        base.Features | (_mostPorts > 1 ? MultiPort : 0) | (_allowsEmergencyWrite ? EmergencyWrite : 0) | (_offersSize ? ConsoleRegisters.Size : 0);
+
+    /// <summary>Whether the driver wants to know how large terminals are.</summary>
+    internal bool SaysSize => (Registers.DriverFeatures & ConsoleRegisters.Size) != 0;
 
     private bool IsMultiPort => (Registers.DriverFeatures & MultiPort) != 0;
 
     /// <inheritdoc/>
     public override void ReadConfiguration(uint offset, Span<byte> data)
     {
-        // Columns and rows are zeros: VIRTIO_CONSOLE_F_SIZE is not offered.
         Span<byte> space = stackalloc byte[ConfigurationLength];
         space.Clear();
+        if (_offersSize && Array.Find(_ports, static port => port is { IsConsole: true, Number: 0 }) is { Size: var size })
+        {
+            BinaryPrimitives.WriteUInt16LittleEndian(space[ColumnsOffset..], size.Columns);
+            BinaryPrimitives.WriteUInt16LittleEndian(space[RowsOffset..], size.Rows);
+        }
+
         BinaryPrimitives.WriteUInt32LittleEndian(space[MostPortsOffset..], (uint)_mostPorts);
         data.Clear();
         if (offset < ConfigurationLength)
@@ -120,6 +131,19 @@ public sealed class ConsoleDevice : VirtioDevice
     /// <summary>Has a queue served. Any thread, with any lock held.</summary>
     internal void Wake(int queue) => Kick((uint)queue);
 
+    /// <summary>The terminal of a console has another size: with several ports a message says it, otherwise configuration space. Gate of the port held.</summary>
+    internal void SizeChanged(Port port)
+    {
+        if (SaysSize && IsMultiPort)
+        {
+            port.AnnounceSize();
+        }
+        else if (SaysSize && port.Number == 0)
+        {
+            ConfigurationChanged();
+        }
+    }
+
     /// <summary>Whether the guest's end of a port is open: a driver without MULTIPORT cannot say so.</summary>
     internal bool CanReceive(Port port) => IsMultiPort ? port.Record.GuestOpen : port.Number == 0;
 
@@ -142,7 +166,7 @@ public sealed class ConsoleDevice : VirtioDevice
 
         foreach (var port in _ports)
         {
-            port.Record.Check(port.Number);
+            port.Record.Check(port.Number, (byte)(PortMessages.Always | (_offersSize ? PortMessages.Size : 0)));
         }
     }
 

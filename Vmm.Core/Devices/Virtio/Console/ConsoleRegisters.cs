@@ -3,6 +3,9 @@ namespace Vmm.Core.Devices.Virtio.Console;
 /// <summary>Features, configuration space and control events of a virtio console. Source: virtio 1.2, section 5.3.</summary>
 internal static class ConsoleRegisters
 {
+    /// <summary>VIRTIO_CONSOLE_F_SIZE: the device says how large the terminal is.</summary>
+    internal const ulong Size = 1UL << 0;
+
     /// <summary>VIRTIO_CONSOLE_F_MULTIPORT: ports beside the first, and the control queues.</summary>
     internal const ulong MultiPort = 1UL << 1;
 
@@ -10,6 +13,8 @@ internal static class ConsoleRegisters
     internal const ulong EmergencyWrite = 1UL << 2;
 
     internal const int ConfigurationLength = 12;
+    internal const int ColumnsOffset = 0;
+    internal const int RowsOffset = 2;
     internal const int MostPortsOffset = 4;
     internal const int EmergencyWriteOffset = 8;
 
@@ -24,6 +29,9 @@ internal static class ConsoleRegisters
 
     /// <summary>To the driver: the port is a console.</summary>
     internal const ushort ConsolePort = 4;
+
+    /// <summary>To the driver: how large the port's terminal is.</summary>
+    internal const ushort PortResize = 5;
 
     /// <summary>Both ways: whether the sender's end of the port is open.</summary>
     internal const ushort PortOpen = 6;

@@ -16,11 +16,20 @@ public sealed class ConsoleType : VirtioMmioType
     /// <summary>Whether a driver may write a character without a queue.</summary>
     public static readonly SwitchProperty EmergencyWrites = new("emergency-write", "whether a driver may write a character without a queue") { Default = true };
 
+    /// <summary>
+    /// Whether it says how large the terminals of its consoles are. QEMU does not; Linux before 6.15 takes columns for rows if there are several ports.
+    /// </summary>
+    public static readonly SwitchProperty Sizes = new("console-size", "whether the guest learns the size of the terminal (stdio) of its consoles")
+    {
+        Default = false,
+        IsLater = true,
+    };
+
     /// <summary>The only instance.</summary>
     public static readonly ConsoleType Instance = new();
 
     private ConsoleType()
-        : base("virtio-serial-device", "virtio console device with a bus for ports", MostPorts, EmergencyWrites)
+        : base("virtio-serial-device", "virtio console device with a bus for ports", MostPorts, EmergencyWrites, Sizes)
     {
         ProvidedBus = PortBus;
         Layouts = [ConsoleState.Layout];
@@ -28,7 +37,7 @@ public sealed class ConsoleType : VirtioMmioType
 
     /// <inheritdoc/>
     protected override VirtioDevice CreateVirtio(IDeviceContext context, DeviceConfiguration configuration) =>
-        new ConsoleDevice(context, (int)configuration.Get(MostPorts), configuration.Get(EmergencyWrites));
+        new ConsoleDevice(context, (int)configuration.Get(MostPorts), configuration.Get(EmergencyWrites), configuration.Get(Sizes));
 
     /// <inheritdoc/>
     protected override void Check(DeviceConfiguration device)

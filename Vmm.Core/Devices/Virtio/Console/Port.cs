@@ -30,6 +30,7 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
     private int _room;
     private bool _waits;
     private bool _gaveUp;
+    private ConsoleSize _size;
 
     /// <summary>Creates a port and attaches it to its console and its back end.</summary>
     /// <param name="context">What it is given by its machine.</param>
@@ -49,7 +50,7 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
         Record = new PortState { Number = number };
         byte[] ending = name is null ? [] : [.. Encoding.UTF8.GetBytes(name), 0];
         _messages = new PortMessages(Record, isConsole, ending);
-        LongestMessage = ControlMessage.Length + ending.Length;
+        LongestMessage = ControlMessage.Length + Math.Max(ending.Length, PortMessages.SizeLength);
         ForgetDriver();
         _patience = isConsole && backEnd is not null ? context.IoThread.CreateTimer(LosePatience) : null;
         try
@@ -80,6 +81,18 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
 
     internal bool HasBackEnd => _backEnd is not null;
 
+    /// <summary>How large its terminal is, as the driver knows it or is about to.</summary>
+    internal ConsoleSize Size
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _size;
+            }
+        }
+    }
+
     /// <summary>The most bytes of a message about it.</summary>
     internal int LongestMessage { get; }
 
@@ -95,7 +108,7 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
         }
     }
 
-    /// <summary>With the change of the process, a peer may have come or gone; and management knows of no port that is open.</summary>
+    /// <summary>With the change of the process, a peer may have come or gone, the terminal is another; and management knows of no port that is open.</summary>
     public override void Resume()
     {
         _observer?.PortIs(Record.GuestOpen);
@@ -104,6 +117,7 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
             lock (_gate)
             {
                 PeerChanged(_backEnd.HasPeer);
+                SizeChanged();
             }
         }
     }
@@ -125,7 +139,11 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
     }
 
     /// <inheritdoc/>
-    public void BackEndChanged(Chardev backEnd) => _backEnd = backEnd;
+    public void BackEndChanged(Chardev backEnd)
+    {
+        _backEnd = backEnd;
+        SizeChanged();
+    }
 
     /// <summary>To the guest, a console is open with or without a reader.</summary>
     public void PeerChanged(bool isThere)
@@ -133,6 +151,16 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
         if (!IsConsole && _messages.HostIs(isThere))
         {
             _console.Wake(ConsoleQueues.ControlInput);
+        }
+    }
+
+    /// <summary>Of a terminal that does not say how large it is there is nothing to say, either.</summary>
+    public void SizeChanged()
+    {
+        if (IsConsole && _backEnd?.Size is { } size && size != _size && size != default)
+        {
+            _size = size;
+            _console.SizeChanged(this);
         }
     }
 
@@ -155,7 +183,7 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
     {
         lock (_gate)
         {
-            _messages.DriverHasSetUp();
+            _messages.DriverHasSetUp(_console.SaysSize && _size != default);
         }
 
         _console.Wake(ConsoleQueues.ControlInput);
@@ -179,7 +207,7 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
     {
         lock (_gate)
         {
-            return _messages.Take(buffer);
+            return _messages.Take(buffer, _size);
         }
     }
 
@@ -210,6 +238,15 @@ public sealed class Port : Device, IChangeableFrontEnd, IDisposable
             Record.InputCount -= (ushort)count;
             _room = 0;
             return count;
+        }
+    }
+
+    /// <summary>A message with the terminal's new size is due. Gate held.</summary>
+    internal void AnnounceSize()
+    {
+        if (_messages.SizeChanged())
+        {
+            _console.Wake(ConsoleQueues.ControlInput);
         }
     }
 

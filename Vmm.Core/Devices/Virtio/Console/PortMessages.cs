@@ -5,6 +5,8 @@
 // end must not be merged into nothing, for a client that goes and another one that comes are two to the guest's software. But an even number of
 // changes says no more than two, and an odd one no more than one, so 0, 1 or 2 is counted, and every message differs from the one before.
 
+using System.Buffers.Binary;
+using Vmm.Core.Chardevs;
 using static Vmm.Core.Devices.Virtio.Console.ConsoleRegisters;
 
 namespace Vmm.Core.Devices.Virtio.Console;
@@ -24,7 +26,14 @@ internal readonly struct PortMessages(PortState state, bool isConsole, byte[] na
     /// <summary>Its name.</summary>
     internal const byte Name = 4;
 
-    internal const byte AllAnnouncements = Add | Console | Name;
+    /// <summary>How large its terminal is.</summary>
+    internal const byte Size = 8;
+
+    /// <summary>Those that every driver may get.</summary>
+    internal const byte Always = Add | Console | Name;
+
+    /// <summary>Bytes of a size: columns and rows.</summary>
+    internal const int SizeLength = 2 * sizeof(ushort);
 
     internal const byte MostOpenChanges = 2;
 
@@ -34,11 +43,20 @@ internal readonly struct PortMessages(PortState state, bool isConsole, byte[] na
     internal void DriverIsReady() => state.Announcements |= Add;
 
     /// <summary>The driver has set the port up, and believes that the host's end is closed.</summary>
-    internal void DriverHasSetUp()
+    /// <param name="hasSize">Whether it is to know how large the terminal is.</param>
+    internal void DriverHasSetUp(bool hasSize)
     {
         state.GuestReady = true;
-        state.Announcements |= (byte)((isConsole ? Console : 0) | (name.Length > 0 ? Name : 0));
+        state.Announcements |= (byte)((isConsole ? Console : 0) | (name.Length > 0 ? Name : 0) | (hasSize ? Size : 0));
         state.OpenChanges = state.HostOpen ? (byte)1 : (byte)0;
+    }
+
+    /// <summary>The terminal's size has changed.</summary>
+    /// <returns>Whether the driver is to know now; one that has not set the port up yet learns it when it does.</returns>
+    internal bool SizeChanged()
+    {
+        state.Announcements |= state.GuestReady ? Size : (byte)0;
+        return state.GuestReady;
     }
 
     /// <summary>The host's end is open or closed.</summary>
@@ -60,9 +78,10 @@ internal readonly struct PortMessages(PortState state, bool isConsole, byte[] na
     }
 
     /// <summary>Writes the message that is due first, which then is not due any more.</summary>
-    /// <param name="buffer">Room for the fixed part and the name.</param>
+    /// <param name="buffer">Room for the fixed part and the name, or a size.</param>
+    /// <param name="size">How large the terminal is.</param>
     /// <returns>Its length; 0 if none is due.</returns>
-    internal int Take(Span<byte> buffer)
+    internal int Take(Span<byte> buffer, ConsoleSize size)
     {
         if (IsDue(Add))
         {
@@ -78,6 +97,14 @@ internal readonly struct PortMessages(PortState state, bool isConsole, byte[] na
         {
             name.CopyTo(buffer[ControlMessage.Length..]);
             return Write(buffer, PortName, 1) + name.Length;
+        }
+
+        if (IsDue(Size))
+        {
+            // The order of the specification. Linux before 6.15 takes the first for the rows.
+            BinaryPrimitives.WriteUInt16LittleEndian(buffer[ControlMessage.Length..], size.Columns);
+            BinaryPrimitives.WriteUInt16LittleEndian(buffer[(ControlMessage.Length + sizeof(ushort))..], size.Rows);
+            return Write(buffer, PortResize, 0) + SizeLength;
         }
 
         if (state.OpenChanges > 0)

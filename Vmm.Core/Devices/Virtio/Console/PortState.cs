@@ -55,11 +55,13 @@ internal sealed class PortState
         (GuestReady, GuestOpen, Announcements, OpenChanges, OutputConsumed, InputCount) = (false, false, 0, 0, 0, 0);
     }
 
+    /// <param name="number">Which port it is.</param>
+    /// <param name="announcements">Which announcements it can have.</param>
     /// <exception cref="StateException">No port has saved such a record.</exception>
-    internal void Check(uint number)
+    internal void Check(uint number, byte announcements)
     {
         Require(Number == number, "id", $"{number}", $"{Number}");
-        Require((Announcements & ~PortMessages.AllAnnouncements) == 0, "announcements", $"bits of {PortMessages.AllAnnouncements}", $"{Announcements}");
+        Require((Announcements & ~announcements) == 0, "announcements", $"bits of {announcements}", $"{Announcements}");
         Require(OpenChanges <= PortMessages.MostOpenChanges, "open_changes", $"0 to {PortMessages.MostOpenChanges}", $"{OpenChanges}");
         Require(InputCount <= InputCapacity, "input_count", $"0 to {InputCapacity}", $"{InputCount}");
     }

@@ -28,10 +28,15 @@ internal sealed class ConsoleGuest : IDisposable
     }
 
     internal ConsoleGuest(RingRam ram, int mostPorts, params Func<VirtioContext, ConsoleDevice, Port>[] ports)
+        : this(ram, mostPorts, size: false, ports)
+    {
+    }
+
+    internal ConsoleGuest(RingRam ram, int mostPorts, bool size, params Func<VirtioContext, ConsoleDevice, Port>[] ports)
     {
         Driver = new MmioDriver(new VirtioContext { Ram = ram }, context =>
         {
-            var console = new ConsoleDevice(context, mostPorts, emergencyWrite: true);
+            var console = new ConsoleDevice(context, mostPorts, emergencyWrite: true, size);
             _ports.AddRange(ports.Select(port => port(context, console)));
             return console;
         });
@@ -169,6 +174,7 @@ internal sealed class ConsoleGuest : IDisposable
             ConsolePort => $"console {message.Port}",
             PortName => $"name {message.Port} {rest}",
             PortOpen => $"open {message.Port} {message.Value}",
+            PortResize => $"size {message.Port} {BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8))} {BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(10))}",
             _ => $"event {message.Event} of port {message.Port}",
         };
     }

@@ -10,10 +10,13 @@ internal sealed class ManualChardev() : Chardev("manual", null!)
     private readonly Queue<byte> _input = new();
     private bool _hasPeer = true;
     private bool _frontEndWaits;
+    private ConsoleSize _size;
 
     public override string FileName => "manual";
 
     public override bool HasPeer => _hasPeer;
+
+    public override ConsoleSize Size => _size;
 
     /// <summary>How many more bytes it takes.</summary>
     internal int Takes { get; private set; } = int.MaxValue;
@@ -96,6 +99,12 @@ internal sealed class ManualChardev() : Chardev("manual", null!)
         }
 
         InputReady();
+    }
+
+    internal void SetSize(ushort columns, ushort rows)
+    {
+        _size = new ConsoleSize(columns, rows);
+        ReportSize();
     }
 
     internal void SetPeer(bool isThere)
