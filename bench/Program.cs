@@ -3,6 +3,7 @@ using Vmm.Bench.Block;
 using Vmm.Bench.Exits;
 using Vmm.Bench.Handover;
 using Vmm.Bench.Io;
+using Vmm.Bench.Net;
 using Vmm.Bench.Processes;
 
 try
@@ -22,6 +23,7 @@ static int Run(string[] args) => args switch
     ["exits", "mmio"] => ExitsBenchmark.Run(mmio: true),
     ["io"] => IoBenchmark.Run(),
     ["block"] => BlockBenchmark.Run(),
+    ["net"] => NetBenchmark.Run(),
     ["kicks"] => KicksBenchmark.Run(1_000_000),
     ["kicks", var count] when IsCount(count) => KicksBenchmark.Run(Number(count)),
     ["startup"] => StartupBenchmark.Run(),
@@ -38,6 +40,6 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static int Usage()
 {
-    Console.Error.WriteLine($"vmm-bench exits [mmio] | io | block | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
+    Console.Error.WriteLine($"vmm-bench exits [mmio] | io | block | net | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
     return 2;
 }

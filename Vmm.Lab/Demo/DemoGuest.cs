@@ -14,10 +14,10 @@ internal static class DemoGuest
     internal const string Disk = "disk.img";
 
     /// <summary>What every process of the demo is started with.</summary>
-    internal static ArgumentList Arguments(IHost host) => Machine(host).With("-monitor", "stdio");
+    internal static ArgumentList Arguments(IHost host, GuestNetwork network) => Machine(host, network).With("-monitor", "stdio");
 
     /// <summary>The same without the monitor on standard input and output.</summary>
-    internal static ArgumentList Machine(IHost host) => new()
+    internal static ArgumentList Machine(IHost host, GuestNetwork network) => new ArgumentList
     {
         { "-name", "demo" },
         { "-machine", "microvm,memory-backend=ram0" },
@@ -36,7 +36,7 @@ internal static class DemoGuest
         { "-chardev", $"socket,id=console,path={ConsoleSocket},server=on,wait=off" },
         { "-serial", "chardev:console" },
         { "-qmp", $"unix:{QmpSocket},server=on,wait=off" },
-    };
+    }.With([.. network.Arguments]);
 
     /// <summary>The update options of the series' first version.</summary>
     internal static readonly string[] ByCprUri = ["-incoming", "unix:vm.sock", "-cpr-uri", "unix:cpr.sock"];

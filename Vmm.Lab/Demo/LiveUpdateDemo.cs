@@ -1,7 +1,7 @@
 // The demo: a Linux guest keeps ticking while the process that runs it is replaced, twice. First as the series that
 // introduced cpr-transfer shows it, typed into the human monitor; then in the form that QEMU merged, over QMP. Its root file system is on a virtio
-// disk, to which it writes and fsyncs all the while. The verdict is computed from the bytes that the guest wrote to its console, and from its
-// disk's image, and from nothing else.
+// disk, to which it writes and fsyncs all the while, and a client downloads a stream from its web server over one connection. The verdict is computed from
+// the bytes that the guest wrote to its console, from its disk's image and from what the client has received, and from nothing else.
 
 using System.Globalization;
 using System.Text.Json;
@@ -21,6 +21,9 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     private readonly List<IAsyncDisposable> _opened = [];
     private readonly List<Interruption> _hops = [];
     private ConsoleReader _console = null!;
+    private GuestNetwork _network = null!;
+    private StreamClient _client = null!;
+    private StreamVerdict _stream = null!;
 
     private string Image => $"{folder}/{DemoGuest.Disk}";
 
@@ -45,7 +48,8 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         // Console and monitor have room for one client, who is the user from now on.
         await CloseAsync(_console);
         await CloseAsync(third.Qmp!);
-        await new KeptGuest(host, folder, UpdateByHand.Lines(host.VmmPath, folder, DemoGuest.Machine(host))).RunAsync(cancellation);
+        await CloseAsync(_client);
+        await new KeptGuest(host, folder, UpdateByHand.Lines(host.VmmPath, folder, DemoGuest.Machine(host, _network))).RunAsync(cancellation);
     }
 
     /// <summary>Ends every process, newest first.</summary>
@@ -61,10 +65,18 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     {
         narrator.Begin("boot a Linux guest from its disk in the first vmm");
         await host.RunAsync($"cp {Shell.Quote(host.GuestDisk)} {Shell.Quote(Image)}", cancellation);
+        _network = await GuestNetwork.OfAsync(host, cancellation);
         var first = await StartAsync("first", []);
+        if (_network.SetUp is { } setUp)
+        {
+            await host.RunAsync(setUp, cancellation);
+        }
+
         _console = Keep(new ConsoleReader(await first.Process.ConnectAsync(DemoGuest.ConsoleSocket, cancellation)));
         await _console.WaitForLineAsync("guest: up", Timeouts.Boot, cancellation);
         await TickAsync(TicksBetween);
+        _client = Keep(await StreamClient.ConnectAsync(host, _network, cancellation));
+        narrator.Say($"a client downloads from the guest's web server, by {_network.Name}");
         return first with { Qmp = Keep(await first.Process.OpenQmpAsync(DemoGuest.QmpSocket, cancellation)) };
     }
 
@@ -106,6 +118,8 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
         await _console.WaitForTicksAsync(TicksInFlight, Timeouts.Boot, cancellation);
         _hops.Add(new Interruption(before, _console.LastTick));
         await TickAsync(TicksBetween);
+        await _client.WaitForMoreAsync(cancellation);
+        narrator.Say($"the client has {_client.Blocks} KiB, over the same connection");
         await TypeAsync(old, "info status", Postmigrate);
         await TypeAsync(successor, "info status", Running);
         narrator.Say($"the {old.Name} vmm's account of the hop, in microseconds: {Split(account)}");
@@ -117,6 +131,7 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     {
         narrator.Begin("end, by the power button");
         await TickAsync(TicksBetween);
+        _stream = await _client.EndAsync(cancellation);
         var saved = await _console.RunAsync("cat /tmp/saved", cancellation: cancellation);
         narrator.Say($"records that the guest has saved: {saved.Output}");
         await last.Qmp!.ExecuteAsync("system_powerdown", cancellation: cancellation);
@@ -131,19 +146,20 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
 
     private async Task<bool> JudgeAsync(int reported)
     {
-        narrator.Begin("verdict, from the captured console and the disk's image");
+        narrator.Begin("verdict, from the captured console, the disk's image and the client");
         var pulse = PulseVerdict.Of(_console.Lines, _hops);
         narrator.Say(pulse.ToString());
         var disk = await DiskVerdict.OfAsync(host, Image, reported, cancellation);
         narrator.Say(disk.ToString());
-        bool holds = pulse.Holds && disk.Holds;
+        narrator.Say(_stream.ToString());
+        bool holds = pulse.Holds && disk.Holds && _stream.Holds;
         narrator.Say(holds ? "the guest never noticed" : "THE GUEST NOTICED");
         return holds;
     }
 
     private async Task<Generation> StartAsync(string name, string[] update)
     {
-        var arguments = DemoGuest.Arguments(host).With(update);
+        var arguments = DemoGuest.Arguments(host, _network).With(update);
         narrator.Say(update.Length == 0
             ? $"$ {host.VmmPath} {string.Join(' ', arguments)}"
             : $"$ {host.VmmPath} (the same arguments) {string.Join(' ', update)}");

@@ -25,6 +25,9 @@ public interface IHost : IAsyncDisposable
     /// <summary>What reads a guest's clocks in its RAM (see lab/clocks.c), on that host.</summary>
     string ClockReader { get; }
 
+    /// <summary>What downloads a guest's stream and checks it (see lab/fetch.c), on that host.</summary>
+    string StreamClient { get; }
+
     /// <summary>The path of a tiny guest, <c>guests/NAME.S</c>, on that host.</summary>
     string TinyGuest(string name);
 

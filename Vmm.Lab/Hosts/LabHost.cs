@@ -48,6 +48,9 @@ public sealed partial class LabHost : IHost
     /// <inheritdoc/>
     public string ClockReader => "/bin/clocks";
 
+    /// <inheritdoc/>
+    public string StreamClient => "/bin/fetch";
+
     /// <summary>The lab host's own console, for when something goes wrong.</summary>
     public ConsoleReader Console { get; }
 

@@ -27,6 +27,9 @@ public sealed class LocalHost : IHost
     public string ClockReader => Repository.Path("out/lab/clocks");
 
     /// <inheritdoc/>
+    public string StreamClient => Repository.Path("out/lab/fetch");
+
+    /// <inheritdoc/>
     public string TinyGuest(string name) => Repository.Path($"out/guests/{name}.elf");
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using Vmm.Lab.Drivers;
+
 namespace Vmm.Tests.Lab;
 
 /// <summary>Every virtio device that a Linux guest can have, for the guests that are tested with all of them.</summary>
@@ -22,6 +24,9 @@ internal static class LinuxDevices
         "-device", "virtserialport,id=agent0,name=org.qemu.guest_agent.0,chardev=agent",
     ];
 
+    /// <summary>How the guest is on the network.</summary>
+    internal static readonly GuestNetwork Network = GuestNetwork.OnTap();
+
     /// <summary>The arguments of a guest with all of them.</summary>
     internal static readonly string[] All =
     [
@@ -30,5 +35,6 @@ internal static class LinuxDevices
         "-device", "virtio-blk-device,drive=disk0,id=vda,serial=first",
         .. Ports,
         "-device", "virtio-rng-device",
+        .. Network.Arguments,
     ];
 }

@@ -7,7 +7,7 @@ namespace Vmm.Tests.Lab;
 
 /// <summary>
 /// A Debian guest with every device. Its root file system is on a virtio disk, to which it writes and fsyncs while it is updated; meanwhile a client
-/// talks with its agent, and another reads its virtio console and types there.
+/// talks with its agent, another reads its virtio console and types there, and a third downloads from its web server.
 /// </summary>
 public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelector.ProcessorsForGuests), LinuxDevices.All)
 {
@@ -15,12 +15,13 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
 
     private GuestAgent _agent = null!;
     private GuestTerminal _terminal = null!;
+    private StreamClient _download = null!;
     private int _saved;
 
     [OneTimeTearDown]
     public async Task Disconnect()
     {
-        foreach (var client in new IAsyncDisposable?[] { _agent, _terminal })
+        foreach (var client in new IAsyncDisposable?[] { _agent, _terminal, _download })
         {
             await (client?.DisposeAsync() ?? ValueTask.CompletedTask);
         }
@@ -41,6 +42,15 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
         await AgentKnowsItsGuestAsync();
     });
 
+    [Test, Order(2)]
+    public Task Its_web_server_answers() => SkippingEmulatorFlawsAsync(async () =>
+    {
+        await HostFixture.Host.RunAsync(LinuxDevices.Network.SetUp!);
+        _download = await StreamClient.ConnectAsync(HostFixture.Host, LinuxDevices.Network);
+        Assert.That(await Guest.RunAsync("cat /sys/class/net/eth0/address"), Is.EqualTo("52:54:00:12:34:56\n"));
+        Assert.That(await HostFixture.Host.RunAsync("ping -c 3 -W 10 192.0.2.2"), Does.Contain(" 0% packet loss"));
+    });
+
     [Test, Order(3)]
     public Task Updates_in_the_middle_of_its_work_stop_no_writer_and_no_client() => SkippingEmulatorFlawsAsync(async () =>
     {
@@ -53,13 +63,16 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
             await Guest.HopAsync(hop % 2 == 0 ? UpdateForm.CprUri : UpdateForm.Channels);
             await _terminal.PrintsAgainAsync();
             await _agent.AnswersAgainAsync();
+            await _download.WaitForMoreAsync();
             Assert.That(await SavedAsync(), Is.GreaterThan(before), "records saved since");
         }
 
         await _agent.EndAsync();
         await _terminal.EndAsync();
+        var stream = await _download.EndAsync();
         _saved = await SavedAsync();
-        await TestContext.Out.WriteLineAsync($"{_agent.Answers} answers of the agent, {_terminal.Received} lines printed, {_terminal.Typed} bytes typed");
+        await TestContext.Out.WriteLineAsync($"{_agent.Answers} answers of the agent, {_terminal.Received} lines printed, {_terminal.Typed} bytes typed; {stream}");
+        Assert.That(stream.Fault, Is.Null);
         Assert.That((await Guest.JudgeAsync()).Faults, Is.Empty);
     });
 

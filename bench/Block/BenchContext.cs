@@ -12,16 +12,16 @@ using Vmm.Core.Native;
 
 namespace Vmm.Bench.Block;
 
-/// <summary>What a disk is given in place of a machine: memory, a thread, block nodes, a doorbell and an eventfd for an interrupt.</summary>
+/// <summary>What a device is given in place of a machine: memory, a thread, its back end, doorbells and an eventfd for an interrupt.</summary>
 /// <param name="ram">Guest RAM.</param>
-/// <param name="thread">The thread that serves the queue.</param>
-/// <param name="blocks">The block nodes.</param>
+/// <param name="thread">The thread that serves the queues.</param>
+/// <param name="blocks">A disk's block nodes.</param>
 /// <param name="interrupt">Signalled when the wire rises.</param>
-internal sealed class BenchContext(GuestRam ram, IIoThread thread, BlockGraph blocks, SafeHandle interrupt)
+/// <param name="network">A card's back end.</param>
+internal sealed class BenchContext(GuestRam ram, IIoThread thread, BlockGraph? blocks, SafeHandle interrupt, NetBackEnd? network = null)
     : IDeviceContext, IDeviceErrors, IInterruptLine, IDisposable
 {
-    /// <summary>What the driver's notifications signal.</summary>
-    internal SafeHandle? Doorbell { get; private set; }
+    private readonly Dictionary<uint, SafeHandle> _doorbells = [];
 
     public GuestClock Clock { get; } = new(TimeProvider.System);
 
@@ -45,7 +45,7 @@ internal sealed class BenchContext(GuestRam ram, IIoThread thread, BlockGraph bl
 
     public IDisposable BindDoorbell(ulong address, uint value, SafeHandle eventFd)
     {
-        Doorbell = eventFd;
+        _doorbells[value] = eventFd;
         return this;
     }
 
@@ -72,9 +72,9 @@ internal sealed class BenchContext(GuestRam ram, IIoThread thread, BlockGraph bl
 
     public RngBackEnd OpenRng(string? id) => throw Missing();
 
-    public NetBackEnd Netdev(string id) => throw Missing();
+    public NetBackEnd Netdev(string id) => network ?? throw Missing();
 
-    public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => blocks.Attach(name, user, sharesWrites);
+    public BlockDisk OpenDisk(string name, string user, bool sharesWrites) => (blocks ?? throw Missing()).Attach(name, user, sharesWrites);
 
     public IDeviceTimer CreateTimer() => throw Missing();
 
@@ -82,8 +82,13 @@ internal sealed class BenchContext(GuestRam ram, IIoThread thread, BlockGraph bl
     {
     }
 
-    /// <summary>The doorbell is bound no more.</summary>
-    public void Dispose() => Doorbell = null;
+    /// <summary>What the driver's notifications of a queue signal.</summary>
+    internal SafeHandle DoorbellOf(uint queue) => _doorbells[queue];
 
-    private static InvalidOperationException Missing() => new("a disk was not expected to ask for that");
+    /// <summary>A doorbell is bound no more.</summary>
+    public void Dispose()
+    {
+    }
+
+    private static InvalidOperationException Missing() => new("the device was not expected to ask for that");
 }

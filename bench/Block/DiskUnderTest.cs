@@ -60,7 +60,7 @@ internal sealed class DiskUnderTest : IDisposable
         _transport = (VirtioMmio)BlockType.Instance.Create(_context, disk);
         _transport.Resume();
         SetUp();
-        _driver.SetKick(_context.Doorbell!);
+        _driver.SetKick(_context.DoorbellOf(0));
         using var isPinned = new ManualResetEventSlim();
         using var pin = _thread.CreateTimer(() =>
         {

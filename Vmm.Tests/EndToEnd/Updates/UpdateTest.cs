@@ -12,6 +12,9 @@ public abstract class UpdateTest : EndToEndTest
     /// <summary>The program that processes of the line are started from.</summary>
     internal string Program { get; set; } = ProgramFixture.Program;
 
+    /// <summary>What each process of the line is started by, as by nsenter; nothing by default.</summary>
+    internal IReadOnlyList<string> Enter { get; set; } = [];
+
     /// <summary>Boots a guest in the first process.</summary>
     internal Task<Generation> BootAsync(string guest, params string[] more) => BootAsync(TinyMachine.Silent(guest).With(more));
 
@@ -19,7 +22,7 @@ public abstract class UpdateTest : EndToEndTest
     internal Task<Generation> BootAsync(ArgumentList arguments)
     {
         _arguments = arguments;
-        return StartGenerationAsync([Program], arguments, []);
+        return StartGenerationAsync([.. Enter, Program], arguments, []);
     }
 
     /// <summary>Starts a successor with the same arguments, and waits until it listens.</summary>
@@ -29,7 +32,7 @@ public abstract class UpdateTest : EndToEndTest
     /// <summary>Starts a successor with other arguments, and waits until it listens.</summary>
     internal async Task<Generation> AwaitGuestAsync(ArgumentList arguments, params string[] update)
     {
-        var successor = await StartGenerationAsync([Program], arguments, update);
+        var successor = await StartGenerationAsync([.. Enter, Program], arguments, update);
         Assert.That(await successor.StatusAsync(), Is.EqualTo("inmigrate"));
         return successor;
     }
