@@ -1,6 +1,6 @@
 namespace Vmm.Core.Loop;
 
-/// <summary>An eventfd that an <see cref="IIoThread"/> serves.</summary>
+/// <summary>An eventfd, or another descriptor, that an <see cref="IIoThread"/> serves.</summary>
 public interface IIoSource : IDisposable
 {
     /// <summary>

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Vmm.Core.Loop;
 
-/// <summary>A thread that serves queues: it waits on eventfds and timers, and calls the queue whose turn it is.</summary>
+/// <summary>A thread that serves queues: it waits on eventfds, other descriptors and timers, and calls the queue whose turn it is.</summary>
 public interface IIoThread
 {
     /// <summary>Whether the caller runs on this thread.</summary>
@@ -12,6 +12,16 @@ public interface IIoThread
     /// <param name="eventFd">The eventfd, non-blocking; it stays the caller's, and is closed only after the source is disposed.</param>
     /// <param name="ready">Called on the thread after the eventfd was signalled and read; allocates nothing.</param>
     IIoSource Add(SafeHandle eventFd, Action ready);
+
+    /// <summary>Adds a descriptor of any kind that can be polled, stopped: its source calls back when it becomes readable, or writable. Any thread.</summary>
+    /// <param name="descriptor">
+    /// The descriptor, non-blocking; it stays the caller's, and is closed only after the source is disposed. Nothing is read from it here.
+    /// </param>
+    /// <param name="ready">
+    /// Called on the thread once for each change, and not again for what is still there: it reads or writes until that would wait, or triggers the
+    /// source. Allocates nothing.
+    /// </param>
+    IIoSource AddDescriptor(SafeHandle descriptor, Action ready);
 
     /// <summary>A timer that calls back on the thread. Any thread.</summary>
     /// <param name="elapsed">Called on the thread; allocates nothing.</param>

@@ -2,22 +2,25 @@
 // of the source's own, which Stop takes: it waits only if the callback runs at this moment. The lock is reentrant, so a callback may
 // stop its own source. Start takes no lock, so it may be called with any held.
 //
-// The eventfd stays registered while the source is stopped, edge-triggered: a signal then is reported once and left unread, and Start
-// calls back in any case.
+// The descriptor stays registered while the source is stopped, edge-triggered: what comes then is reported once and left unread, and Start
+// calls back in any case. An eventfd is read here, because its count says nothing; of any other descriptor nothing is read, and a change of
+// either direction calls back: who is called knows what it waits for.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.Native;
 
 namespace Vmm.Core.Loop;
 
-/// <summary>An eventfd served by an <see cref="IoThread"/>.</summary>
-internal sealed class IoSource(IoThread thread, SafeHandle eventFd, Action ready) : IoWatch(eventFd), IIoSource
+/// <summary>An eventfd, or any other descriptor, served by an <see cref="IoThread"/>.</summary>
+internal sealed class IoSource(IoThread thread, SafeHandle descriptor, Action ready, bool isEventFd) : IoWatch(descriptor), IIoSource
 {
     private readonly Lock _gate = new();
-    private readonly CounterDescriptor _descriptor = new(eventFd);
+    private readonly CounterDescriptor? _counter = isEventFd ? new(descriptor) : null;
     private bool _isStarted;
 
     internal override bool IsEdgeTriggered => true;
+
+    internal override FdEvents Interest => isEventFd ? FdEvents.In : FdEvents.In | FdEvents.Out;
 
     public void Start()
     {
@@ -39,7 +42,7 @@ internal sealed class IoSource(IoThread thread, SafeHandle eventFd, Action ready
     {
         Stop();
         thread.Remove(this);
-        _descriptor.Dispose();
+        _counter?.Dispose();
     }
 
     internal override void Serve(bool isSignalled)
@@ -54,7 +57,7 @@ internal sealed class IoSource(IoThread thread, SafeHandle eventFd, Action ready
 
             if (isSignalled)
             {
-                _descriptor.TryTake();
+                _counter?.TryTake();
             }
 
             try

@@ -100,7 +100,19 @@ public sealed class IoThread : IIoThread, IDisposable
     {
         ArgumentNullException.ThrowIfNull(eventFd);
         ArgumentNullException.ThrowIfNull(ready);
-        var source = new IoSource(this, eventFd, ready);
+        var source = new IoSource(this, eventFd, ready, isEventFd: true);
+        Add(source, source);
+        return source;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The descriptor is a regular file.</exception>
+    /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
+    public IIoSource AddDescriptor(SafeHandle descriptor, Action ready)
+    {
+        ArgumentNullException.ThrowIfNull(descriptor);
+        ArgumentNullException.ThrowIfNull(ready);
+        var source = new IoSource(this, descriptor, ready, isEventFd: false);
         Add(source, source);
         return source;
     }

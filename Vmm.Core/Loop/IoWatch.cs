@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vmm.Core.Native;
 
 namespace Vmm.Core.Loop;
 
@@ -15,4 +16,7 @@ internal abstract class IoWatch(SafeHandle handle) : IoWork
 
     /// <summary>Whether an event is reported once, when it comes, and not as long as the descriptor is ready.</summary>
     internal abstract bool IsEdgeTriggered { get; }
+
+    /// <summary>What the descriptor is waited to be ready for.</summary>
+    internal virtual FdEvents Interest => FdEvents.In;
 }

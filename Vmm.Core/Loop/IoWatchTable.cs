@@ -33,7 +33,7 @@ internal sealed class IoWatchTable : IDisposable
     internal IoWatchTable(CounterDescriptor wake, Action<PosixException> refused)
     {
         _refused = refused;
-        if (_epoll.Add(wake.Handle, WakeKey, isEdgeTriggered: true) is not 0 and var error)
+        if (_epoll.Add(wake.Handle, WakeKey, FdEvents.In, isEdgeTriggered: true) is not 0 and var error)
         {
             _epoll.Dispose();
             throw new PosixException("epoll_ctl add", error);
@@ -148,7 +148,7 @@ internal sealed class IoWatchTable : IDisposable
                     _polled = _polled.Remove(watch);
                 }
 
-                isReady = FileDescriptor.PollNow(watch.Handle, FdEvents.In) != FdEvents.None;
+                isReady = FileDescriptor.PollNow(watch.Handle, watch.Interest) != FdEvents.None;
             }
 
             if (isReady)
@@ -170,7 +170,7 @@ internal sealed class IoWatchTable : IDisposable
 
     private int TryRegister(IoWatch watch)
     {
-        int error = _epoll.Add(watch.Handle, watch.Key, watch.IsEdgeTriggered);
+        int error = _epoll.Add(watch.Handle, watch.Key, watch.Interest, watch.IsEdgeTriggered);
         watch.IsRegistered = error == 0;
         return error;
     }

@@ -43,14 +43,15 @@ internal sealed unsafe partial class EpollSet : IDisposable
     /// <summary>The key of an event of the latest wait.</summary>
     internal int KeyAt(int index) => (int)_events[index].data.u64;
 
-    /// <summary>Registers a descriptor for input. Any thread.</summary>
+    /// <summary>Registers a descriptor. Any thread.</summary>
     /// <param name="handle">The descriptor.</param>
     /// <param name="key">What comes back with its events.</param>
+    /// <param name="interest">What it is waited to be ready for.</param>
     /// <param name="isEdgeTriggered">Whether only what is new is reported, once, and not what is still there.</param>
     /// <returns>0, or the error number.</returns>
-    internal int Add(SafeHandle handle, int key, bool isEdgeTriggered)
+    internal int Add(SafeHandle handle, int key, FdEvents interest, bool isEdgeTriggered)
     {
-        var e = new epoll_event { events = (int)FdEvents.In | (isEdgeTriggered ? EdgeTriggered : 0) };
+        var e = new epoll_event { events = (int)interest | (isEdgeTriggered ? EdgeTriggered : 0) };
         e.data.u64 = (ulong)key;
         return Control(EpollChange.Add, handle, &e);
     }

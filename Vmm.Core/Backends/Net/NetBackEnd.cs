@@ -65,6 +65,21 @@ public abstract class NetBackEnd : IDisposable
     /// <param name="pair">Which, from 0.</param>
     public abstract NetQueue QueueAt(int pair);
 
+    /// <summary>
+    /// The guest's driver says what it completes itself of the frames that it receives. Only a back end with headers can leave that to it. It is the
+    /// host's from then on, and crosses an update with what the host has. I/O thread of the device.
+    /// </summary>
+    /// <returns>False if the host refuses; then it is as it was.</returns>
+    public virtual bool TrySetOffloads(NetOffloads offloads) => offloads == NetOffloads.None;
+
+    /// <summary>
+    /// The guest's driver says how many of the pairs of queues it serves, the first ones: no frame is to be put into another. Without effect where that is
+    /// so already. I/O thread of the device.
+    /// </summary>
+    /// <param name="pairs">From 1 to <see cref="QueueCount"/>.</param>
+    /// <returns>False if the host refuses one of them.</returns>
+    public virtual bool TrySetActiveQueues(int pairs) => true;
+
     /// <summary>The guest is here: what it does by itself, as reconnecting, begins.</summary>
     public virtual void Start()
     {

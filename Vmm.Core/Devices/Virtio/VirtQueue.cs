@@ -72,6 +72,12 @@ public sealed class VirtQueue
     /// <summary>How many chains were taken and not given back.</summary>
     public ushort InFlight => (ushort)(State.NextAvailable - State.NextUsed);
 
+    /// <summary>How far the driver has made chains available: more than were taken if one waits.</summary>
+    public ushort AvailableIndex => _available.ReadUInt16(IndexOffset);
+
+    /// <summary>Whether a chain waits to be taken.</summary>
+    public bool HasWaiting => AvailableIndex != State.NextAvailable;
+
     internal VirtQueueState State { get; }
 
     /// <summary>The driver's set-up ends, or another's is loaded: the next start finds the rings anew.</summary>
@@ -96,7 +102,7 @@ public sealed class VirtQueue
     public ChainOutcome Take(DescriptorChain chain)
     {
         ArgumentNullException.ThrowIfNull(chain);
-        ushort waiting = (ushort)(_available.ReadUInt16(IndexOffset) - State.NextAvailable);
+        ushort waiting = (ushort)(AvailableIndex - State.NextAvailable);
         if (waiting == 0)
         {
             return ChainOutcome.None;
@@ -181,11 +187,16 @@ public sealed class VirtQueue
 
     /// <summary>Asks the driver to notify when it makes the next chain available.</summary>
     /// <returns>Whether it has done so already; then no notification may come for it.</returns>
-    public bool RequestKicks()
+    public bool RequestKicks() => RequestKicksBeyond(State.NextAvailable);
+
+    /// <summary>Asks the driver to notify when it makes a further chain available: those that wait are too few.</summary>
+    /// <param name="seen">How far it had made them available when they were found to be too few.</param>
+    /// <returns>Whether it has done so already; then no notification may come for it.</returns>
+    public bool RequestKicksBeyond(ushort seen)
     {
         if (_usesEventIndex)
         {
-            _used.WriteUInt16(RingOffset + ((uint)State.Size * UsedElementLength), State.NextAvailable);
+            _used.WriteUInt16(RingOffset + ((uint)State.Size * UsedElementLength), seen);
         }
         else
         {
@@ -193,7 +204,7 @@ public sealed class VirtQueue
         }
 
         Interlocked.MemoryBarrier();
-        return _available.ReadUInt16(IndexOffset) != State.NextAvailable;
+        return AvailableIndex != seen;
     }
 
     private bool TryOpen(ulong features)

@@ -302,10 +302,10 @@ public abstract class VirtioDevice : IDisposable
     /// <summary>So many of them were given back, and published; or are held.</summary>
     protected void RequestsEnded(int count) => _inFlight.End(count);
 
-    /// <summary>The configuration space has changed: the driver is interrupted and reads it anew.</summary>
+    /// <summary>The configuration space has changed: the driver is interrupted and reads it anew. Any thread.</summary>
     protected void ConfigurationChanged()
     {
-        _state.ConfigGeneration++;
+        Interlocked.Increment(ref _state.ConfigGeneration);
         if ((Status & DeviceStatus.DriverOk) != 0)
         {
             Interrupt.Raise(VirtioInterrupt.Configuration);

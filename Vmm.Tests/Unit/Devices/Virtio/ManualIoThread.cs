@@ -24,7 +24,14 @@ internal sealed class ManualIoThread : IIoThread
 
     public IIoSource Add(SafeHandle eventFd, Action ready)
     {
-        var source = new Source(this, eventFd, ready);
+        var source = new Source(this, eventFd, ready, isEventFd: true);
+        _sources.Add(source);
+        return source;
+    }
+
+    public IIoSource AddDescriptor(SafeHandle descriptor, Action ready)
+    {
+        var source = new Source(this, descriptor, ready, isEventFd: false);
         _sources.Add(source);
         return source;
     }
@@ -74,6 +81,7 @@ internal sealed class ManualIoThread : IIoThread
     {
         int calls = 0;
         bool any = true;
+        _sources.ForEach(source => source.Look());
         while (any && calls < most)
         {
             any = false;
@@ -108,7 +116,7 @@ internal sealed class ManualIoThread : IIoThread
         }
     }
 
-    private sealed class Source(ManualIoThread thread, SafeHandle eventFd, Action ready) : IIoSource
+    private sealed class Source(ManualIoThread thread, SafeHandle descriptor, Action ready, bool isEventFd) : IIoSource
     {
         private bool _isStarted;
         private bool _isDue;
@@ -121,6 +129,9 @@ internal sealed class ManualIoThread : IIoThread
 
         public void Dispose() => thread._sources.Remove(this);
 
+        /// <summary>What came since the last look at a descriptor is an event once: it stays there unread.</summary>
+        internal void Look() => _isDue |= !isEventFd && _isStarted && FileDescriptor.PollNow(descriptor, FdEvents.In) != FdEvents.None;
+
         internal bool CallIfDue()
         {
             if (!_isStarted)
@@ -128,10 +139,10 @@ internal sealed class ManualIoThread : IIoThread
                 return false;
             }
 
-            bool isSignalled = FileDescriptor.PollNow(eventFd, FdEvents.In) != FdEvents.None;
+            bool isSignalled = isEventFd && FileDescriptor.PollNow(descriptor, FdEvents.In) != FdEvents.None;
             if (isSignalled)
             {
-                EventFd.Drain(eventFd);
+                EventFd.Drain(descriptor);
             }
 
             bool calls = isSignalled || _isDue;
