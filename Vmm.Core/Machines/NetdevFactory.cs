@@ -13,6 +13,7 @@ internal static class NetdevFactory
     /// <param name="log">Where failures are reported.</param>
     internal static NetBackEnd Create(NetdevConfiguration netdev, EventLoop loop, ILogger log) => netdev switch
     {
+        TapNetdevConfiguration tap => new TapNetdev(tap),
         _ => throw new NotSupportedException($"netdev '{netdev.Id}': no such back end"),
     };
 }

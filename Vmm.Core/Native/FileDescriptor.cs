@@ -45,6 +45,14 @@ public static class FileDescriptor
         return flags >= 0 && (flags & PathOnly) == 0 && (flags & O_ACCMODE) != O_WRONLY;
     }
 
+    /// <summary>Whether reading and writing a descriptor never wait.</summary>
+    internal static bool IsNonBlocking(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        return flags >= 0 && (flags & O_NONBLOCK) != 0;
+    }
+
     /// <summary>Whether a descriptor is open for writing.</summary>
     public static bool IsWritable(SafeHandle handle)
     {

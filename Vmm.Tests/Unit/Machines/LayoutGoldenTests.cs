@@ -33,7 +33,7 @@ public sealed class LayoutGoldenTests
         string[] known =
         [
             "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "chardev-log", "chardev-mux", "ringbuf", "globalstate",
-            "virtio-blk", "virtio-console", "virtio-rng",
+            "virtio-blk", "virtio-console", "virtio-net", "virtio-rng",
             "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
         ];
         Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));
