@@ -45,6 +45,14 @@ public static class FileDescriptor
         return flags >= 0 && (flags & PathOnly) == 0 && (flags & O_ACCMODE) != O_WRONLY;
     }
 
+    /// <summary>Whether reading and writing a descriptor never wait.</summary>
+    internal static bool IsNonBlocking(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        return flags >= 0 && (flags & O_NONBLOCK) != 0;
+    }
+
     /// <summary>Whether a descriptor is open for writing.</summary>
     public static bool IsWritable(SafeHandle handle)
     {
@@ -218,5 +226,14 @@ public static class FileDescriptor
         int flags = fcntl(fd, F_GETFL);
         Check(flags, "read descriptor flags");
         Check(fcntl(fd, F_SETFL, flags | O_NONBLOCK), "set non-blocking");
+    }
+
+    /// <summary>Makes a descriptor wait, for a program that expects it to. Not for descriptors that this process uses.</summary>
+    internal static void MakeBlocking(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        Check(flags, "read descriptor flags");
+        Check(fcntl(fd, F_SETFL, flags & ~O_NONBLOCK), "set blocking");
     }
 }

@@ -30,6 +30,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "readv", SetLastError = true)]
     internal static partial nint ReadV(int fd, IoVector* vectors, int count);
 
+    [LibraryImport(Library, EntryPoint = "writev", SetLastError = true)]
+    internal static partial nint WriteV(int fd, IoVector* vectors, int count);
+
     [LibraryImport(Library, EntryPoint = "renameat2", SetLastError = true)]
     internal static partial int RenameAt(int oldDirectory, byte* oldName, int newDirectory, byte* newName, uint flags);
 

@@ -13,6 +13,9 @@ internal static partial class VectorIo
     /// <summary>EFAULT: an address that the kernel cannot read or write for us.</summary>
     internal const int BadAddress = 14;
 
+    /// <summary>EAGAIN: a non-blocking descriptor has nothing to read, or no room.</summary>
+    internal const int NotNow = 11;
+
     /// <summary>Reads from a non-blocking descriptor to an address of this process; a bad address is an error and never a signal.</summary>
     /// <returns>How many bytes were read, 0 at the end, or an error number below zero.</returns>
     internal static unsafe int TryRead(SafeHandle handle, nint address, int length)
@@ -27,6 +30,33 @@ internal static partial class VectorIo
         while (got < 0 && Marshal.GetLastPInvokeError() == EINTR);
 
         return got >= 0 ? (int)got : -Marshal.GetLastPInvokeError();
+    }
+
+    /// <summary>Reads once from a non-blocking descriptor. Allocates nothing.</summary>
+    /// <returns>How many bytes were read, 0 at the end, or an error number below zero.</returns>
+    internal static unsafe int TryRead(SafeHandle handle, Span<byte> buffer)
+    {
+        fixed (byte* p = buffer)
+        {
+            return TryRead(handle, (nint)p, buffer.Length);
+        }
+    }
+
+    /// <summary>Writes pieces together, once, to a non-blocking descriptor; a bad address is an error and never a signal. Allocates nothing.</summary>
+    /// <returns>How many bytes were written, or an error number below zero.</returns>
+    internal static unsafe int TryWrite(SafeHandle handle, ReadOnlySpan<NativeMethods.IoVector> pieces)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        fixed (NativeMethods.IoVector* first = pieces)
+        {
+            nint moved;
+            do
+            {
+                moved = NativeMethods.WriteV(fd, first, pieces.Length);
+            }
+            while (moved < 0 && Marshal.GetLastPInvokeError() == EINTR);
+            return moved >= 0 ? (int)moved : -Marshal.GetLastPInvokeError();
+        }
     }
 
     /// <summary>Reads into, or writes from, buffers at an offset; the count may be short.</summary>

@@ -9,11 +9,13 @@ using Vmm.Core.Backends.Block;
 using Vmm.Core.Devices.Virtio;
 using Vmm.Core.Devices.Virtio.Block;
 using Vmm.Core.Devices.Virtio.Console;
+using Vmm.Core.Devices.Virtio.Net;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.State;
 using Vmm.Tests.Unit.Devices.Virtio;
 using Vmm.Tests.Unit.Devices.Virtio.Block;
 using Vmm.Tests.Unit.Devices.Virtio.Console;
+using Vmm.Tests.Unit.Devices.Virtio.Net;
 using static Vmm.Core.Devices.Virtio.Transports.Mmio.VirtioMmioRegisters;
 
 namespace Vmm.Tests.Fuzz;
@@ -61,6 +63,34 @@ public sealed class VirtioHostileDriverTests
     [Soak(1_000_000)]
     public void The_console_device_survives_any_driver(int cases) => Survives(
         cases, Console, mostDescriptors: 2 * ConsoleDevice.MostChainsInOneTurn * ConsoleQueues.PortSize, ConsoleQueues.CountFor(mostPorts: 2), ConsoleRegisters.MultiPort);
+
+    /// <summary>One-pair drivers, merging buffers or not, and drivers of two pairs; frames come all the time.</summary>
+    [TestCase(5_000)]
+    [Soak(1_000_000)]
+    public void The_network_device_survives_any_driver(int cases) => Survives(
+        cases, context => Network(context), mostDescriptors: ReceiveQueue.MostFramesInOneTurn * 8 * 2 * 8, queues: 5, NetworkFeatures);
+
+    [Test]
+    public void The_hostile_driver_of_a_network_device_moves_frames_both_ways()
+    {
+        (ulong sent, ulong received, ulong dropped, long commands) = (0, 0, 0, 0);
+        Steps.Sample(
+            steps =>
+            {
+                using var machine = new HostileMachine(Ram(), context => Network(context, () => Interlocked.Increment(ref commands)), int.MaxValue, queues: 5, NetworkFeatures);
+                machine.Do(steps);
+                var counters = ((NetDevice)machine.Driver.Device).Counters;
+                Interlocked.Add(ref sent, counters.SentFrames);
+                Interlocked.Add(ref received, counters.ReceivedFrames);
+                Interlocked.Add(ref dropped, counters.ReceiveDropped + counters.SendDropped);
+            },
+            iter: 500);
+
+        Assert.That(sent, Is.GreaterThan(20), "frames from the guest");
+        Assert.That(received, Is.GreaterThan(20), "frames to the guest");
+        Assert.That(dropped, Is.GreaterThan(20), "frames dropped");
+        Assert.That(commands, Is.GreaterThan(5), "commands carried out");
+    }
 
     /// <summary>The steps do reach what they are meant to reach: otherwise a driver that never gets anywhere would prove nothing.</summary>
     [Test]
@@ -120,6 +150,27 @@ public sealed class VirtioHostileDriverTests
         }
 
         return console;
+    }
+
+    private const ulong NetworkFeatures = NetRegisters.MergeableFeature | NetRegisters.ControlQueueFeature | NetRegisters.ControlRxFeature
+        | NetRegisters.ControlVlanFeature | NetRegisters.ControlMacFeature | NetRegisters.MultiQueueFeature | NetRegisters.ControlOffloadsFeature
+        | NetRegisters.GuestOffloads;
+
+    /// <summary>A card with two pairs of queues, to which frames come: short, long, and longer than all buffers of a ring.</summary>
+    private static NetDevice Network(VirtioContext context, Action? changed = null)
+    {
+        var network = new SocketNetwork(queues: 2);
+        context.Owned.Add(network);
+        for (int pair = 0; pair < network.QueueCount; pair++)
+        {
+            network.At(pair).Losses = pair;
+            foreach (int length in new[] { 60, 13, 1514, 40_000, 60, 300 })
+            {
+                network.At(pair).Put(new byte[NetRegisters.HeaderLength + length]);
+            }
+        }
+
+        return new NetDevice(context, network, NetGuest.Small(pairs: 2)) { ReceiveFilterChanged = changed };
     }
 
     private static void Survives(int cases, Func<VirtioContext, VirtioDevice> create, int mostDescriptors, int queues = 2, ulong features = 0) => Steps.Sample(

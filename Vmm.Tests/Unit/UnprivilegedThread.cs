@@ -31,7 +31,7 @@ internal static partial class UnprivilegedThread
         {
             OwnThread.Run(() =>
             {
-                Check((int)Call(SetUsers, Nobody, Nobody, Nobody), "setresuid");
+                BecomeNobody();
                 action();
             });
         }
@@ -40,6 +40,9 @@ internal static partial class UnprivilegedThread
             Check(Limit(0, RealTimePriority, before, out _), "prlimit");
         }
     }
+
+    /// <summary>Takes all rights from the calling thread, which is the test's own.</summary>
+    internal static void BecomeNobody() => Check((int)Call(SetUsers, Nobody, Nobody, Nobody), "setresuid");
 
     private static void Skip(string reason)
     {

@@ -1,7 +1,7 @@
 // A netdev is the host's end of a network cable; a network device is the guest's, and names it by id. As with chardevs, what it leads to is the host's
 // affair: the guest sees the device, its MAC address, its offloads.
 
-using Vmm.Core.Configuration;
+using Vmm.Core.Chardevs;
 
 namespace Vmm.Core.Backends.Net;
 
@@ -47,8 +47,8 @@ public sealed record TapNetdevConfiguration(string Id) : NetdevConfiguration(Id)
 
 /// <summary>A stream socket, on which each frame follows its length in four bytes, big-endian.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Socket">Where it is; the members that describe a socket count, of a chardev of the same id.</param>
-public sealed record StreamNetdevConfiguration(string Id, SocketChardevConfiguration Socket) : NetdevConfiguration(Id)
+/// <param name="Socket">Where it is; nothing waits for a server's first client.</param>
+public sealed record StreamNetdevConfiguration(string Id, SocketChardevOptions Socket) : NetdevConfiguration(Id)
 {
     /// <summary>Its kind.</summary>
     public const string Name = "stream";

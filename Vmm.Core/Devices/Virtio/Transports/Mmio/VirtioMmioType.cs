@@ -52,7 +52,7 @@ public abstract class VirtioMmioType : DeviceType
     /// <summary>Gives each device its place: first those that ask for one, then the others from the top.</summary>
     public override IReadOnlyList<DeviceConfiguration> Complete(IReadOnlyList<DeviceConfiguration> devices)
     {
-        _ = base.Complete(devices);
+        devices = Filled(base.Complete(devices));
         var taken = new DeviceConfiguration?[VirtioMmioSlot.Count];
         foreach (var device in devices.Where(device => device.Has(Place)))
         {
@@ -82,6 +82,26 @@ public abstract class VirtioMmioType : DeviceType
             $"-device {device.Type.Name}: the machine has places for {VirtioMmioSlot.Count} virtio devices, and all of them are taken: expected fewer devices"));
     }
 
+    /// <summary>Adds what follows from the machine's other virtio devices, such as an address that none of them has.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="others">The others: those before it with what was added to them, those behind it as they were given.</param>
+    /// <exception cref="DeviceException">There is nothing left to add.</exception>
+    protected virtual DeviceConfiguration Fill(DeviceConfiguration device, IReadOnlyList<DeviceConfiguration> others) => device;
+
     /// <summary>Builds the device, which touches nothing yet.</summary>
     protected abstract VirtioDevice CreateVirtio(IDeviceContext context, DeviceConfiguration configuration);
+
+    private static List<DeviceConfiguration> Filled(IReadOnlyList<DeviceConfiguration> devices)
+    {
+        List<DeviceConfiguration> filled = [.. devices];
+        for (int i = 0; i < filled.Count; i++)
+        {
+            if (filled[i].Type is VirtioMmioType type)
+            {
+                filled[i] = type.Fill(filled[i], [.. filled[..i], .. filled[(i + 1)..]]);
+            }
+        }
+
+        return filled;
+    }
 }

@@ -1,0 +1,128 @@
+// A tap interface of the host: what the guest sends comes out of it, what is sent to it goes to the guest.
+//
+// It has a descriptor for each queue. The kernel keeps the frames for a descriptor in a queue of its own (txqueuelen), which belongs to the open file: so
+// in a live update the descriptors cross, and what comes while nobody reads is there for the next process. Header size and offloads are set where a
+// descriptor is opened for a guest that boots here, and by the guest's driver later; a process that takes a guest over changes none of that.
+
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Backends.Net;
+
+/// <summary>A tap as a network back end.</summary>
+/// <param name="configuration">What it is to be.</param>
+internal sealed class TapNetdev(TapNetdevConfiguration configuration) : NetBackEnd(configuration)
+{
+    private SafeFileHandle[] _taps = [];
+    private TapQueue[] _queues = [];
+    private bool[] _areActive = [];
+    private TapDescription _description;
+
+    /// <inheritdoc/>
+    public override int QueueCount => configuration.Queues;
+
+    /// <inheritdoc/>
+    public override bool HasHeaders => _description.HasHeaders;
+
+    /// <summary>The interface's name.</summary>
+    internal string InterfaceName => _description.Name;
+
+    /// <inheritdoc/>
+    public override string Description => string.Create(
+        CultureInfo.InvariantCulture,
+        $"type=tap,ifname={InterfaceName}{(QueueCount > 1 ? $",queues={QueueCount}" : "")}{(HasHeaders ? ",vnet_hdr=on" : "")}");
+
+    /// <inheritdoc/>
+    public override void Open() => Use(configuration.Descriptors.Count > 0 ? TapOpening.Inherit(configuration) : TapOpening.Open(configuration));
+
+    /// <inheritdoc/>
+    public override void Adopt(HandedOverDescriptors handedOver)
+    {
+        ArgumentNullException.ThrowIfNull(handedOver);
+        var taps = new List<SafeFileHandle>();
+        try
+        {
+            while (handedOver.Claim(NameOf(taps.Count)) is { } tap)
+            {
+                taps.Add(tap);
+            }
+
+            if (taps.Count != QueueCount)
+            {
+                throw new NetException(
+                    $"netdev '{Id}': {Queues(taps.Count)} came from the old process, and {Queues(QueueCount)} are configured here: expected queues={taps.Count}");
+            }
+
+            Use([.. taps]);
+        }
+        catch
+        {
+            taps.ForEach(tap => tap.Dispose());
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<HandoverDescriptor> Export() => _taps.Select((tap, queue) => new HandoverDescriptor(NameOf(queue), tap));
+
+    /// <inheritdoc/>
+    public override NetQueue QueueAt(int pair) => _queues[pair];
+
+    /// <inheritdoc/>
+    public override bool TrySetOffloads(NetOffloads offloads) => HasHeaders
+        ? TapDevice.TrySetOffloads(_taps[0], (uint)offloads) == 0
+        : offloads == NetOffloads.None;
+
+    /// <inheritdoc/>
+    public override bool TrySetActiveQueues(int pairs)
+    {
+        bool isDone = true;
+        for (int queue = 0; queue < _taps.Length; queue++)
+        {
+            bool isActive = queue < pairs;
+            if (_areActive[queue] != isActive)
+            {
+                bool isSet = TapDevice.TryEnable(_taps[queue], isActive) == 0;
+                _areActive[queue] = isSet ? isActive : !isActive;
+                isDone &= isSet;
+            }
+        }
+
+        return isDone;
+    }
+
+    /// <inheritdoc/>
+    public override void Release() => Close();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => Close();
+
+    private static string Queues(int count) => count == 1 ? "1 queue" : string.Create(CultureInfo.InvariantCulture, $"{count} queues");
+
+    private string NameOf(int queue) => string.Create(CultureInfo.InvariantCulture, $"netdev/{Id}/{queue}");
+
+    /// <summary>Examines descriptors, and serves them from here on.</summary>
+    private void Use(SafeFileHandle[] taps)
+    {
+        try
+        {
+            _description = TapDescription.Of(configuration, taps);
+            _areActive = [.. taps.Select(static tap => (TapDevice.Ask(tap)!.Value.Flags & TapFlags.DetachQueue) == 0)];
+            _queues = [.. taps.Select(static tap => new TapQueue(tap))];
+            _taps = taps;
+        }
+        catch
+        {
+            Array.ForEach(taps, static tap => tap.Dispose());
+            throw;
+        }
+    }
+
+    private void Close()
+    {
+        Array.ForEach(_queues, static queue => queue.Dispose());
+        Array.ForEach(_taps, static tap => tap.Dispose());
+    }
+}
