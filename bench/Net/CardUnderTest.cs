@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Vmm.Bench.Block;
 using Vmm.Bench.Io;
 using Vmm.Core.Backends.Net;
-using Vmm.Core.Configuration;
+using Vmm.Core.Chardevs;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Devices.Virtio;
 using Vmm.Core.Devices.Virtio.Net;
@@ -52,7 +52,7 @@ internal sealed class CardUnderTest : IDisposable
         _meter = new AllocationMeter(_thread);
         _driver = new NativeCard(library, _ram, () => Write(InterruptAcknowledge, 1));
         _network = new StreamNetdev(
-            new StreamNetdevConfiguration(Id, new SocketChardevConfiguration(Id) { Descriptor = _driver.OpenHost() }),
+            new StreamNetdevConfiguration(Id, new SocketChardevOptions { Descriptor = _driver.OpenHost() }),
             _loop,
             NullLogger.Instance);
         _network.Open();
