@@ -1,12 +1,14 @@
-// A network namespace of a test's own, with a tap in it: what is sent to the guest's address leaves through the tap, and no other program of this
-// machine sees it. A namespace belongs to threads, so one thread is in it as long as the network is there; processes of a test enter it by that thread.
-// Source: Linux's network_namespaces(7), netdevice(7), arp(7), Documentation/networking/tuntap.rst.
+// A host's network in a namespace of its own, with a tap in it: what is sent to the guest's address leaves through the tap. A client may be in a namespace
+// of its own as well, and reaches the guest by the host, which forwards.
+// Source: Linux's netdevice(7), arp(7), Documentation/networking/tuntap.rst.
 
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;
 
@@ -21,7 +23,6 @@ internal sealed partial class TapNetwork : IDisposable
     /// <summary>The MAC address that the guest's card must have.</summary>
     internal const string GuestMac = "52:54:00:12:34:56";
 
-    private const int NewNetwork = 0x40000000; // CLONE_NEWNET
     private const uint SetInterface = 0x400454ca; // TUNSETIFF
     private const uint SetPersistent = 0x400454cb; // TUNSETPERSIST
     private const ushort Tap = 0x0002; // IFF_TAP
@@ -37,42 +38,63 @@ internal sealed partial class TapNetwork : IDisposable
     private const int Permanent = 0x2 | 0x4; // ATF_COM, ATF_PERM
     private const int RequestLength = 40;
     private const int NeighbourLength = 68;
+    private const int EchoPort = 7;
 
     private static readonly IPAddress HostAddress = IPAddress.Parse("192.0.2.1");
 
-    private readonly Thread _thread;
-    private readonly ManualResetEventSlim _end = new();
-    private readonly TaskCompletionSource<int> _entered = new();
-    private readonly List<(Action Action, TaskCompletionSource Done)> _work = [];
+    private readonly NetworkNamespace _host = new();
+    private NetworkNamespace? _client;
 
     /// <summary>Makes the network; its guest is expected at 192.0.2.2.</summary>
     /// <param name="queues">How many pairs of queues the tap can have.</param>
-    internal TapNetwork(int queues = 1)
+    /// <param name="queueLength">How many frames the host keeps for a guest that does not read (txqueuelen).</param>
+    internal TapNetwork(int queues = 1, int queueLength = 1000)
     {
-        OtherUser.RequireRoot();
-        _thread = new Thread(Live) { IsBackground = true, Name = "network" };
-        _thread.Start();
-        ThreadId = _entered.Task.GetAwaiter().GetResult();
-        Run(() => Make(queues));
+        try
+        {
+            _host.Run(() => Make(queues, queueLength));
+        }
+        catch
+        {
+            _host.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Where the guest answers.</summary>
     internal static IPAddress GuestAddress { get; } = IPAddress.Parse("192.0.2.2");
 
     /// <summary>What runs a program in the network.</summary>
-    internal IReadOnlyList<string> Enter => ["nsenter", $"--net=/proc/{Environment.ProcessId}/task/{ThreadId}/ns/net", "--"];
+    internal IReadOnlyList<string> Enter => _host.Enter;
 
-    private int ThreadId { get; }
+    /// <summary>Puts the clients that connect from now on into a namespace of their own, behind the host.</summary>
+    internal void MoveClients()
+    {
+        _client = new NetworkNamespace();
+        _host.Run(() =>
+        {
+            Ip("link", "add", "to-client", "type", "veth", "peer", "name", "to-host");
+            Ip("link", "set", "to-host", "netns", _client.Path);
+            Ip("address", "add", "198.51.100.1/24", "dev", "to-client");
+            Ip("link", "set", "to-client", "up");
+            File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
+        });
+        _client.Run(() =>
+        {
+            Ip("address", "add", "198.51.100.2/24", "dev", "to-host");
+            Ip("link", "set", "to-host", "up");
+            Ip("route", "add", "default", "via", "198.51.100.1");
+        });
+    }
 
-    /// <summary>A UDP socket whose peer is the guest's port 7 (echo).</summary>
-    internal Socket Connect()
+    /// <summary>A socket whose peer is the guest: of UDP, at port 7 (echo), or of ICMP.</summary>
+    internal Socket Connect(ProtocolType protocol = ProtocolType.Udp)
     {
         Socket? socket = null;
-        Run(() =>
+        (_client ?? _host).Run(() =>
         {
-            socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            socket.Bind(new IPEndPoint(HostAddress, 0));
-            socket.Connect(GuestAddress, 7);
+            socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Raw, protocol) { ReceiveBufferSize = 4 << 20 };
+            socket.Connect(GuestAddress, EchoPort);
         });
         return socket!;
     }
@@ -81,76 +103,17 @@ internal sealed partial class TapNetwork : IDisposable
     internal IReadOnlyList<string> Interfaces()
     {
         IReadOnlyList<string> names = [];
-        Run(() => names = [.. File.ReadLines("/proc/thread-self/net/dev").Skip(2).Select(line => line.Split(':')[0].Trim())]);
+        _host.Run(() => names = [.. File.ReadLines("/proc/thread-self/net/dev").Skip(2).Select(line => line.Split(':')[0].Trim())]);
         return names;
-    }
-
-    /// <summary>Runs an action on a thread that is in the network.</summary>
-    internal void Run(Action action)
-    {
-        var done = new TaskCompletionSource();
-        lock (_work)
-        {
-            _work.Add((action, done));
-            Monitor.Pulse(_work);
-        }
-
-        done.Task.GetAwaiter().GetResult();
     }
 
     public void Dispose()
     {
-        lock (_work)
-        {
-            _end.Set();
-            Monitor.Pulse(_work);
-        }
-
-        _thread.Join();
-        _end.Dispose();
+        _client?.Dispose();
+        _host.Dispose();
     }
 
-    private void Live()
-    {
-        if (unshare(NewNetwork) != 0)
-        {
-            _entered.SetException(new PosixException("unshare", Marshal.GetLastPInvokeError()));
-            return;
-        }
-
-        _entered.SetResult(OsThread.CurrentId);
-        while (true)
-        {
-            (Action Action, TaskCompletionSource Done) next;
-            lock (_work)
-            {
-                while (_work.Count == 0 && !_end.IsSet)
-                {
-                    Monitor.Wait(_work);
-                }
-
-                if (_work.Count == 0)
-                {
-                    return;
-                }
-
-                next = _work[0];
-                _work.RemoveAt(0);
-            }
-
-            try
-            {
-                next.Action();
-                next.Done.SetResult();
-            }
-            catch (Exception e)
-            {
-                next.Done.SetException(e);
-            }
-        }
-    }
-
-    private static void Make(int queues)
+    private static void Make(int queues, int queueLength)
     {
         using var tap = File.OpenHandle("/dev/net/tun", FileMode.Open, FileAccess.ReadWrite);
         byte[] request = Request();
@@ -166,7 +129,7 @@ internal sealed partial class TapNetwork : IDisposable
         BinaryPrimitives.WriteInt16LittleEndian(flags.AsSpan(16), Up);
         Control(handle, SetFlags, flags);
         byte[] length = Request();
-        BinaryPrimitives.WriteInt32LittleEndian(length.AsSpan(16), 1000);
+        BinaryPrimitives.WriteInt32LittleEndian(length.AsSpan(16), queueLength);
         Control(handle, SetQueueLength, length);
 
         byte[] neighbour = new byte[NeighbourLength];
@@ -174,15 +137,23 @@ internal sealed partial class TapNetwork : IDisposable
         neighbour[16] = 1; // ARPHRD_ETHER
         PhysicalAddress.Parse(GuestMac.Replace(':', '-').ToUpperInvariant()).GetAddressBytes().CopyTo(neighbour, 18);
         BinaryPrimitives.WriteInt32LittleEndian(neighbour.AsSpan(32), Permanent);
-        System.Text.Encoding.ASCII.GetBytes(Interface).CopyTo(neighbour, 52);
+        Encoding.ASCII.GetBytes(Interface).CopyTo(neighbour, 52);
         Control(handle, SetNeighbour, neighbour);
+    }
+
+    private static void Ip(params string[] arguments)
+    {
+        using var ip = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true })!;
+        string errors = ip.StandardError.ReadToEnd();
+        ip.WaitForExit();
+        Assert.That(ip.ExitCode, Is.Zero, $"ip {string.Join(' ', arguments)}: {errors}");
     }
 
     /// <summary>struct ifreq with the tap's name.</summary>
     private static byte[] Request(byte[]? value = null)
     {
         byte[] request = new byte[RequestLength];
-        System.Text.Encoding.ASCII.GetBytes(Interface).CopyTo(request, 0);
+        Encoding.ASCII.GetBytes(Interface).CopyTo(request, 0);
         value?.CopyTo(request, 16);
         return request;
     }
@@ -201,9 +172,6 @@ internal sealed partial class TapNetwork : IDisposable
             throw new PosixException($"ioctl 0x{request:x}", Marshal.GetLastPInvokeError());
         }
     }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int unshare(int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int ioctl(SafeHandle file, ulong request, [In, Out] byte[] argument);

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Vmm.Tests.EndToEnd.Driving;
 
 namespace Vmm.Tests.EndToEnd.Updates;
@@ -59,6 +60,28 @@ public sealed class UpdatedNetworkTests : UpdateTest
         generation = await HopAsync(generation);
         await packets.WaitForAsync(500);
         await packets.EndAsync();
+    }
+
+    /// <summary>Client and host have a namespace each. The host's queue holds what comes in a pause.</summary>
+    [TestCase(ProtocolType.Icmp, 200, 2)]
+    [TestCase(ProtocolType.Udp, 10_000, 100, Category = SoakAttribute.Name)]
+    [TestCase(ProtocolType.Icmp, 1_000, 100, Category = SoakAttribute.Name)]
+    public async Task At_a_fixed_rate_none_is_lost_over_many_hops(ProtocolType protocol, int rate, int hops)
+    {
+        using var network = new TapNetwork(queueLength: 10_000);
+        network.MoveClients();
+        var generation = await BootAsync(network, $"tap,id=n0,ifname={TapNetwork.Interface},script=no,downscript=no");
+        using var packets = new RatedPackets(network.Connect(protocol), rate);
+        for (int hop = 0; hop < hops; hop++)
+        {
+            var old = generation;
+            generation = await HopAsync(old);
+            await QuitAsync(old);
+        }
+
+        packets.End();
+        await TestContext.Out.WriteLineAsync(packets.ToString());
+        Assert.That((packets.Received, packets.Misplaced), Is.EqualTo((packets.Sent, 0)), packets.ToString());
     }
 
     private Task<Generation> BootAsync(TapNetwork network, string netdev, string device = "")
