@@ -100,7 +100,7 @@ public sealed class MachineNetdevs
     /// <summary>Closes and removes a back end that no device has.</summary>
     /// <returns>False if there is none of that id.</returns>
     /// <exception cref="NetException">A device has it, or it is on its way to another process.</exception>
-    public bool Remove(string id)
+    public async Task<bool> RemoveAsync(string id)
     {
         if (!Configuration.Any(netdev => netdev.Id == id))
         {
@@ -118,8 +118,17 @@ public sealed class MachineNetdevs
         _added.Remove(id);
         if (board.Netdevs.Find(id) is { } removed)
         {
+            // A program that must end first takes its time, too, and has what it used until then.
             board.Netdevs.Remove(removed);
-            removed.Dispose();
+            _underWay.Add(id);
+            try
+            {
+                await Task.Run(removed.Dispose);
+            }
+            finally
+            {
+                _underWay.Remove(id);
+            }
         }
 
         return true;

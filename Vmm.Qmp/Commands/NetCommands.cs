@@ -15,7 +15,7 @@ namespace Vmm.Qmp.Commands;
 public sealed class NetCommands(MachineNetdevs network) : INetCommands
 {
     /// <inheritdoc/>
-    public ValueTask SetLink(CommandContext context, string name, bool up) => new(FindAsync(name, () => network.SetLink(name, up)));
+    public ValueTask SetLink(CommandContext context, string name, bool up) => new(FindAsync(name, () => Task.FromResult(network.SetLink(name, up))));
 
     /// <inheritdoc/>
     public ValueTask NetdevAdd(CommandContext context, Netdev arguments) => new(Refusals.ToQmpErrors(async () =>
@@ -29,7 +29,7 @@ public sealed class NetCommands(MachineNetdevs network) : INetCommands
     }));
 
     /// <inheritdoc/>
-    public ValueTask NetdevDel(CommandContext context, string id) => new(FindAsync(id, () => network.Remove(id)));
+    public ValueTask NetdevDel(CommandContext context, string id) => new(FindAsync(id, () => network.RemoveAsync(id)));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<RxFilterInfo>> QueryRxFilter(CommandContext context, string? name)
@@ -68,13 +68,10 @@ public sealed class NetCommands(MachineNetdevs network) : INetCommands
     private static string Line(NetBackEnd netdev, int pair) => string.Create(CultureInfo.InvariantCulture, $"{netdev.Id}: index={pair},{netdev.Description}");
 
     /// <summary>Runs an operation that says whether it has found what it is about.</summary>
-    private static async Task FindAsync(string name, Func<bool> operation)
+    private static async Task FindAsync(string name, Func<Task<bool>> operation)
     {
         bool isFound = false;
-        await Refusals.ToQmpErrors(() =>
-        {
-            isFound = operation();
-        });
+        await Refusals.ToQmpErrors(async () => isFound = await operation());
         if (!isFound)
         {
             throw QmpException.DeviceNotFound($"Device '{name}' not found");

@@ -1,6 +1,7 @@
 using Vmm.CommandLine;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
+using Vmm.Qmp.Commands;
 using static Vmm.Tests.Unit.CommandLine.CommandLines;
 
 namespace Vmm.Tests.Unit.CommandLine;
@@ -132,6 +133,25 @@ public sealed class NetdevOptionTests
     public void What_passt_cannot_do_is_refused_by_its_name(string key) => Assert.That(
         Refusal($"-kernel k -netdev user,id=n,{key}=x"),
         Is.EqualTo($"-netdev user,id=n,{key}=x: {key}= is not supported: passt, which is the network of -netdev user, cannot do it; expected no {key}="));
+
+    [TestCase("tap,id=n")]
+    [TestCase("tap,id=n,ifname=t,script=/a,,b,downscript=no,vnet_hdr=off,sndbuf=1,queues=2")]
+    [TestCase("stream,id=n,addr.type=unix,addr.path=/s,addr.abstract=on,addr.tight=off,server=on")]
+    [TestCase("stream,id=n,addr.type=inet,addr.host=::1,addr.port=1,addr.to=2,addr.ipv4=off,addr.ipv6=on,reconnect-ms=5")]
+    [TestCase("user,id=n")]
+    [TestCase("user,id=n,ipv4=on,ipv6=off,net=10.0.2.0/24,host=10.0.2.7,dhcpstart=10.0.2.9,dns=10.0.2.3,dnssearch=a,dnssearch=b,hostfwd=tcp::1-:1,hostfwd=udp::2-:2")]
+    public void A_back_end_is_spelled_as_it_was_given_and_netdev_add_takes_all_of_it(string option)
+    {
+        var netdev = NetdevOption.Read(option);
+
+        Assert.That(netdev.Text, Is.EqualTo($"-netdev {option}"));
+        Assert.That(NetdevBackends.FromQapi(NetdevBackends.ToQapi(netdev)).Text, Is.EqualTo(netdev.Text));
+    }
+
+    [TestCase("tap,id=n,fd=7", "-netdev tap,id=n,fd=FD")]
+    [TestCase("tap,id=n,fds=7:8", "-netdev tap,id=n,fds=FD:FD")]
+    [TestCase("stream,id=n,addr.type=fd,addr.str=7", "-netdev stream,id=n,addr.type=fd,addr.str=FD")]
+    public void A_descriptor_is_left_to_be_filled_in(string option, string text) => Assert.That(NetdevOption.Read(option).Text, Is.EqualTo(text));
 
     [TestCase("-netdev user,id=n -netdev tap,id=n", "-netdev tap,id=n: Duplicate ID 'n' for netdev")]
     [TestCase("-nic bogus", "-nic bogus: Parameter 'type' does not accept value 'bogus': expected none, stream, tap or user")]

@@ -44,7 +44,7 @@ public sealed class HandoverOfNetdevsTests : IDisposable
             "netdev added is absent in the new process; the old one has it with type 'stream'",
             $"netdevs were added since this process started: the command line of the new process needs -netdev stream,id=added,addr.type=unix,addr.path={_fixture.Files.Path("added")},server=on",
         }));
-        Assert.That(old.Do(() => old.Machine.Netdevs.Remove("added")), Is.True, "after a preflight it can be removed");
+        Assert.That(await old.DoAsync(() => old.Machine.Netdevs.RemoveAsync("added")), Is.True, "after a preflight it can be removed");
     }
 
     [Test]

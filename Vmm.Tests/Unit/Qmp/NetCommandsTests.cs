@@ -1,9 +1,14 @@
+using System.Buffers;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Machines;
+using Vmm.Core.Native;
 using Vmm.Qmp.Commands;
 using Vmm.Qmp.Schema;
+using Vmm.Qmp.Sessions;
 using Vmm.Tests.Unit.Devices;
 using Vmm.Tests.Unit.Machines;
 
@@ -197,9 +202,68 @@ public sealed class NetCommandsTests : IDisposable
         await _host.Events.Of("NETDEV used gone");
     }
 
+    [Test]
+    public void A_descriptor_that_is_no_tap_stays_the_clients()
+    {
+        using var client = new Client();
+        client.Descriptors.Put("n", File.OpenHandle("/dev/null"));
+
+        Assert.That(Give(client, """{"type":"tap","id":"x","fd":"n"}"""), Is.EqualTo("File descriptor named 'n' is no queue of a tap interface"));
+        Assert.That(Give(client, """{"type":"tap","id":"x","fds":"n:m"}"""), Is.EqualTo("File descriptor named 'n' is no queue of a tap interface"));
+
+        Assert.That(client.Descriptors.Find("n"), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task A_socket_that_a_client_named_is_the_back_ends_from_then_on()
+    {
+        var (near, far) = UnixSocket.CreatePair();
+        using var client = new Client();
+        using var closed = far;
+        using var peer = new Socket(new SafeSocketHandle(far.DangerousGetHandle(), ownsHandle: false));
+        client.Descriptors.Put("c", near);
+
+        Assert.That(Give(client, """{"type":"stream","id":"x","addr":{"type":"fd","str":"c"}}"""), Is.EqualTo("{}"));
+        Assert.That(client.Descriptors.Find("c"), Is.Null);
+        Assert.That(_host.Ask(m => m.Netdevs.Find("x")!.IsConnected), Is.True);
+        Assert.That(_host.Ask(m => m.Netdevs.NewOptions), Is.EqualTo(new[] { "-netdev stream,id=x,addr.type=fd,addr.str=FD" }));
+
+        Assert.That(Try("netdev_del", """{"id":"x"}"""), Is.EqualTo("{}"));
+        Assert.That(await peer.ReceiveAsync(new byte[1]), Is.Zero, "it was connected until then");
+    }
+
+    private string Give(CommandContext client, string netdev) => _host.DoAsync(async () =>
+    {
+        var result = new ArrayBufferWriter<byte>();
+        try
+        {
+            await QapiCommands.All["netdev_add"].InvokeAsync(_handlers, client, Encoding.UTF8.GetBytes(netdev), result);
+            return Encoding.UTF8.GetString(result.WrittenSpan);
+        }
+        catch (QmpException e)
+        {
+            return e.Description;
+        }
+    }).GetAwaiter().GetResult();
+
     private StreamNetdevConfiguration Listener(string id) => new(id, new SocketChardevOptions { Path = _files.Path(id), Server = true });
 
     private string Try(string command, string arguments) => _host.Try(_handlers, command, arguments);
 
     private Task<string> HumanAsync(string line) => _host.HumanAsync(_handlers, line);
+
+    private sealed class Client : MonitorContext, IDisposable
+    {
+        public override NamedDescriptors Descriptors { get; } = new();
+
+        public override bool IsOob => false;
+
+        public override void EnableCapabilities(IReadOnlyList<QMPCapability> capabilities)
+        {
+        }
+
+        public override SafeHandle? TakeReceivedDescriptor() => null;
+
+        public void Dispose() => Descriptors.Dispose();
+    }
 }
