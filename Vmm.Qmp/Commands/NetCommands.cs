@@ -15,21 +15,21 @@ namespace Vmm.Qmp.Commands;
 public sealed class NetCommands(MachineNetdevs network) : INetCommands
 {
     /// <inheritdoc/>
-    public ValueTask SetLink(CommandContext context, string name, bool up) => new(FindAsync(name, () => network.SetLink(name, up)));
+    public ValueTask SetLink(CommandContext context, string name, bool up) => new(FindAsync(name, () => Task.FromResult(network.SetLink(name, up))));
 
     /// <inheritdoc/>
-    public ValueTask NetdevAdd(CommandContext context, Netdev arguments) => Refusals.ToQmpErrors(() =>
+    public ValueTask NetdevAdd(CommandContext context, Netdev arguments) => new(Refusals.ToQmpErrors(async () =>
     {
         var netdev = NetdevBackends.FromQapi(arguments);
 
         // What is wrong is found before a descriptor of the client's is taken, which the back end has from then on.
         network.RequireAddable(netdev);
         _ = netdev.ToNetdev();
-        network.Add(WithDescriptors(netdev, arguments, (context as MonitorContext)?.Descriptors));
-    });
+        await network.AddAsync(WithDescriptors(netdev, arguments, (context as MonitorContext)?.Descriptors));
+    }));
 
     /// <inheritdoc/>
-    public ValueTask NetdevDel(CommandContext context, string id) => new(FindAsync(id, () => network.Remove(id)));
+    public ValueTask NetdevDel(CommandContext context, string id) => new(FindAsync(id, () => network.RemoveAsync(id)));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<RxFilterInfo>> QueryRxFilter(CommandContext context, string? name)
@@ -68,13 +68,10 @@ public sealed class NetCommands(MachineNetdevs network) : INetCommands
     private static string Line(NetBackEnd netdev, int pair) => string.Create(CultureInfo.InvariantCulture, $"{netdev.Id}: index={pair},{netdev.Description}");
 
     /// <summary>Runs an operation that says whether it has found what it is about.</summary>
-    private static async Task FindAsync(string name, Func<bool> operation)
+    private static async Task FindAsync(string name, Func<Task<bool>> operation)
     {
         bool isFound = false;
-        await Refusals.ToQmpErrors(() =>
-        {
-            isFound = operation();
-        });
+        await Refusals.ToQmpErrors(async () => isFound = await operation());
         if (!isFound)
         {
             throw QmpException.DeviceNotFound($"Device '{name}' not found");
@@ -83,20 +80,25 @@ public sealed class NetCommands(MachineNetdevs network) : INetCommands
 
     private static NetdevOptions WithDescriptors(NetdevOptions netdev, Netdev arguments, NamedDescriptors? named) => netdev switch
     {
-        TapOptions { Descriptor: { } name } tap => tap with { Descriptor = Take(named, name) },
-        TapOptions { Descriptors: { } names } tap => tap with { Descriptors = Take(named, names) },
+        TapOptions { Descriptor: { } name } tap => tap with { Descriptor = Take(named, name, ofTap: true) },
+        TapOptions { Descriptors: { } names } tap => tap with { Descriptors = Take(named, names, ofTap: true) },
         StreamOptions stream when NetdevBackends.NameOfSocket(arguments) is { } name => stream with
         {
-            Address = stream.Address with { Descriptor = int.Parse(Take(named, name), CultureInfo.InvariantCulture) },
+            Address = stream.Address with { Descriptor = int.Parse(Take(named, name, ofTap: false), CultureInfo.InvariantCulture) },
         },
         _ => netdev,
     };
 
     /// <summary>Takes descriptors that the client has named, all or none.</summary>
     /// <returns>Their numbers, separated by colons as the names are.</returns>
-    private static string Take(NamedDescriptors? named, string names)
+    private static string Take(NamedDescriptors? named, string names, bool ofTap)
     {
-        string[] all = names.Split(':');
+        string[] all = ofTap ? names.Split(':') : [names];
+        if (ofTap && all.FirstOrDefault(name => named?.Find(name) is { } handle && !MachineNetdevs.IsTap(handle)) is { } other)
+        {
+            throw new NetException($"File descriptor named '{other}' is no queue of a tap interface");
+        }
+
         return all.FirstOrDefault(name => named?.Find(name) is null) is { } missing
             ? throw new NetException($"File descriptor named '{missing}' has not been found")
             : string.Join(':', all.Select(name =>

@@ -1,6 +1,7 @@
 using Vmm.CommandLine;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
+using Vmm.Qmp.Commands;
 using static Vmm.Tests.Unit.CommandLine.CommandLines;
 
 namespace Vmm.Tests.Unit.CommandLine;
@@ -133,12 +134,71 @@ public sealed class NetdevOptionTests
         Refusal($"-kernel k -netdev user,id=n,{key}=x"),
         Is.EqualTo($"-netdev user,id=n,{key}=x: {key}= is not supported: passt, which is the network of -netdev user, cannot do it; expected no {key}="));
 
+    [TestCase("tap,id=n")]
+    [TestCase("tap,id=n,ifname=t,script=/a,,b,downscript=no,vnet_hdr=off,sndbuf=1,queues=2")]
+    [TestCase("stream,id=n,addr.type=unix,addr.path=/s,addr.abstract=on,addr.tight=off,server=on")]
+    [TestCase("stream,id=n,addr.type=inet,addr.host=::1,addr.port=1,addr.to=2,addr.ipv4=off,addr.ipv6=on,reconnect-ms=5")]
+    [TestCase("user,id=n")]
+    [TestCase("user,id=n,ipv4=on,ipv6=off,net=10.0.2.0/24,host=10.0.2.7,dhcpstart=10.0.2.9,dns=10.0.2.3,dnssearch=a,dnssearch=b,hostfwd=tcp::1-:1,hostfwd=udp::2-:2")]
+    public void A_back_end_is_spelled_as_it_was_given_and_netdev_add_takes_all_of_it(string option)
+    {
+        var netdev = NetdevOption.Read(option);
+
+        Assert.That(netdev.Text, Is.EqualTo($"-netdev {option}"));
+        Assert.That(NetdevBackends.FromQapi(NetdevBackends.ToQapi(netdev)).Text, Is.EqualTo(netdev.Text));
+    }
+
+    [TestCase("tap,id=n,fd=7", "-netdev tap,id=n,fd=FD")]
+    [TestCase("tap,id=n,fds=7:8", "-netdev tap,id=n,fds=FD:FD")]
+    [TestCase("stream,id=n,addr.type=fd,addr.str=7", "-netdev stream,id=n,addr.type=fd,addr.str=FD")]
+    public void A_descriptor_is_left_to_be_filled_in(string option, string text) => Assert.That(NetdevOption.Read(option).Text, Is.EqualTo(text));
+
     [TestCase("-netdev user,id=n -netdev tap,id=n", "-netdev tap,id=n: Duplicate ID 'n' for netdev")]
     [TestCase("-nic bogus", "-nic bogus: Parameter 'type' does not accept value 'bogus': expected none, stream, tap or user")]
     [TestCase("-nic user,model=foo", "-nic user,model=foo: Unsupported NIC model: foo: expected ")]
     [TestCase("-net user", "-net user: only none is supported: expected -netdev with a -device that names it, or -nic for both at once")]
     [TestCase("-net nic,model=virtio", "-net nic,model=virtio: only none is supported")]
     public void Options_that_do_not_go_together_are_refused(string options, string why) => Assert.That(Refusal($"-kernel k {options}"), Does.StartWith(why));
+
+    [TestCase("user", typeof(UserNetdevConfiguration))]
+    [TestCase("", typeof(UserNetdevConfiguration))]
+    [TestCase("tap,ifname=t,script=no,downscript=no", typeof(TapNetdevConfiguration))]
+    [TestCase("stream,addr.type=unix,addr.path=/s", typeof(StreamNetdevConfiguration))]
+    [TestCase("user,model=virtio-net-device", typeof(UserNetdevConfiguration))]
+    [TestCase("user,model=virtio", typeof(UserNetdevConfiguration))]
+    [TestCase("user,model=virtio-net", typeof(UserNetdevConfiguration))]
+    public void A_nic_is_a_card_with_its_back_end(string option, Type type)
+    {
+        var machine = Machine($"-nic '{option}'");
+
+        Assert.That(machine.Netdevs.Single(), Is.TypeOf(type));
+        Assert.That(machine.Devices.Where(device => device.Netdevs.Any()).Select(device => device.ToString()), Is.EqualTo(new[] { "virtio-net-device,netdev=#net0" }));
+    }
+
+    [Test]
+    public void Nics_are_numbered_and_the_id_of_one_is_its_netdevs()
+    {
+        var machine = Machine("-nic user -nic user,id=n,mac=52:54:00:00:00:09 -nic none -nic user");
+
+        Assert.That(machine.Netdevs.Select(netdev => netdev.Id), Is.EqualTo(new[] { "#net0", "n", "#net1" }));
+        Assert.That(machine.Devices.Where(device => device.Netdevs.Any()).Select(device => device.ToString()), Is.EqualTo(new[]
+        {
+            "virtio-net-device,netdev=#net0", "virtio-net-device,mac=52:54:00:00:00:09,netdev=n", "virtio-net-device,netdev=#net1",
+        }));
+    }
+
+    [TestCase("-nic user,mac=zz", "-nic user,mac=zz: ")]
+    [TestCase("-nic user,mac=01:00:00:00:00:00", "-nic user,mac=01:00:00:00:00:00: ")]
+    [TestCase("-nic user,netdev=n", "-nic user,netdev=n: Invalid parameter 'netdev'")]
+    [TestCase("-netdev user,id=n -nic user,id=n", "-nic user,id=n: Duplicate ID 'n' for netdev")]
+    [TestCase("-device virtio-net-device", "-device virtio-net-device: Parameter 'netdev' is missing")]
+    [TestCase("-device virtio-net-device,netdev=zz", "device virtio-net-device at virtio-mmio-bus.23: Property 'virtio-net-device.netdev' can't find value 'zz': expected the id of a -netdev")]
+    [TestCase("-netdev user,id=n -device virtio-net-device,netdev=n,id=a -device virtio-net-device,netdev=n,id=b", "device b: Property 'virtio-net-device.netdev' can't take value 'n', it's in use: device a has it")]
+    public void A_card_has_a_back_end_of_its_own(string options, string why) => Assert.That(Refusal($"-kernel k {options}"), Does.StartWith(why));
+
+    [Test]
+    public void A_device_may_stand_before_its_back_end() =>
+        Assert.That(Machine("-device virtio-net-device,netdev=n -netdev user,id=n").Netdevs, Has.Count.EqualTo(1));
 
     [TestCase("")]
     [TestCase("-nic none")]
