@@ -4,10 +4,12 @@
 // bytes leave through, where the kernel file was, or what the process is called. The properties are the first kind only, one
 // line each, in words that a refusal can print: "memory size: 536870912 there, 268435456 here". Two configurations with
 // equal properties, in any order of their options, build machines that a guest cannot distinguish.
-// A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and needs a back end of the same kind.
+// A chardev's kind is compared although a guest cannot see it: its open descriptor crosses and needs a back end of the same kind. So are a netdev's, the
+// number of its queues, and whether its frames have headers, on which it rests what its device offers.
 
 using System.Globalization;
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
@@ -16,6 +18,7 @@ namespace Vmm.Core.Configuration;
 public static class GuestVisibleProperties
 {
     private const string ChardevSubject = "chardev ";
+    private const string NetdevSubject = "netdev ";
 
     /// <summary>The properties of a machine in a fixed order: machine, cpu, memory, memory backends by id, devices.</summary>
     /// <param name="machine">A consistent configuration.</param>
@@ -31,6 +34,7 @@ public static class GuestVisibleProperties
             .. machine.MemoryBackends.OrderBy(b => b.Id, StringComparer.Ordinal).SelectMany(BackendProperties),
             .. machine.CompleteDevices.SelectMany(device => DeviceProperties(machine, device)),
             .. SpareChardevs(machine).Select(chardev => new PropertyValue(SubjectOf(chardev), "backend", chardev.Backend)),
+            .. SpareNetdevs(machine).Select(netdev => new PropertyValue(SubjectOf(netdev), "type", netdev.Kind)),
         ];
     }
 
@@ -41,7 +45,7 @@ public static class GuestVisibleProperties
     public static bool MayBeNew(PropertyValue property)
     {
         ArgumentNullException.ThrowIfNull(property);
-        return property.Subject.StartsWith(ChardevSubject, StringComparison.Ordinal);
+        return property.Subject.StartsWith(ChardevSubject, StringComparison.Ordinal) || property.Subject.StartsWith(NetdevSubject, StringComparison.Ordinal);
     }
 
     /// <summary>The back ends that nothing uses, in the order of their ids.</summary>
@@ -50,6 +54,15 @@ public static class GuestVisibleProperties
         string[] used = [.. machine.CompleteDevices.SelectMany(device => device.Chardevs)];
         return machine.Chardevs.Where(chardev => chardev.IsSpare(used)).OrderBy(chardev => chardev.Id, StringComparer.Ordinal);
     }
+
+    /// <summary>The network back ends that no device has, in the order of their ids.</summary>
+    internal static IEnumerable<NetdevConfiguration> SpareNetdevs(MachineConfiguration machine)
+    {
+        string[] used = [.. machine.CompleteDevices.SelectMany(device => device.Netdevs)];
+        return machine.Netdevs.Where(netdev => !used.Contains(netdev.Id)).OrderBy(netdev => netdev.Id, StringComparer.Ordinal);
+    }
+
+    internal static string SubjectOf(NetdevConfiguration netdev) => NetdevSubject + netdev.Id;
 
     internal static string SubjectOf(ChardevConfiguration chardev) => ChardevSubject + chardev.Id;
 
@@ -103,20 +116,36 @@ public static class GuestVisibleProperties
             : machine.Chardevs.FirstOrDefault(chardev => chardev.Id == id)
                 ?? throw new InvalidOperationException($"{device.Title} names chardev '{id}', which is not configured");
 
+    /// <summary>The network back end of a device's property; null if it names none.</summary>
+    internal static NetdevConfiguration? NetdevOf(MachineConfiguration machine, DeviceConfiguration device, NetdevProperty property) =>
+        device.ValueOf(property) is not string id ? null
+            : machine.Netdevs.FirstOrDefault(netdev => netdev.Id == id)
+                ?? throw new InvalidOperationException($"{device.Title} names netdev '{id}', which is not configured");
+
     private static IEnumerable<PropertyValue> DeviceProperties(MachineConfiguration machine, DeviceConfiguration device)
     {
         string subject = device.Type.SubjectOf(device);
         return
         [
-            .. device.Type.Properties.Where(property => property is not (ChardevProperty or DriveProperty) && property.Visibility == Visibility.Guest)
+            .. device.Type.Properties.Where(property => property is not (ChardevProperty or DriveProperty or NetdevProperty) && property.Visibility == Visibility.Guest)
                 .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property))),
             .. device.Type.ComparesId ? [new PropertyValue(subject, "id", device.Id ?? "none")] : (PropertyValue[])[],
             .. device.Type.Properties.OfType<ChardevProperty>()
                 .Select(property => new PropertyValue(subject, property.Name, BackEndOf(machine, device, property)?.Backend ?? "none")),
             .. device.Type.Properties.OfType<DriveProperty>()
                 .SelectMany(property => DriveProperties(subject, property.Name, BlockPath.Of(machine, device.ValueOf(property) as string))),
+            .. device.Type.Properties.OfType<NetdevProperty>()
+                .SelectMany(property => NetdevProperties(subject, property.Name, NetdevOf(machine, device, property))),
         ];
     }
+
+    /// <summary>Of a tap that has headers where the host can, it is found out when its descriptor comes whether it has them.</summary>
+    private static IEnumerable<PropertyValue> NetdevProperties(string subject, string property, NetdevConfiguration? netdev) =>
+    [
+        new(subject, property, netdev?.Kind ?? "none"),
+        new(subject, $"{property} queues", Number((netdev as TapNetdevConfiguration)?.Queues ?? 1)),
+        new(subject, $"{property} vnet_hdr", Switch(netdev is TapNetdevConfiguration { VnetHeader: not false })),
+    ];
 
     /// <summary>A disk's open file needs nodes that show the same part of it, under the same name.</summary>
     private static IEnumerable<PropertyValue> DriveProperties(string subject, string property, IReadOnlyList<BlockNodeConfiguration> nodes) =>

@@ -7,6 +7,7 @@
 
 using System.Globalization;
 using Vmm.Core.Backends.Block;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Devices.Model;
 
 namespace Vmm.Core.Configuration;
@@ -37,6 +38,8 @@ public static class HostOnlyProperties
             .. machine.CompleteDevices.SelectMany(device => DeviceProperties(machine, device)),
             .. GuestVisibleProperties.SpareChardevs(machine).Select(
                 chardev => new PropertyValue(GuestVisibleProperties.SubjectOf(chardev), "path", PathOf(chardev))),
+            .. GuestVisibleProperties.SpareNetdevs(machine).Select(
+                netdev => new PropertyValue(GuestVisibleProperties.SubjectOf(netdev), "path", PathOf(netdev))),
         ];
     }
 
@@ -57,6 +60,8 @@ public static class HostOnlyProperties
             .. device.Type.Properties.OfType<ChardevProperty>()
                 .Select(property => GuestVisibleProperties.BackEndOf(machine, device, property)?.LogFile).OfType<string>()
                 .Select(logFile => new PropertyValue(subject, "logfile", logFile)),
+            .. device.Type.Properties.OfType<NetdevProperty>()
+                .Select(property => new PropertyValue(subject, "netdev path", PathOf(GuestVisibleProperties.NetdevOf(machine, device, property)))),
         ];
     }
 
@@ -65,6 +70,14 @@ public static class HostOnlyProperties
         FileChardevConfiguration file => file.Path,
         PtyChardevConfiguration pty => pty.Path ?? None,
         SocketChardevConfiguration socket => socket.Path ?? (socket.Host is { } host ? $"{host}:{Number(socket.Port)}" : None),
+        _ => None,
+    };
+
+    private static string PathOf(NetdevConfiguration? netdev) => netdev switch
+    {
+        TapNetdevConfiguration tap => tap.InterfaceName ?? None,
+        StreamNetdevConfiguration stream => stream.Socket.Path ?? stream.Socket.Tcp?.Text() ?? None,
+        UserNetdevConfiguration user => string.Join(' ', ["passt", .. user.Arguments]),
         _ => None,
     };
 

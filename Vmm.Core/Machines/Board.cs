@@ -69,12 +69,13 @@ public sealed partial class Board : IExitHandler, IDisposable
 
             _devices = new DeviceTree();
             _context = new BoardContext(setup, machine, Vm, memory, _devices, blocks, netdevs);
-            BackEnds.Changed = () => _sections = null;
+            BackEnds.Changed = Netdevs.Changed = () => _sections = null;
             foreach (var device in setup.Devices)
             {
                 Attach(_devices.Add(_context, device));
             }
 
+            Cards = NetworkCard.Among(machine, _devices.Devices);
         }
         catch
         {
@@ -114,6 +115,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>The network back ends, used or not.</summary>
     internal BoardNetdevs Netdevs => _context.Netdevs;
 
+    /// <summary>Those of the devices that are network cards.</summary>
+    internal IReadOnlyList<NetworkCard> Cards { get; }
+
     /// <summary>The devices.</summary>
     public DeviceTree Devices => _devices;
 
@@ -131,7 +135,7 @@ public sealed partial class Board : IExitHandler, IDisposable
         .. _boot.Initrd is { } initrd ? [new HandoverDescriptor(InitrdDescriptor, initrd.Handle)] : Array.Empty<HandoverDescriptor>(),
         .. BackEnds.Export(),
         .. Blocks.Descriptors,
-        .. Netdevs.Descriptors,
+        .. Netdevs.Export(),
     ];
 
     /// <summary>Every device to its power-on state, kernel and tables into memory, the boot vCPU at the kernel's entry. The vCPUs are stopped.</summary>
@@ -160,24 +164,9 @@ public sealed partial class Board : IExitHandler, IDisposable
     public IReadOnlyList<SlowQuiesce> QuiesceBackEnds()
     {
         var account = new QuiesceAccount();
-        foreach (var chardev in Chardevs)
-        {
-            chardev.Quiesce();
-            account.Note(chardev, static chardev => $"chardev {chardev.Label}");
-        }
-
-        foreach (var netdev in Netdevs.All)
-        {
-            netdev.Quiesce();
-            account.Note(netdev, static netdev => $"netdev {netdev.Id}");
-        }
-
-        foreach (var device in _devices.Devices)
-        {
-            device.Quiesce();
-            account.Note(device, static device => device.Configuration.Id ?? device.Configuration.Type.Name);
-        }
-
+        account.Quiesce(Chardevs, static chardev => chardev.Quiesce(), static chardev => $"chardev {chardev.Label}");
+        account.Quiesce(Netdevs.All, static netdev => netdev.Quiesce(), static netdev => $"netdev {netdev.Id}");
+        account.Quiesce(_devices.Devices, static device => device.Quiesce(), static device => device.Configuration.Id ?? device.Configuration.Type.Name);
         return account.Slow;
     }
 
@@ -193,6 +182,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     {
         ArgumentNullException.ThrowIfNull(steps);
         BackEnds.Continue(steps);
+        Netdevs.Continue(steps);
         Resume((what, resume) => steps.Do($"resume {what}", resume));
     }
 
@@ -201,15 +191,8 @@ public sealed partial class Board : IExitHandler, IDisposable
     {
         ArgumentNullException.ThrowIfNull(steps);
         BackEnds.Continue(steps);
-        foreach (var chardev in Chardevs)
-        {
-            steps.Do($"resume chardev '{chardev.Label}'", chardev.Start);
-        }
-
-        foreach (var netdev in Netdevs.All)
-        {
-            steps.Do($"resume netdev '{netdev.Id}'", netdev.Start);
-        }
+        Netdevs.Continue(steps);
+        Start((what, start) => steps.Do($"resume {what}", start));
     }
 
     /// <summary>Completes when the guest's output so far has reached its reader.</summary>
@@ -385,6 +368,12 @@ public sealed partial class Board : IExitHandler, IDisposable
 
     private void Resume(Action<string, Action> step)
     {
+        Start(step);
+        _devices.Resume(step, withQueues: _machine.State == RunState.Running);
+    }
+
+    private void Start(Action<string, Action> step)
+    {
         foreach (var chardev in Chardevs)
         {
             step($"chardev '{chardev.Label}'", chardev.Start);
@@ -394,8 +383,6 @@ public sealed partial class Board : IExitHandler, IDisposable
         {
             step($"netdev '{netdev.Id}'", netdev.Start);
         }
-
-        _devices.Resume(step, withQueues: _machine.State == RunState.Running);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the host has not finished a request of a disk: the guest's memory stays mapped until the process ends")]

@@ -1,5 +1,7 @@
 // The network back ends of a board, used or not. Unlike character back ends they are open, or adopted, before the devices are built: what a device offers its
-// driver depends on what its back end can do.
+// driver depends on what its back end can do. One that no device has, and of which nothing came from the old process, is opened when the guest is here.
+//
+// While the guest is on its way to another process the set is closed: what was listed for that process is what it gets.
 
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Descriptors;
@@ -10,20 +12,44 @@ namespace Vmm.Core.Machines;
 internal sealed class BoardNetdevs : IDisposable
 {
     private readonly List<NetBackEnd> _all = [];
+    private readonly List<NetBackEnd> _notAdopted = [];
+    private readonly HashSet<string> _used;
 
-    private BoardNetdevs(BoardSetup setup, Action<NetBackEnd> begin)
+    private BoardNetdevs(BoardSetup setup, HandedOverDescriptors? handedOver)
     {
+        _used = [.. setup.Devices.SelectMany(device => device.Configuration.Netdevs)];
         try
         {
-            foreach (var netdev in setup.Configuration.Netdevs)
+            foreach (var configuration in setup.Configuration.Netdevs)
             {
-                _all.Add(NetdevFactory.Create(netdev, setup.IoLoop, setup.Log));
-                begin(_all[^1]);
+                var netdev = NetdevFactory.Create(configuration, setup.IoLoop, setup.Log);
+                _all.Add(netdev);
+                if (handedOver is null)
+                {
+                    netdev.Open();
+                }
+                else if (_used.Contains(netdev.Id) || handedOver.Names.Any(name => name.StartsWith(PrefixOf(netdev.Id), StringComparison.Ordinal)))
+                {
+                    netdev.Adopt(handedOver);
+                }
+                else
+                {
+                    _notAdopted.Add(netdev);
+                }
             }
         }
         catch
         {
-            Dispose();
+            if (handedOver is null)
+            {
+                Dispose();
+            }
+            else
+            {
+                // What is open is the old process's too.
+                Release();
+            }
+
             throw;
         }
     }
@@ -31,18 +57,62 @@ internal sealed class BoardNetdevs : IDisposable
     /// <summary>All of them.</summary>
     internal IReadOnlyList<NetBackEnd> All => _all;
 
-    /// <summary>For the next process: what it will need.</summary>
-    internal IEnumerable<HandoverDescriptor> Descriptors => _all.SelectMany(netdev => netdev.Export());
+    /// <summary>Whether they are on their way to another process.</summary>
+    internal bool IsClosed { get; private set; }
+
+    /// <summary>Called when one was added or removed.</summary>
+    internal Action Changed { get; set; } = static () => { };
 
     /// <summary>Opens those of a guest that boots here.</summary>
     /// <exception cref="NetException">One cannot be opened.</exception>
-    internal static BoardNetdevs Open(BoardSetup setup) => new(setup, static netdev => netdev.Open());
+    internal static BoardNetdevs Open(BoardSetup setup) => new(setup, handedOver: null);
 
     /// <summary>Takes over what the old process has open.</summary>
     /// <exception cref="NetException">A descriptor is missing, or is not what its name says.</exception>
-    internal static BoardNetdevs Adopt(BoardSetup setup, HandedOverDescriptors handedOver) => new(setup, netdev => netdev.Adopt(handedOver));
+    internal static BoardNetdevs Adopt(BoardSetup setup, HandedOverDescriptors handedOver) => new(setup, handedOver);
+
+    /// <summary>How the names begin by which the descriptors of a back end go to the next process.</summary>
+    internal static string PrefixOf(string id) => $"netdev/{id}/";
 
     internal NetBackEnd? Find(string id) => _all.Find(netdev => netdev.Id == id);
+
+    /// <summary>Whether a device has it.</summary>
+    internal bool IsUsed(string id) => _used.Contains(id);
+
+    /// <summary>For the next process: what it will need. From now on none is added or removed.</summary>
+    internal IEnumerable<HandoverDescriptor> Export()
+    {
+        IsClosed = true;
+        return _all.SelectMany(netdev => netdev.Export());
+    }
+
+    /// <summary>The guest is here, or stays here: what did not cross is opened, and the set is open again.</summary>
+    internal void Continue(BestEffort steps)
+    {
+        IsClosed = false;
+        foreach (var netdev in _notAdopted)
+        {
+            if (!steps.Do($"open netdev '{netdev.Id}', which did not cross", netdev.Open))
+            {
+                Remove(netdev);
+                netdev.Dispose();
+            }
+        }
+
+        _notAdopted.Clear();
+    }
+
+    internal void Add(NetBackEnd netdev)
+    {
+        _all.Add(netdev);
+        Changed();
+    }
+
+    internal void Remove(NetBackEnd netdev)
+    {
+        _all.Remove(netdev);
+        Changed();
+    }
 
     /// <summary>The guest continues in another process.</summary>
     internal void Release() => _all.ForEach(netdev => netdev.Release());

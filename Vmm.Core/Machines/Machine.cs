@@ -47,6 +47,7 @@ public sealed partial class Machine : IDisposable
         _setup = BoardSetup.ToStart(configuration, Requests, new DiskErrors(this), ioLoop, time, log);
         Objects = new MachineObjects(this);
         Chardevs = new MachineChardevs(this, ioLoop);
+        Netdevs = new MachineNetdevs(this, ioLoop);
         Handover = new MachineHandover(this, hypervisor, _setup);
         AutoStart = !configuration.StartPaused;
     }
@@ -86,6 +87,9 @@ public sealed partial class Machine : IDisposable
 
     /// <summary>Its character back ends, and those that are added while the guest runs.</summary>
     public MachineChardevs Chardevs { get; }
+
+    /// <summary>Its network back ends, those that are added while the guest runs, and its network cards.</summary>
+    public MachineNetdevs Netdevs { get; }
 
     /// <summary>Its part in a live update.</summary>
     public MachineHandover Handover { get; }
@@ -268,7 +272,7 @@ public sealed partial class Machine : IDisposable
         }
     }
 
-    private MachineConfiguration Present => Configuration with { Chardevs = Chardevs.Configuration };
+    private MachineConfiguration Present => Configuration with { Chardevs = Chardevs.Configuration, Netdevs = Netdevs.Configuration };
 
     private void RefuseToContinue()
     {

@@ -44,6 +44,12 @@ public sealed record MachineDiskError(DateTimeOffset At, BlockDisk Disk, string 
     public string Reason => Marshal.GetPInvokeErrorMessage(Errno);
 }
 
+/// <summary>The guest has changed which frames a network card receives.</summary>
+/// <param name="At">When.</param>
+/// <param name="Id">The id of the card's device; null if it was given none.</param>
+/// <param name="Path">The device in the tree of objects.</param>
+public sealed record MachineReceiveFilterChanged(DateTimeOffset At, string? Id, string Path) : MachineEvent(At);
+
 /// <summary>The guest's software has opened or closed a port.</summary>
 /// <param name="At">When.</param>
 /// <param name="Id">The id of the port's device.</param>

@@ -14,6 +14,8 @@ internal static class NetdevFactory
     internal static NetBackEnd Create(NetdevConfiguration netdev, EventLoop loop, ILogger log) => netdev switch
     {
         TapNetdevConfiguration tap => new TapNetdev(tap),
+        StreamNetdevConfiguration stream => new StreamNetdev(stream, loop, log),
+        UserNetdevConfiguration user => new UserNetdev(user, loop, log),
         _ => throw new NotSupportedException($"netdev '{netdev.Id}': no such back end"),
     };
 }

@@ -16,6 +16,16 @@ internal struct QuiesceAccount
     /// <summary>Those that took longer than 100 us.</summary>
     internal readonly IReadOnlyList<SlowQuiesce> Slow => _slow ?? (IReadOnlyList<SlowQuiesce>)[];
 
+    /// <summary>Quiesces all of a kind.</summary>
+    internal void Quiesce<T>(IReadOnlyList<T> all, Action<T> quiesce, Func<T, string> name)
+    {
+        for (int i = 0; i < all.Count; i++)
+        {
+            quiesce(all[i]);
+            Note(all[i], name);
+        }
+    }
+
     /// <summary>One is quiesced.</summary>
     internal void Note<T>(T quiesced, Func<T, string> name)
     {

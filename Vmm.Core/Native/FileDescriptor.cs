@@ -224,4 +224,13 @@ public static class FileDescriptor
         Check(flags, "read descriptor flags");
         Check(fcntl(fd, F_SETFL, flags | O_NONBLOCK), "set non-blocking");
     }
+
+    /// <summary>Makes a descriptor wait, for a program that expects it to. Not for descriptors that this process uses.</summary>
+    internal static void MakeBlocking(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        int flags = fcntl(fd, F_GETFL);
+        Check(flags, "read descriptor flags");
+        Check(fcntl(fd, F_SETFL, flags & ~O_NONBLOCK), "set blocking");
+    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using static Tmds.Linux.LibC;
@@ -34,6 +35,43 @@ public static partial class PidFd
     /// <summary>Whether the process behind a pidfd has ended.</summary>
     public static bool HasEnded(SafeHandle process) => (FileDescriptor.PollNow(process, FdEvents.In) & FdEvents.In) != 0;
 
+    /// <summary>Sends a signal to the process.</summary>
+    /// <exception cref="PosixException">This process may not, or that one has been waited for.</exception>
+    internal static void Signal(SafeHandle process, int number)
+    {
+        using var fd = new BorrowedDescriptor(process);
+        CheckLast(pidfd_send_signal(fd, number, 0, 0), $"send signal {number} to a process");
+    }
+
+    /// <summary>Waits for a child that has ended, so that nothing is left of it.</summary>
+    /// <returns>How it ended, as "exited with status 1"; null if it has not ended, or is not this process's child.</returns>
+    internal static unsafe string? TryReap(SafeHandle process)
+    {
+        const int ByDescriptor = 3; // P_PIDFD
+        const int CodeExited = 1; // CLD_EXITED
+        const int EndedOrNot = 4 | 1; // WEXITED | WNOHANG
+        const int Word = sizeof(int);
+
+        // siginfo_t: 128 bytes; si_code is its third word, si_pid its fifth, si_status its seventh.
+        byte* info = stackalloc byte[128];
+        new Span<byte>(info, 128).Clear();
+        using var fd = new BorrowedDescriptor(process);
+        int result;
+        do
+        {
+            result = waitid(ByDescriptor, (uint)(int)fd, info, EndedOrNot);
+        }
+        while (result < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        var (code, id, status) = (*(int*)(info + (2 * Word)), *(int*)(info + (4 * Word)), *(int*)(info + (6 * Word)));
+        return result < 0 || id == 0 ? null : code == CodeExited ? string.Create(CultureInfo.InvariantCulture, $"exited with status {status}") : string.Create(CultureInfo.InvariantCulture, $"was ended by signal {status}");
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial int pidfd_open(int pid, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int pidfd_send_signal(int process, int signal, nint info, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int waitid(int kind, uint id, byte* info, int options);
 }

@@ -270,10 +270,9 @@ internal sealed class OutgoingHandover : IDisposable
             return await _peer.ExpectAsync(MessageType.Ready, ready);
         }
         catch (PlanRefusedException refusal)
-            when (_machine.Chardevs.NewOptions.Count > 0 && refusal.Reasons.Any(reason => reason.Contains("chardev", StringComparison.Ordinal)))
+            when (MissingOptions.Of(_machine, refusal) is { } missing)
         {
-            throw refusal.With(
-                $"chardevs were added or changed since this process started: the command line of the new process needs {string.Join(' ', _machine.Chardevs.NewOptions)}");
+            throw refusal.With(missing);
         }
     }
 

@@ -23,7 +23,7 @@ internal static class EventEmitter
                 ObjectEmitter.Properties(w, raised.Data.Members);
             }
             w.Line("/// <inheritdoc/>");
-            w.Line($"public override string Name => \"{raised.Name}\";");
+            w.Line($"public override string EventName => \"{raised.Name}\";");
             w.Line();
             w.Line("/// <inheritdoc/>");
             w.Line($"public override bool HasData => {(raised.Data == null ? "false" : "true")};");

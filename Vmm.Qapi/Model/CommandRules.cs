@@ -33,7 +33,7 @@ internal static class CommandRules
 
     internal static bool Check(EventDefinition raised)
     {
-        if (raised.Data is { IsUnion: false } data && data.Members.FirstOrDefault(m => m.CSharp is "Name" or "HasData" or "WriteData") is { } taken)
+        if (raised.Data is { IsUnion: false } data && data.Members.FirstOrDefault(m => m.CSharp is "EventName" or "HasData" or "WriteData") is { } taken)
         {
             throw new SchemaException(SchemaErrorKind.Name, taken.Location, $"'{taken.Name}' is a reserved name in the data of an event");
         }

@@ -27,6 +27,7 @@ public static class MachineEvents
         MachineStopped => new StopEvent(),
         MachineResumed => new ResumeEvent(),
         MachinePowerButton => new PowerdownEvent(),
+        MachineReceiveFilterChanged card => new NicRxFilterChangedEvent { Name = card.Id, Path = card.Path },
         GuestPortChanged port => new VserportChangeEvent { Id = port.Id, Open = port.IsOpen },
         MachineReset reset => new ResetEvent { Guest = IsGuests(reset.Cause), Reason = reset.Cause.ToQapi() },
         MachineDiskError error => ToQapi(error),

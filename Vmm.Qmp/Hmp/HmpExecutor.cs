@@ -6,6 +6,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Vmm.Core.Configuration;
+using Vmm.Core.Configuration.Netdevs;
 using Vmm.Core.Errors;
 using Vmm.Core.Machines;
 using Vmm.Qmp.Schema;
@@ -25,12 +26,16 @@ public sealed class HmpExecutor
     /// <param name="migrationSettled">Completes when no migration is running: what <c>migrate</c> without <c>-d</c> waits for.</param>
     /// <param name="regions">Lists what answers at addresses and ports.</param>
     /// <param name="readChardev">Reads a back end as -chardev takes it; given an id, one that has none of its own.</param>
+    /// <param name="readNetdev">Reads a network back end as -netdev takes it.</param>
+    /// <param name="network">The lines that "info network" shows.</param>
     /// <param name="log">Where a defect that a line ran into is reported.</param>
     public HmpExecutor(
         CommandHandlers handlers,
         Func<Task> migrationSettled,
         Func<IEnumerable<AddressRegion>> regions,
         Func<string, string?, ChardevConfiguration> readChardev,
+        Func<string, NetdevOptions> readNetdev,
+        Func<IEnumerable<string>> network,
         ILogger? log = null)
     {
         ArgumentNullException.ThrowIfNull(handlers);
@@ -47,6 +52,8 @@ public sealed class HmpExecutor
         Add(_info, HmpCharCommands.Information(handlers));
         Add(_commands, HmpBlockCommands.Commands(handlers));
         Add(_info, HmpBlockCommands.Information(handlers));
+        Add(_commands, HmpNetCommands.Commands(handlers, readNetdev));
+        Add(_info, HmpNetCommands.Information(network));
         Add(_commands, HmpMigrationCommands.Commands(handlers, migrationSettled));
         Add(_info, HmpMigrationCommands.Information(handlers));
     }

@@ -6,7 +6,7 @@ namespace Vmm.Qmp.Schema;
 public abstract record QapiEvent
 {
     /// <summary>The name on the wire: <c>STOP</c>, <c>MIGRATION_PASS</c> ...</summary>
-    public abstract string Name { get; }
+    public abstract string EventName { get; }
 
     /// <summary>Whether the event has data; without it the wire's <c>data</c> member is left out.</summary>
     public abstract bool HasData { get; }

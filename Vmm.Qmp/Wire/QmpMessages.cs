@@ -30,7 +30,7 @@ internal static class QmpMessages
             writer.WriteNumber("seconds", microseconds / 1_000_000);
             writer.WriteNumber("microseconds", microseconds % 1_000_000);
             writer.WriteEndObject();
-            writer.WriteString("event", qapiEvent.Name);
+            writer.WriteString("event", qapiEvent.EventName);
             if (qapiEvent.HasData)
             {
                 writer.WritePropertyName("data");

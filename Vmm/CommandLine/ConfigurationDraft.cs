@@ -34,6 +34,8 @@ internal sealed class ConfigurationDraft
 
     internal BlockOptions Blocks { get; } = new();
 
+    internal NetworkOptions Networks { get; } = new();
+
     internal IncomingOptions Incoming { get; } = new();
 
     /// <summary>-nodefaults.</summary>
@@ -124,6 +126,7 @@ internal sealed class ConfigurationDraft
             IoThreads = _ioThreads,
             Secrets = _secrets,
             Chardevs = [.. Chardevs.All.Select(chardev => chardev with { Monitors = _monitors.Count(monitor => monitor.ChardevId == chardev.Id) })],
+            Netdevs = Networks.All,
             Devices = Devices.All,
         };
         var program = Program with { Machine = machine, Monitors = _monitors, Incoming = Incoming.Build() };
@@ -131,6 +134,7 @@ internal sealed class ConfigurationDraft
         CheckKernel(program);
         CheckObjects(machine);
         Blocks.Check(machine.CompleteDevices);
+        Networks.CheckUses(machine.CompleteDevices);
         Chardevs.CheckUses(Uses(program));
         Chardevs.CheckMonitors(program.Monitors, [.. machine.CompleteDevices.SelectMany(device => device.Chardevs)]);
         return program;

@@ -85,6 +85,20 @@ internal sealed class DeviceOptions
         throw new CommandLineException("if=virtio is not supported: there is no virtio disk; expected if=none");
     }
 
+    /// <summary>Adds the network card of a -nic.</summary>
+    internal void AddForNic(DeviceType type, string netdev, string? mac)
+    {
+        var device = new DeviceConfiguration(type).With(type.Properties.OfType<NetdevProperty>().First(), netdev);
+        if (mac is not null)
+        {
+            var property = type.Find("mac") ?? throw new CommandLineException("Invalid parameter 'mac'");
+            device = Answered(() => device.With(property, mac));
+        }
+
+        Answered(() => type.Complete([device]));
+        Add(device);
+    }
+
     private static string Known()
     {
         string[] names = [.. DeviceTypes.All.Where(type => type.IsUserCreatable).Select(type => type.Name)];

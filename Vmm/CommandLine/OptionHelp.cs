@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Text;
 using Vmm.Core.Backends.Block;
 using Vmm.Core.Configuration;
+using Vmm.Core.Configuration.Netdevs;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Machines.Types;
 using Vmm.Kvm;
@@ -30,6 +31,9 @@ internal static class OptionHelp
         ("object", Help or "?") => List("List of user creatable objects:", ObjectOption.Types.Select(type => $"  {type}")),
         ("blockdev", Help or "?") => List("Supported block drivers:", BlockNodeConfiguration.Drivers.Select(driver => $"  {driver}")),
         ("chardev", Help or "?") => List("Available chardev backend types:", ChardevConfiguration.Backends.Order(StringComparer.Ordinal).Select(name => $"  {name}")),
+        ("netdev" or "nic", Help or "?" or "type=help" or "type=?") => List("Available netdev backend types:", NetdevOptions.Kinds),
+        ("nic", _) when argument.Split(',').Any(element => element is "model=help" or "model=?") =>
+            List("Available NIC models for this configuration:", NetworkOptions.Models),
         ("cpu", Help or "?") => List("Available CPUs:", CpuOption.Models.Select(model => $"  {model}"))
             + "\n" + List("Recognized CPUID flags:", Wrapped(KvmHypervisor.CpuFeatures)),
         _ => null,

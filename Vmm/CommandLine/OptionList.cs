@@ -50,6 +50,19 @@ internal sealed class OptionList
         return last is { Bare: true } ? throw new CommandLineException($"Expected '=' and a value after parameter '{key}'") : last?.Value;
     }
 
+    /// <summary>
+    /// Takes all values of a key that may be repeated, in their order; in JSON it is an array, whose elements may be objects with a member "str".
+    /// </summary>
+    internal IReadOnlyList<string> TakeAll(string key)
+    {
+        bool IsOfKey(Entry entry) => entry.Key == key
+            || (entry.Key.StartsWith($"{key}.", StringComparison.Ordinal) && uint.TryParse(ElementOf(entry.Key), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+        string ElementOf(string entryKey) => entryKey.EndsWith(".str", StringComparison.Ordinal) ? entryKey[(key.Length + 1)..^4] : entryKey[(key.Length + 1)..];
+        var taken = _entries.FindAll(IsOfKey);
+        _entries.RemoveAll(IsOfKey);
+        return taken.Exists(static e => e.Bare) ? throw new CommandLineException($"Expected '=' and a value after parameter '{key}'") : taken.ConvertAll(static e => e.Value);
+    }
+
     /// <summary>Takes a key's value, which must be there.</summary>
     internal string TakeRequired(string key) =>
         Take(key) ?? throw new CommandLineException($"Parameter '{key}' is missing");
@@ -193,11 +206,12 @@ internal sealed class OptionList
     }
 
     /// <summary>Says that nothing else may be in the list.</summary>
-    internal void Finish()
+    /// <param name="isUnexpected">Whether the error has the words of QEMU's options with structure.</param>
+    internal void Finish(bool isUnexpected = false)
     {
         if (_entries is [var (key, _, _), ..])
         {
-            throw new CommandLineException($"Invalid parameter '{key}'");
+            throw new CommandLineException(isUnexpected ? $"Parameter '{key}' is unexpected" : $"Invalid parameter '{key}'");
         }
     }
 

@@ -91,6 +91,24 @@ internal static class OptionTable
                 + "without format= an image that looks like one of another format is refused",
             (d, a) => DriveOption.Add(d, OptionList.Parse(a))),
         With(
+            "netdev",
+            "[type=]tap|stream|user,id=ID[,OPTION=VALUE...]\n"
+                + "tap: [ifname=NAME|fd=N|fds=N:N...][,queues=N][,script=FILE|no][,downscript=FILE|no]\n"
+                + "[,vnet_hdr=on|off][,sndbuf=SIZE]\n"
+                + "stream: addr.type=unix,addr.path=PATH[,addr.abstract=on][,addr.tight=off]\n"
+                + "or addr.type=inet,addr.host=HOST,addr.port=PORT[,addr.ipv4=on|off][,addr.ipv6=on|off]\n"
+                + "or addr.type=fd,addr.str=N [,server=on|off][,reconnect-ms=N]\n"
+                + "user: [hostfwd=tcp|udp:[ADDR]:PORT-:PORT]...[,net=ADDR/BITS][,host=ADDR][,dhcpstart=ADDR]\n"
+                + "[,dns=ADDR][,ipv6-dns=ADDR][,dnssearch=DOMAIN]...[,ipv4=on|off][,ipv6=on|off]",
+            "network back end, also as a JSON object; user needs passt",
+            (d, a) => d.Networks.Add(NetdevOption.Read(a))),
+        With(
+            "nic",
+            "[type=]tap|stream|user|none[,model=MODEL][,mac=MAC][,id=ID][,OPTION=VALUE...]",
+            "network card with its back end: a -netdev and the -device that has it; without -nic there is none",
+            (d, a) => d.Networks.AddNic(OptionList.Parse(a, "type"), d.Devices)),
+        With("net", "none", "accepted: there is no network card unless an option says so", (_, a) => NetworkOptions.RequireNone(a)),
+        With(
             "device",
             "DRIVER[,id=ID][,PROPERTY=VALUE...]",
             "device, also as a JSON object; -device help lists drivers, -device DRIVER,help properties",

@@ -42,11 +42,13 @@ internal sealed class Monitors : IDisposable
             Machine = new MachineCommands(machine),
             Migration = new MigrationCommands(migrator),
             Misc = new MiscCommands((line, context) => hmp!.ExecuteAsync(line, context), configuration.Machine.Topology.Count),
+            Net = new NetCommands(machine.Netdevs),
             Qdev = new QdevCommands(),
             Qom = new QomCommands(machine),
             RunState = new RunStateCommands(machine),
+            Stats = new StatsCommands(machine.Netdevs),
         };
-        hmp = new HmpExecutor(handlers, migrator.SettledAsync, () => machine.Board?.Regions ?? [], ChardevOption.Read, log);
+        hmp = new HmpExecutor(handlers, migrator.SettledAsync, () => machine.Board?.Regions ?? [], ChardevOption.Read, NetdevOption.Read, () => NetCommands.Lines(machine.Netdevs), log);
         var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log) { EndWatch = endWatch };
         foreach (var monitor in configuration.Monitors)
         {

@@ -9,9 +9,8 @@
 // (SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSYS), job control, and those whose default is to do nothing. SIGUSR1 is ignored until KVM's part gives it
 // its handler: it is the kick.
 //
-// What is ignored stays so across exec, and so does a mask. This program starts no other; one that does must give its child default
-// dispositions and an empty mask (posix_spawn with POSIX_SPAWN_SETSIGDEF and POSIX_SPAWN_SETSIGMASK). Its own mask is emptied too: its
-// parent may have blocked SIGTERM.
+// What is ignored stays so across exec, and so does a mask. So whatever starts another program gives it default dispositions and an empty mask
+// (ProgramSpawn). This program's own mask is emptied too: its parent may have blocked SIGTERM.
 
 using Vmm.Core.Native;
 

@@ -43,6 +43,9 @@ public sealed class DeviceConfiguration : IEquatable<DeviceConfiguration>
     /// <summary>The ids of its character back ends.</summary>
     public IEnumerable<string> Chardevs => Type.Properties.OfType<ChardevProperty>().Select(ValueOf).OfType<string>();
 
+    /// <summary>The ids of its network back ends.</summary>
+    public IEnumerable<string> Netdevs => Type.Properties.OfType<NetdevProperty>().Select(ValueOf).OfType<string>();
+
     /// <summary>Whether it has that character back end.</summary>
     public bool UsesChardev(string id) => Chardevs.Contains(id);
 

@@ -41,6 +41,8 @@ public sealed class BlockCommandsTests : IDisposable
             Control = fakes.Control,
             RunState = fakes.RunState,
             Char = fakes.Char,
+            Net = fakes.Net,
+            Stats = fakes.Stats,
             Qdev = fakes.Qdev,
             Migration = fakes.Migration,
             Misc = fakes.Misc,

@@ -25,6 +25,7 @@ public sealed class GoodCommandLineTests
                 Secrets = program.Machine.Secrets,
                 BlockNodes = program.Machine.BlockNodes,
                 Drives = program.Machine.Drives,
+                Netdevs = program.Machine.Netdevs,
                 ThrottleGroups = program.Machine.ThrottleGroups,
                 IoThreads = program.Machine.IoThreads,
             }));

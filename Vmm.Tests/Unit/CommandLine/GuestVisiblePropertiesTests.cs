@@ -50,6 +50,18 @@ public sealed class GuestVisiblePropertiesTests
         GuestVisibleProperties.Of(Machine($"{Full} -chardev pty,id=unused")).Except(GuestVisibleProperties.Of(Machine(Full))),
         Is.EqualTo(new[] { new PropertyValue("chardev unused", "backend", "pty") }));
 
+    [Test]
+    public void A_netdev_without_a_card_is_compared_and_the_new_process_may_have_more()
+    {
+        var found = GuestVisibleProperties.Of(Machine($"{Full} -netdev tap,id=t,script=no,downscript=no -netdev user,id=u")).Except(GuestVisibleProperties.Of(Machine(Full))).ToList();
+
+        Assert.That(found, Is.EqualTo(new[] { new PropertyValue("netdev t", "type", "tap"), new PropertyValue("netdev u", "type", "user") }));
+        Assert.That(found.Select(GuestVisibleProperties.MayBeNew), Is.All.True);
+    }
+
+    [TestCase("-netdev tap,id=n,ifname=a", "-netdev tap,id=n,ifname=b", "netdev n path")]
+    [TestCase("-netdev stream,id=n,addr.type=unix,addr.path=/a", "-netdev stream,id=n,addr.type=unix,addr.path=/b", "netdev n path")]
+    [TestCase("-netdev user,id=n", "-netdev user,id=n,ipv6=off", "netdev n path")]
     [TestCase("-append a", "-append b", "boot append")]
     [TestCase("-kernel /a", "-kernel /b", "boot kernel")]
     [TestCase("-initrd /a", "", "boot initrd")]

@@ -36,7 +36,7 @@ internal static partial class OperatorTexts
         "said nothing",
     ];
 
-    private static readonly string[] Exceptions = ["StateException", "HypervisorException", "MachineException", "MemoryBackendException", "BlockException", "ChardevException", "IOException"];
+    private static readonly string[] Exceptions = ["StateException", "HypervisorException", "MachineException", "MemoryBackendException", "BlockException", "ChardevException", "NetException", "IOException"];
 
     /// <summary>Methods that make such an exception of their argument.</summary>
     private static readonly string[] Makers = ["Error", "MemoryBackend.Error", "Withdraw", "board.Vm.Cpus.WithdrawStop"];

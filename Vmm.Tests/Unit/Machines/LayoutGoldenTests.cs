@@ -4,6 +4,7 @@
 // text to put there.
 
 using System.Runtime.CompilerServices;
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
 using Vmm.Core.Devices.Model;
@@ -33,7 +34,7 @@ public sealed class LayoutGoldenTests
         string[] known =
         [
             "timer", "mc146818rtc", "pckbd", "serial", "acpi_pm", "debugcon", "chardev", "chardev-log", "chardev-mux", "ringbuf", "globalstate",
-            "virtio-blk", "virtio-console", "virtio-net", "virtio-rng",
+            "virtio-blk", "virtio-console", "virtio-net", "virtio-rng", "netdev-stream",
             "kvm-i8259", "kvm-ioapic", "kvm-i8254", "kvmclock", "cpu",
         ];
         Assert.That(Directory.GetFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!), Is.SupersetOf(known));
@@ -64,6 +65,7 @@ public sealed class LayoutGoldenTests
                 .Append(RingState.Layout)
                 .Append(OutputLogState.Layout)
                 .Append(MuxState.Layout)
+                .Append(StreamState.Layout)
                 .Concat(DeviceTypes.All.Where(IsOfTheProgram).SelectMany(type => type.Layouts))
                 .Where(l => !l.Name.StartsWith("fake-", StringComparison.Ordinal))
                 .DistinctBy(l => l.Name),

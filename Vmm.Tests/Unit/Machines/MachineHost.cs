@@ -119,6 +119,7 @@ internal sealed class MachineHost : IDisposable
         MachineShutdown shutdown => $"SHUTDOWN {shutdown.Cause}",
         MachinePowerButton => "POWERDOWN",
         GuestPortChanged port => $"PORT {port.Id} {(port.IsOpen ? "open" : "closed")}",
+        MachineReceiveFilterChanged card => $"FILTER {card.Id} {card.Path}",
         _ => machineEvent.ToString(),
     };
 }

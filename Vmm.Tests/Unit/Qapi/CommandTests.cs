@@ -20,6 +20,7 @@ public sealed class CommandTests
             "query-block", "query-named-block-nodes", "query-blockstats", "blockdev-add", "blockdev-del", "block_resize", "query-iothreads", "object-add", "object-del",
             "closefd", "qom-list", "qom-get", "qom-set", "qom-list-get", "qom-list-types", "qom-list-properties", "device-list-properties",
             "query-chardev-backends", "ringbuf-read", "ringbuf-write", "chardev-send-break", "chardev-add", "chardev-change", "chardev-remove",
+            "netdev_add", "netdev_del", "set_link", "query-rx-filter", "query-stats", "query-stats-schemas",
         }));
 
     [Test]
@@ -59,6 +60,28 @@ public sealed class CommandTests
                 },
             },
         }));
+    }
+
+    [Test]
+    public async Task A_network_back_end_reaches_its_handler()
+    {
+        await _handlers.Invoke("netdev_add", """{"type":"tap","id":"n","fds":"a:b","vhost":false}""");
+        await _handlers.Invoke("netdev_add", """{"type":"stream","id":"s","addr":{"type":"unix","path":"/p"},"reconnect-ms":5}""");
+
+        Assert.That(_handlers.Received, Is.EqualTo(new object[]
+        {
+            new NetdevTap { Id = "n", Data = new() { Fds = "a:b", Vhost = false } },
+            new NetdevStream { Id = "s", Data = new() { Addr = new SocketAddressUnix { Data = new() { Path = "/p" } }, ReconnectMs = 5 } },
+        }));
+    }
+
+    [TestCase("""{"target":"vm"}""", StatsTarget.Vm)]
+    [TestCase("""{"target":"vcpu","vcpus":["/machine/cpu[0]"],"providers":[{"provider":"kvm","names":["a"]}]}""", StatsTarget.Vcpu)]
+    [TestCase("""{"target":"x-netdev","providers":[{"provider":"x-netdev"}]}""", StatsTarget.XNetdev)]
+    public async Task Statistics_of_each_target_can_be_asked_for(string arguments, StatsTarget target)
+    {
+        Assert.That(await _handlers.Invoke("query-stats", arguments), Is.EqualTo("[]"));
+        Assert.That(((StatsFilter)_handlers.Received.Single()!).Target, Is.EqualTo(target));
     }
 
     [TestCase("""{"cpr-uri":"unix:cpr.sock","mode":"cpr-transfer"}""", "unix:cpr.sock")]

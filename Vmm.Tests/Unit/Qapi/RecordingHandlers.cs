@@ -20,7 +20,7 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     internal async Task<string> Invoke(string command, string arguments = "")
     {
         var result = new ArrayBufferWriter<byte>();
-        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Block = new RecordingBlock(Received), Char = this, Migration = this, Misc = this, Introspect = this, Qdev = new QdevCommands(), Qom = new QomCommands(machine: null!) };
+        var all = new CommandHandlers { Control = this, RunState = this, Machine = this, Block = new RecordingBlock(Received), Char = this, Migration = this, Misc = this, Introspect = this, Net = new RecordingNet(Received), Stats = new RecordingStats(Received), Qdev = new QdevCommands(), Qom = new QomCommands(machine: null!) };
         try
         {
             await QapiCommands.All[command].InvokeAsync(all, new NoSession(), Encoding.UTF8.GetBytes(arguments), result);

@@ -125,7 +125,7 @@ internal static class SampleSchema
                 {
                     raised.WriteData(writer);
                 }
-                return $"{raised.Name} {raised.HasData} {Encoding.UTF8.GetString(result.WrittenSpan)}";
+                return $"{raised.EventName} {raised.HasData} {Encoding.UTF8.GetString(result.WrittenSpan)}";
             }
         }
         """;

@@ -94,7 +94,7 @@ public sealed class SchemaErrorTests
     [TestCase("{ 'struct': 'Ab', 'data': {\n 'write': 'int' } }", ":2: QAPI004: 'write' of Ab is a reserved name")]
     [TestCase("{ 'struct': 'Ab', 'data': {\n 'ab': 'int' } }", ":2: QAPI004: 'ab' of Ab is a reserved name")]
     [TestCase("{ 'command': 'a', 'data': {\n 'context': 'int' } }", ":2: QAPI004: 'context' is a reserved name among arguments")]
-    [TestCase("{ 'event': 'A', 'data': {\n 'name': 'int' } }", ":2: QAPI004: 'name' is a reserved name in the data of an event")]
+    [TestCase("{ 'event': 'A', 'data': {\n 'event-name': 'int' } }", ":2: QAPI004: 'event-name' is a reserved name in the data of an event")]
     [TestCase("{ 'enum': 'En', 'data': [ 'a' ] }\n{ 'union': 'Un', 'base': { 'data': 'En' }, 'discriminator': 'data', 'data': {\n 'a': 'St' } }\n{ 'struct': 'St', 'data': {} }", ":2: QAPI004: 'data' is a reserved name in the base of a union")]
     [TestCase("{ 'alternate': 'Al', 'data': {\n 'two words': 'int' } }", ":2: QAPI004: invalid name 'two words': a branch")]
     [TestCase("{ 'alternate': 'Al', 'data': {\n 'read': 'int' } }", ":2: QAPI004: 'read' of Al is a reserved name")]

@@ -36,6 +36,8 @@ public sealed class ChardevAddTests : IDisposable
             Qom = fakes.Qom,
             Control = fakes.Control,
             RunState = fakes.RunState,
+            Net = fakes.Net,
+            Stats = fakes.Stats,
             Qdev = fakes.Qdev,
             Migration = fakes.Migration,
             Misc = fakes.Misc,

@@ -18,6 +18,8 @@ internal sealed class FakeHandlers
         Machine = Fake<IMachineCommands>(),
         Block = Fake<IBlockCommands>(),
         Char = Fake<ICharCommands>(),
+        Net = Fake<INetCommands>(),
+        Stats = Fake<IStatsCommands>(),
         Qdev = Fake<IQdevCommands>(),
         Qom = Fake<IQomCommands>(),
         Migration = Fake<IMigrationCommands>(),

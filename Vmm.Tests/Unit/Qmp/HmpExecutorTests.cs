@@ -193,7 +193,7 @@ public sealed class HmpExecutorTests
             Assert.That(help, Has.Some.StartsWith("migrate_set_capability capability state -- "));
             Assert.That(info.Select(line => line.Split(' ')[1]), Is.EqualTo(new[]
             {
-                "block", "blockstats", "chardev", "cpus", "iothreads", "kvm", "memdev", "migrate", "migrate_capabilities", "migrate_parameters", "mtree", "name", "qom-tree", "qtree",
+                "block", "blockstats", "chardev", "cpus", "iothreads", "kvm", "memdev", "migrate", "migrate_capabilities", "migrate_parameters", "mtree", "name", "network", "qom-tree", "qtree",
                 "status", "uuid", "version",
             }));
         });
@@ -208,5 +208,5 @@ public sealed class HmpExecutorTests
     };
 
     private Task<string> Run(string line, bool interactive = false) =>
-        new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => [], ChardevOption.Read).ExecuteAsync(line, null!, interactive);
+        new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => [], ChardevOption.Read, NetdevOption.Read, () => ["n: index=0,type=tap"]).ExecuteAsync(line, null!, interactive);
 }

@@ -98,7 +98,7 @@ public sealed class HmpMonitorTests : IDisposable
     }
 
     private HmpMonitor Monitor(IConnectionSource source) =>
-        new("hmp", source, new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => [], ChardevOption.Read), _qmp.Machine, NullLogger.Instance);
+        new("hmp", source, new HmpExecutor(_handlers.Handlers, () => _settled.Task, () => [], ChardevOption.Read, NetdevOption.Read, () => []), _qmp.Machine, NullLogger.Instance);
 
     /// <summary>A user at the other end of a pseudo-terminal.</summary>
     private sealed class Terminal(Microsoft.Win32.SafeHandles.SafeFileHandle master)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using Vmm.CommandLine;
 using Vmm.Qmp;
+using Vmm.Qmp.Commands;
 using Vmm.Qmp.Hmp;
 using Vmm.Qmp.Schema;
 using Vmm.Tests.Unit.Machines;
@@ -30,5 +31,5 @@ internal static class HostCommands
     /// <summary>Gives a line to the human monitor.</summary>
     /// <returns>What it answers.</returns>
     internal static Task<string> HumanAsync(this MachineHost host, CommandHandlers handlers, string line) =>
-        host.DoAsync(() => new HmpExecutor(handlers, () => Task.CompletedTask, () => [], ChardevOption.Read).ExecuteAsync(line, null!));
+        host.DoAsync(() => new HmpExecutor(handlers, () => Task.CompletedTask, () => [], ChardevOption.Read, NetdevOption.Read, () => NetCommands.Lines(host.Machine.Netdevs)).ExecuteAsync(line, null!));
 }

@@ -319,7 +319,7 @@ public sealed class QmpSessionTests : IDisposable
 
     private sealed record TestEvent(string What, string? Data = null) : QapiEvent
     {
-        public override string Name => What;
+        public override string EventName => What;
 
         public override bool HasData => Data is not null;
 

@@ -31,10 +31,12 @@ public sealed class SchemaSessionTests : IDisposable
             Block = fakes.Block,
             Char = fakes.Char,
             Migration = fakes.Migration,
+            Net = fakes.Net,
+            Stats = fakes.Stats,
             Qdev = new QdevCommands(),
             Qom = new QomCommands(machine: null!),
         };
-        human = new HmpExecutor(handlers, () => Task.CompletedTask, () => [], ChardevOption.Read);
+        human = new HmpExecutor(handlers, () => Task.CompletedTask, () => [], ChardevOption.Read, NetdevOption.Read, () => []);
         foreach (var (name, command) in QmpCommand.Catalogue(handlers))
         {
             _qmp.AddAsync(name, command.Invoke, command.AllowOob);

@@ -1,0 +1,131 @@
+// The network back ends while the machine is there, and its network cards. The command line's back ends are in its configuration; netdev_add and netdev_del
+// alter what is known here. As with character back ends the command line of the next process must have those that there are now (NewOptions).
+//
+// A device keeps its back end as long as it exists, so only one that no device has can be removed.
+
+using Vmm.Core.Backends.Net;
+using Vmm.Core.Configuration.Netdevs;
+using Vmm.Core.Loop;
+
+namespace Vmm.Core.Machines;
+
+/// <summary>The network of a machine. Machine loop only.</summary>
+public sealed class MachineNetdevs
+{
+    private readonly Machine _machine;
+    private readonly EventLoop _ioLoop;
+    private readonly Dictionary<string, string> _added = new(StringComparer.Ordinal);
+
+    internal MachineNetdevs(Machine machine, EventLoop ioLoop)
+    {
+        _machine = machine;
+        _ioLoop = ioLoop;
+        Configuration = machine.Configuration.Netdevs;
+    }
+
+    /// <summary>What back ends there are now.</summary>
+    public IReadOnlyList<NetdevConfiguration> Configuration { get; private set; }
+
+    /// <summary>What the command line of the next process needs beside this one's: an option for each that was added.</summary>
+    public IReadOnlyList<string> NewOptions => [.. Configuration.Select(netdev => _added.GetValueOrDefault(netdev.Id)).OfType<string>()];
+
+    /// <summary>The back ends that no device has.</summary>
+    public IEnumerable<NetBackEnd> Spare => _machine.Board?.Netdevs is { } netdevs ? netdevs.All.Where(netdev => !netdevs.IsUsed(netdev.Id)) : [];
+
+    /// <summary>The network cards, in the order of the devices.</summary>
+    public IReadOnlyList<NetworkCard> Cards => _machine.Board?.Cards ?? [];
+
+    /// <summary>The back end of an id; null if there is none.</summary>
+    public NetBackEnd? Find(string id) => _machine.Board?.Netdevs.Find(id);
+
+    /// <summary>Refuses a back end whose id is taken, or that no guest here could have, before anything is opened for it.</summary>
+    /// <exception cref="NetException">It could not be added.</exception>
+    public void RequireAddable(NetdevOptions netdev)
+    {
+        ArgumentNullException.ThrowIfNull(netdev);
+        netdev.RequireId();
+        if (Configuration.Any(other => other.Id == netdev.Id))
+        {
+            throw new NetException($"Duplicate ID '{netdev.Id}' for netdev");
+        }
+
+        _ = RequireBoard($"netdev '{netdev.Id}'");
+    }
+
+    /// <summary>Adds a back end and opens it.</summary>
+    /// <exception cref="NetException">It cannot be added; nothing is left of it.</exception>
+    public void Add(NetdevOptions netdev)
+    {
+        RequireAddable(netdev);
+        var board = RequireBoard($"netdev '{netdev.Id}'");
+        var configuration = netdev.ToNetdev();
+        var added = NetdevFactory.Create(configuration, _ioLoop, _machine.Log);
+        try
+        {
+            added.Open();
+        }
+        catch
+        {
+            added.Dispose();
+            throw;
+        }
+
+        board.Netdevs.Add(added);
+        _added[netdev.Id] = netdev.Text;
+        Configuration = [.. Configuration, configuration];
+        added.Start();
+    }
+
+    /// <summary>Closes and removes a back end that no device has.</summary>
+    /// <returns>False if there is none of that id.</returns>
+    /// <exception cref="NetException">A device has it, or it is on its way to another process.</exception>
+    public bool Remove(string id)
+    {
+        if (!Configuration.Any(netdev => netdev.Id == id))
+        {
+            return false;
+        }
+
+        var board = RequireBoard($"netdev '{id}'");
+        if (board.Netdevs.IsUsed(id))
+        {
+            string user = Cards.FirstOrDefault(card => card.NetdevId == id)?.Name ?? "a device";
+            throw new NetException($"netdev '{id}' is in use by {user}, which keeps it as long as it exists: to disconnect it use set_link");
+        }
+
+        Configuration = [.. Configuration.Where(netdev => netdev.Id != id)];
+        _added.Remove(id);
+        if (board.Netdevs.Find(id) is { } removed)
+        {
+            board.Netdevs.Remove(removed);
+            removed.Dispose();
+        }
+
+        return true;
+    }
+
+    /// <summary>Plugs in or pulls out the cable of a network card.</summary>
+    /// <param name="name">The card, or its back end; a back end that no device has leads nowhere in either case.</param>
+    /// <param name="enabled">Whether frames are to pass.</param>
+    /// <returns>False if there is none of that name.</returns>
+    /// <exception cref="NetException">The guest is on its way to another process, or is not here.</exception>
+    public bool SetLink(string name, bool enabled)
+    {
+        _ = RequireBoard($"the link of '{name}'");
+        var cards = Cards.Where(card => card.Name == name || card.NetdevId == name).ToList();
+        cards.ForEach(card => card.Device.SetLink(enabled));
+        return cards.Count > 0 || Configuration.Any(netdev => netdev.Id == name);
+    }
+
+    private Board RequireBoard(string what)
+    {
+        if (_machine.Board is not { } board)
+        {
+            throw _machine.Handover.Outcome is { } outcome ? new NetException(outcome)
+                : new NetException($"{what}: there is no guest in this process yet: name its network on the command line, by -netdev and -device");
+        }
+
+        return !board.Netdevs.IsClosed ? board : throw new NetException(
+            $"{what}: a live update, or its preflight, is under way: send the command again when that has ended, to the process that has the guest");
+    }
+}

@@ -1,0 +1,179 @@
+// Another program as a child of this process. It gets nothing of this process but the one socket that is meant for it:
+//
+//     0, 1    /dev/null
+//     2       what the caller gives it for its last words
+//     3       the socket, by which the two talk
+//
+// and no other descriptor, no environment but a path, default dispositions of all signals and an empty mask (this process ignores many, and what is
+// ignored stays so across exec), a session of its own, and the ordinary scheduling policy. It has no parent-death signal: it outlives the process that
+// started it if the guest does.
+
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using static Vmm.Core.Native.NativeCall;
+
+namespace Vmm.Core.Native;
+
+/// <summary>Starts programs.</summary>
+internal static unsafe partial class ProgramSpawn
+{
+    /// <summary>The number under which the program finds its socket.</summary>
+    internal const int Channel = 3;
+
+    /// <summary>Where programs are looked for.</summary>
+    private const string SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    private const int FileActionsSize = 80; // sizeof(posix_spawn_file_actions_t) of glibc
+    private const int AttributesSize = 336; // sizeof(posix_spawnattr_t) of glibc
+    private const int ReadWrite = 2; // O_RDWR
+    private const int OrdinaryPolicy = 0; // SCHED_OTHER
+    private const int LastSignal = 64;
+    private const int Kill = 9; // SIGKILL
+
+    // POSIX_SPAWN_SETSIGDEF, _SETSIGMASK, _SETSCHEDULER, _SETSID
+    private const short Flags = 0x04 | 0x08 | 0x20 | 0x80;
+
+    /// <summary>The file of a program: itself if it is a path, otherwise the first of that name where programs are; null if there is none.</summary>
+    internal static string? Find(string program) => program.Contains('/', StringComparison.Ordinal)
+        ? File.Exists(program) ? program : null
+        : SearchPath.Split(':').Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+
+    /// <summary>Starts a program.</summary>
+    /// <param name="path">Its file.</param>
+    /// <param name="arguments">Its arguments, without its name.</param>
+    /// <param name="channel">Its socket.</param>
+    /// <param name="errors">Where its standard error goes.</param>
+    /// <param name="process">The descriptor of its process.</param>
+    /// <returns>The number of the process, which stays its own until it is waited for.</returns>
+    /// <exception cref="PosixException">It cannot be started.</exception>
+    internal static int Start(string path, IReadOnlyList<string> arguments, SafeHandle channel, SafeHandle errors, out SafeFileHandle process)
+    {
+        int id = Start(path, arguments, channel, errors);
+        try
+        {
+            process = PidFd.Open(id);
+            return id;
+        }
+        catch
+        {
+            // What cannot be watched is not left behind. A child that has not been waited for has its number to itself.
+            _ = kill(id, Kill);
+            _ = waitpid(id, null, 0);
+            throw;
+        }
+    }
+
+    private static int Start(string path, IReadOnlyList<string> arguments, SafeHandle channel, SafeHandle errors)
+    {
+        byte* actions = stackalloc byte[FileActionsSize];
+        byte* attributes = stackalloc byte[AttributesSize];
+        Check(InitActions(actions));
+        try
+        {
+            Check(InitAttributes(attributes));
+            using var socket = new BorrowedDescriptor(channel);
+            using var log = new BorrowedDescriptor(errors);
+            Describe(actions, attributes, socket, log);
+            return Start(path, [path, .. arguments], actions, attributes);
+        }
+        finally
+        {
+            _ = DestroyActions(actions);
+        }
+
+        void Check(int error)
+        {
+            if (error != 0)
+            {
+                throw new PosixException($"start '{path}'", error);
+            }
+        }
+    }
+
+    private static void Describe(byte* actions, byte* attributes, int socket, int log)
+    {
+        var none = default(SignalSet);
+        var all = SignalSet.Of([.. Enumerable.Range(1, LastSignal)]);
+        int priority = 0; // struct sched_param
+        var errors = new List<int>
+        {
+            // Neither number is one of those before it: this process has something open as each of 0, 1 and 2.
+            AddCopy(actions, log, 2),
+            AddOpen(actions, 0, "/dev/null", ReadWrite, 0),
+            AddOpen(actions, 1, "/dev/null", ReadWrite, 0),
+            AddCopy(actions, socket, Channel),
+            AddCloseFrom(actions, Channel + 1),
+            SetMask(attributes, none),
+            SetDefaults(attributes, all),
+            SetPolicy(attributes, OrdinaryPolicy),
+            SetPriority(attributes, priority),
+            SetFlags(attributes, Flags),
+        };
+        if (errors.Find(error => error != 0) is var error and not 0)
+        {
+            throw new PosixException("describe a program to start", error);
+        }
+    }
+
+    private static int Start(string path, string[] words, byte* actions, byte* attributes)
+    {
+        byte[][] texts = [.. words.Append($"PATH={SearchPath}").Select(CString)];
+        var pins = Array.ConvertAll(texts, text => GCHandle.Alloc(text, GCHandleType.Pinned));
+        try
+        {
+            nint[] addresses = Array.ConvertAll(pins, pin => pin.AddrOfPinnedObject());
+            nint[] arguments = [.. addresses[..^1], 0];
+            nint[] environment = [addresses[^1], 0];
+
+            // The C library returns when the program runs in the child, or could not be started there: a failed exec is an error here.
+            int error = Spawn(out int process, path, actions, attributes, arguments, environment);
+            return error == 0 ? process : throw new PosixException($"start '{path}'", error);
+        }
+        finally
+        {
+            Array.ForEach(pins, pin => pin.Free());
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Spawn(out int process, string path, byte* actions, byte* attributes, nint[] arguments, nint[] environment);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_init")]
+    private static partial int InitActions(byte* actions);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_destroy")]
+    private static partial int DestroyActions(byte* actions);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addopen", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int AddOpen(byte* actions, int descriptor, string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_adddup2")]
+    private static partial int AddCopy(byte* actions, int descriptor, int to);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addclosefrom_np")]
+    private static partial int AddCloseFrom(byte* actions, int first);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
+    private static partial int InitAttributes(byte* attributes);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setflags")]
+    private static partial int SetFlags(byte* attributes, short flags);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigmask")]
+    private static partial int SetMask(byte* attributes, in SignalSet mask);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
+    private static partial int SetDefaults(byte* attributes, in SignalSet signals);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setschedpolicy")]
+    private static partial int SetPolicy(byte* attributes, int policy);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setschedparam")]
+    private static partial int SetPriority(byte* attributes, in int priority);
+
+    [LibraryImport("libc")]
+    private static partial int kill(int process, int signal);
+
+    [LibraryImport("libc")]
+    private static partial int waitpid(int process, int* status, int options);
+}
