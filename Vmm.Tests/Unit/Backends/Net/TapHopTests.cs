@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Descriptors;
@@ -21,7 +22,7 @@ public sealed class TapHopTests
     public void No_frame_is_lost_or_doubled_or_overtaken_by_twenty_hops() => TapNamespace.Run(() =>
     {
         using var guest = new RingGuest();
-        var netdev = new TapNetdev(new("n") { InterfaceName = "vmtap0" });
+        var netdev = new TapNetdev(new("n") { InterfaceName = "vmtap0" }, NullLogger.Instance);
         netdev.Open();
         TapNamespace.SetUp("vmtap0", up: true);
         using var host = TapNamespace.FrameSocketOf("vmtap0");
@@ -34,7 +35,7 @@ public sealed class TapHopTests
             guest.Serve();
             byte[] state = guest.Quiesce();
             Put(host, next + FramesOfAHop, FramesOfAHop);
-            var successor = new TapNetdev(new("n") { InterfaceName = "vmtap0" });
+            var successor = new TapNetdev(new("n") { InterfaceName = "vmtap0" }, NullLogger.Instance);
             using (var handedOver = new HandedOverDescriptors())
             {
                 foreach (var descriptor in netdev.Export())
