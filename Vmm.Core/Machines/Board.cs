@@ -76,6 +76,10 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
 
             Cards = NetworkCard.Among(machine, _devices.Devices);
+            foreach (var netdev in Netdevs.All)
+            {
+                MachineNetdevs.Watch(machine, netdev);
+            }
         }
         catch
         {

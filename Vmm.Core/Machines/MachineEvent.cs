@@ -50,6 +50,17 @@ public sealed record MachineDiskError(DateTimeOffset At, BlockDisk Disk, string 
 /// <param name="Path">The device in the tree of objects.</param>
 public sealed record MachineReceiveFilterChanged(DateTimeOffset At, string? Id, string Path) : MachineEvent(At);
 
+/// <summary>A stream of a network back end has a peer.</summary>
+/// <param name="At">When.</param>
+/// <param name="Id">The id of the back end.</param>
+/// <param name="Address">Where the two have met: "unix:/run/vm.sock", "tcp:127.0.0.1:4444", "fd:7".</param>
+public sealed record MachineNetdevConnected(DateTimeOffset At, string Id, string Address) : MachineEvent(At);
+
+/// <summary>The peer of a network back end has gone.</summary>
+/// <param name="At">When.</param>
+/// <param name="Id">The id of the back end.</param>
+public sealed record MachineNetdevDisconnected(DateTimeOffset At, string Id) : MachineEvent(At);
+
 /// <summary>The guest's software has opened or closed a port.</summary>
 /// <param name="At">When.</param>
 /// <param name="Id">The id of the port's device.</param>

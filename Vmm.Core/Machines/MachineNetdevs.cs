@@ -3,9 +3,11 @@
 //
 // A device keeps its back end as long as it exists, so only one that no device has can be removed.
 
+using System.Runtime.InteropServices;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Configuration.Netdevs;
 using Vmm.Core.Loop;
+using Vmm.Core.Native;
 
 namespace Vmm.Core.Machines;
 
@@ -14,6 +16,7 @@ public sealed class MachineNetdevs
 {
     private readonly Machine _machine;
     private readonly EventLoop _ioLoop;
+    private readonly HashSet<string> _underWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _added = new(StringComparer.Ordinal);
 
     internal MachineNetdevs(Machine machine, EventLoop ioLoop)
@@ -44,7 +47,7 @@ public sealed class MachineNetdevs
     {
         ArgumentNullException.ThrowIfNull(netdev);
         netdev.RequireId();
-        if (Configuration.Any(other => other.Id == netdev.Id))
+        if (_underWay.Contains(netdev.Id) || Configuration.Any(other => other.Id == netdev.Id))
         {
             throw new NetException($"Duplicate ID '{netdev.Id}' for netdev");
         }
@@ -52,22 +55,40 @@ public sealed class MachineNetdevs
         _ = RequireBoard($"netdev '{netdev.Id}'");
     }
 
+    /// <summary>Whether a descriptor is a queue of a tap interface.</summary>
+    public static bool IsTap(SafeHandle descriptor)
+    {
+        ArgumentNullException.ThrowIfNull(descriptor);
+        return TapDevice.Ask(descriptor) is not null;
+    }
+
     /// <summary>Adds a back end and opens it.</summary>
     /// <exception cref="NetException">It cannot be added; nothing is left of it.</exception>
-    public void Add(NetdevOptions netdev)
+    public async Task AddAsync(NetdevOptions netdev)
     {
         RequireAddable(netdev);
         var board = RequireBoard($"netdev '{netdev.Id}'");
         var configuration = netdev.ToNetdev();
         var added = NetdevFactory.Create(configuration, _ioLoop, _machine.Log);
+        Watch(_machine, added);
+        _underWay.Add(netdev.Id);
         try
         {
-            added.Open();
+            // A server that is far away or a script takes its time, in which the machine does other things; nobody else has the back end yet.
+            await Task.Run(added.Open);
+            if (RequireBoard($"netdev '{netdev.Id}'") != board)
+            {
+                throw new NetException($"netdev '{netdev.Id}': the guest is another's by now");
+            }
         }
         catch
         {
             added.Dispose();
             throw;
+        }
+        finally
+        {
+            _underWay.Remove(netdev.Id);
         }
 
         board.Netdevs.Add(added);
@@ -115,6 +136,16 @@ public sealed class MachineNetdevs
         var cards = Cards.Where(card => card.Name == name || card.NetdevId == name).ToList();
         cards.ForEach(card => card.Device.SetLink(enabled));
         return cards.Count > 0 || Configuration.Any(netdev => netdev.Id == name);
+    }
+
+    /// <summary>Has a back end report its peers.</summary>
+    internal static void Watch(Machine machine, NetBackEnd netdev)
+    {
+        if (netdev is StreamNetdev stream)
+        {
+            stream.Connected = address => machine.Raise(new MachineNetdevConnected(machine.Now, stream.Id, address));
+            stream.Disconnected = () => machine.Raise(new MachineNetdevDisconnected(machine.Now, stream.Id));
+        }
     }
 
     private Board RequireBoard(string what)

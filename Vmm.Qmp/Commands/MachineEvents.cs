@@ -27,6 +27,8 @@ public static class MachineEvents
         MachineStopped => new StopEvent(),
         MachineResumed => new ResumeEvent(),
         MachinePowerButton => new PowerdownEvent(),
+        MachineNetdevConnected netdev => new NetdevStreamConnectedEvent { NetdevId = netdev.Id, Addr = AddressOf(netdev.Address) },
+        MachineNetdevDisconnected netdev => new NetdevStreamDisconnectedEvent { NetdevId = netdev.Id },
         MachineReceiveFilterChanged card => new NicRxFilterChangedEvent { Name = card.Id, Path = card.Path },
         GuestPortChanged port => new VserportChangeEvent { Id = port.Id, Open = port.IsOpen },
         MachineReset reset => new ResetEvent { Guest = IsGuests(reset.Cause), Reason = reset.Cause.ToQapi() },
@@ -34,6 +36,19 @@ public static class MachineEvents
         MachineShutdown shutdown => new ShutdownEvent { Guest = IsGuests(shutdown.Cause), Reason = shutdown.Cause.ToQapi() },
         _ => throw new ArgumentOutOfRangeException(nameof(raised), raised, "there is no event for this"),
     };
+
+    private static SocketAddress AddressOf(string address)
+    {
+        int colon = address.IndexOf(':', StringComparison.Ordinal);
+        string rest = address[(colon + 1)..];
+        int port = rest.LastIndexOf(':');
+        return address[..colon] switch
+        {
+            "tcp" => new SocketAddressInet { Data = new() { Host = rest[..port].Trim('[', ']'), Port = rest[(port + 1)..] } },
+            "fd" => new SocketAddressFd { Data = new() { Str = rest } },
+            _ => new SocketAddressUnix { Data = new() { Path = rest } },
+        };
+    }
 
     private static BlockIoErrorEvent ToQapi(MachineDiskError error) => new()
     {

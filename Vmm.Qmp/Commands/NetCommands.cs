@@ -18,15 +18,15 @@ public sealed class NetCommands(MachineNetdevs network) : INetCommands
     public ValueTask SetLink(CommandContext context, string name, bool up) => new(FindAsync(name, () => network.SetLink(name, up)));
 
     /// <inheritdoc/>
-    public ValueTask NetdevAdd(CommandContext context, Netdev arguments) => Refusals.ToQmpErrors(() =>
+    public ValueTask NetdevAdd(CommandContext context, Netdev arguments) => new(Refusals.ToQmpErrors(async () =>
     {
         var netdev = NetdevBackends.FromQapi(arguments);
 
         // What is wrong is found before a descriptor of the client's is taken, which the back end has from then on.
         network.RequireAddable(netdev);
         _ = netdev.ToNetdev();
-        network.Add(WithDescriptors(netdev, arguments, (context as MonitorContext)?.Descriptors));
-    });
+        await network.AddAsync(WithDescriptors(netdev, arguments, (context as MonitorContext)?.Descriptors));
+    }));
 
     /// <inheritdoc/>
     public ValueTask NetdevDel(CommandContext context, string id) => new(FindAsync(id, () => network.Remove(id)));
@@ -83,20 +83,25 @@ public sealed class NetCommands(MachineNetdevs network) : INetCommands
 
     private static NetdevOptions WithDescriptors(NetdevOptions netdev, Netdev arguments, NamedDescriptors? named) => netdev switch
     {
-        TapOptions { Descriptor: { } name } tap => tap with { Descriptor = Take(named, name) },
-        TapOptions { Descriptors: { } names } tap => tap with { Descriptors = Take(named, names) },
+        TapOptions { Descriptor: { } name } tap => tap with { Descriptor = Take(named, name, ofTap: true) },
+        TapOptions { Descriptors: { } names } tap => tap with { Descriptors = Take(named, names, ofTap: true) },
         StreamOptions stream when NetdevBackends.NameOfSocket(arguments) is { } name => stream with
         {
-            Address = stream.Address with { Descriptor = int.Parse(Take(named, name), CultureInfo.InvariantCulture) },
+            Address = stream.Address with { Descriptor = int.Parse(Take(named, name, ofTap: false), CultureInfo.InvariantCulture) },
         },
         _ => netdev,
     };
 
     /// <summary>Takes descriptors that the client has named, all or none.</summary>
     /// <returns>Their numbers, separated by colons as the names are.</returns>
-    private static string Take(NamedDescriptors? named, string names)
+    private static string Take(NamedDescriptors? named, string names, bool ofTap)
     {
-        string[] all = names.Split(':');
+        string[] all = ofTap ? names.Split(':') : [names];
+        if (ofTap && all.FirstOrDefault(name => named?.Find(name) is { } handle && !MachineNetdevs.IsTap(handle)) is { } other)
+        {
+            throw new NetException($"File descriptor named '{other}' is no queue of a tap interface");
+        }
+
         return all.FirstOrDefault(name => named?.Find(name) is null) is { } missing
             ? throw new NetException($"File descriptor named '{missing}' has not been found")
             : string.Join(':', all.Select(name =>

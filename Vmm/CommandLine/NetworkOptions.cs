@@ -53,7 +53,7 @@ internal sealed class NetworkOptions
     /// <summary>Adds a -nic: [type=]TYPE[,model=MODEL][,mac=MAC][,OPTION=VALUE…]; "none" is none.</summary>
     internal void AddNic(OptionList options, DeviceOptions devices)
     {
-        string type = options.Take("type") ?? UserNetdevConfiguration.Name;
+        string type = options.Take("type") is { Length: > 0 } given ? given : UserNetdevConfiguration.Name;
         if (type == None)
         {
             return;
@@ -120,6 +120,6 @@ internal sealed class NetworkOptions
     {
         var types = CardTypes.ToList();
         return types.Find(type => model is null || type.Name == model || ModelAliases.Contains(model))
-            ?? throw new CommandLineException($"Unsupported NIC model: {model ?? "virtio-net-device"}: expected {string.Join(" or ", types.Select(type => type.Name))}");
+            ?? throw new CommandLineException($"Unsupported NIC model: {model}: expected {string.Join(" or ", types.Select(type => type.Name))}");
     }
 }

@@ -71,7 +71,25 @@ internal static class TapOpening
         catch
         {
             taps.ForEach(static tap => tap.Dispose());
+            foreach (string next in configuration.Descriptors.Skip(taps.Count + 1))
+            {
+                Discard(next);
+            }
+
             throw;
+        }
+    }
+
+    /// <summary>Closes a tap that was given to this back end: nobody else would.</summary>
+    private static void Discard(string descriptor)
+    {
+        if (int.TryParse(descriptor, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+        {
+            using var borrowed = new SafeFileHandle(number, ownsHandle: false);
+            if (TapDevice.Ask(borrowed) is not null)
+            {
+                new SafeFileHandle(number, ownsHandle: true).Dispose();
+            }
         }
     }
 

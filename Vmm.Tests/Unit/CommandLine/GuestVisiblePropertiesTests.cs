@@ -59,9 +59,21 @@ public sealed class GuestVisiblePropertiesTests
         Assert.That(found.Select(GuestVisibleProperties.MayBeNew), Is.All.True);
     }
 
+    [TestCase("tap,id=n", "tap 1 on")]
+    [TestCase("tap,id=n,queues=4,vnet_hdr=off", "tap 4 off")]
+    [TestCase("tap,id=n,vnet_hdr=on,ifname=t", "tap 1 on")]
+    [TestCase("tap,id=n,fds=7:8", "tap 2 on")]
+    [TestCase("stream,id=n,addr.type=unix,addr.path=/s", "stream 1 off")]
+    [TestCase("user,id=n", "user 1 off")]
+    public void Of_the_back_end_of_a_card_the_kind_the_queues_and_the_headers_are_compared(string netdev, string expected) => Assert.That(
+        string.Join(' ', GuestVisibleProperties.Of(Machine($"{Full} -netdev {netdev} -device virtio-net-device,netdev=n,id=nic0"))
+            .Where(property => property.Subject.StartsWith("device virtio-net-device at ", StringComparison.Ordinal) && property.Property.StartsWith("netdev", StringComparison.Ordinal)).Select(property => property.Value)),
+        Is.EqualTo(expected));
+
     [TestCase("-netdev tap,id=n,ifname=a", "-netdev tap,id=n,ifname=b", "netdev n path")]
     [TestCase("-netdev stream,id=n,addr.type=unix,addr.path=/a", "-netdev stream,id=n,addr.type=unix,addr.path=/b", "netdev n path")]
     [TestCase("-netdev user,id=n", "-netdev user,id=n,ipv6=off", "netdev n path")]
+    [TestCase("-nic tap,ifname=a", "-nic tap,ifname=b", "device virtio-net-device at virtio-mmio-bus.23 netdev path")]
     [TestCase("-append a", "-append b", "boot append")]
     [TestCase("-kernel /a", "-kernel /b", "boot kernel")]
     [TestCase("-initrd /a", "", "boot initrd")]

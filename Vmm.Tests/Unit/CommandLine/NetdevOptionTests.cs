@@ -140,6 +140,46 @@ public sealed class NetdevOptionTests
     [TestCase("-net nic,model=virtio", "-net nic,model=virtio: only none is supported")]
     public void Options_that_do_not_go_together_are_refused(string options, string why) => Assert.That(Refusal($"-kernel k {options}"), Does.StartWith(why));
 
+    [TestCase("user", typeof(UserNetdevConfiguration))]
+    [TestCase("", typeof(UserNetdevConfiguration))]
+    [TestCase("tap,ifname=t,script=no,downscript=no", typeof(TapNetdevConfiguration))]
+    [TestCase("stream,addr.type=unix,addr.path=/s", typeof(StreamNetdevConfiguration))]
+    [TestCase("user,model=virtio-net-device", typeof(UserNetdevConfiguration))]
+    [TestCase("user,model=virtio", typeof(UserNetdevConfiguration))]
+    [TestCase("user,model=virtio-net", typeof(UserNetdevConfiguration))]
+    public void A_nic_is_a_card_with_its_back_end(string option, Type type)
+    {
+        var machine = Machine($"-nic '{option}'");
+
+        Assert.That(machine.Netdevs.Single(), Is.TypeOf(type));
+        Assert.That(machine.Devices.Where(device => device.Netdevs.Any()).Select(device => device.ToString()), Is.EqualTo(new[] { "virtio-net-device,netdev=#net0" }));
+    }
+
+    [Test]
+    public void Nics_are_numbered_and_the_id_of_one_is_its_netdevs()
+    {
+        var machine = Machine("-nic user -nic user,id=n,mac=52:54:00:00:00:09 -nic none -nic user");
+
+        Assert.That(machine.Netdevs.Select(netdev => netdev.Id), Is.EqualTo(new[] { "#net0", "n", "#net1" }));
+        Assert.That(machine.Devices.Where(device => device.Netdevs.Any()).Select(device => device.ToString()), Is.EqualTo(new[]
+        {
+            "virtio-net-device,netdev=#net0", "virtio-net-device,mac=52:54:00:00:00:09,netdev=n", "virtio-net-device,netdev=#net1",
+        }));
+    }
+
+    [TestCase("-nic user,mac=zz", "-nic user,mac=zz: ")]
+    [TestCase("-nic user,mac=01:00:00:00:00:00", "-nic user,mac=01:00:00:00:00:00: ")]
+    [TestCase("-nic user,netdev=n", "-nic user,netdev=n: Invalid parameter 'netdev'")]
+    [TestCase("-netdev user,id=n -nic user,id=n", "-nic user,id=n: Duplicate ID 'n' for netdev")]
+    [TestCase("-device virtio-net-device", "-device virtio-net-device: Parameter 'netdev' is missing")]
+    [TestCase("-device virtio-net-device,netdev=zz", "device virtio-net-device at virtio-mmio-bus.23: Property 'virtio-net-device.netdev' can't find value 'zz': expected the id of a -netdev")]
+    [TestCase("-netdev user,id=n -device virtio-net-device,netdev=n,id=a -device virtio-net-device,netdev=n,id=b", "device b: Property 'virtio-net-device.netdev' can't take value 'n', it's in use: device a has it")]
+    public void A_card_has_a_back_end_of_its_own(string options, string why) => Assert.That(Refusal($"-kernel k {options}"), Does.StartWith(why));
+
+    [Test]
+    public void A_device_may_stand_before_its_back_end() =>
+        Assert.That(Machine("-device virtio-net-device,netdev=n -netdev user,id=n").Netdevs, Has.Count.EqualTo(1));
+
     [TestCase("")]
     [TestCase("-nic none")]
     [TestCase("-net none")]

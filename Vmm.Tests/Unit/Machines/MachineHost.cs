@@ -119,6 +119,8 @@ internal sealed class MachineHost : IDisposable
         MachineShutdown shutdown => $"SHUTDOWN {shutdown.Cause}",
         MachinePowerButton => "POWERDOWN",
         GuestPortChanged port => $"PORT {port.Id} {(port.IsOpen ? "open" : "closed")}",
+        MachineNetdevConnected netdev => $"NETDEV {netdev.Id} {netdev.Address}",
+        MachineNetdevDisconnected netdev => $"NETDEV {netdev.Id} gone",
         MachineReceiveFilterChanged card => $"FILTER {card.Id} {card.Path}",
         _ => machineEvent.ToString(),
     };

@@ -56,7 +56,8 @@ public sealed class IntrospectionTests
         Assert.That(Named("command"), Is.EquivalentTo(QapiCommands.Names));
         Assert.That(
             Named("event"),
-            Is.EquivalentTo(["STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "BLOCK_IO_ERROR", "MIGRATION", "MIGRATION_PASS", "VSERPORT_CHANGE", "NIC_RX_FILTER_CHANGED"]));
+            Is.EquivalentTo(["STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "BLOCK_IO_ERROR", "MIGRATION", "MIGRATION_PASS", "VSERPORT_CHANGE", "NIC_RX_FILTER_CHANGED", "NETDEV_STREAM_CONNECTED",
+                "NETDEV_STREAM_DISCONNECTED"]));
     }
 
     [Test]
