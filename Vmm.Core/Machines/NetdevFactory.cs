@@ -13,7 +13,7 @@ internal static class NetdevFactory
     /// <param name="log">Where failures are reported.</param>
     internal static NetBackEnd Create(NetdevConfiguration netdev, EventLoop loop, ILogger log) => netdev switch
     {
-        TapNetdevConfiguration tap => new TapNetdev(tap),
+        TapNetdevConfiguration tap => new TapNetdev(tap, log),
         StreamNetdevConfiguration stream => new StreamNetdev(stream, loop, log),
         UserNetdevConfiguration user => new UserNetdev(user, loop, log),
         _ => throw new NotSupportedException($"netdev '{netdev.Id}': no such back end"),

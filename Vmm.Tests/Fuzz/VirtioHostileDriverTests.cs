@@ -163,8 +163,9 @@ public sealed class VirtioHostileDriverTests
         context.Owned.Add(network);
         for (int pair = 0; pair < network.QueueCount; pair++)
         {
+            // The last one of the second pair is more than most rings have room for.
             network.At(pair).Losses = pair;
-            foreach (int length in new[] { 60, 13, 1514, 40_000, 60, 300 })
+            foreach (int length in pair == 0 ? new[] { 60, 13, 1514, 300 } : [60, 20_000])
             {
                 network.At(pair).Put(new byte[NetRegisters.HeaderLength + length]);
             }

@@ -43,6 +43,18 @@ internal readonly record struct TapDescription(string Name, bool HasHeaders)
         }
 
         var (name, flags) = asked;
+        try
+        {
+            return Describe(configuration, taps, queue, name, flags);
+        }
+        catch (PosixException e)
+        {
+            throw Unfit(configuration, queue, $"interface '{name}' does not say what it is: {e.Message}");
+        }
+    }
+
+    private static TapDescription Describe(TapNetdevConfiguration configuration, IReadOnlyList<SafeFileHandle> taps, int queue, string name, TapFlags flags)
+    {
         string? reason = (flags & TapFlags.Tap) == 0 ? $"a tap interface is expected, '{name}' is a tun interface, which has no Ethernet frames"
             : taps.Count > 1 && (flags & TapFlags.MultiQueue) == 0 ? $"an interface with several queues is expected, '{name}' has one: open it with IFF_MULTI_QUEUE"
             : !FileDescriptor.IsNonBlocking(taps[queue]) ? $"a non-blocking descriptor is expected, that of '{name}' is blocking"

@@ -3,8 +3,11 @@
 // It has a descriptor for each queue. The kernel keeps the frames for a descriptor in a queue of its own (txqueuelen), which belongs to the open file: so
 // in a live update the descriptors cross, and what comes while nobody reads is there for the next process. Header size and offloads are set where a
 // descriptor is opened for a guest that boots here, and by the guest's driver later; a process that takes a guest over changes none of that.
+//
+// A script is run once, when the interface is opened for a guest that boots. The other is run by the process that has the guest at its end.
 
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
@@ -13,12 +16,14 @@ namespace Vmm.Core.Backends.Net;
 
 /// <summary>A tap as a network back end.</summary>
 /// <param name="configuration">What it is to be.</param>
-internal sealed class TapNetdev(TapNetdevConfiguration configuration) : NetBackEnd(configuration)
+/// <param name="log">Where a script that fails at the end is reported.</param>
+internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger log) : NetBackEnd(configuration)
 {
     private SafeFileHandle[] _taps = [];
     private TapQueue[] _queues = [];
     private bool[] _areActive = [];
     private TapDescription _description;
+    private bool _isGuestHere;
 
     /// <inheritdoc/>
     public override int QueueCount => configuration.Queues;
@@ -35,7 +40,22 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration) : NetBackE
         $"type=tap,ifname={InterfaceName}{(QueueCount > 1 ? $",queues={QueueCount}" : "")}{(HasHeaders ? ",vnet_hdr=on" : "")}");
 
     /// <inheritdoc/>
-    public override void Open() => Use(configuration.Descriptors.Count > 0 ? TapOpening.Inherit(configuration) : TapOpening.Open(configuration));
+    public override void Open()
+    {
+        if (configuration.Descriptors.Count > 0)
+        {
+            Use(TapOpening.Inherit(configuration));
+            return;
+        }
+
+        Use(TapOpening.Open(configuration));
+        if (configuration.Script is { } script && TapScript.Run(script, InterfaceName, TapScript.Limit, log) is { } why)
+        {
+            throw new NetException($"netdev '{Id}': network script {script} for interface '{InterfaceName}' failed: {why}: expected one that ends with status 0, or script=no");
+        }
+
+        _isGuestHere = true;
+    }
 
     /// <inheritdoc/>
     public override void Adopt(HandedOverDescriptors handedOver)
@@ -94,10 +114,27 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration) : NetBackE
     }
 
     /// <inheritdoc/>
-    public override void Release() => Close();
+    public override void Start() => _isGuestHere = true;
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => Close();
+    public override void Release()
+    {
+        _isGuestHere = false;
+        Close();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        bool isEnd = _isGuestHere && configuration.Descriptors.Count == 0;
+        _isGuestHere = false;
+        if (isEnd && configuration.DownScript is { } script && TapScript.Run(script, InterfaceName, TapScript.Limit, log) is { } why)
+        {
+            TapScript.LogDownScriptFailed(log, Id, script, InterfaceName, why);
+        }
+
+        Close();
+    }
 
     private static string Queues(int count) => count == 1 ? "1 queue" : string.Create(CultureInfo.InvariantCulture, $"{count} queues");
 

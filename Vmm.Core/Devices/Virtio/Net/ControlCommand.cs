@@ -14,7 +14,7 @@ internal sealed class ControlCommand
     /// <summary>Room for more than ten thousand addresses.</summary>
     private const int Most = 64 << 10;
 
-    private readonly byte[] _bytes = new byte[Most];
+    private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(Most);
     private int _length;
     private bool _isWhole;
 

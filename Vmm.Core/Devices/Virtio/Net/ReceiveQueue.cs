@@ -25,7 +25,7 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
 
     private const int MostBytesInOneTurn = 256 << 10;
 
-    private readonly byte[] _frame = new byte[NetQueue.LongestFrame];
+    private readonly byte[] _frame = GC.AllocateUninitializedArray<byte>(NetQueue.LongestFrame);
     private readonly DescriptorChain _chain = new(longestChain);
     private readonly ushort[] _heads = new ushort[VirtQueue.GreatestSize];
     private readonly uint[] _written = new uint[VirtQueue.GreatestSize];

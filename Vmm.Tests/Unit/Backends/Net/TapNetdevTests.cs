@@ -1,7 +1,9 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
+using Vmm.Tests.Faults;
 using Vmm.Tests.Unit.Devices.Virtio;
 
 namespace Vmm.Tests.Unit.Backends.Net;
@@ -187,7 +189,7 @@ public sealed class TapNetdevTests
         using var host = TapNamespace.FrameSocketOf("vmtap0");
         FileDescriptor.Write(host, Frame(3));
 
-        using var next = new TapNetdev(new("n") { InterfaceName = "vmtap0", Queues = 2 });
+        using var next = new TapNetdev(new("n") { InterfaceName = "vmtap0", Queues = 2 }, NullLogger.Instance);
         using (var handedOver = HandedOver(old.Export()))
         {
             next.Adopt(handedOver);
@@ -205,7 +207,7 @@ public sealed class TapNetdevTests
     public void Another_number_of_queues_than_the_old_process_has_is_refused(int queues, string why) => TapNamespace.Run(() =>
     {
         using var old = Open(new("n") { InterfaceName = "vmtap0", Queues = queues });
-        using var next = new TapNetdev(new("n") { Queues = 2 });
+        using var next = new TapNetdev(new("n") { Queues = 2 }, NullLogger.Instance);
         using var handedOver = HandedOver(old.Export());
         Assert.That(() => next.Adopt(handedOver), Refused(why));
         TapNamespace.SetUp("vmtap0", up: true);
@@ -215,7 +217,7 @@ public sealed class TapNetdevTests
     [Test]
     public void What_crosses_and_is_no_tap_or_has_another_header_is_refused() => TapNamespace.Run(() =>
     {
-        using var next = new TapNetdev(new("n"));
+        using var next = new TapNetdev(new("n"), NullLogger.Instance);
         var (here, there) = FrameSocket.CreatePair();
         using (here)
         using (there)
@@ -232,11 +234,74 @@ public sealed class TapNetdevTests
         Assert.That(TapDevice.HeaderSizeOf(descriptor), Is.EqualTo(10), "left as it is");
     });
 
+    [Test]
+    public void Scripts_run_with_the_name_of_the_interface_at_its_open_and_its_end() => TapNamespace.Run(() =>
+    {
+        string done = NewFile();
+        using (Open(new("n") { InterfaceName = "vmtap0", Script = Script($"echo up $1 >> {done}"), DownScript = Script($"echo down $1 >> {done}; exit 3") }))
+        {
+            Assert.That(File.ReadAllText(done), Is.EqualTo("up vmtap0\n"));
+        }
+
+        Assert.That(File.ReadAllText(done), Is.EqualTo("up vmtap0\ndown vmtap0\n"));
+    });
+
+    [Test]
+    public void A_script_that_fails_or_is_none_refuses_the_interface_and_no_other_is_run() => TapNamespace.Run(() =>
+    {
+        string down = NewFile();
+        Assert.That(
+            () => Open(new("n") { InterfaceName = "vmtap0", Script = Script("echo no bridge here >&2; exit 7"), DownScript = Script($"echo down >> {down}") }),
+            Refused("for interface 'vmtap0' failed: it exited with status 7: no bridge here: expected one that ends with status 0, or script=no"));
+        Assert.That((File.Exists(down), TapNamespace.Exists("vmtap0")), Is.EqualTo((false, false)));
+        Assert.That(() => Open(new("n") { Script = "/nowhere/at-all" }), Refused("network script /nowhere/at-all for interface 'tap0' failed: "));
+    });
+
+    [Test]
+    public void A_script_that_does_not_end_is_killed() => Assert.That(
+        TapScript.Run(Script("exec sleep 1000"), "vmtap0", TimeSpan.FromMilliseconds(50), NullLogger.Instance),
+        Is.EqualTo("it had not ended after 0.05 seconds, and was killed"));
+
+    [Test]
+    public void The_process_that_has_the_guest_runs_the_script_of_the_end() => TapNamespace.Run(() =>
+    {
+        string done = NewFile();
+        var configuration = new TapNetdevConfiguration("n") { InterfaceName = "vmtap0", DownScript = Script($"echo down >> {done}") };
+        var old = Open(configuration);
+        var refused = new TapNetdev(configuration, NullLogger.Instance);
+        var next = new TapNetdev(configuration, NullLogger.Instance);
+        foreach (var netdev in new[] { refused, next })
+        {
+            using var handedOver = HandedOver(old.Export());
+            netdev.Adopt(handedOver);
+        }
+
+        refused.Dispose();
+        old.Release();
+        old.Dispose();
+        Assert.That(File.Exists(done), Is.False, "the guest is neither's");
+
+        next.Start();
+        next.Dispose();
+        next.Dispose();
+        Assert.That(File.ReadAllText(done), Is.EqualTo("down\n"));
+    });
+
+    private static string NewFile() => Path.Combine(TestContext.CurrentContext.WorkDirectory, $"tap-{Guid.NewGuid():N}");
+
+    private static string Script(string text)
+    {
+        string path = NewFile();
+        File.WriteAllText(path, $"#!/bin/sh\n{text}\n");
+        Permissions.OpenToAll(path);
+        return path;
+    }
+
     private static NUnit.Framework.Constraints.IResolveConstraint Refused(string why) => Throws.TypeOf<NetException>().With.Message.Contains(why);
 
     private static TapNetdev Open(TapNetdevConfiguration configuration)
     {
-        var netdev = new TapNetdev(configuration);
+        var netdev = new TapNetdev(configuration, NullLogger.Instance);
         try
         {
             netdev.Open();
