@@ -27,15 +27,19 @@ internal static class StreamSocket
     /// <returns>How many bytes, 0 at the end of the stream, or an error number below zero.</returns>
     internal static unsafe int TryReceive(SafeHandle socket, Span<byte> buffer) => Receive(socket, buffer, MSG_DONTWAIT);
 
-    /// <summary>Sends.</summary>
+    /// <summary>Sends bytes, and pieces of memory after them.</summary>
     /// <param name="socket">The socket.</param>
-    /// <param name="pieces">What is sent, one after the other; at most <see cref="MostPieces"/>.</param>
+    /// <param name="head">The bytes.</param>
+    /// <param name="pieces">The pieces from the second on; the first is the place for <paramref name="head"/>. At most <see cref="MostPieces"/>.</param>
     /// <returns>How many bytes, which may be less than there are, or an error number below zero.</returns>
-    internal static unsafe int TrySend(SafeHandle socket, ReadOnlySpan<NativeMethods.IoVector> pieces)
+    internal static unsafe int TrySend(SafeHandle socket, ReadOnlySpan<byte> head, Span<NativeMethods.IoVector> pieces)
     {
         using var fd = new BorrowedDescriptor(socket);
+        fixed (byte* bytes = head)
         fixed (NativeMethods.IoVector* first = pieces)
         {
+            // The address is used by this call alone, while the bytes stay where they are.
+            first[0] = new NativeMethods.IoVector { Base = (nint)bytes, Length = (nuint)head.Length };
             var message = new msghdr { msg_iov = (iovec*)first, msg_iovlen = pieces.Length };
             nint sent;
             do

@@ -17,7 +17,7 @@ namespace Vmm.Tests.Fuzz;
 [Parallelizable(ParallelScope.All)]
 public sealed class StreamHostilePeerTests
 {
-    private const int MostSteps = 40;
+    private const int MostSteps = 30;
 
     private static readonly Gen<Step[]> Steps =
         Gen.Select(Gen.Enum<Operation>(), Gen.UInt, Gen.UInt, (operation, a, b) => new Step(operation, a, b)).Array[1, MostSteps];
@@ -124,7 +124,7 @@ public sealed class StreamHostilePeerTests
                     Send(StreamFrames.Frame(1 + (int)(step.A % 100), (int)step.B));
                     break;
                 case Operation.Flood:
-                    for (int i = 0; i < 50; i++)
+                    for (int i = 0; i < 25; i++)
                     {
                         Send(StreamFrames.OnWire(StreamFrames.Frame(1 + (int)(step.A % 3000), i)));
                     }
@@ -151,7 +151,7 @@ public sealed class StreamHostilePeerTests
                     DeviceSends(Frame(step));
                     break;
                 case Operation.DeviceSendsMany:
-                    for (int i = 0; i < 40; i++)
+                    for (int i = 0; i < 25; i++)
                     {
                         DeviceSends(StreamFrames.Frame(1 + (int)(step.A % 9000), i));
                     }
@@ -208,7 +208,10 @@ public sealed class StreamHostilePeerTests
             Assert.That(found, Has.Count.EqualTo(expected.Count), what);
             for (int i = 0; i < found.Count; i++)
             {
-                Assert.That(found[i].AsSpan().SequenceEqual(expected[i]), Is.True, $"{what}: frame {i}");
+                if (!found[i].AsSpan().SequenceEqual(expected[i]))
+                {
+                    Assert.Fail($"{what}: frame {i} is another");
+                }
             }
         }
 
@@ -274,8 +277,12 @@ public sealed class StreamHostilePeerTests
             }
             else
             {
-                Assert.That(sent, Is.EqualTo(NetQueue.Later).Or.EqualTo(NetQueue.Lost));
-                _rests += sent == NetQueue.Later ? 1 : 0;
+                _rests += sent switch
+                {
+                    NetQueue.Later => 1,
+                    NetQueue.Lost => 0,
+                    _ => throw new InvalidOperationException($"{sent} of {frame.Length} bytes sent"),
+                };
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;
 
@@ -8,6 +9,8 @@ internal static class PasstProgram
 {
     /// <summary>Its name, and that of its Debian package.</summary>
     internal const string Name = "passt";
+
+    private const string Field = "Seccomp_filters:";
 
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(5);
 
@@ -43,9 +46,10 @@ internal static class PasstProgram
     internal static bool WaitReady(SupervisedProgram program, TimeSpan limit)
     {
         long end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        int own = FiltersOf("self");
         while (!program.WaitEnded(Step))
         {
-            if (IsRestricted(program.ProcessId) || Environment.TickCount64 >= end)
+            if (FiltersOf($"{program.ProcessId}") > own || Environment.TickCount64 >= end)
             {
                 return true;
             }
@@ -54,16 +58,18 @@ internal static class PasstProgram
         return false;
     }
 
-    private static bool IsRestricted(int process)
+    /// <summary>How many filters of system calls a process has; it begins with those of this one.</summary>
+    private static int FiltersOf(string process)
     {
         try
         {
-            return File.ReadLines($"/proc/{process}/status").Any(static line => line == "Seccomp:\t2");
+            string? line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(static line => line.StartsWith(Field, StringComparison.Ordinal));
+            return line is not null && int.TryParse(line.AsSpan(Field.Length), CultureInfo.InvariantCulture, out int count) ? count : 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A host that shows no processes of other users: the limit decides.
-            return false;
+            return 0;
         }
     }
 }

@@ -19,8 +19,8 @@ internal sealed class StreamOutput
     /// <summary>What <see cref="Send"/> and <see cref="TryFlush"/> answer when the socket takes nothing more, ever.</summary>
     internal const int Broken = -2;
 
-    private readonly byte[] _bytes = GC.AllocateArray<byte>(Capacity, pinned: true);
-    private readonly byte[] _prefix = GC.AllocateArray<byte>(StreamInput.PrefixSize, pinned: true);
+    private readonly byte[] _bytes = new byte[Capacity];
+    private readonly byte[] _prefix = new byte[StreamInput.PrefixSize];
     private readonly NativeMethods.IoVector[] _pieces = new NativeMethods.IoVector[StreamSocket.MostPieces];
     private int _first;
     private int _end;
@@ -34,8 +34,7 @@ internal sealed class StreamOutput
     {
         while (_first < _end)
         {
-            _pieces[0] = Piece(_bytes, _first, _end - _first);
-            int sent = StreamSocket.TrySend(socket, _pieces.AsSpan(0, 1));
+            int sent = StreamSocket.TrySend(socket, Waiting, _pieces.AsSpan(0, 1));
             if (sent < 0)
             {
                 return sent == -StreamSocket.NotNow || StreamSocket.IsShortage(-sent) ? NetQueue.Later : Broken;
@@ -84,14 +83,10 @@ internal sealed class StreamOutput
     /// <summary>Forgets what waits.</summary>
     internal void Clear() => (_first, _end) = (0, 0);
 
-    private static NativeMethods.IoVector Piece(byte[] pinned, int first, int count) =>
-        new() { Base = Marshal.UnsafeAddrOfPinnedArrayElement(pinned, first), Length = (nuint)count };
-
     private int SendPieces(SafeHandle socket, ReadOnlySpan<NativeMethods.IoVector> frame)
     {
-        _pieces[0] = Piece(_prefix, 0, StreamInput.PrefixSize);
         frame.CopyTo(_pieces.AsSpan(1));
-        return StreamSocket.TrySend(socket, _pieces.AsSpan(0, 1 + frame.Length));
+        return StreamSocket.TrySend(socket, _prefix, _pieces.AsSpan(0, 1 + frame.Length));
     }
 
     private int SendCopy(SafeHandle socket, ReadOnlySpan<NativeMethods.IoVector> frame, int length)
@@ -103,8 +98,7 @@ internal sealed class StreamOutput
             return -StreamSocket.BadAddress;
         }
 
-        _pieces[0] = Piece(_bytes, 0, StreamInput.PrefixSize + length);
-        return StreamSocket.TrySend(socket, _pieces.AsSpan(0, 1));
+        return StreamSocket.TrySend(socket, _bytes.AsSpan(0, StreamInput.PrefixSize + length), _pieces.AsSpan(0, 1));
     }
 
     /// <summary>Keeps what follows the bytes of a frame that were sent.</summary>

@@ -331,7 +331,7 @@ public sealed class UserNetdev : NetBackEnd
             return;
         }
 
-        StreamLog.ProgramRestarted(_log, Id, Program);
         _link.Plug(socket);
+        StreamLog.ProgramRestarted(_log, Id, Program);
     }
 }

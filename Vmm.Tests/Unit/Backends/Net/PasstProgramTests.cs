@@ -42,7 +42,7 @@ public sealed class PasstProgramTests : IDisposable
         Assert.That(OfferOf(nextDevice, 2), Is.EqualTo(first));
         Assert.That(first, Is.Not.EqualTo(new byte[4]));
         next.Dispose();
-        StreamBench.WaitFor(() => !Directory.EnumerateDirectories("/proc").Any(IsOurs), "it has ended");
+        _bench.WaitFor(() => !Directory.EnumerateDirectories("/proc").Any(IsOurs), "it has ended");
     }
 
     [Test]

@@ -37,7 +37,8 @@ internal sealed class StreamBench : IDisposable
         return owned;
     }
 
-    internal static void WaitFor(Func<bool> condition, string what) => Assert.That(SpinWait.SpinUntil(condition, Timeout), Is.True, what);
+    internal void WaitFor(Func<bool> condition, string what) =>
+        Assert.That(SpinWait.SpinUntil(condition, Timeout), Is.True, () => $"{what}; logged: {string.Join('\n', Log.Lines)}");
 
     /// <summary>What a back end hands over, as SCM_RIGHTS does.</summary>
     internal static HandedOverDescriptors Cross(NetBackEnd old) =>

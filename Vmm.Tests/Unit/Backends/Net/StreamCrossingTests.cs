@@ -70,7 +70,7 @@ public sealed class StreamCrossingTests : StreamTest
         }
 
         int size = Enumerable.Range(0, Frames).Sum(i => 4 + Numbered(i).Length);
-        StreamBench.WaitFor(() => Count(wire) >= size, "the peer receives everything");
+        Bench.WaitFor(() => Count(wire) >= size, "the peer receives everything");
         stop.Set();
         echo.Join();
         Assert.That(received, Is.EqualTo(Enumerable.Range(0, Frames).Select(Numbered)));
@@ -122,7 +122,7 @@ public sealed class StreamCrossingTests : StreamTest
         Assert.That(oldDevice.Take(), Is.EqualTo(Frame(1)));
         Assert.That(File.Exists(Address), Is.True);
         oldDevice.Send(Frame(2));
-        StreamBench.WaitFor(() => FileDescriptor.PollNow(peer, FdEvents.In) != FdEvents.None, "the connection lives");
+        Bench.WaitFor(() => FileDescriptor.PollNow(peer, FdEvents.In) != FdEvents.None, "the connection lives");
         peer.Dispose();
         Expect("disconnected");
         Connect();

@@ -32,7 +32,7 @@ public sealed class StreamNetdevTests : StreamTest
         Assert.That(device.Take(), Is.EqualTo(Frame(2)));
 
         device.Send(Frame(3));
-        StreamBench.WaitFor(() => FileDescriptor.PollNow(second, FdEvents.In) != FdEvents.None, "the frame comes");
+        Bench.WaitFor(() => FileDescriptor.PollNow(second, FdEvents.In) != FdEvents.None, "the frame comes");
         Assert.That(StreamFrames.ReadAll(second), Is.EqualTo(StreamFrames.OnWire(Frame(3))));
     }
 
