@@ -1,3 +1,4 @@
+using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Devices.Clock;
 using Vmm.Core.Devices.IoApic;
@@ -9,6 +10,7 @@ using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.Devices.Virtio;
 using Vmm.Core.Devices.Virtio.Block;
 using Vmm.Core.Devices.Virtio.Console;
+using Vmm.Core.Devices.Virtio.Net;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
@@ -22,6 +24,25 @@ namespace Vmm.Tests.Unit.Migration;
 /// <summary>A record of every layout, each field with a value of its own, and what a reader of its description must find.</summary>
 internal static class DescribedRecords
 {
+    /// <summary>What is found of <see cref="FillVirtio"/>'s.</summary>
+    private const string VirtioFields = """
+        .virtio.status = 15
+        .virtio.host_features_sel = 2
+        .virtio.guest_features_sel = 3
+        .virtio.guest_features = 4294967296
+        .virtio.queue_sel = 4
+        .virtio.isr = 1
+        .virtio.generation = 5
+        .virtio.queue_count = 1
+        .virtio.queues.num = 8
+        .virtio.queues.ready = true
+        .virtio.queues.desc = 4096
+        .virtio.queues.avail = 8192
+        .virtio.queues.used = 12288
+        .virtio.queues.last_avail_idx = 6
+        .virtio.queues.used_idx = 7
+        """;
+
     public static IEnumerable<TestCaseData> All()
     {
         yield return Case(SerialState.Layout, new SerialState
@@ -141,24 +162,9 @@ internal static class DescribedRecords
         yield return Case(DebugConsoleState.Layout, new DebugConsoleState(), null, """
             .waiting = 0
             """);
-        yield return Case(RngState.Layout, new RngState { QuotaRemaining = 1 }, s => FillVirtio(s.Virtio), """
-            .quota_remaining = 1
-            .virtio.status = 15
-            .virtio.host_features_sel = 2
-            .virtio.guest_features_sel = 3
-            .virtio.guest_features = 4294967296
-            .virtio.queue_sel = 4
-            .virtio.isr = 1
-            .virtio.generation = 5
-            .virtio.queue_count = 1
-            .virtio.queues.num = 8
-            .virtio.queues.ready = true
-            .virtio.queues.desc = 4096
-            .virtio.queues.avail = 8192
-            .virtio.queues.used = 12288
-            .virtio.queues.last_avail_idx = 6
-            .virtio.queues.used_idx = 7
-            """);
+        yield return Case(NetState.Layout, DescribedNetRecords.Card(), s => FillVirtio(s.Virtio), $"{DescribedNetRecords.CardFields}\n{VirtioFields}");
+        yield return Case(StreamState.Layout, DescribedNetRecords.Stream(), null, DescribedNetRecords.StreamFields);
+        yield return Case(RngState.Layout, new RngState { QuotaRemaining = 1 }, s => FillVirtio(s.Virtio), $".quota_remaining = 1\n{VirtioFields}");
         yield return Case(BlockState.Layout, new BlockState(queues: 1) { WriteCache = true, HeldCount = 1, Held = [new HeldRequest { Queue = 8, Head = 9 }] }, s => FillVirtio(s.Virtio), """
             .write_cache = true
             .held_count = 1
