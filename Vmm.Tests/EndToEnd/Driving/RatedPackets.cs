@@ -25,7 +25,7 @@ internal sealed class RatedPackets : IDisposable
     private long _received;
     private long _misplaced;
     private long _longestGap;
-    private bool _isEnding;
+    private readonly ManualResetEventSlim _end = new();
 
     /// <summary>Begins to send.</summary>
     /// <param name="socket">Connected to the guest; it belongs to the flow. With a raw one the packets are pings.</param>
@@ -55,7 +55,7 @@ internal sealed class RatedPackets : IDisposable
     /// <summary>Sends no more, and waits until everything has come back or 5 seconds have passed without anything.</summary>
     internal void End()
     {
-        Volatile.Write(ref _isEnding, true);
+        _end.Set();
         _sending.Join();
         _receiving.Join();
     }
@@ -69,6 +69,7 @@ internal sealed class RatedPackets : IDisposable
     {
         End();
         _socket.Dispose();
+        _end.Dispose();
     }
 
     private static ushort Checksum(ReadOnlySpan<byte> bytes)
@@ -91,7 +92,7 @@ internal sealed class RatedPackets : IDisposable
     {
         byte[] packet = new byte[Length];
         long begin = Stopwatch.GetTimestamp();
-        while (!Volatile.Read(ref _isEnding))
+        while (!_end.IsSet)
         {
             for (long due = (long)((Stopwatch.GetTimestamp() - begin) * _perTick); Sent < due; Interlocked.Increment(ref _sent))
             {
@@ -106,7 +107,7 @@ internal sealed class RatedPackets : IDisposable
                 _socket.Send(packet);
             }
 
-            Thread.Sleep(1);
+            _end.Wait(1);
         }
     }
 
@@ -115,7 +116,7 @@ internal sealed class RatedPackets : IDisposable
         byte[] packet = new byte[2048];
         long last = Stopwatch.GetTimestamp();
         long expected = 0;
-        while (!Volatile.Read(ref _isEnding) || Received < Sent)
+        while (!_end.IsSet || Received < Sent)
         {
             try
             {
@@ -132,7 +133,7 @@ internal sealed class RatedPackets : IDisposable
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.TimedOut)
             {
-                if (Volatile.Read(ref _isEnding))
+                if (_end.IsSet)
                 {
                     return;
                 }

@@ -26,7 +26,7 @@ public sealed class UpdatedNetworkTests : UpdateTest
     }
 
     [Test]
-    public async Task A_tap_of_several_queues_goes_over_with_all_of_them()
+    public async Task A_guest_that_uses_one_of_several_queues_gets_every_packet()
     {
         using var network = new TapNetwork(queues: 4);
         var generation = await BootAsync(network, $"tap,id=n0,ifname={TapNetwork.Interface},queues=4,script=no,downscript=no", ",mq=on");

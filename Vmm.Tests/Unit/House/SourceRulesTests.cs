@@ -22,6 +22,7 @@ public sealed partial class SourceRulesTests
         ["Vmm.Qmp/Schema/QapiEncoder.cs"] = "its base class of the framework has pointers in its signature",
         ["Vmm.Tests/Kvm/TinyMemory.cs"] = "a test's guest memory",
         ["bench/Block/NativeDriver.cs"] = "the benchmark's driver, which is in C",
+        ["bench/Net/NativeCard.cs"] = "the benchmark's driver and peer, which are in C",
         ["bench/Exits/BenchMachine.cs"] = "the benchmark's guest memory",
         ["bench/Io/NativeQueue.cs"] = "the benchmark's queue, which it shares with C",
     };
