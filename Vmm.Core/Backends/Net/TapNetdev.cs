@@ -45,10 +45,12 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
         if (configuration.Descriptors.Count > 0)
         {
             Use(TapOpening.Inherit(configuration));
+            ServeFirstOnly();
             return;
         }
 
         Use(TapOpening.Open(configuration));
+        ServeFirstOnly();
         if (configuration.Script is { } script && TapScript.Run(script, InterfaceName, TapScript.Limit, log) is { } why)
         {
             throw new NetException($"netdev '{Id}': network script {script} for interface '{InterfaceName}' failed: {why}: expected one that ends with status 0, or script=no");
@@ -139,6 +141,15 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
     private static string Queues(int count) => count == 1 ? "1 queue" : string.Create(CultureInfo.InvariantCulture, $"{count} queues");
 
     private string NameOf(int queue) => string.Create(CultureInfo.InvariantCulture, $"netdev/{Id}/{queue}");
+
+    /// <summary>The host may put a frame into any queue that is attached, and no driver has said yet that it serves more than the first.</summary>
+    private void ServeFirstOnly()
+    {
+        if (!TrySetActiveQueues(1))
+        {
+            throw new NetException($"netdev '{Id}': the host does not detach the further queues of interface '{InterfaceName}': expected a kernel with TUNSETQUEUE");
+        }
+    }
 
     /// <summary>Examines descriptors, and serves them from here on.</summary>
     private void Use(SafeFileHandle[] taps)

@@ -180,6 +180,17 @@ public sealed class TapNetdevTests
             Refused("netdev 'n', queue 1: a queue of interface 't5' as queue 0 is expected, it is one of 't6'"));
     });
 
+    /// <summary>The host spreads frames over all queues that are attached, whether or not they are read.</summary>
+    [Test]
+    public void Before_a_driver_says_otherwise_only_the_first_queue_gets_frames() => TapNamespace.Run(() =>
+    {
+        using var netdev = Open(new("n") { Queues = 4 });
+
+        var attached = netdev.Export().Select(queue => (TapDevice.Ask((SafeFileHandle)queue.Handle)!.Value.Flags & TapFlags.DetachQueue) == 0);
+
+        Assert.That(attached, Is.EqualTo(new[] { true, false, false, false }));
+    });
+
     [Test]
     public void What_crosses_is_examined_and_left_as_it_is() => TapNamespace.Run(() =>
     {
