@@ -1,7 +1,6 @@
 // What is on the other end of the guest's cable fails. An update needs it for nothing: the guest goes over as without that, and the process that has the guest
 // deals with the cable then. The guest of these faults has a network card besides, on a stream to a peer that the test plays, with frames both ways all the time.
 
-using Vmm.Lab.Drivers;
 using Vmm.Migration.Handover;
 
 namespace Vmm.Tests.Faults;
@@ -12,6 +11,7 @@ internal abstract class NetworkFault(string name) : Fault(name)
 {
     private const int Some = 20; // frames
 
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
 
     /// <inheritdoc/>
@@ -34,12 +34,12 @@ internal abstract class NetworkFault(string name) : Fault(name)
     /// <summary>Waits for something that the guest knows, or is to be known of it.</summary>
     protected static async Task UntilAsync(Scene scene, string what, Func<bool> condition)
     {
-        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        using var deadline = new CancellationTokenSource(Limit);
         while (!condition())
         {
             if (deadline.IsCancellationRequested)
             {
-                throw new TimeoutException($"{what}: not within {Timeouts.Answer.TotalSeconds} s; the guest has {NetworkFlow.Of(scene.Ram)}");
+                throw new TimeoutException($"{what}: not within {Limit.TotalSeconds} s; the guest has {NetworkFlow.Of(scene.Ram)}, {NetworkFlow.Rings(scene.Ram)}");
             }
 
             await Task.Delay(Poll);
@@ -52,7 +52,8 @@ internal abstract class NetworkFault(string name) : Fault(name)
     protected static async Task FlowsAsync(Scene scene, bool isWhole)
     {
         var peer = scene.Network!;
-        await peer.WaitForAsync(Some);
+        long until = peer.Received + Some;
+        await UntilAsync(scene, $"{Some} more frames of the guest's come", () => peer.Received >= until);
         peer.BeSilent();
         await UntilAsync(scene, $"the guest has the last frame, {peer.LastSent}", () => NetworkFlow.Of(scene.Ram).Last == peer.LastSent);
         var flow = NetworkFlow.Of(scene.Ram);

@@ -38,8 +38,9 @@ public sealed class NetworkTrafficTests : UpdateTest
             steps.HoldAll();
             var asked = route.AskAsync(old.Qmp);
             await ReachAsync(step, steps, ofNew);
-            if (step < HandoverStep.OldQueuesStopped)
+            if (step <= HandoverStep.OldMainConnected)
             {
+                // Old is held before it stops its queues.
                 await packets.WaitForAsync(Some);
             }
 
