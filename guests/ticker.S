@@ -13,6 +13,9 @@
 #include "virtio.h"
 #include "disk-log.h"
 #endif
+#ifdef NET
+#include "net-flow.h"
+#endif
 
 start:  flat_segments stack
         decimal_zero
@@ -22,6 +25,9 @@ start:  flat_segments stack
         pit_on RATE
 #ifdef DISK
         call disk_start
+#endif
+#ifdef NET
+        call net_start
 #endif
 
 sleep:  sti
@@ -37,10 +43,16 @@ next:   movb (%esi), %al
         cmpl $line_end, %esi
         jb next
         count
+#ifdef NET
+        call net_tick
+#endif
         end_of_pic
         movl $stack, %esp
         jmp sleep
 
 #ifdef DISK
         disk_log disk, 23, 0x31, 0x220000, 64
+#endif
+#ifdef NET
+        net_flow net, 22, 0x32, 0x240000
 #endif

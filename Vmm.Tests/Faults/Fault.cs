@@ -33,6 +33,9 @@ internal abstract class Fault(string name)
     /// <summary>Whether the guest may have been reset by it, and counts from 1 again.</summary>
     internal virtual bool MayRestart => false;
 
+    /// <summary>Whether the guest has a network card besides, and a peer of its cable.</summary>
+    internal virtual bool HasNetwork => false;
+
     /// <summary>Puts itself between the two before they meet, if it must.</summary>
     internal virtual void Interpose(Scene scene)
     {
@@ -46,6 +49,12 @@ internal abstract class Fault(string name)
     /// one, is held there. Lets both continue where that is part of the fault; afterwards no process is held any more.
     /// </summary>
     internal abstract Task StrikeAsync(Scene scene, HandoverStep step);
+
+    /// <summary>What must hold besides when all is over and one of the two runs the guest.</summary>
+    internal virtual Task OwnedAsync(Scene scene) => Task.CompletedTask;
+
+    /// <summary>What must hold besides when the next attempt has succeeded.</summary>
+    internal virtual Task RetriedAsync(Scene scene) => Task.CompletedTask;
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -24,6 +24,8 @@ internal static class FaultMatrix
         new SlowMainChannel(),
         new FullMainChannel(),
         .. CommandFault.All,
+        new NetworkDies(),
+        new NetworkHangs(),
     ];
 
     /// <summary>Every fault.</summary>

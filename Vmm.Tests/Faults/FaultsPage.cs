@@ -70,6 +70,10 @@ internal static class FaultsPage
             also where the guest was lost with its owner: each of those is in the image, none is older there than what was written to its place after
             it, and none was answered with an error. RAM and image of a guest that was stopped before do not change.
 
+            For a fault of the network's back end the guest has a network card too, on a `-netdev stream` with `reconnect-ms`, and frames with numbers go both ways.
+            The back end dies by closing its connection and its listener: the guest's link is down afterwards, and up again when it is there again. It hangs in
+            the middle of a frame and reads nothing more, and the guest is updated once more over the full connection: when it continues no frame is missing.
+
             The one thing that costs the guest is the death of the process that holds the baton.
 
             A process without memory (ENOMEM) can map nothing and start no thread any more. What the update itself asks for is then a reason

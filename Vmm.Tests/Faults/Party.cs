@@ -14,6 +14,9 @@ internal sealed partial class Party : IAsyncDisposable
     /// <summary>The guest: it prints its count, and keeps a disk busy.</summary>
     internal const string Guest = "disk-ticker";
 
+    /// <summary>The same, which keeps a network card busy besides.</summary>
+    internal const string NetworkGuest = "disk-net-ticker";
+
     /// <summary>Bytes of guest RAM.</summary>
     internal const long RamSize = 4 << 20;
 

@@ -24,6 +24,15 @@ internal sealed class Scene : IAsyncDisposable
         "-device", "virtio-blk-device,drive=disk0,bus=virtio-mmio-bus.23",
     ];
 
+    private const string PeerName = Detour + ".net.sock";
+
+    /// <summary>The guest's network card, where it has one.</summary>
+    private static readonly string[] NetworkOptions =
+    [
+        "-netdev", $"stream,id=net0,addr.type=unix,addr.path={PeerName},reconnect-ms=50",
+        "-device", "virtio-net-device,netdev=net0,bus=virtio-mmio-bus.22",
+    ];
+
     private static readonly HandoverStep[] Steps = Enum.GetValues<HandoverStep>();
     private static readonly TimeSpan StepTimeout = TimeSpan.FromSeconds(5);
 
@@ -61,6 +70,9 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>What the guest writes to its disk.</summary>
     internal static DiskLog Disk => DiskLog.Ticker;
 
+    /// <summary>The peer of the guest's network; null if it has none.</summary>
+    internal NetworkPeer? Network { get; private set; }
+
     /// <summary>The disk's image.</summary>
     internal string Image => InFolder(ImageName);
 
@@ -86,8 +98,10 @@ internal sealed class Scene : IAsyncDisposable
             Permissions.OpenToAll(scene.Folder);
             Disk.NewImage(scene.Folder, ImageName);
             scene.Struck = step;
+            scene.Network = fault.HasNetwork ? new NetworkPeer(scene.InFolder(PeerName)) : null;
             scene.Old = await scene.StartAsync([], []);
             scene.Ram = RamFile.Of(scene.Old);
+            await (scene.Network?.WaitForAsync(more: 1) ?? Task.CompletedTask);
             if (paused)
             {
                 await scene.Old.CountsAsync();
@@ -216,6 +230,7 @@ internal sealed class Scene : IAsyncDisposable
         }
 
         _wires.ForEach(w => w.Dispose());
+        Network?.Dispose();
         Ram?.Dispose();
         Directory.Delete(Folder, recursive: true);
     }
@@ -230,7 +245,12 @@ internal sealed class Scene : IAsyncDisposable
 
     private async Task<Party> StartAsync(IEnumerable<string> startedBy, IEnumerable<string> options)
     {
-        var party = await Party.StartAsync($"{(char)('a' + _parties.Count)}", Folder, [.. startedBy, .. _program], Party.Guest, [.. DiskOptions, .. options]);
+        var party = await Party.StartAsync(
+            $"{(char)('a' + _parties.Count)}",
+            Folder,
+            [.. startedBy, .. _program],
+            Network is null ? Party.Guest : Party.NetworkGuest,
+            [.. DiskOptions, .. Network is null ? [] : NetworkOptions, .. options]);
         _parties.Add(party);
         return party;
     }

@@ -61,8 +61,10 @@ internal sealed class Verdict
         await WatchAsync(owner);
         if (owner is not null && _deviations.Count == 0)
         {
+            await HoldsAsync(_fault.OwnedAsync);
             await LeavesNothingAsync(owner);
             await RetryAsync(owner);
+            await HoldsAsync(_fault.RetriedAsync);
         }
 
         Counts();
@@ -116,6 +118,22 @@ internal sealed class Verdict
             $"old's reason is '{reason}', expected was '{_expected.Reason}'");
         string state = _expected.Old == Rest.Owns ? Running : "postmigrate";
         Hold(await _old.StatusAsync() == state, $"old is '{await _old.StatusAsync()}' instead of '{state}'");
+    }
+
+    /// <summary>What the fault itself promises.</summary>
+    private async Task HoldsAsync(Func<Scene, Task> promise)
+    {
+        int before = _scene.Deviations.Count;
+        try
+        {
+            await promise(_scene);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)
+        {
+            _deviations.Add(e.Message);
+        }
+
+        _deviations.AddRange(_scene.Deviations.Skip(before));
     }
 
     /// <summary>For a while only the owner runs the guest.</summary>

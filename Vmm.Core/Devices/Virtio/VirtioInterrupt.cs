@@ -4,6 +4,9 @@
 // wire; so status and wire change together under a lock, or a wire that should be high could end low. A used buffer that was
 // published before the acknowledgement is seen by the driver, which looks at the ring after it; one that is published later sets the bit
 // anew, and the wire rises again.
+//
+// A driver acknowledges what it has read. A cause that came in between is left, and the driver does not look at it in this interrupt: the wire falls and rises
+// once more then. An edge-triggered input would not notice a wire that stays high, and the device would never interrupt again.
 
 using Vmm.Core.Buses;
 
@@ -53,9 +56,15 @@ internal sealed class VirtioInterrupt(VirtioState state)
             uint before = state.InterruptStatus;
             uint after = (before | sets) & ~clears;
             Volatile.Write(ref state.InterruptStatus, after);
-            if ((before == 0) != (after == 0))
+            bool isAcknowledged = (before & clears) != 0;
+            if (isAcknowledged)
             {
-                _line?.Set(after != 0);
+                _line?.Set(false);
+            }
+
+            if (after != 0 && (before == 0 || isAcknowledged))
+            {
+                _line?.Set(true);
             }
         }
     }

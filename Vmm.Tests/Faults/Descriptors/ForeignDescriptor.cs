@@ -1,5 +1,6 @@
 // A descriptor of a kind that was not announced, in the place of one that crosses. Everything that a process can have open is tried.
 
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -54,7 +55,12 @@ internal sealed partial class ForeignDescriptor : IDisposable
             return new(HostFile.OpenToUpdate(slave), master);
         },
         ["terminal's master"] = _ => new(TerminalDevice.CreatePty().Master),
-        ["pidfd"] = _ => new(PidFd.Open(Environment.ProcessId)),
+        ["pidfd"] = _ =>
+        {
+            // Of a process that may be ended, as the one whose place it takes would be.
+            var sleeper = new Sleeper();
+            return new(PidFd.Open(sleeper.Id), sleeper);
+        },
         ["epoll"] = _ => new(Epoll.Create()),
         ["eventfd"] = _ => new(EventFd.Create()),
         ["timerfd"] = _ => new(Own(CreateTimer(MonotonicClock, CloseOnExec))),
@@ -62,6 +68,7 @@ internal sealed partial class ForeignDescriptor : IDisposable
         ["directory"] = folder => new(HostFile.OpenToRead(folder)),
         ["null device"] = _ => Open("/dev/null", FileAccess.ReadWrite),
         ["full device"] = _ => Open("/dev/full", FileAccess.ReadWrite),
+        ["tap device without an interface"] = _ => Open("/dev/net/tun", FileAccess.ReadWrite),
         ["KVM device"] = _ => Open("/dev/kvm", FileAccess.ReadWrite),
         ["path only"] = _ => new(Own(OpenPath("/etc/passwd", PathOnly | CloseOnExec))),
     };
@@ -117,6 +124,23 @@ internal sealed partial class ForeignDescriptor : IDisposable
     private static SafeFileHandle Own(int descriptor) => new(Check(descriptor), ownsHandle: true);
 
     private static int Check(int result) => result >= 0 ? result : throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+
+    /// <summary>A process that does nothing.</summary>
+    private sealed class Sleeper : IDisposable
+    {
+        private readonly Process _process = Process.Start("sleep", "infinity");
+
+        /// <summary>Its number.</summary>
+        internal int Id => _process.Id;
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            _process.Kill();
+            _process.WaitForExit();
+            _process.Dispose();
+        }
+    }
 
     [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
     private static partial int CreatePipe(Span<int> ends, int flags);

@@ -13,6 +13,8 @@ public sealed class ForeignDescriptorTests
     /// <summary>In CI every such kind of each name: so many that each kind is tried with some name.</summary>
     private const int Sampled = 13;
 
+    private const int NetworkStep = 5;
+
     private static readonly string[] Names =
     [
         "ram/ram0", "boot/kernel", "boot/initrd", "chardev/client/listener", "chardev/client/connection", "chardev/client/log", "chardev/serial1/file",
@@ -20,6 +22,7 @@ public sealed class ForeignDescriptorTests
     ];
 
     [TestCaseSource(nameof(Cases))]
+    [TestCaseSource(nameof(NetworkCases))]
     [Promise(44)]
     public async Task It_is_refused_before_the_pause_with_a_reason_or_lived_with(string name, string kind)
     {
@@ -27,12 +30,13 @@ public sealed class ForeignDescriptorTests
         try
         {
             using var foreign = ForeignDescriptor.Make(kind, folder);
+            using var network = ForeignNetwork.Of(name);
             bool wasSent = false;
             await using var scene = await CallScene.SetAsync(null, spoil: message => DescriptorFault.Spoil(message, (names, sent) =>
             {
                 wasSent = names.Contains(name);
                 return [.. sent.Select((handle, i) => names[i] == name ? foreign.Handle : handle)];
-            }));
+            }), network: network);
             await scene.UpdateAsync(null);
             var verdict = new CallVerdict(scene, null, null);
 
@@ -53,25 +57,38 @@ public sealed class ForeignDescriptorTests
     }
 
     /// <summary>What the list of names leaves out would not be tried.</summary>
-    [Test]
-    public async Task Every_name_that_crosses_is_tried()
+    [TestCase("netdev/tap/0")]
+    [TestCase("netdev/host/connection")]
+    public async Task Every_name_that_crosses_is_tried(string oneOfTheNetworks)
     {
         IReadOnlyList<string> crossed = [];
-        await using var scene = await CallScene.SetAsync(null, spoil: message => DescriptorFault.Spoil(message, (names, sent) =>
-        {
-            crossed = names;
-            return sent;
-        }));
+        using var network = ForeignNetwork.Of(oneOfTheNetworks)!;
+        await using var scene = await CallScene.SetAsync(
+            null,
+            spoil: message => DescriptorFault.Spoil(message, (names, sent) =>
+            {
+                crossed = names;
+                return sent;
+            }),
+            network: network);
 
         await scene.UpdateAsync(null);
 
-        Assert.That(crossed.Where(name => !name.StartsWith("monitor/", StringComparison.Ordinal)), Is.SubsetOf(Names));
-        Assert.That(Names, Is.SubsetOf(crossed));
+        string[] tried = [.. Names, .. network.Crossing];
+        Assert.That(crossed.Where(name => !name.StartsWith("monitor/", StringComparison.Ordinal)), Is.SubsetOf(tried));
+        Assert.That(tried, Is.SubsetOf(crossed));
     }
 
     private static IEnumerable<object[]> Cases() =>
         from name in Names.Index()
         from kind in ForeignDescriptor.Kinds.Index()
         where FaultProgram.IsFullProduct || (name.Index + kind.Index) % Sampled == 0
+        select (object[])[name.Item, kind.Item];
+
+    /// <summary>In CI of each name every such kind, others than of the name before.</summary>
+    private static IEnumerable<object[]> NetworkCases() =>
+        from name in ForeignNetwork.Names.Index()
+        from kind in ForeignDescriptor.Kinds.Index()
+        where FaultProgram.IsFullProduct || ((name.Index * NetworkStep) + kind.Index) % Sampled == 0
         select (object[])[name.Item, kind.Item];
 }

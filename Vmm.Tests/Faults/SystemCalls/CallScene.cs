@@ -7,6 +7,7 @@ using Vmm.Lab.Drivers;
 using Vmm.Lab.Hosts;
 using Vmm.Tests.EndToEnd.Driving;
 using Vmm.Tests.EndToEnd.Updates;
+using Vmm.Tests.Faults.Descriptors;
 
 namespace Vmm.Tests.Faults.SystemCalls;
 
@@ -33,13 +34,14 @@ internal sealed class CallScene : IAsyncDisposable
     private static readonly UpdateRoute Detour = new(Scene.Detour);
 
     private readonly CallWindow? _window;
+    private readonly ForeignNetwork? _network;
     private readonly List<Wire> _wires = [];
     private Socket? _client;
 
-    private CallScene(string folder, CallWindow? window)
+    private CallScene(string folder, CallWindow? window, ForeignNetwork? network)
     {
         Folder = folder;
-        _window = window;
+        (_window, _network) = (window, network);
         Injector = new Injector(InFolder("injector"));
     }
 
@@ -68,12 +70,14 @@ internal sealed class CallScene : IAsyncDisposable
     /// <param name="window">Whose calls are watched, and from when on; none if null.</param>
     /// <param name="withRuns">Whether KVM_RUN is watched too.</param>
     /// <param name="spoil">What is sent on in the place of a message; the channels make no detour if null.</param>
+    /// <param name="network">Network back ends besides; none if null. It stays the caller's.</param>
     internal static async Task<CallScene> SetAsync(
-        CallWindow? window, bool withRuns = false, Func<WireMessage, IReadOnlyList<WireMessage>>? spoil = null)
+        CallWindow? window, bool withRuns = false, Func<WireMessage, IReadOnlyList<WireMessage>>? spoil = null, ForeignNetwork? network = null)
     {
-        var scene = new CallScene(Directory.CreateTempSubdirectory("vmm-calls-").FullName, window);
+        var scene = new CallScene(Directory.CreateTempSubdirectory("vmm-calls-").FullName, window, network);
         try
         {
+            network?.Listen(scene.Folder);
             foreach (var (log, image) in DiskLog.Entropy.Zip(Images))
             {
                 log.NewImage(scene.Folder, image);
@@ -83,6 +87,7 @@ internal sealed class CallScene : IAsyncDisposable
             scene.Ram = RamFile.Of(scene.Old);
             scene._client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             await scene._client.ConnectAsync(new UnixDomainSocketEndPoint(scene.InFolder(ClientSocket)));
+            await (network?.ConnectAsync(scene.Folder, scene.Old.Qmp) ?? Task.CompletedTask);
             await scene.Old.CountsAsync();
             await scene.ServesAsync();
             scene.New = await scene.StartAsync("b", window is { IsNews: true }, withRuns, Listened.Listening());
@@ -180,7 +185,7 @@ internal sealed class CallScene : IAsyncDisposable
     private Task<Party> StartAsync(string name, bool isWatched, bool withRuns, params string[] more) => Party.StartAsync(
         name,
         Folder,
-        isWatched ? [.. Injector.Starting(_window!, withRuns), Program] : [Program],
+        [.. _network?.Enter ?? [], .. isWatched ? Injector.Starting(_window!, withRuns) : [], Program],
         Guest,
         [
             "-qmp", "unix:shared.qmp,server=on,wait=off", "-monitor", "unix:shared.hmp,server=on,wait=off",
@@ -194,7 +199,8 @@ internal sealed class CallScene : IAsyncDisposable
             "-device", "virtio-blk-device,drive=slow0,bus=virtio-mmio-bus.21,werror=report",
             "-blockdev", $"driver=file,node-name=threads,filename={Images[1]},aio=threads", "-blockdev", "driver=throttle,node-name=slow1,throttle-group=limits,file=threads",
             "-device", "virtio-blk-device,drive=slow1,bus=virtio-mmio-bus.20,werror=report",
-            "-initrd", FaultProgram.Host.TinyGuest(Party.Guest), "-D", LogFile, "-pidfile", "vmm.pid", .. more,
+            "-initrd", FaultProgram.Host.TinyGuest(Party.Guest), "-D", LogFile, "-pidfile", "vmm.pid",
+            .. _network?.Options ?? [], .. more,
         ]);
 
     /// <summary>Waits until a process says how the update ended, or its session or itself is at an end; the verdict finds out which.</summary>
