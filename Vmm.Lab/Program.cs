@@ -1,16 +1,18 @@
 // What ./demo and ./test call:
 //   demo [--keep]         the live-update demo; see Demo/LiveUpdateDemo.cs, and Demo/KeptGuest.cs for what stays
 //   run COMMAND           runs a shell command on the host for Linux guests (the lab, where this machine cannot)
-//   requests [ROUNDS]     what a request of a Linux guest costs, against QEMU; see bench/run and Requests/RequestsBenchmark.cs
+//   compare [disk|network] [ROUNDS]   what a Linux guest's disk requests and TCP cost, against QEMU; see bench/run, Requests and Traffic
 //   rerun TRX...          prints the filter of the failed tests that are run again; see Reports/TestRerun.cs
 //   report STATUS TRX... [-- TRX...]  ends a test run, with its reruns; see Reports/TestReport.cs
 
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Vmm.Lab.Comparisons;
 using Vmm.Lab.Demo;
 using Vmm.Lab.Hosts;
 using Vmm.Lab.Reports;
 using Vmm.Lab.Requests;
+using Vmm.Lab.Traffic;
 
 using var interrupt = new CancellationTokenSource();
 using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
@@ -24,9 +26,10 @@ try
         ["demo"] => await DemoAsync(demo => demo.RunAsync()),
         ["demo", "--keep"] => await KeptDemoAsync(),
         ["run", var command] => await RunAsync(command),
-        ["requests"] => await RequestsBenchmark.RunAsync(5, interrupt.Token) ? 0 : 1,
-        ["requests", var rounds] when int.TryParse(rounds, CultureInfo.InvariantCulture, out int count) && count > 0 =>
-            await RequestsBenchmark.RunAsync(count, interrupt.Token) ? 0 : 1,
+        ["compare"] => await CompareAsync(disk: true, network: true),
+        ["compare", var rounds] when TryParseRounds(rounds, out int count) => await CompareAsync(disk: true, network: true, count),
+        ["compare", var part] when IsPart(part) => await CompareAsync(part == "disk", part == "network"),
+        ["compare", var part, var rounds] when IsPart(part) && TryParseRounds(rounds, out int count) => await CompareAsync(part == "disk", part == "network", count),
         ["rerun", .. var files] => PrintRerun(files),
         ["report", var status, .. var files] => Report(status, files),
         _ => Usage(),
@@ -84,6 +87,18 @@ async Task<int> RunAsync(string command)
     return await process.Exited;
 }
 
+static bool IsPart(string word) => word is "disk" or "network";
+
+static bool TryParseRounds(string word, out int rounds) => int.TryParse(word, CultureInfo.InvariantCulture, out rounds) && rounds > 0;
+
+async Task<int> CompareAsync(bool disk, bool network, int rounds = 5)
+{
+    await using var host = await ComparedHost.BootAsync(interrupt.Token);
+    bool isMet = !disk || await RequestsBenchmark.RunAsync(host, rounds, interrupt.Token);
+    isMet &= !network || await TrafficBenchmark.RunAsync(host, rounds, interrupt.Token);
+    return isMet ? 0 : 1;
+}
+
 static int PrintRerun(string[] files)
 {
     Console.WriteLine(TestRerun.Filter(files));
@@ -95,7 +110,7 @@ static int Report(string status, string[] files) => TestReport.Print(
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: demo [--keep] | run COMMAND | requests [ROUNDS] | rerun TRX... | report STATUS TRX... [-- TRX...]");
+    Console.Error.WriteLine("usage: demo [--keep] | run COMMAND | compare [disk|network] [ROUNDS] | rerun TRX... | report STATUS TRX... [-- TRX...]");
     return 2;
 }
 

@@ -1,3 +1,5 @@
+using Vmm.Lab.Comparisons;
+
 namespace Vmm.Lab.Requests;
 
 /// <summary>What one run of requests came to.</summary>
@@ -6,4 +8,4 @@ namespace Vmm.Lab.Requests;
 /// <param name="DeviceInterrupts">Interrupts of the disk for each, as the guest counted them.</param>
 /// <param name="MedianNanoseconds">A request's time, as the guest saw it.</param>
 /// <param name="Percentile99Nanoseconds">One in a hundred took longer.</param>
-internal sealed record RequestFigures(RequestCosts Costs, double Rate, double DeviceInterrupts, double MedianNanoseconds, double Percentile99Nanoseconds);
+internal sealed record RequestFigures(HostCosts Costs, double Rate, double DeviceInterrupts, double MedianNanoseconds, double Percentile99Nanoseconds);

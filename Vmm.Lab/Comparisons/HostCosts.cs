@@ -1,7 +1,7 @@
 using System.Globalization;
 using Vmm.Lab.Hosts;
 
-namespace Vmm.Lab.Requests;
+namespace Vmm.Lab.Comparisons;
 
 /// <summary>What a VMM process has cost its host so far: exits and interrupts as its KVM counts them, and the processor time of its threads.</summary>
 /// <param name="Exits">Exits of all kinds.</param>
@@ -11,12 +11,12 @@ namespace Vmm.Lab.Requests;
 /// <param name="Nanoseconds">Processor time of all threads, the guest's own included.</param>
 /// <param name="VcpuNanoseconds">That of the vCPU's thread.</param>
 /// <param name="GuestNanoseconds">The part of it in the guest; sampled by the host's timer, so it is less exact than the others.</param>
-internal sealed record RequestCosts(
+internal sealed record HostCosts(
     double Exits, double MmioExits, double HaltExits, double Interrupts, double Nanoseconds, double VcpuNanoseconds, double GuestNanoseconds)
 {
     private const int TicksPerSecond = 100;
 
-    public static RequestCosts operator -(RequestCosts after, RequestCosts before) => new(
+    public static HostCosts operator -(HostCosts after, HostCosts before) => new(
         after.Exits - before.Exits,
         after.MmioExits - before.MmioExits,
         after.HaltExits - before.HaltExits,
@@ -29,24 +29,24 @@ internal sealed record RequestCosts(
     /// <param name="host">Where the process runs.</param>
     /// <param name="process">Its id.</param>
     /// <param name="vcpu">The id of its vCPU's thread.</param>
-    internal static async Task<RequestCosts> ReadAsync(IHost host, int process, int vcpu)
+    internal static async Task<HostCosts> ReadAsync(IHost host, int process, int vcpu)
     {
         string text = await host.RunAsync(
             $"cd /sys/kernel/debug/kvm/{process}-* && cat exits mmio_exits halt_exits irq_injections && cd /proc/{process}/task && "
             + $"awk '{{ n += $1 }} END {{ print n }}' */schedstat && cut -d' ' -f1 {vcpu}/schedstat && sed 's/.*) //' {vcpu}/stat | cut -d' ' -f41");
         double[] numbers = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
         return numbers is [var exits, var mmio, var halts, var interrupts, var all, var own, var guest]
-            ? new RequestCosts(exits, mmio, halts, interrupts, all, own, guest * (1e9 / TicksPerSecond))
+            ? new HostCosts(exits, mmio, halts, interrupts, all, own, guest * (1e9 / TicksPerSecond))
             : throw new IOException($"seven numbers expected, got: {text}");
     }
 
-    /// <summary>Of each of so many requests.</summary>
-    internal RequestCosts Of(int requests) => new(
-        Exits / requests,
-        MmioExits / requests,
-        HaltExits / requests,
-        Interrupts / requests,
-        Nanoseconds / requests,
-        VcpuNanoseconds / requests,
-        GuestNanoseconds / requests);
+    /// <summary>Of each of so many parts.</summary>
+    internal HostCosts Of(double parts) => new(
+        Exits / parts,
+        MmioExits / parts,
+        HaltExits / parts,
+        Interrupts / parts,
+        Nanoseconds / parts,
+        VcpuNanoseconds / parts,
+        GuestNanoseconds / parts);
 }
