@@ -37,7 +37,7 @@ internal sealed class CommandFault(string name, string command, string arguments
         {
             < HandoverStep.OldGreeted => Outcome.LostWithOld(Rest.Waits),
             < HandoverStep.OldPeerReady => Outcome.LostWithOld(Rest.Exits),
-            HandoverStep.OldPeerReady or HandoverStep.OldMainConnected => Outcome.CannotHappen("which is first, the quit or the switch, is open"),
+            HandoverStep.OldPeerReady or HandoverStep.OldMainConnected or HandoverStep.NewMainAccepted => Outcome.CannotHappen("which is first, the quit or the switch, is open"),
             _ => Outcome.OwnedAlone(),
         }),
     ];
