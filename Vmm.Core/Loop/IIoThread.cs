@@ -13,7 +13,7 @@ public interface IIoThread
     /// <param name="ready">Called on the thread after the eventfd was signalled and read; allocates nothing.</param>
     IIoSource Add(SafeHandle eventFd, Action ready);
 
-    /// <summary>Adds a descriptor of any kind that can be polled, stopped: its source calls back when it becomes readable, or writable. Any thread.</summary>
+    /// <summary>Adds a descriptor of any kind that can be polled, stopped: its source calls back when it becomes readable, or writable. Any thread. Before the first start nothing of it wakes the thread.</summary>
     /// <param name="descriptor">
     /// The descriptor, non-blocking; it stays the caller's, and is closed only after the source is disposed. Nothing is read from it here.
     /// </param>

@@ -183,6 +183,15 @@ public sealed class IoThread : IIoThread, IDisposable
         }
     }
 
+    /// <summary>The interest of a watch has changed. Any thread, with any lock held.</summary>
+    internal void Change(IoWatch watch)
+    {
+        if (!_watches.Change(watch) && !IsCurrent)
+        {
+            Wake();
+        }
+    }
+
     internal void Remove(IoWatch watch) => _watches.Remove(watch);
 
     /// <summary>A report takes memory, which may be what the host has just refused. Without it the thread continues and the defect is not reported.</summary>

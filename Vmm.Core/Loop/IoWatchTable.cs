@@ -85,6 +85,36 @@ internal sealed class IoWatchTable : IDisposable
         return error == 0;
     }
 
+    /// <summary>The interest of a watch has changed. Any thread.</summary>
+    /// <returns>False if the host refuses to watch it further, as <see cref="Add"/>.</returns>
+    internal bool Change(IoWatch watch)
+    {
+        int error;
+        lock (_gate)
+        {
+            if (_isClosed || _watches[watch.Key] != watch || !watch.IsRegistered)
+            {
+                // What is polled is looked at for its interest of the moment.
+                return true;
+            }
+
+            error = _epoll.Modify(watch.Handle, watch.Key, watch.Interest, watch.IsEdgeTriggered);
+            if (error != 0)
+            {
+                _ = _epoll.Remove(watch.Handle);
+                watch.IsRegistered = false;
+                _polled = _polled.Add(watch);
+            }
+        }
+
+        if (error != 0)
+        {
+            Report(error);
+        }
+
+        return error == 0;
+    }
+
     internal void Remove(IoWatch watch)
     {
         lock (_gate)

@@ -1,7 +1,8 @@
 // The network back ends of a board, used or not. Unlike character back ends they are open, or adopted, before the devices are built: what a device offers its
 // driver depends on what its back end can do. One that no device has, and of which nothing came from the old process, is opened when the guest is here.
 //
-// While the guest is on its way to another process the set is closed: what was listed for that process is what it gets.
+// While the guest is on its way to another process the set is closed: what was listed for that process is what it gets. A process that ends between the stop of
+// the guest and the news that it was taken does not know whose the network is, and undoes nothing of it on the host.
 
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Descriptors;
@@ -14,6 +15,7 @@ internal sealed class BoardNetdevs : IDisposable
     private readonly List<NetBackEnd> _all = [];
     private readonly List<NetBackEnd> _notAdopted = [];
     private readonly HashSet<string> _used;
+    private bool _isLeaving;
 
     private BoardNetdevs(BoardSetup setup, HandedOverDescriptors? handedOver)
     {
@@ -86,10 +88,13 @@ internal sealed class BoardNetdevs : IDisposable
         return _all.SelectMany(netdev => netdev.Export());
     }
 
+    /// <summary>The guest is stopped to be another process's: it may be that from now on until <see cref="Continue"/>.</summary>
+    internal void Leave() => _isLeaving = true;
+
     /// <summary>The guest is here, or stays here: what did not cross is opened, and the set is open again.</summary>
     internal void Continue(BestEffort steps)
     {
-        IsClosed = false;
+        (IsClosed, _isLeaving) = (false, false);
         foreach (var netdev in _notAdopted)
         {
             if (!steps.Do($"open netdev '{netdev.Id}', which did not cross", netdev.Open))
@@ -115,8 +120,20 @@ internal sealed class BoardNetdevs : IDisposable
     }
 
     /// <summary>The guest continues in another process.</summary>
-    internal void Release() => _all.ForEach(netdev => netdev.Release());
+    internal void Release()
+    {
+        _isLeaving = false;
+        _all.ForEach(netdev => netdev.Release());
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => _all.ForEach(netdev => netdev.Dispose());
+    public void Dispose()
+    {
+        if (_isLeaving)
+        {
+            Release();
+        }
+
+        _all.ForEach(netdev => netdev.Dispose());
+    }
 }

@@ -52,6 +52,7 @@ internal sealed partial class MachinePause : IDisposable
     internal IReadOnlyList<SlowQuiesce> Quiesce()
     {
         _isQuiesced = true;
+        Guest.Netdevs.Leave();
         return Guest.QuiesceBackEnds();
     }
 

@@ -56,6 +56,15 @@ internal sealed unsafe partial class EpollSet : IDisposable
         return Control(EpollChange.Add, handle, &e);
     }
 
+    /// <summary>Changes what a registered descriptor is waited to be ready for; what it is ready for by then is reported. Any thread.</summary>
+    /// <returns>0, or the error number.</returns>
+    internal int Modify(SafeHandle handle, int key, FdEvents interest, bool isEdgeTriggered)
+    {
+        var e = new epoll_event { events = (int)interest | (isEdgeTriggered ? EdgeTriggered : 0) };
+        e.data.u64 = (ulong)key;
+        return Control(EpollChange.Modify, handle, &e);
+    }
+
     /// <summary>Ends a registration. Any thread.</summary>
     /// <returns>0, or the error number.</returns>
     internal int Remove(SafeHandle handle)

@@ -4,6 +4,9 @@
 // in a live update the descriptors cross, and what comes while nobody reads is there for the next process. Header size and offloads are set where a
 // descriptor is opened for a guest that boots here, and by the guest's driver later; a process that takes a guest over changes none of that.
 //
+// What else a descriptor says of itself (its interface's name, whether frames are put into it) may change until the guest is here, because the guest of the
+// old process goes on: so that is asked when the first decision of the driver's is carried out here.
+//
 // A script is run once, when the interface is opened for a guest that boots. The other is run by the process that has the guest at its end.
 
 using System.Globalization;
@@ -22,17 +25,19 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
     private SafeFileHandle[] _taps = [];
     private TapQueue[] _queues = [];
     private bool[] _areActive = [];
-    private TapDescription _description;
+    private bool _hasHeaders;
+    private string _interfaceName = "";
     private bool _isGuestHere;
+    private bool _isKnown;
 
     /// <inheritdoc/>
     public override int QueueCount => configuration.Queues;
 
     /// <inheritdoc/>
-    public override bool HasHeaders => _description.HasHeaders;
+    public override bool HasHeaders => _hasHeaders;
 
     /// <summary>The interface's name.</summary>
-    internal string InterfaceName => _description.Name;
+    internal string InterfaceName => Volatile.Read(ref _interfaceName);
 
     /// <inheritdoc/>
     public override string Description => string.Create(
@@ -100,6 +105,11 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
     /// <inheritdoc/>
     public override bool TrySetActiveQueues(int pairs)
     {
+        if (!Volatile.Read(ref _isKnown) && !TryAskActive())
+        {
+            return false;
+        }
+
         bool isDone = true;
         for (int queue = 0; queue < _taps.Length; queue++)
         {
@@ -116,7 +126,11 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
     }
 
     /// <inheritdoc/>
-    public override void Start() => _isGuestHere = true;
+    public override void Start()
+    {
+        _isGuestHere = true;
+        Volatile.Write(ref _isKnown, false);
+    }
 
     /// <inheritdoc/>
     public override void Release()
@@ -130,9 +144,13 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
     {
         bool isEnd = _isGuestHere && configuration.Descriptors.Count == 0;
         _isGuestHere = false;
-        if (isEnd && configuration.DownScript is { } script && TapScript.Run(script, InterfaceName, TapScript.Limit, log) is { } why)
+        if (isEnd && configuration.DownScript is { } script)
         {
-            TapScript.LogDownScriptFailed(log, Id, script, InterfaceName, why);
+            string name = (_taps is [var first, ..] ? TapDevice.Ask(first)?.Name : null) ?? InterfaceName;
+            if (TapScript.Run(script, name, TapScript.Limit, log) is { } why)
+            {
+                TapScript.LogDownScriptFailed(log, Id, script, name, why);
+            }
         }
 
         Close();
@@ -156,8 +174,8 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
     {
         try
         {
-            _description = TapDescription.Of(configuration, taps);
-            _areActive = [.. taps.Select(static tap => (TapDevice.Ask(tap)!.Value.Flags & TapFlags.DetachQueue) == 0)];
+            (_interfaceName, _hasHeaders) = TapDescription.Of(configuration, taps);
+            _areActive = new bool[taps.Length];
             _queues = [.. taps.Select(static tap => new TapQueue(tap))];
             _taps = taps;
         }
@@ -166,6 +184,25 @@ internal sealed class TapNetdev(TapNetdevConfiguration configuration, ILogger lo
             Array.ForEach(taps, static tap => tap.Dispose());
             throw;
         }
+    }
+
+    /// <summary>Asks the kernel into which queues it puts frames: to switch one to what it is already is an error.</summary>
+    /// <returns>False if the interface is gone.</returns>
+    private bool TryAskActive()
+    {
+        for (int queue = 0; queue < _taps.Length; queue++)
+        {
+            if (TapDevice.Ask(_taps[queue]) is not { } asked)
+            {
+                return false;
+            }
+
+            _areActive[queue] = (asked.Flags & TapFlags.DetachQueue) == 0;
+            Volatile.Write(ref _interfaceName, asked.Name);
+        }
+
+        Volatile.Write(ref _isKnown, true);
+        return true;
     }
 
     private void Close()

@@ -116,7 +116,7 @@ internal static class TapOpening
         catch (PosixException e)
         {
             tap.Dispose();
-            throw new NetException($"netdev '{configuration.Id}': descriptor {number}: {e.Message}", e);
+            throw new NetException($"netdev '{configuration.Id}': descriptor {number}, of interface '{asked.Name}': {e.Message}", e);
         }
         catch
         {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
@@ -91,10 +92,60 @@ public sealed class IoThreadDescriptorTests : IDisposable
     }
 
     [Test]
+    public void What_comes_before_the_first_start_wakes_nobody_and_is_found_then()
+    {
+        Assert.That(Watched(), Is.EqualTo(FdEvents.None));
+        FrameSocket.Send(_there, [1]);
+        _source.Start();
+        Next();
+        Assert.That(Watched(), Is.EqualTo(FdEvents.In | FdEvents.Out));
+    }
+
+    [Test]
+    public void A_descriptor_that_the_host_does_not_watch_further_is_polled() => OwnThread.Run(() =>
+    {
+        const uint EpollControl = 233;
+        const uint Modify = 3;
+        const uint NoMemory = 12;
+        using var refused = new BlockingCollection<Exception>();
+        _thread.HostRefused = refused.Add;
+        SeccompFilter.Refuse(EpollControl, 1, Modify, NoMemory);
+        Start();
+        FrameSocket.Send(_there, [1]);
+        Next();
+        Assert.That(refused.TryTake(out var refusal, Timeout), Is.True);
+        Assert.That(refusal, Is.TypeOf<PosixException>());
+    });
+
+    [Test]
     public void A_regular_file_is_refused()
     {
         using var file = File.OpenHandle(Path.Combine(TestContext.CurrentContext.WorkDirectory, $"{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.ReadWrite, options: FileOptions.DeleteOnClose);
         Assert.That(() => _thread.AddDescriptor(file, () => { }), Throws.ArgumentException);
+    }
+
+    /// <summary>What the kernel watches the descriptor for, beside errors.</summary>
+    private FdEvents Watched()
+    {
+        const string Socket = "socket:[";
+        string link = new FileInfo($"/proc/self/fd/{_here.DangerousGetHandle()}").LinkTarget!;
+        string inode = $"ino:{long.Parse(link.AsSpan()[Socket.Length..^1], CultureInfo.InvariantCulture):x} ";
+        string line = Directory.EnumerateFiles("/proc/self/fdinfo").SelectMany(LinesOf).Single(line => line.StartsWith("tfd:", StringComparison.Ordinal) && line.Contains(inode, StringComparison.Ordinal));
+        string events = line.Split("events:")[1].TrimStart().Split(' ')[0];
+        return (FdEvents)int.Parse(events, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) & (FdEvents.In | FdEvents.Out);
+    }
+
+    private static string[] LinesOf(string path)
+    {
+        try
+        {
+            return File.ReadAllLines(path);
+        }
+        catch (IOException)
+        {
+            // Closed by another test meanwhile.
+            return [];
+        }
     }
 
     private void Start()

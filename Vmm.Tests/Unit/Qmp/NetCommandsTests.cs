@@ -190,6 +190,23 @@ public sealed class NetCommandsTests : IDisposable
         Assert.That(Try("netdev_del", """{"id":"spare"}"""), Is.EqualTo("{}"));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public void A_process_that_ends_undoes_nothing_of_a_network_that_may_be_anothers(bool isOnItsWay)
+    {
+        _host.Do(() =>
+        {
+            if (isOnItsWay)
+            {
+                _host.Machine.Board!.ListDescriptors();
+                _host.Machine.Board!.Netdevs.Leave();
+            }
+
+            _host.Machine.Board!.Dispose();
+        });
+        Assert.That(File.Exists(_files.Path("used")), Is.EqualTo(isOnItsWay), "the path of a listening socket");
+    }
+
     [Test]
     public async Task A_peer_that_comes_and_goes_is_an_event()
     {

@@ -1,6 +1,8 @@
 // The queue of commands by which the driver says what it wants: which frames, which address, how many queues, which offloads. Each is answered by a byte.
 // A command that says nothing known, or nothing that can be, is answered with an error; only one without a head, or without room for the answer, breaks
 // the device. The thread that serves the queue carries a command out before it answers.
+//
+// What the host is told takes a lock of all its interfaces, and who stops the queue waits for the end of the turn: so with a command of that kind it ends.
 
 using System.Buffers.Binary;
 using static Vmm.Core.Devices.Virtio.Net.NetRegisters;
@@ -39,6 +41,7 @@ internal sealed class ControlQueue(NetDevice device, RxFilter filter, int longes
                 return false;
             }
 
+            long told = device.TimesHostTold;
             byte answer = _command.IsWhole && TryDo() ? Ok : Error;
             if (!queue.TryWrite(_chain.Writable[0].Address, [answer]))
             {
@@ -47,6 +50,10 @@ internal sealed class ControlQueue(NetDevice device, RxFilter filter, int longes
             }
 
             queue.Push(_chain.Head, sizeof(byte));
+            if (device.TimesHostTold != told)
+            {
+                return true;
+            }
         }
 
         return true;
@@ -72,7 +79,7 @@ internal sealed class ControlQueue(NetDevice device, RxFilter filter, int longes
     private bool TrySetAddresses()
     {
         var data = _command.Data;
-        if (_command.Command == MacAddressSet && data.Length == MacLength)
+        if (_command.Command == MacAddressSet && data.Length == MacLength && FilterState.IsStation(data))
         {
             filter.SetMac(data);
             return Changed();

@@ -1,3 +1,4 @@
+using Vmm.Core.Devices.Model;
 using Vmm.Core.State;
 using static Vmm.Core.Devices.Virtio.Net.NetRegisters;
 
@@ -74,10 +75,18 @@ internal sealed class FilterState
         Array.Clear(Vlans);
     }
 
+    /// <summary>Whether a card may have an address: that of a group is none's own.</summary>
+    internal static bool IsStation(ReadOnlySpan<byte> mac) => (mac[0] & 1) == 0;
+
     /// <summary>Refuses what no device has saved.</summary>
     /// <exception cref="StateException">There is such.</exception>
     internal void Check()
     {
+        if (!IsStation(Mac))
+        {
+            throw new StateException($"virtio-net mac: the address of a station expected, whose first byte is even, {MacProperty.Text(Mac)} found");
+        }
+
         if (UnicastCount + MulticastCount > MostAddresses)
         {
             throw new StateException($"virtio-net uni_count and multi_count: at most {MostAddresses} in all expected, {UnicastCount} and {MulticastCount} found");

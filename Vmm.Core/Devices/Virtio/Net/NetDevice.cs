@@ -29,6 +29,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     private readonly ControlQueue _control;
     private readonly Lock _linkGate = new();
     private bool _isHostStarted;
+    private int _hostPairs;
 
     /// <summary>Creates the device.</summary>
     /// <param name="context">What it is given by its machine.</param>
@@ -113,6 +114,9 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         }
     }
 
+    /// <summary>How often the back end was told something on behalf of the driver. The thread that serves the queues.</summary>
+    internal long TimesHostTold { get; private set; }
+
     private IEnumerable<int> Pairs => Enumerable.Range(0, _options.Pairs);
 
     private bool IsLinkUp => (Volatile.Read(ref _state.Status) & LinkUp) != 0;
@@ -167,13 +171,17 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     /// <summary>The driver says how many pairs of queues it uses.</summary>
     internal bool TryUsePairs(int pairs)
     {
-        if (pairs < 1 || pairs > _options.Pairs || !HasFeature(MultiQueueFeature) || !_network.TrySetActiveQueues(pairs))
+        if (pairs < 1 || pairs > _options.Pairs || !HasFeature(MultiQueueFeature) || !TryTellPairs(pairs))
         {
             return false;
         }
 
-        _state.ActivePairs = (ushort)pairs;
-        StartHost();
+        if (_state.ActivePairs != pairs)
+        {
+            _state.ActivePairs = (ushort)pairs;
+            StartHost();
+        }
+
         return true;
     }
 
@@ -181,13 +189,12 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     internal bool TryUseOffloads(ulong offloads)
     {
         ulong negotiated = Registers.DriverFeatures & GuestOffloads;
-        if (!HasFeature(ControlOffloadsFeature) || (offloads & ~negotiated) != 0 || !_network.TrySetOffloads(ToHost(offloads)))
+        if (!HasFeature(ControlOffloadsFeature) || (offloads & ~negotiated) != 0 || !TryTellOffloads(offloads))
         {
             return false;
         }
 
         _state.DisabledOffloads = negotiated & ~offloads;
-        _state.HostOffloads = offloads;
         return true;
     }
 
@@ -198,8 +205,18 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     protected override void LoadRecord(StateReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
-        reader.Read(NetState.Layout, _state);
-        _state.Check();
+        var ours = (_state.IsLinkDisabled, _state.HostOffloads);
+        try
+        {
+            reader.Read(NetState.Layout, _state);
+            _state.Check(Features);
+        }
+        catch (StateException)
+        {
+            (_state.IsLinkDisabled, _state.HostOffloads) = ours;
+            throw;
+        }
+
         foreach (int pair in Pairs)
         {
             var held = _state.Held.AsSpan(0, _state.HeldCount);
@@ -225,7 +242,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     /// <inheritdoc/>
     protected override void QueuesStopped()
     {
-        _isHostStarted = false;
+        (_isHostStarted, _hostPairs) = (false, 0);
         foreach (int pair in Pairs)
         {
             _network.QueueAt(pair).Stop();
@@ -305,11 +322,36 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     private void TellHost()
     {
         // A host that refuses goes on as it was: asked again when the queues are served the next time.
-        _network.TrySetActiveQueues(_state.ActivePairs);
-        if (_state.HostOffloads != Offloads && _network.TrySetOffloads(ToHost(Offloads)))
+        TryTellPairs(_state.ActivePairs);
+        TryTellOffloads(Offloads);
+    }
+
+    private bool TryTellPairs(int pairs)
+    {
+        if (_hostPairs == pairs)
         {
-            _state.HostOffloads = Offloads;
+            return true;
         }
+
+        TimesHostTold++;
+        bool isDone = _network.TrySetActiveQueues(pairs);
+        _hostPairs = isDone ? pairs : 0;
+        return isDone;
+    }
+
+    private bool TryTellOffloads(ulong offloads)
+    {
+        if (ToHost(offloads) != ToHost(_state.HostOffloads))
+        {
+            TimesHostTold++;
+            if (!_network.TrySetOffloads(ToHost(offloads)))
+            {
+                return false;
+            }
+        }
+
+        _state.HostOffloads = offloads;
+        return true;
     }
 
     /// <summary>The pairs that the driver uses are served from the host's end too, each once at once; the others are not.</summary>

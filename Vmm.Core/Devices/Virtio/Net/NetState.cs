@@ -72,21 +72,26 @@ internal sealed class NetState
     /// <summary>Forgets what the driver has said, but for the filter.</summary>
     internal void ForgetDriver()
     {
-        Status &= LinkUp;
+        // The link may come or go at this moment.
+        Interlocked.And(ref Status, LinkUp);
         (PairCount, ActivePairs, DisabledOffloads, HeldCount) = ((ushort)_pairs, 1, 0, 0);
         Held = [];
     }
 
     /// <summary>Refuses what no device has saved.</summary>
+    /// <param name="offered">The features that the device offers here.</param>
     /// <exception cref="StateException">There is such.</exception>
-    internal void Check()
+    internal void Check(ulong offered)
     {
+        ulong negotiated = Virtio.DriverFeatures;
         Require(PairCount == _pairs, "pair_count", $"{_pairs}", PairCount);
         Filter.Check();
-        Require((Status & ~(LinkUp | Announce)) == 0, "status", $"bits of 0x{LinkUp | Announce:x}", Status);
-        Require(ActivePairs >= 1 && ActivePairs <= _pairs, "curr_queue_pairs", $"1 to {_pairs}", ActivePairs);
-        Require((DisabledOffloads & ~GuestOffloads) == 0, "disabled_guest_offloads", $"bits of 0x{GuestOffloads:x}", DisabledOffloads);
-        Require((HostOffloads & ~GuestOffloads) == 0, "host_offloads", $"bits of 0x{GuestOffloads:x}", HostOffloads);
+        RequireBits(Status, LinkUp, "status");
+        Require(!IsLinkDisabled || (Status & LinkUp) == 0, "status", "no link with link_down", Status);
+        ulong mostPairs = (negotiated & MultiQueueFeature) != 0 ? (ulong)_pairs : 1;
+        Require(ActivePairs >= 1 && ActivePairs <= mostPairs, "curr_queue_pairs", $"1 to {mostPairs}", ActivePairs);
+        RequireBits(DisabledOffloads, (negotiated & ControlOffloadsFeature) != 0 ? negotiated & GuestOffloads : 0, "disabled_guest_offloads");
+        RequireBits(HostOffloads, offered & GuestOffloads, "host_offloads");
         Require(HeldCount <= _pairs, "held_count", $"at most {_pairs}", HeldCount);
         for (int i = 0; i < HeldCount; i++)
         {
@@ -97,6 +102,9 @@ internal sealed class NetState
                 "held length", $"{HeaderLength + EthernetLength} to {NetQueue.LongestFrame}", held.Length);
         }
     }
+
+    private static void RequireBits(ulong value, ulong allowed, string field) =>
+        Require((value & ~allowed) == 0, field, $"bits of 0x{allowed:x}", value);
 
     private static void Require(bool condition, string field, string expected, ulong found)
     {

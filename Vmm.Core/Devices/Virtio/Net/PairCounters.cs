@@ -40,7 +40,7 @@ internal sealed class PairCounters
         Interlocked.Add(ref _receivedBytes, (ulong)bytes);
     }
 
-    internal void NotReceived() => Interlocked.Increment(ref _receiveDropped);
+    internal void NotReceived(int frames = 1) => Interlocked.Add(ref _receiveDropped, (ulong)frames);
 
     internal void Sent(int bytes)
     {

@@ -7,6 +7,9 @@
 //
 // A frame is read into a buffer of this process first, because only then is it known how long it is and for whom. The header before it says in how many
 // of the driver's buffers it is, which is known last and written last. A turn moves a bounded number of frames and bytes, and then others have theirs.
+//
+// A host that answers a whole turn with losses, as that of an interface which is gone, has no frames: none is counted, and it is asked again when it says that
+// there is something.
 
 using Vmm.Core.Backends.Net;
 using static Vmm.Core.Devices.Virtio.Net.NetRegisters;
@@ -69,9 +72,21 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
     /// <returns>Whether there may be more to do at once.</returns>
     internal bool Serve(VirtQueue queue, ulong features, bool isLinkUp, out bool isBroken)
     {
+        int lost = 0;
+        bool again = Move(queue, features, isLinkUp, ref lost, out isBroken);
+        if (lost == MostFramesInOneTurn)
+        {
+            return false;
+        }
+
+        counters.NotReceived(lost);
+        return again;
+    }
+
+    private bool Move(VirtQueue queue, ulong features, bool isLinkUp, ref int lost, out bool isBroken)
+    {
         isBroken = false;
         int bytes = 0;
-        bool isLast = false;
         for (int turn = 0; turn < MostFramesInOneTurn && bytes < MostBytesInOneTurn; turn++)
         {
             if (isLinkUp && !queue.HasWaiting)
@@ -92,8 +107,13 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
                     return false;
                 }
 
-                isLast = got == NetQueue.Lost;
-                if (isLast || !IsWanted(got, features, isLinkUp))
+                if (got == NetQueue.Lost)
+                {
+                    lost++;
+                    continue;
+                }
+
+                if (!IsWanted(got, features, isLinkUp))
                 {
                     counters.NotReceived();
                     continue;
@@ -129,8 +149,7 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
             }
         }
 
-        // A host that loses one frame after another has perhaps nothing else to give: it says when it has.
-        return !isLast;
+        return true;
     }
 
     /// <summary>Reads the next frame, and puts a header before one that has none.</summary>

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -37,6 +38,29 @@ internal static partial class TapNamespace
         short flags = BitConverter.ToInt16(request, 16);
         BitConverter.TryWriteBytes(request.AsSpan(16), (short)(up ? flags | Up : flags & ~Up));
         Check(ioctl((int)socket.DangerousGetHandle(), SetFlags, request));
+    }
+
+    /// <summary>From now on the kernel sends nothing by itself through new interfaces of this namespace.</summary>
+    internal static void BeQuiet()
+    {
+        const string DisableIpv6 = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+        if (File.Exists(DisableIpv6))
+        {
+            File.WriteAllText(DisableIpv6, "1");
+        }
+    }
+
+    /// <summary>Runs ip(8) in this namespace.</summary>
+    internal static void Ip(params string[] arguments) => Assert.That(Execute("ip", arguments), Is.EqualTo((0, "")));
+
+    /// <summary>Has an interface keep what is sent through it, nearly all.</summary>
+    internal static void Shape(string name)
+    {
+        var (status, errors) = Execute("tc", ["qdisc", "add", "dev", name, "root", "tbf", "rate", "8bit", "burst", "1600", "limit", "1000000"]);
+        if (status != 0)
+        {
+            Assert.Ignore($"NOT TESTED: this kernel does not shape: {errors}");
+        }
     }
 
     /// <summary>A socket that sends and receives whole frames at the host's end of an interface.</summary>
@@ -80,6 +104,15 @@ internal static partial class TapNamespace
     }
 
     internal static bool Exists(string name) => if_nametoindex(name) != 0;
+
+    /// <summary>A program in this namespace: its status, and what it says of errors.</summary>
+    private static (int Status, string Errors) Execute(string program, string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        string errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, errors);
+    }
 
     private static SafeFileHandle Socket() => new(socket(2 /* AF_INET */, 2 /* SOCK_DGRAM */, 0), ownsHandle: true);
 

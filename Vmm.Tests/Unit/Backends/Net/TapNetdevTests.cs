@@ -3,8 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Native;
-using Vmm.Tests.Faults;
-using Vmm.Tests.Unit.Devices.Virtio;
+using static Vmm.Tests.Unit.Backends.Net.Taps;
 
 namespace Vmm.Tests.Unit.Backends.Net;
 
@@ -12,7 +11,6 @@ namespace Vmm.Tests.Unit.Backends.Net;
 [Parallelizable(ParallelScope.All)]
 public sealed class TapNetdevTests
 {
-    private const int Header = 12;
     private const ushort Tap = 2;
     private const ushort NoPacketInformation = 0x1000;
     private const ushort Headers = 0x4000;
@@ -38,65 +36,6 @@ public sealed class TapNetdevTests
         using var second = Open(new("b") { VnetHeader = false, Queues = 3 });
         Assert.That((first.InterfaceName, second.InterfaceName), Is.EqualTo(("tap0", "tap1")));
         Assert.That(second.Description, Is.EqualTo("type=tap,ifname=tap1,queues=3"));
-    });
-
-    [TestCase(true)]
-    [TestCase(false)]
-    public void Frames_pass_in_both_directions(bool headers) => TapNamespace.Run(() =>
-    {
-        using var netdev = Open(new("n") { InterfaceName = "vmtap0", VnetHeader = headers });
-        TapNamespace.SetUp("vmtap0", up: true);
-        using var host = TapNamespace.FrameSocketOf("vmtap0");
-        int before = headers ? Header : 0;
-
-        Assert.That(Send(netdev, [.. new byte[before], .. Frame(7)]), Is.EqualTo(before + 60));
-        Assert.That(NextOfHost(host, 7), Is.EqualTo(Frame(7)));
-
-        Assert.That(FileDescriptor.Write(host, Frame(9)), Is.EqualTo(60));
-        Assert.That(NextOfGuest(netdev, before, 9), Is.EqualTo(Frame(9)));
-    });
-
-    [Test]
-    public void A_queue_calls_back_for_a_frame_that_comes() => TapNamespace.Run(() =>
-    {
-        using var netdev = Open(new("n") { InterfaceName = "vmtap0" });
-        TapNamespace.SetUp("vmtap0", up: true);
-        using var host = TapNamespace.FrameSocketOf("vmtap0");
-        using var thread = new Core.Loop.IoThread("tap under test");
-        using var came = new ManualResetEventSlim();
-        var queue = netdev.QueueAt(0);
-        byte[] buffer = new byte[NetQueue.LongestFrame];
-        queue.Connect(
-            thread,
-            () =>
-            {
-                int got;
-                while ((got = queue.Receive(buffer)) > 0)
-                {
-                    if (got == Header + 60 && buffer[Header + 20] == 5)
-                    {
-                        came.Set();
-                    }
-                }
-            },
-            () => { });
-        queue.Start();
-        FileDescriptor.Write(host, Frame(5));
-        Assert.That(came.Wait(TimeSpan.FromSeconds(30)), Is.True);
-        queue.Stop();
-        queue.Dispose();
-    });
-
-    [Test]
-    public void A_frame_is_lost_where_the_interface_is_down_or_the_memory_is_none() => TapNamespace.Run(() =>
-    {
-        using var netdev = Open(new("n") { InterfaceName = "vmtap0" });
-        Assert.That(Send(netdev, [.. new byte[Header], .. Frame(1)]), Is.EqualTo(NetQueue.Lost), "it is down");
-        TapNamespace.SetUp("vmtap0", up: true);
-        Assert.That(
-            netdev.QueueAt(0).Send([new NativeMethods.IoVector { Base = 4096, Length = 100 }], 100), Is.EqualTo(NetQueue.Lost), "nothing is at that address");
-        Assert.That(Send(netdev, [.. Enumerable.Repeat((byte)0xff, Header), .. Frame(1)]), Is.EqualTo(NetQueue.Lost), "a header that makes no sense");
-        Assert.That(Send(netdev, [.. new byte[Header], .. Frame(1)]), Is.EqualTo(Header + 60));
     });
 
     [Test]
@@ -213,6 +152,56 @@ public sealed class TapNetdevTests
         Assert.That(next.TrySetActiveQueues(2), Is.True);
     });
 
+    [Test]
+    public void What_the_old_process_changes_after_it_was_examined_is_known_at_the_start() => TapNamespace.Run(() =>
+    {
+        using var old = Open(new("n") { InterfaceName = "vmtap0", Queues = 4 });
+        old.TrySetActiveQueues(1);
+        using var next = new TapNetdev(new("n") { InterfaceName = "vmtap0", Queues = 4 }, NullLogger.Instance);
+        using (var handedOver = HandedOver(old.Export()))
+        {
+            next.Adopt(handedOver);
+        }
+
+        old.TrySetActiveQueues(4);
+        TapNamespace.Ip("link", "set", "vmtap0", "name", "renamed");
+        old.Release();
+        next.Start();
+        Assert.That((next.TrySetActiveQueues(1), ActiveQueues(next)), Is.EqualTo((true, 1)));
+        Assert.That((next.TrySetActiveQueues(4), ActiveQueues(next)), Is.EqualTo((true, 4)));
+        Assert.That(next.Description, Does.StartWith("type=tap,ifname=renamed,"));
+    });
+
+    [Test]
+    public void An_interface_that_is_deleted_is_an_answer_of_the_host_and_no_more() => TapNamespace.Run(() =>
+    {
+        string done = NewFile();
+        using (var old = Open(new("n") { InterfaceName = "vmtap0", Queues = 2, DownScript = Script($"echo down $1 >> {done}") }))
+        {
+            using var next = new TapNetdev(new("n") { Queues = 2 }, NullLogger.Instance);
+            using var handedOver = HandedOver(old.Export());
+            TapNamespace.Ip("link", "del", "vmtap0");
+            Assert.That(() => next.Adopt(handedOver), Refused("a queue of a tap interface is expected, the descriptor is none, or its interface is gone"));
+            old.Start();
+            Assert.That((old.TrySetActiveQueues(1), old.TrySetOffloads(NetOffloads.All)), Is.EqualTo((false, false)));
+        }
+
+        Assert.That(File.ReadAllText(done), Is.EqualTo("down vmtap0\n"));
+    });
+
+    [Test]
+    public void An_interface_that_does_not_say_what_it_is_is_refused_by_name() => TapNamespace.Run(() =>
+    {
+        const uint IoControl = 16;
+        const uint HeaderSize = 0x8004_54d7; // TUNGETVNETHDRSZ
+        const uint Gone = 77; // EBADFD
+        using var old = Open(new("n") { InterfaceName = "vmtap0" });
+        using var next = new TapNetdev(new("n"), NullLogger.Instance);
+        using var handedOver = HandedOver(old.Export());
+        SeccompFilter.Refuse(IoControl, 1, HeaderSize, Gone);
+        Assert.That(() => next.Adopt(handedOver), Refused("interface 'vmtap0' does not say what it is: TUNGETVNETHDRSZ"));
+    });
+
     [TestCase(1, "netdev 'n': 1 queue came from the old process, and 2 queues are configured here: expected queues=1")]
     [TestCase(3, "netdev 'n': 3 queues came from the old process, and 2 queues are configured here: expected queues=3")]
     public void Another_number_of_queues_than_the_old_process_has_is_refused(int queues, string why) => TapNamespace.Run(() =>
@@ -244,150 +233,4 @@ public sealed class TapNetdevTests
         Assert.That(() => next.Adopt(handedOver), Refused("virtio headers of 12 bytes are expected, those of 'vmtap0' have 10"));
         Assert.That(TapDevice.HeaderSizeOf(descriptor), Is.EqualTo(10), "left as it is");
     });
-
-    [Test]
-    public void Scripts_run_with_the_name_of_the_interface_at_its_open_and_its_end() => TapNamespace.Run(() =>
-    {
-        string done = NewFile();
-        using (Open(new("n") { InterfaceName = "vmtap0", Script = Script($"echo up $1 >> {done}"), DownScript = Script($"echo down $1 >> {done}; exit 3") }))
-        {
-            Assert.That(File.ReadAllText(done), Is.EqualTo("up vmtap0\n"));
-        }
-
-        Assert.That(File.ReadAllText(done), Is.EqualTo("up vmtap0\ndown vmtap0\n"));
-    });
-
-    [Test]
-    public void A_script_that_fails_or_is_none_refuses_the_interface_and_no_other_is_run() => TapNamespace.Run(() =>
-    {
-        string down = NewFile();
-        Assert.That(
-            () => Open(new("n") { InterfaceName = "vmtap0", Script = Script("echo no bridge here >&2; exit 7"), DownScript = Script($"echo down >> {down}") }),
-            Refused("for interface 'vmtap0' failed: it exited with status 7: no bridge here: expected one that ends with status 0, or script=no"));
-        Assert.That((File.Exists(down), TapNamespace.Exists("vmtap0")), Is.EqualTo((false, false)));
-        Assert.That(() => Open(new("n") { Script = "/nowhere/at-all" }), Refused("network script /nowhere/at-all for interface 'tap0' failed: "));
-    });
-
-    [Test]
-    public void A_script_that_does_not_end_is_killed() => Assert.That(
-        TapScript.Run(Script("exec sleep 1000"), "vmtap0", TimeSpan.FromMilliseconds(50), NullLogger.Instance),
-        Is.EqualTo("it had not ended after 0.05 seconds, and was killed"));
-
-    [Test]
-    public void The_process_that_has_the_guest_runs_the_script_of_the_end() => TapNamespace.Run(() =>
-    {
-        string done = NewFile();
-        var configuration = new TapNetdevConfiguration("n") { InterfaceName = "vmtap0", DownScript = Script($"echo down >> {done}") };
-        var old = Open(configuration);
-        var refused = new TapNetdev(configuration, NullLogger.Instance);
-        var next = new TapNetdev(configuration, NullLogger.Instance);
-        foreach (var netdev in new[] { refused, next })
-        {
-            using var handedOver = HandedOver(old.Export());
-            netdev.Adopt(handedOver);
-        }
-
-        refused.Dispose();
-        old.Release();
-        old.Dispose();
-        Assert.That(File.Exists(done), Is.False, "the guest is neither's");
-
-        next.Start();
-        next.Dispose();
-        next.Dispose();
-        Assert.That(File.ReadAllText(done), Is.EqualTo("down\n"));
-    });
-
-    private static string NewFile() => Path.Combine(TestContext.CurrentContext.WorkDirectory, $"tap-{Guid.NewGuid():N}");
-
-    private static string Script(string text)
-    {
-        string path = NewFile();
-        File.WriteAllText(path, $"#!/bin/sh\n{text}\n");
-        Permissions.OpenToAll(path);
-        return path;
-    }
-
-    private static NUnit.Framework.Constraints.IResolveConstraint Refused(string why) => Throws.TypeOf<NetException>().With.Message.Contains(why);
-
-    private static TapNetdev Open(TapNetdevConfiguration configuration)
-    {
-        var netdev = new TapNetdev(configuration, NullLogger.Instance);
-        try
-        {
-            netdev.Open();
-            return netdev;
-        }
-        catch
-        {
-            netdev.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>The number of a descriptor that is the back end's from here on.</summary>
-    private static int Number(SafeFileHandle handle)
-    {
-        int number = (int)handle.DangerousGetHandle();
-        handle.SetHandleAsInvalid();
-        return number;
-    }
-
-    private static HandedOverDescriptors HandedOver(IEnumerable<HandoverDescriptor> descriptors)
-    {
-        var all = new HandedOverDescriptors();
-        foreach (var descriptor in descriptors)
-        {
-            all.TryAdd(descriptor.Name, FileDescriptor.Duplicate(descriptor.Handle));
-        }
-
-        return all;
-    }
-
-    private static byte[] Frame(byte fill)
-    {
-        byte[] frame = new byte[60];
-        frame.AsSpan().Fill(fill);
-        new byte[] { 0x52, 0x54, 0, 0, 0, fill, 0x52, 0x54, 0, 0, 0, 0xff, 0x88, 0xb5 }.CopyTo(frame, 0);
-        return frame;
-    }
-
-    private static int Send(TapNetdev netdev, byte[] bytes)
-    {
-        var ram = new RingRam();
-        bytes.CopyTo(ram.At(0, bytes.Length));
-        Assert.That(ram.TryLocate(0, (ulong)bytes.Length, out nint host), Is.True);
-        int sent = netdev.QueueAt(0).Send([new NativeMethods.IoVector { Base = host, Length = (nuint)bytes.Length }], bytes.Length);
-        GC.KeepAlive(ram);
-        return sent;
-    }
-
-    /// <summary>The frame with that filling among those that the kernel sends by itself.</summary>
-    private static byte[]? NextOfHost(SafeFileHandle host, byte fill)
-    {
-        while (FileDescriptor.WaitFor(host, FdEvents.In, TimeSpan.FromSeconds(30)) != FdEvents.None && FrameSocket.Receive(host) is { } frame)
-        {
-            if (frame[20] == fill)
-            {
-                return frame;
-            }
-        }
-
-        return null;
-    }
-
-    private static byte[]? NextOfGuest(TapNetdev netdev, int header, byte fill)
-    {
-        byte[] buffer = new byte[NetQueue.LongestFrame];
-        int got;
-        while ((got = netdev.QueueAt(0).Receive(buffer)) > 0)
-        {
-            if (buffer[header + 20] == fill)
-            {
-                return buffer[header..got];
-            }
-        }
-
-        return null;
-    }
 }

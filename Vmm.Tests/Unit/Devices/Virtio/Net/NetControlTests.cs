@@ -122,6 +122,7 @@ public sealed class NetControlTests : IDisposable
     [TestCase(ClassRx, 6, new byte[] { 1 })]
     [TestCase(ClassRx, RxPromiscuous, new byte[0])]
     [TestCase(ClassMac, MacAddressSet, new byte[] { 1, 2, 3, 4, 5 })]
+    [TestCase(ClassMac, MacAddressSet, new byte[] { 1, 2, 3, 4, 5, 6 })]
     [TestCase(ClassMac, MacTableSet, new byte[] { 0, 0, 0, 0, 0, 0, 0 })]
     [TestCase(ClassMac, MacTableSet, new byte[] { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 })]
     [TestCase(ClassMac, MacTableSet, new byte[] { 0, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4, 5 })]
@@ -221,6 +222,53 @@ public sealed class NetControlTests : IDisposable
 
         Assert.That(guest.Command(ClassMultiQueue, PairsSet, 1, 0), Is.EqualTo(Ok));
         Assert.That(guest.Network.At(1).IsStarted, Is.False);
+    }
+
+    [Test]
+    public void The_host_is_told_nothing_that_it_knows()
+    {
+        var guest = Guest(new SocketNetwork(queues: 2), WithOffloads | MultiQueueFeature);
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.That(guest.Command(ClassMultiQueue, PairsSet, 2, 0), Is.EqualTo(Ok));
+            Assert.That(guest.Command(ClassGuestOffloads, GuestOffloadsSet, Number(GuestChecksumFeature)), Is.EqualTo(Ok));
+        }
+
+        Assert.That(guest.Network.ActiveQueues, Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(guest.Network.Offloads, Is.EqualTo(new[] { NetOffloads.All, NetOffloads.Checksum }));
+    }
+
+    [Test]
+    public void A_host_that_refused_is_told_again()
+    {
+        var guest = Guest(new SocketNetwork(queues: 2), WithControl | MultiQueueFeature);
+        guest.Network.Refuses = true;
+        Assert.That(guest.Command(ClassMultiQueue, PairsSet, 2, 0), Is.EqualTo(Error));
+        guest.Network.Refuses = false;
+        Assert.That(guest.Command(ClassMultiQueue, PairsSet, 1, 0), Is.EqualTo(Ok), "some of them may have been changed");
+        Assert.That(guest.Command(ClassMultiQueue, PairsSet, 2, 0), Is.EqualTo(Ok));
+        Assert.That(guest.Network.ActiveQueues, Is.EqualTo(new[] { 1, 2, 1, 2 }));
+    }
+
+    [Test]
+    public void A_turn_tells_the_host_one_thing_and_others_have_theirs()
+    {
+        var guest = Guest(new SocketNetwork(queues: 2), WithControl | MultiQueueFeature);
+        var ring = guest.Ring(guest.Control);
+        for (ushort i = 0; i < 4; i++)
+        {
+            ulong at = 0xe000 + (0x10ul * i);
+            new byte[] { ClassMultiQueue, PairsSet, (byte)(2 - (i % 2)), 0 }.CopyTo(guest.Ram.At(at, 4));
+            ring.Describe((ushort)(2 * i), at, 4, DriverRing.Next, (ushort)((2 * i) + 1));
+            ring.Describe((ushort)((2 * i) + 1), at + 8, 1, DriverRing.Write);
+            ring.Offer((ushort)(2 * i));
+        }
+
+        guest.Driver.Write(QueueNotify, (uint)guest.Control);
+        guest.Driver.Context.Thread.RunSome(1);
+        Assert.That((guest.Network.ActiveQueues.Count, guest.Used(guest.Control)), Is.EqualTo((2, 1)));
+        guest.Run();
+        Assert.That(guest.Network.ActiveQueues, Is.EqualTo(new[] { 1, 2, 1, 2, 1 }));
     }
 
     [TestCase(0)]

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Vmm.Core.Devices.Model;
 using Vmm.Core.Devices.Virtio;
+using Vmm.Core.Devices.Virtio.Net;
 using static Vmm.Core.Devices.Virtio.Net.NetRegisters;
 using static Vmm.Core.Devices.Virtio.Transports.Mmio.VirtioMmioRegisters;
 using static Vmm.Tests.Unit.Devices.Virtio.Net.NetGuest;
@@ -192,6 +193,22 @@ public sealed class NetFlowTests : IDisposable
         guest.Network.At(0).Losses = int.MaxValue;
         guest.Offer(1);
         Assert.That(guest.Run(), Is.LessThan(10));
+        Assert.That(guest.Network.At(0).Asked, Is.GreaterThan(0));
+        Assert.That(guest.Device.Counters.ReceiveDropped, Is.Zero, "it had no frame that could be lost");
+    }
+
+    [Test]
+    public void A_frame_that_waits_behind_a_lost_one_arrives_though_nothing_more_comes()
+    {
+        const int Losses = ReceiveQueue.MostFramesInOneTurn - 1;
+        var guest = Guest();
+        guest.Network.At(0).Stop();
+        (guest.Network.At(0).AskedBeforeLosses, guest.Network.At(0).Losses) = (1, Losses);
+        guest.Arrives(Frame(fill: 1));
+        guest.Arrives(Frame(fill: 2));
+        guest.Offer(2);
+        Assert.That(guest.Frames(), Is.EqualTo(new[] { Frame(fill: 1), Frame(fill: 2) }));
+        Assert.That(guest.Device.Counters.ReceiveDropped, Is.EqualTo(Losses));
     }
 
     [TestCase(0)]

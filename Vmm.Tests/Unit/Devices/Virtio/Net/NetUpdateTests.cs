@@ -143,10 +143,17 @@ public sealed class NetUpdateTests : IDisposable
         ("curr_queue_pairs: 1 to 1 expected, 2 found", state => state.ActivePairs = 2),
         ("curr_queue_pairs: 1 to 1 expected, 0 found", state => state.ActivePairs = 0),
         ("uni_count and multi_count: at most 64 in all expected, 65 and 0 found", state => state.Filter.UnicastCount = 65),
-        ("status: bits of 0x3 expected, 4 found", state => state.Status = 4),
-        ("disabled_guest_offloads", state => state.DisabledOffloads = 1),
-        ("host_offloads", state => state.HostOffloads = 1UL << 63),
-        ("held pair: each below 1 once expected, 1 found", state => Hold(state, new HeldFrame { Pair = 1, Length = 60 })),
+        ("curr_queue_pairs: 1 to 2 expected, 3 found", state => (state.ActivePairs, state.Virtio.DriverFeatures) = (3, MultiQueueFeature)),
+        ("status: bits of 0x1 expected, 4 found", state => state.Status = 4),
+        ("status: bits of 0x1 expected, 3 found", state => state.Status = LinkUp | Announce),
+        ("status: no link with link_down expected, 1 found", state => state.IsLinkDisabled = true),
+        ("mac: the address of a station expected, whose first byte is even, 01:00:00:00:00:00 found", state => state.Filter.Mac[0] = 1),
+        ("disabled_guest_offloads: bits of 0x0 expected, 2 found", state => state.DisabledOffloads = GuestChecksumFeature),
+        ("disabled_guest_offloads: bits of 0x0 expected, 2 found", state => (state.DisabledOffloads, state.Virtio.DriverFeatures) = (GuestChecksumFeature, GuestOffloads)),
+        ("disabled_guest_offloads: bits of 0x2 expected, 128 found", state =>
+            (state.DisabledOffloads, state.Virtio.DriverFeatures) = (GuestTso4Feature, ControlOffloadsFeature | GuestChecksumFeature)),
+        ("host_offloads: bits of 0x2 expected, 128 found", state => state.HostOffloads = GuestTso4Feature),
+        ("held pair: each below 2 once expected, 2 found", state => Hold(state, new HeldFrame { Pair = 2, Length = 60 })),
         ("held length: 26 to 65566 expected, 25 found", state => Hold(state, new HeldFrame { Length = 25 })),
         ("held length: 26 to 65566 expected, 65567 found", state => Hold(state, new HeldFrame { Length = 65567 })),
     ];
@@ -157,11 +164,12 @@ public sealed class NetUpdateTests : IDisposable
     public void State_that_no_device_has_saved_is_refused(int which)
     {
         var (what, spoil) = Spoilers[which];
-        var state = new NetState(1);
+        var state = new NetState(2);
         spoil(state);
         var writer = new StateWriter();
         writer.Write(NetState.Layout, state);
-        using var guest = new NetGuest();
+        var options = Small(pairs: 2) with { Switches = ~(GuestOffloads & ~GuestChecksumFeature) };
+        using var guest = new NetGuest(new SocketNetwork(queues: 2), options);
         guest.Driver.Transport.Quiesce();
         Assert.That(() => guest.Driver.Load(writer.Written.ToArray()), Throws.TypeOf<StateException>().With.Message.Contains($"virtio-net {what}"));
         guest.Driver.Transport.Resume();

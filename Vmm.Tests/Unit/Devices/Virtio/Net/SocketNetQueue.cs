@@ -21,6 +21,9 @@ internal sealed class SocketNetQueue : NetQueue
     /// <summary>How many of the next frames are lost, either way.</summary>
     internal int Losses { get; set; }
 
+    /// <summary>How often a frame is asked for before the losses begin.</summary>
+    internal int AskedBeforeLosses { get; set; }
+
     /// <summary>How often a frame was asked for.</summary>
     internal int Asked { get; private set; }
 
@@ -55,7 +58,7 @@ internal sealed class SocketNetQueue : NetQueue
     public override int Receive(Span<byte> frame)
     {
         Asked++;
-        if (Losses > 0)
+        if (Losses > 0 && Asked > AskedBeforeLosses)
         {
             Losses--;
             return Lost;
