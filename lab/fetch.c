@@ -107,6 +107,9 @@ int main(int count, char **arguments)
             printf("blocks %llu\n", (unsigned long long)number);
         }
     }
+    if (now_ms() - last > longest) {    /* a stall that lasts until the end is one, too */
+        longest = now_ms() - last;
+    }
     printf("end blocks %llu gap %lld\n", (unsigned long long)number, longest);
     return 0;
 }

@@ -131,7 +131,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     /// <summary>Everything that answers at an address or a port, apart from the in-kernel devices.</summary>
     public IEnumerable<AddressRegion> Regions => AddressRegion.Of(_memory.Slots, _devices);
 
-    /// <summary>Lists the descriptors that go with the guest. Until <see cref="ResumeBackEnds"/> or <see cref="KeepBackEnds"/> no back end is added, removed or changed.</summary>
+    /// <summary>Lists the descriptors that go with the guest. Until <see cref="ResumeBackEnds"/> or <see cref="KeepBackEnds"/> no back end is added, removed or changed by a command.</summary>
     public IReadOnlyList<HandoverDescriptor> ListDescriptors() =>
     [
         .. Ram.Where(block => block.File is not null).Select(block => new HandoverDescriptor($"ram/{block.Name}", block.File!)),
@@ -179,14 +179,14 @@ public sealed partial class Board : IExitHandler, IDisposable
     public void AdoptBackEnds(HandedOverDescriptors handedOver) => BackEnds.Adopt(handedOver);
 
     /// <summary>
-    /// Resumes every back end and timer, each by itself: one that cannot be resumed keeps no other from it. Queues rest as long as the guest does. A back
-    /// end that did not cross is opened now that the guest is here.
+    /// Resumes every back end and timer, each by itself: one that cannot be resumed keeps no other from it. Queues rest as long as the guest does. A character
+    /// back end that did not cross is opened now that the guest is here; for those of the network see <see cref="MachineNetdevs.OpenOthers"/>.
     /// </summary>
     public void ResumeBackEnds(BestEffort steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
         BackEnds.Continue(steps);
-        Netdevs.Continue(steps);
+        Netdevs.Continue();
         Resume((what, resume) => steps.Do($"resume {what}", resume));
     }
 
@@ -195,7 +195,7 @@ public sealed partial class Board : IExitHandler, IDisposable
     {
         ArgumentNullException.ThrowIfNull(steps);
         BackEnds.Continue(steps);
-        Netdevs.Continue(steps);
+        Netdevs.Continue();
         Start((what, start) => steps.Do($"resume {what}", start));
     }
 

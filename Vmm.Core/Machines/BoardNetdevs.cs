@@ -1,5 +1,6 @@
 // The network back ends of a board, used or not. Unlike character back ends they are open, or adopted, before the devices are built: what a device offers its
-// driver depends on what its back end can do. One that no device has, and of which nothing came from the old process, is opened when the guest is here.
+// driver depends on what its back end can do. One that no device has, and of which nothing came from the old process, is opened when the guest runs here: it is one of
+// these from then on.
 //
 // While the guest is on its way to another process the set is closed: what was listed for that process is what it gets. A process that ends between the stop of
 // the guest and the news that it was taken does not know whose the network is, and undoes nothing of it on the host.
@@ -13,6 +14,7 @@ namespace Vmm.Core.Machines;
 internal sealed class BoardNetdevs : IDisposable
 {
     private readonly List<NetBackEnd> _all = [];
+    private readonly List<NetBackEnd> _joining = [];
     private readonly List<NetBackEnd> _notAdopted = [];
     private readonly HashSet<string> _used;
     private bool _isLeaving;
@@ -25,13 +27,14 @@ internal sealed class BoardNetdevs : IDisposable
             foreach (var configuration in setup.Configuration.Netdevs)
             {
                 var netdev = NetdevFactory.Create(configuration, setup.IoLoop, setup.Log);
-                _all.Add(netdev);
                 if (handedOver is null)
                 {
+                    _all.Add(netdev);
                     netdev.Open();
                 }
                 else if (_used.Contains(netdev.Id) || handedOver.Names.Any(name => name.StartsWith(PrefixOf(netdev.Id), StringComparison.Ordinal)))
                 {
+                    _all.Add(netdev);
                     netdev.Adopt(handedOver);
                 }
                 else
@@ -58,6 +61,9 @@ internal sealed class BoardNetdevs : IDisposable
 
     /// <summary>All of them.</summary>
     internal IReadOnlyList<NetBackEnd> All => _all;
+
+    /// <summary>The same, with those of which nothing came from the old process, as long as their state may come.</summary>
+    internal IEnumerable<NetBackEnd> AllOfStream => [.. _all, .. _notAdopted];
 
     /// <summary>Whether they are on their way to another process.</summary>
     internal bool IsClosed { get; private set; }
@@ -91,20 +97,35 @@ internal sealed class BoardNetdevs : IDisposable
     /// <summary>The guest is stopped to be another process's: it may be that from now on until <see cref="Continue"/>.</summary>
     internal void Leave() => _isLeaving = true;
 
-    /// <summary>The guest is here, or stays here: what did not cross is opened, and the set is open again.</summary>
-    internal void Continue(BestEffort steps)
+    /// <summary>The guest is here, or stays here: the set is open again. They are not started yet.</summary>
+    internal void Continue()
     {
         (IsClosed, _isLeaving) = (false, false);
-        foreach (var netdev in _notAdopted)
-        {
-            if (!steps.Do($"open netdev '{netdev.Id}', which did not cross", netdev.Open))
-            {
-                Remove(netdev);
-                netdev.Dispose();
-            }
-        }
+        _joining.ForEach(Add);
+        _joining.Clear();
+    }
 
+    /// <summary>Hands out those that did not cross, which are to be opened and to join the others.</summary>
+    internal IReadOnlyList<NetBackEnd> TakeNotAdopted()
+    {
+        NetBackEnd[] taken = [.. _notAdopted];
         _notAdopted.Clear();
+        Changed();
+        return taken;
+    }
+
+    /// <summary>Adds and starts one that was opened meanwhile; while the set is closed that waits.</summary>
+    internal void Join(NetBackEnd netdev)
+    {
+        if (IsClosed)
+        {
+            _joining.Add(netdev);
+        }
+        else
+        {
+            Add(netdev);
+            netdev.Start();
+        }
     }
 
     internal void Add(NetBackEnd netdev)
@@ -123,7 +144,10 @@ internal sealed class BoardNetdevs : IDisposable
     internal void Release()
     {
         _isLeaving = false;
-        _all.ForEach(netdev => netdev.Release());
+        foreach (var netdev in Everything)
+        {
+            netdev.Release();
+        }
     }
 
     /// <inheritdoc/>
@@ -134,6 +158,11 @@ internal sealed class BoardNetdevs : IDisposable
             Release();
         }
 
-        _all.ForEach(netdev => netdev.Dispose());
+        foreach (var netdev in Everything)
+        {
+            netdev.Dispose();
+        }
     }
+
+    private IEnumerable<NetBackEnd> Everything => [.. _all, .. _joining, .. _notAdopted];
 }

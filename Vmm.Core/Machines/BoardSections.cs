@@ -24,7 +24,7 @@ internal static class BoardSections
         .. chardevs.Used.Where(chardev => chardev.Log is not null).Select(
             chardev => new StateSection(0, chardev.Log!) { Name = $"/chardevs/{chardev.Label}/log" }),
         .. chardevs.Used.OfType<MuxChardev>().Select(mux => new StateSection(0, mux.Switch) { Name = $"/chardevs/{mux.Label}/mux" }),
-        .. board.Netdevs.All.Where(netdev => netdev.State is not null).Select(
+        .. board.Netdevs.AllOfStream.Where(netdev => netdev.State is not null).Select(
             netdev => new StateSection(0, netdev.State!) { Name = $"/netdevs/{netdev.Id}", MayBeAbsent = !board.Netdevs.IsUsed(netdev.Id) }),
         .. board.Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. board.Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(

@@ -135,6 +135,7 @@ public sealed class MachineHandover
         [
             () => steps.Do("take the times of the switch", released ?? (static () => { })),
             () => board.ResumeBackEnds(steps),
+            () => steps.Do("open the network back ends that did not cross", () => _machine.Netdevs.OpenOthers(board)),
             .. _owners.Select<IDescriptorOwner, Action>(owner => () => steps.Do("use a descriptor of the old process", owner.Adopt)),
         ]);
 

@@ -138,13 +138,33 @@ public sealed class MachineNetdevs
     /// <param name="name">The card, or its back end; a back end that no device has leads nowhere in either case.</param>
     /// <param name="enabled">Whether frames are to pass.</param>
     /// <returns>False if there is none of that name.</returns>
-    /// <exception cref="NetException">The guest is on its way to another process, or is not here.</exception>
+    /// <exception cref="NetException">The guest is stopped on its way to another process, or is not here.</exception>
     public bool SetLink(string name, bool enabled)
     {
-        _ = RequireBoard($"the link of '{name}'");
+        // It is state of the device, which goes with the guest until that is saved.
+        if (_machine.Board is null || _machine.State == RunState.FinishMigrate)
+        {
+            _ = RequireBoard($"the link of '{name}'");
+        }
+
         var cards = Cards.Where(card => card.Name == name || card.NetdevId == name).ToList();
         cards.ForEach(card => card.Device.SetLink(enabled));
         return cards.Count > 0 || Configuration.Any(netdev => netdev.Id == name);
+    }
+
+    /// <summary>
+    /// Opens the back ends of the command line that no device has and that did not cross, soon: neither the guest nor this loop waits for it. One that
+    /// cannot be opened is missing, and is reported.
+    /// </summary>
+    internal void OpenOthers(Board board)
+    {
+        foreach (var netdev in board.Netdevs.TakeNotAdopted())
+        {
+            _underWay.Add(netdev.Id);
+
+            // The step that lets the guest run ends before this loop does something else.
+            _machine.Loop.Post(() => _ = OpenAsync(board, netdev));
+        }
     }
 
     /// <summary>Has a back end report its peers.</summary>
@@ -156,6 +176,41 @@ public sealed class MachineNetdevs
             stream.Disconnected = () => machine.Raise(new MachineNetdevDisconnected(machine.Now, stream.Id));
         }
     }
+
+    /// <summary>Opens one that did not cross. Does not throw.</summary>
+    private Task<bool> OpenAsync(Board board, NetBackEnd netdev) => new BestEffort(_machine.Log, "the guest was taken over").DoAsync(
+        $"open netdev '{netdev.Id}', which did not cross",
+        async () =>
+        {
+            Watch(_machine, netdev);
+            try
+            {
+                await Task.Run(netdev.Open);
+            }
+            catch
+            {
+                netdev.Dispose();
+                throw;
+            }
+            finally
+            {
+                _underWay.Remove(netdev.Id);
+            }
+
+            if (_machine.Board != board && _machine.Handover.Outcome is not null)
+            {
+                // The next process opens its own, at the same place.
+                netdev.Release();
+            }
+            else if (_machine.Board != board || !Configuration.Any(other => other.Id == netdev.Id))
+            {
+                await Task.Run(netdev.Dispose);
+            }
+            else
+            {
+                board.Netdevs.Join(netdev);
+            }
+        });
 
     private Board RequireBoard(string what)
     {

@@ -25,6 +25,17 @@ public static class HostSocket
     /// <summary>Whether a socket is a unix one, so that the kernel knows the process at its other end.</summary>
     public static bool IsUnix(SafeHandle handle) => TryGetOption(handle, SocketDomain, out int domain) && domain == AF_UNIX;
 
+    /// <summary>Ends a connection in both directions, whichever processes have it open. One that has ended already (ENOTCONN) stays so.</summary>
+    internal static void Shutdown(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        int result = shutdown(fd, SHUT_RDWR);
+        if (result < 0 && LastError != ENOTCONN)
+        {
+            throw new PosixException("shutdown", LastError);
+        }
+    }
+
     internal static unsafe void SetOption(SafeHandle handle, int level, int option, int value, string name)
     {
         using var fd = new BorrowedDescriptor(handle);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using static Tmds.Linux.LibC;
@@ -58,8 +57,8 @@ public static partial class PidFd
     }
 
     /// <summary>Waits for a child that has ended, so that nothing is left of it.</summary>
-    /// <returns>How it ended, as "exited with status 1"; null if it has not ended, or is not this process's child.</returns>
-    internal static unsafe string? TryReap(SafeHandle process)
+    /// <returns>How it ended; null if it has not ended, or is not this process's child.</returns>
+    internal static unsafe ProcessEnd? TryReap(SafeHandle process)
     {
         const int ByDescriptor = 3; // P_PIDFD
         const int CodeExited = 1; // CLD_EXITED
@@ -77,7 +76,7 @@ public static partial class PidFd
         }
         while (result < 0 && Marshal.GetLastPInvokeError() == EINTR);
         var (code, id, status) = (*(int*)(info + (2 * Word)), *(int*)(info + (4 * Word)), *(int*)(info + (6 * Word)));
-        return result < 0 || id == 0 ? null : code == CodeExited ? string.Create(CultureInfo.InvariantCulture, $"exited with status {status}") : string.Create(CultureInfo.InvariantCulture, $"was ended by signal {status}");
+        return result < 0 || id == 0 ? null : new ProcessEnd(HasExited: code == CodeExited, status);
     }
 
     [LibraryImport("libc", SetLastError = true)]

@@ -23,6 +23,12 @@ internal static class StreamSocket
     /// <summary>The errors of a kernel that has no memory for what is sent, at this moment.</summary>
     internal static bool IsShortage(int error) => error == ENOBUFS || error == ENOMEM;
 
+    /// <summary>As <see cref="TryReceive"/>.</summary>
+    internal delegate int ReceiveCall(SafeHandle socket, Span<byte> buffer);
+
+    /// <summary>As <see cref="TrySend"/>.</summary>
+    internal delegate int SendCall(SafeHandle socket, ReadOnlySpan<byte> head, Span<NativeMethods.IoVector> pieces);
+
     /// <summary>Receives. Descriptors that came along are closed by the kernel.</summary>
     /// <returns>How many bytes, 0 at the end of the stream, or an error number below zero.</returns>
     internal static unsafe int TryReceive(SafeHandle socket, Span<byte> buffer) => Receive(socket, buffer, MSG_DONTWAIT);

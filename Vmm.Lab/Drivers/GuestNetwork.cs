@@ -14,6 +14,9 @@ namespace Vmm.Lab.Drivers;
 /// <param name="SetUp">What makes the host's end usable once the first process runs; null for nothing.</param>
 public sealed record GuestNetwork(string Name, IReadOnlyList<string> Arguments, string Address, int Port, string? SetUp)
 {
+    /// <summary>Makes a tap and removes it, by iproute2 or else busybox. Rights and a device file do not say that it can be done: a container may have both.</summary>
+    private const string TryTap = $"PATH=$PATH:/usr/sbin:/sbin; exec >/dev/null 2>&1; ip tuntap add dev {Trial} mode tap && ip tuntap del dev {Trial} mode tap || {{ tunctl -t {Trial} && tunctl -d {Trial}; }}";
+    private const string Trial = "vmm-try";
     private const string Tap = "vmm-tap";
     private const int WebPort = 80;
 
@@ -21,7 +24,7 @@ public sealed record GuestNetwork(string Name, IReadOnlyList<string> Arguments, 
     public static async Task<GuestNetwork> OfAsync(IHost host, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return (await host.TryRunAsync("[ $(id -u) = 0 ] && [ -c /dev/net/tun ]", cancellation)).Status == 0 ? OnTap() : OnPasst(FreePort());
+        return (await host.TryRunAsync(TryTap, cancellation)).Status == 0 ? OnTap() : OnPasst(FreePort());
     }
 
     /// <summary>A tap that the first process makes, and that is there as long as a process has it open.</summary>

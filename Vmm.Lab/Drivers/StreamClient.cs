@@ -34,8 +34,16 @@ public sealed class StreamClient : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(network);
         string port = network.Port.ToString(CultureInfo.InvariantCulture);
         var client = new StreamClient(host, await host.StartAsync($"exec {Shell.Quote(host.StreamClient, network.Address, port)}", cancellation));
-        await client.WaitForMoreAsync(cancellation);
-        return client;
+        try
+        {
+            await client.WaitForMoreAsync(cancellation);
+            return client;
+        }
+        catch
+        {
+            await client.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Waits until more has come.</summary>

@@ -15,6 +15,8 @@ internal static class NetdevBackends
     /// <exception cref="NetException">It asks for what is not supported.</exception>
     internal static NetdevOptions FromQapi(Netdev netdev) => netdev switch
     {
+        NetdevTap { Data.Helper: not null } => throw new NetException(TapOptions.NoBridgeProgram("helper")),
+        NetdevTap { Data.Br: not null } => throw new NetException(TapOptions.NoBridgeProgram("br")),
         NetdevTap tap => new TapOptions(tap.Id)
         {
             InterfaceName = tap.Data.Ifname,

@@ -70,7 +70,7 @@ internal static class NetdevOption
         {
             if (options.Take(key) is not null)
             {
-                throw new CommandLineException($"{key}= is not supported: expected ifname=, or fd= of an interface that another program opened");
+                throw new CommandLineException(TapOptions.NoBridgeProgram(key));
             }
         }
 

@@ -56,6 +56,7 @@ internal sealed class NetworkOptions
         string type = options.Take("type") is { Length: > 0 } given ? given : UserNetdevConfiguration.Name;
         if (type == None)
         {
+            options.Finish();
             return;
         }
 

@@ -42,8 +42,8 @@ internal static class PasstProgram
     /// <summary>
     /// Waits until it has taken its arguments and bound its ports, at most for a time: then it restricts its own system calls, which the kernel shows.
     /// </summary>
-    /// <returns>Whether it runs; if not it has ended.</returns>
-    internal static bool WaitReady(SupervisedProgram program, TimeSpan limit)
+    /// <returns>Null if it runs; otherwise how it has ended.</returns>
+    internal static string? WhyNotReady(SupervisedProgram program, TimeSpan limit)
     {
         long end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
         int own = FiltersOf("self");
@@ -51,11 +51,11 @@ internal static class PasstProgram
         {
             if (FiltersOf($"{program.ProcessId}") > own || Environment.TickCount64 >= end)
             {
-                return true;
+                return null;
             }
         }
 
-        return false;
+        return program.Reap();
     }
 
     /// <summary>How many filters of system calls a process has; it begins with those of this one.</summary>

@@ -10,6 +10,10 @@ internal static class StreamKind
     internal static string? Connection(SafeFileHandle handle) =>
         HostSocket.IsStream(handle) && !HostSocket.IsListening(handle) ? null : "a connected stream socket expected, the descriptor is none";
 
+    /// <summary>A stream socket of any family that clients connect to.</summary>
+    internal static string? Listener(SafeFileHandle handle) =>
+        HostSocket.IsStream(handle) && HostSocket.IsListening(handle) ? null : "a listening stream socket expected, the descriptor is none";
+
     /// <summary>A TCP socket.</summary>
     internal static string? TcpConnection(SafeFileHandle handle) =>
         Connection(handle) ?? (HostSocket.IsUnix(handle) ? "a connected TCP socket expected, the descriptor is a unix socket" : null);

@@ -1,8 +1,9 @@
 // The cable of a back end on a stream socket: plugged in while there is a connection. Who connects is the back end's; this is what all of them share: the queue gets
-// the socket, its loss is noticed, the device is told, and nothing changes while the guest is on its way to another process.
+// the socket, its loss is noticed, the device is told, and nothing changes while the guest is stopped on its way to another process.
 //
-// From the moment when descriptors are listed for the next process (Export) until Start, no connection is opened, accepted or closed: what ends meanwhile stays
-// open as it is, what was being connected waits, and the process that has the guest then deals with both.
+// From the stop (Hold) until Start no connection is opened, accepted or closed: what ends meanwhile stays open as it is, what was being connected waits, and the
+// process that has the guest then deals with both. Between the plan (Export) and the stop, which may be long, everything goes on. Only the descriptor of a connection
+// that was exported stays open if that ends; it is shut down, so its peer and the next process see the end.
 //
 // Everything here is decided under one lock, by Settle, on the loop of the back ends, from the present state.
 
@@ -16,6 +17,8 @@ namespace Vmm.Core.Backends.Net;
 /// <summary>The connection of a stream and what becomes of it. Any thread, unless said otherwise.</summary>
 internal sealed class StreamLink
 {
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(10);
+
     private readonly EventLoop _loop;
     private readonly ILogger _log;
     private readonly string _id;
@@ -23,8 +26,10 @@ internal sealed class StreamLink
     private readonly SendOrPostCallback _settle;
     private SafeFileHandle? _socket;
     private SafeFileHandle? _waiting;
+    private SafeFileHandle? _exported;
     private FdWatch? _watch;
     private bool _isEndSeen;
+    private bool _isRetryPosted;
     private bool _isRunning;
     private bool _isClosed;
     private bool _isSettlePosted;
@@ -36,7 +41,7 @@ internal sealed class StreamLink
     {
         (_id, _loop, _log) = (id, loop, log);
         _settle = _ => Settle();
-        Queue = new StreamQueue(PostSettle);
+        Queue = new StreamQueue(PostSettle) { Stopped = OnQueueStopped, Short = RetrySoon };
     }
 
     /// <summary>Guards the connection, and whatever makes one.</summary>
@@ -99,9 +104,24 @@ internal sealed class StreamLink
         Unwatch();
         Queue.Unplug();
         _socket = null;
-        socket.Dispose();
+        if (socket == _exported)
+        {
+            HostSocket.Shutdown(socket);
+        }
+        else
+        {
+            socket.Dispose();
+        }
+
         Volatile.Write(ref _isConnected, false);
         Tell(isConnected: false);
+    }
+
+    /// <summary>The connection, for the next process: its descriptor stays open until <see cref="Start"/> or <see cref="Close"/>, whatever becomes of it. Gate held.</summary>
+    internal SafeFileHandle? Export()
+    {
+        ForgetExported();
+        return _exported = _socket;
     }
 
     /// <summary>The guest is here.</summary>
@@ -109,6 +129,7 @@ internal sealed class StreamLink
     {
         lock (Gate)
         {
+            ForgetExported();
             _isRunning = true;
             PostSettle();
         }
@@ -269,6 +290,36 @@ internal sealed class StreamLink
         }
     }
 
+    private void ForgetExported()
+    {
+        if (_exported != _socket)
+        {
+            _exported?.Dispose();
+        }
+
+        _exported = null;
+    }
+
+    /// <summary>Without a device that receives, an end that was seen has to be looked for again.</summary>
+    private void OnQueueStopped()
+    {
+        Volatile.Write(ref _isEndSeen, false);
+        PostSettle();
+    }
+
+    /// <summary>The kernel had no memory, and does not say when it has some. Any lock may be held.</summary>
+    private void RetrySoon()
+    {
+        if (!Interlocked.Exchange(ref _isRetryPosted, true))
+        {
+            _loop.Post(() => _loop.After(RetryPause, () =>
+            {
+                Volatile.Write(ref _isRetryPosted, false);
+                Queue.Retry();
+            }));
+        }
+    }
+
     private void Unwatch()
     {
         _watch?.Dispose();
@@ -282,6 +333,8 @@ internal sealed class StreamLink
         Queue.Unplug();
         _socket?.Dispose();
         _socket = null;
+        _exported?.Dispose();
+        _exported = null;
         Volatile.Write(ref _isConnected, false);
     }
 

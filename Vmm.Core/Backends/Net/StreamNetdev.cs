@@ -3,7 +3,7 @@
 //
 // As a client it connects with the machine's start, which fails if that does, or again and again if configured so. As a server it serves one peer at a time. The
 // listening socket and the connection cross an update, and what is half received or half sent is state: the peer notices nothing. What did not cross is
-// connected anew when the guest is here.
+// connected anew when the guest is here; that includes a peer that came after the plan was made, which is disconnected by the old process's end.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -81,11 +81,11 @@ public sealed class StreamNetdev : NetBackEnd
         {
             if (_options.Server)
             {
-                _endpoint.Open();
+                Listen();
             }
             else if (_connector is null)
             {
-                var connection = _endpoint.Connect();
+                var connection = Connect();
                 lock (_link.Gate)
                 {
                     _link.PlugAtOnce(connection);
@@ -126,10 +126,9 @@ public sealed class StreamNetdev : NetBackEnd
     /// <inheritdoc/>
     public override IEnumerable<HandoverDescriptor> Export()
     {
-        Quiesce();
         lock (_link.Gate)
         {
-            return [.. _endpoint.Export(), .. _connection.Export(_link.Socket)];
+            return [.. _endpoint.Export(), .. _connection.Export(_link.Export())];
         }
     }
 
@@ -192,7 +191,7 @@ public sealed class StreamNetdev : NetBackEnd
     }
 
     private static Func<SafeFileHandle, string?> KindOfListener(SocketChardevOptions options) =>
-        options.Descriptor is null ? SocketEndpoint.KindOf(options) : DescriptorKind.ListeningSocket;
+        options.Descriptor is null ? SocketEndpoint.KindOf(options) : StreamKind.Listener;
 
     private static Func<SafeFileHandle, string?> KindOfConnection(SocketChardevOptions options) =>
         options.Descriptor is not null ? StreamKind.Connection : options.Tcp is null ? StreamKind.UnixConnection : StreamKind.TcpConnection;
@@ -207,6 +206,29 @@ public sealed class StreamNetdev : NetBackEnd
                 : _options.Tcp is { } tcp ? $"tcp:{tcp.Text()}"
                 : $"fd:{_options.Descriptor}";
         }
+    }
+
+    /// <exception cref="IOException">It cannot.</exception>
+    private void Listen()
+    {
+        _endpoint.Open();
+        if (_options.Descriptor is { } number && _endpoint.Listener!.Handle is { } listener && StreamKind.Listener(listener) is { } reason)
+        {
+            throw new UnfitDescriptorException($"fd={number}", reason);
+        }
+    }
+
+    /// <summary>A descriptor that was given may be any socket: on one of datagrams a frame would be lost whose length is in another.</summary>
+    private SafeFileHandle Connect()
+    {
+        var connection = _endpoint.Connect();
+        if (_options.Descriptor is { } number && StreamKind.Connection(connection) is { } reason)
+        {
+            connection.Dispose();
+            throw new UnfitDescriptorException($"fd={number}", reason);
+        }
+
+        return connection;
     }
 
     private void OnChanged(bool isConnected)

@@ -19,25 +19,31 @@ internal sealed class StreamOutput
     /// <summary>What <see cref="Send"/> and <see cref="TryFlush"/> answer when the socket takes nothing more, ever.</summary>
     internal const int Broken = -2;
 
+    /// <summary>What they answer when the kernel has no memory for what waits: the same is to be tried again after a short time.</summary>
+    internal const int Short = -3;
+
     private readonly byte[] _bytes = new byte[Capacity];
     private readonly byte[] _prefix = new byte[StreamInput.PrefixSize];
     private readonly NativeMethods.IoVector[] _pieces = new NativeMethods.IoVector[StreamSocket.MostPieces];
     private int _first;
     private int _end;
 
+    /// <summary>What sends.</summary>
+    internal StreamSocket.SendCall SendBy { get; set; } = StreamSocket.TrySend;
+
     /// <summary>What is still to be sent.</summary>
     internal ReadOnlySpan<byte> Waiting => _bytes.AsSpan(_first, _end - _first);
 
     /// <summary>Sends what waits.</summary>
-    /// <returns>1 if nothing waits any more, <see cref="NetQueue.Later"/>, or <see cref="Broken"/>.</returns>
+    /// <returns>1 if nothing waits any more, <see cref="NetQueue.Later"/>, <see cref="Short"/>, or <see cref="Broken"/>.</returns>
     internal int TryFlush(SafeHandle socket)
     {
         while (_first < _end)
         {
-            int sent = StreamSocket.TrySend(socket, Waiting, _pieces.AsSpan(0, 1));
+            int sent = SendBy(socket, Waiting, _pieces.AsSpan(0, 1));
             if (sent < 0)
             {
-                return sent == -StreamSocket.NotNow || StreamSocket.IsShortage(-sent) ? NetQueue.Later : Broken;
+                return sent == -StreamSocket.NotNow ? NetQueue.Later : StreamSocket.IsShortage(-sent) ? Short : Broken;
             }
 
             _first += sent;
@@ -47,7 +53,7 @@ internal sealed class StreamOutput
     }
 
     /// <summary>Sends a frame after what waits.</summary>
-    /// <returns><paramref name="length"/>, <see cref="NetQueue.Later"/>, <see cref="NetQueue.Lost"/>, or <see cref="Broken"/>.</returns>
+    /// <returns><paramref name="length"/>, <see cref="NetQueue.Later"/>, <see cref="NetQueue.Lost"/>, <see cref="Short"/>, or <see cref="Broken"/>.</returns>
     internal int Send(SafeHandle socket, ReadOnlySpan<NativeMethods.IoVector> frame, int length)
     {
         if (length is <= 0 or > NetQueue.LongestFrame)
@@ -86,7 +92,7 @@ internal sealed class StreamOutput
     private int SendPieces(SafeHandle socket, ReadOnlySpan<NativeMethods.IoVector> frame)
     {
         frame.CopyTo(_pieces.AsSpan(1));
-        return StreamSocket.TrySend(socket, _prefix, _pieces.AsSpan(0, 1 + frame.Length));
+        return SendBy(socket, _prefix, _pieces.AsSpan(0, 1 + frame.Length));
     }
 
     private int SendCopy(SafeHandle socket, ReadOnlySpan<NativeMethods.IoVector> frame, int length)
@@ -98,7 +104,7 @@ internal sealed class StreamOutput
             return -StreamSocket.BadAddress;
         }
 
-        return StreamSocket.TrySend(socket, _bytes.AsSpan(0, StreamInput.PrefixSize + length), _pieces.AsSpan(0, 1));
+        return SendBy(socket, _bytes.AsSpan(0, StreamInput.PrefixSize + length), _pieces.AsSpan(0, 1));
     }
 
     /// <summary>Keeps what follows the bytes of a frame that were sent.</summary>

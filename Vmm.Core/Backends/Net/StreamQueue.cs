@@ -4,7 +4,8 @@
 // A connection ends here: the thread that moves frames finds it closed, broken or malformed. It touches the socket no more then, reports that, and the loop takes
 // the socket away. Whole frames that came before the end have been given to the device by that time.
 //
-// An eventfd of its own calls the device back where no socket can: after a connection has ended, or when the loop has brought another.
+// An eventfd of its own calls the device back where no socket can: after a connection has ended, when the loop has brought another, or after the kernel had no
+// memory for a socket that was ready.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -39,6 +40,21 @@ internal sealed class StreamQueue : NetQueue, IStateful
 
     /// <param name="lost">Called when the connection has ended, with the lock held: posts and does no more.</param>
     internal StreamQueue(Action lost) => _lost = lost;
+
+    /// <summary>Called when no device receives any more. Posts and does no more.</summary>
+    internal Action? Stopped { get; init; }
+
+    /// <summary>Called when the kernel had no memory for what a socket was ready for, with the lock held: has <see cref="Retry"/> called soon.</summary>
+    internal Action? Short { get; init; }
+
+    /// <summary>What receives.</summary>
+    internal StreamSocket.ReceiveCall ReceiveBy { get; init; } = StreamSocket.TryReceive;
+
+    /// <summary>What sends.</summary>
+    internal StreamSocket.SendCall SendBy
+    {
+        init => _output.SendBy = value;
+    }
 
     /// <summary>Why the connection has ended whose socket is still here; null while it has not.</summary>
     internal StreamLoss? Loss
@@ -113,6 +129,7 @@ internal sealed class StreamQueue : NetQueue, IStateful
         // Not with the lock held, which the callback takes that may have to be waited for.
         source?.Stop();
         _nudge?.Stop();
+        Stopped?.Invoke();
     }
 
     /// <inheritdoc/>
@@ -145,14 +162,18 @@ internal sealed class StreamQueue : NetQueue, IStateful
                     return Later;
                 }
 
-                int got = StreamSocket.TryReceive(socket, _input.Room());
+                int got = ReceiveBy(socket, _input.Room());
                 if (got > 0)
                 {
                     _input.Added(got);
                     continue;
                 }
 
-                if (got != -StreamSocket.NotNow && !StreamSocket.IsShortage(-got))
+                if (StreamSocket.IsShortage(-got))
+                {
+                    Short?.Invoke();
+                }
+                else if (got != -StreamSocket.NotNow)
                 {
                     Lose(got == 0 ? StreamLoss.Ended : StreamLoss.Refused(-got));
                 }
@@ -179,8 +200,18 @@ internal sealed class StreamQueue : NetQueue, IStateful
                 return Lost;
             }
 
+            sent = OrLater(sent);
             _isSendWaiting |= sent == Later;
             return sent;
+        }
+    }
+
+    /// <summary>Has the device try again. Any thread.</summary>
+    internal void Retry()
+    {
+        lock (_gate)
+        {
+            _nudge?.Trigger();
         }
     }
 
@@ -278,6 +309,18 @@ internal sealed class StreamQueue : NetQueue, IStateful
         base.Dispose(disposing);
     }
 
+    /// <summary>After a shortage no edge of the socket may come.</summary>
+    private int OrLater(int sent)
+    {
+        if (sent != StreamOutput.Short)
+        {
+            return sent;
+        }
+
+        Short?.Invoke();
+        return Later;
+    }
+
     private void AddSource()
     {
         if (_thread is null || _socket is null)
@@ -308,7 +351,7 @@ internal sealed class StreamQueue : NetQueue, IStateful
         {
             if (_socket is { } socket && _loss is null && !_isSendClosed)
             {
-                int flushed = _output.TryFlush(socket);
+                int flushed = OrLater(_output.TryFlush(socket));
                 if (flushed == StreamOutput.Broken)
                 {
                     CloseSending();

@@ -86,12 +86,11 @@ internal sealed class SupervisedProgram
         _watch = null;
     }
 
-    /// <summary>How it ended, with what it said last: "exited with status 1: no such interface". It has ended. Any thread.</summary>
-    internal string Reap()
-    {
-        string outcome = PidFd.TryReap(Process) ?? "has ended";
-        return LastWords() is { } words ? $"{outcome}: {words}" : outcome;
-    }
+    /// <summary>How it ended; of one that gave up with what it said last: "exited with status 1: no such interface". It has ended. Any thread.</summary>
+    internal string Reap() =>
+        PidFd.TryReap(Process) is not { } end ? "has ended"
+        : end.IsRefusal && LastWords() is { } words ? $"{end}: {words}"
+        : $"{end}";
 
     /// <summary>Asks it to end. Any thread.</summary>
     internal void RequestEnd(ILogger log) => Signal(Terminate, log);

@@ -2,8 +2,9 @@
 // its process's descriptor, and is ended with the machine.
 //
 // A passt that ends by itself takes the guest's connections with it, and nothing else that the guest would need: so it is started again, after a pause that
-// doubles while it does not last, and the guest sees its cable pulled out and plugged in again. While the guest is on its way to another process nobody does
-// anything about it; the process that has the guest then does.
+// doubles while it does not last, and the guest sees its cable pulled out and plugged in again. While the guest is stopped on its way to another process nobody
+// does anything about it; the process that has the guest then does. One that was started between the plan and the stop is not the one that crosses: it ends with
+// the old process, and the new one, which finds a dead one, starts its own.
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -29,11 +30,14 @@ public sealed class UserNetdev : NetBackEnd
     private readonly DescriptorSlot _process;
     private SupervisedProgram? _program;
     private SupervisedProgram? _ending;
+    private SupervisedProgram? _exported;
     private TimeSpan _pause;
     private long _startedAt;
     private bool _isOwner;
     private bool _isResting;
     private bool _isDue;
+    private bool _isStarting;
+    private bool _isListed;
 
     /// <summary>Creates it; nothing is started yet.</summary>
     /// <param name="configuration">What it is to be.</param>
@@ -67,6 +71,9 @@ public sealed class UserNetdev : NetBackEnd
     /// <summary>The program: a name or a path.</summary>
     internal string Program { get; init; } = PasstProgram.Name;
 
+    /// <summary>Starts it: its file or name, its arguments.</summary>
+    internal Func<string, IReadOnlyList<string>, (SupervisedProgram Program, SafeFileHandle Socket)> StartProgram { get; init; } = PasstProgram.Start;
+
     /// <summary>How long after its end it is started again.</summary>
     internal TimeSpan FirstPause { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -90,20 +97,12 @@ public sealed class UserNetdev : NetBackEnd
     {
         try
         {
-            var (program, socket) = PasstProgram.Start(Program, _configuration.Arguments);
-            try
-            {
-                if (!PasstProgram.WaitReady(program, ReadyLimit))
-                {
-                    throw new IOException($"{Program} {program.Reap()}");
-                }
-            }
-            catch
+            var (program, socket) = StartProgram(Program, _configuration.Arguments);
+            if (PasstProgram.WhyNotReady(program, ReadyLimit) is { } why)
             {
                 socket.Dispose();
-                program.End(_log);
                 program.Close();
-                throw;
+                throw new IOException($"{Program} {why}");
             }
 
             lock (_link.Gate)
@@ -149,11 +148,19 @@ public sealed class UserNetdev : NetBackEnd
     /// <inheritdoc/>
     public override IEnumerable<HandoverDescriptor> Export()
     {
-        _link.Hold();
         lock (_link.Gate)
         {
+            ForgetExported(_program);
+            _isListed = true;
+
             // Neither is of use without the other.
-            return _program is null || _link.Socket is null ? [] : [.. _connection.Export(_link.Socket), .. _process.Export(_program.Process)];
+            if (_program is null || _link.Export() is not { } connection)
+            {
+                return [];
+            }
+
+            _exported = _program;
+            return [.. _connection.Export(connection), .. _process.Export(_program.Process)];
         }
     }
 
@@ -168,6 +175,11 @@ public sealed class UserNetdev : NetBackEnd
     public override void Start()
     {
         _isOwner = true;
+        lock (_link.Gate)
+        {
+            ForgetExported(_program);
+        }
+
         _link.Start();
     }
 
@@ -178,10 +190,14 @@ public sealed class UserNetdev : NetBackEnd
     public override void Release()
     {
         _link.Close();
-        if (TakeProgram() is { } program)
+        var (program, isNextOnes) = TakeProgram();
+        if (!isNextOnes)
         {
-            _loop.Post(() => program.Leave(_loop));
+            // It was started after the plan: the next process does not have it.
+            program?.ForceEnd(_log);
         }
+
+        _loop.Post(() => program?.Leave(_loop));
     }
 
     /// <inheritdoc/>
@@ -201,21 +217,23 @@ public sealed class UserNetdev : NetBackEnd
 
         _link.Close();
         _link.Queue.Dispose();
-        if (TakeProgram() is { } program)
+        if (TakeProgram().Program is { } program)
         {
             program.End(_log);
             _loop.Post(program.Close);
         }
     }
 
-    private SupervisedProgram? TakeProgram()
+    /// <summary>The program that there is, and whether the next process has it where one was prepared.</summary>
+    private (SupervisedProgram? Program, bool IsNextOnes) TakeProgram()
     {
         DropReceived();
         lock (_link.Gate)
         {
-            var program = _program;
+            var taken = (_program, !_isListed || _program == _exported);
+            ForgetExported(_program);
             _program = null;
-            return program;
+            return taken;
         }
     }
 
@@ -223,6 +241,18 @@ public sealed class UserNetdev : NetBackEnd
     {
         _connection.Drop();
         _process.Drop();
+    }
+
+    /// <summary>The next process needs nothing any more, or has it. Gate held.</summary>
+    /// <param name="current">The program that there still is.</param>
+    private void ForgetExported(SupervisedProgram? current)
+    {
+        if (_exported != current)
+        {
+            _exported?.Close();
+        }
+
+        (_exported, _isListed) = (null, false);
     }
 
     private void Use(SupervisedProgram program) => (_program, _startedAt) = (program, Environment.TickCount64);
@@ -237,10 +267,10 @@ public sealed class UserNetdev : NetBackEnd
         }
         else if (_isDue)
         {
-            _isDue = false;
-            Restart();
+            (_isDue, _isStarting) = (false, true);
+            _loop.Post(Restart);
         }
-        else if (!_isResting)
+        else if (!_isResting && !_isStarting)
         {
             Rest();
         }
@@ -262,23 +292,23 @@ public sealed class UserNetdev : NetBackEnd
     private void EndUseless(SupervisedProgram program)
     {
         Supervise();
-        if (_ending == program)
+        if (_ending != program)
         {
-            return;
+            _ending = program;
+            program.RequestEnd(_log);
+            _loop.After(EndLimit, () => ForceEnd(program));
         }
+    }
 
-        _ending = program;
-        program.RequestEnd(_log);
-        _loop.After(EndLimit, () =>
+    private void ForceEnd(SupervisedProgram program)
+    {
+        lock (_link.Gate)
         {
-            lock (_link.Gate)
+            if (_program == program)
             {
-                if (_program == program)
-                {
-                    program.ForceEnd(_log);
-                }
+                program.ForceEnd(_log);
             }
-        });
+        }
     }
 
     private void OnEnded()
@@ -293,7 +323,11 @@ public sealed class UserNetdev : NetBackEnd
             _program = null;
             _pause = _pause == TimeSpan.Zero || Environment.TickCount64 - _startedAt > LongEnough.TotalMilliseconds ? FirstPause : Longer(_pause);
             StreamLog.ProgramEnded(_log, Id, Program, program.Reap(), _pause.TotalSeconds);
-            program.Close();
+            if (program != _exported)
+            {
+                program.Close();
+            }
+
             _link.Unplug();
             _link.PostSettle();
         }
@@ -315,23 +349,44 @@ public sealed class UserNetdev : NetBackEnd
         });
     }
 
+    /// <summary>Starts the program, which takes its time: the gate, for which the guest may have to wait, is not held. On the loop.</summary>
     private void Restart()
     {
-        SafeFileHandle socket;
+        SupervisedProgram? program = null;
+        SafeFileHandle? socket = null;
+        string failure = "";
         try
         {
-            (var program, socket) = PasstProgram.Start(Program, _configuration.Arguments);
-            Use(program);
+            (program, socket) = StartProgram(Program, _configuration.Arguments);
         }
         catch (IOException error)
         {
-            StreamLog.ProgramNotStarted(_log, Id, error.Message);
-            _pause = Longer(_pause);
-            Rest();
-            return;
+            failure = error.Message;
         }
 
-        _link.Plug(socket);
-        StreamLog.ProgramRestarted(_log, Id, Program);
+        lock (_link.Gate)
+        {
+            _isStarting = false;
+            if (program is null || socket is null)
+            {
+                StreamLog.ProgramNotStarted(_log, Id, failure);
+                _pause = Longer(_pause);
+                Rest();
+            }
+            else if (_link.IsActive)
+            {
+                Use(program);
+                _link.Plug(socket);
+                StreamLog.ProgramRestarted(_log, Id, Program);
+            }
+            else
+            {
+                // The guest is stopped meanwhile, or gone: if it stays, another one is started.
+                _isDue = true;
+                socket.Dispose();
+                program.ForceEnd(_log);
+                program.Leave(_loop);
+            }
+        }
     }
 }

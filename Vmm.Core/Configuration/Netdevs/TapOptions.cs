@@ -71,6 +71,11 @@ public sealed record TapOptions(string Id) : NetdevOptions(Id)
         ("queues", Queues?.ToString(CultureInfo.InvariantCulture)),
     ];
 
+    /// <summary>Why a program that makes the interface, or its bridge, is refused.</summary>
+    /// <param name="key">The key that asks for it.</param>
+    public static string NoBridgeProgram(string key) =>
+        $"{key}= is not supported: bridge helpers are not available: expected ifname=, or fd= of an interface that another program opened";
+
     /// <inheritdoc/>
     public override NetdevConfiguration ToNetdev()
     {

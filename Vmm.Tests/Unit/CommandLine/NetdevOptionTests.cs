@@ -112,7 +112,7 @@ public sealed class NetdevOptionTests
     [TestCase("tap,id=n,vnet_hdr=maybe", "Parameter 'vnet_hdr' expects 'on' or 'off'")]
     [TestCase("tap,id=n,vhost=on", "vhost=on is not supported: expected off, or no vhost=")]
     [TestCase("tap,id=n,fd=7,vhost=on,vhostfd=8", "vhostfd, vhostfds, vhostforce and poll-us are not supported")]
-    [TestCase("tap,id=n,helper=/h", "helper= is not supported: expected ifname=, or fd= of an interface that another program opened")]
+    [TestCase("tap,id=n,helper=/h", "helper= is not supported: bridge helpers are not available: expected ifname=, or fd= of an interface that another program opened")]
     [TestCase("stream,id=n", "Parameter 'addr' is missing")]
     [TestCase("stream,id=n,addr=1", "Invalid parameter type for 'addr', expected: object")]
     [TestCase("stream,id=n,addr.path=/s", "Parameter 'addr.type' is missing")]
@@ -155,6 +155,7 @@ public sealed class NetdevOptionTests
 
     [TestCase("-netdev user,id=n -netdev tap,id=n", "-netdev tap,id=n: Duplicate ID 'n' for netdev")]
     [TestCase("-nic bogus", "-nic bogus: Parameter 'type' does not accept value 'bogus': expected none, stream, tap or user")]
+    [TestCase("-nic none,foo=bar", "-nic none,foo=bar: Invalid parameter 'foo'")]
     [TestCase("-nic user,model=foo", "-nic user,model=foo: Unsupported NIC model: foo: expected ")]
     [TestCase("-net user", "-net user: only none is supported: expected -netdev with a -device that names it, or -nic for both at once")]
     [TestCase("-net nic,model=virtio", "-net nic,model=virtio: only none is supported")]
@@ -195,6 +196,11 @@ public sealed class NetdevOptionTests
     [TestCase("-device virtio-net-device,netdev=zz", "device virtio-net-device at virtio-mmio-bus.23: Property 'virtio-net-device.netdev' can't find value 'zz': expected the id of a -netdev")]
     [TestCase("-netdev user,id=n -device virtio-net-device,netdev=n,id=a -device virtio-net-device,netdev=n,id=b", "device b: Property 'virtio-net-device.netdev' can't take value 'n', it's in use: device a has it")]
     public void A_card_has_a_back_end_of_its_own(string options, string why) => Assert.That(Refusal($"-kernel k {options}"), Does.StartWith(why));
+
+    [TestCase("tx=timer")]
+    [TestCase("tx=bh,x-txtimer=150000,x-txburst=256")]
+    public void How_QEMU_delays_frames_is_accepted(string properties) =>
+        Assert.That(Machine($"-netdev user,id=n -device virtio-net-device,netdev=n,{properties}").Netdevs, Has.Count.EqualTo(1));
 
     [Test]
     public void A_device_may_stand_before_its_back_end() =>

@@ -2,7 +2,9 @@ using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
 using Vmm.Core.Configuration.Netdevs;
+using Vmm.Core.Machines;
 using Vmm.Migration.Handover;
+using Vmm.Migration.Settings;
 using Vmm.Tests.Unit.Devices;
 using Vmm.Tests.Unit.Machines;
 
@@ -83,6 +85,47 @@ public sealed class HandoverOfNetdevsTests : IDisposable
         var verdict = await PreflightAsync(old);
 
         Assert.That(verdict.Reasons, Is.EqualTo(new[] { "device virtio-net-device at virtio-mmio-bus.23: netdev is 'stream' in the old process and 'user' in the new one" }));
+    }
+
+    [Test]
+    public async Task What_did_not_cross_is_opened_when_the_guest_runs_already()
+    {
+        var old = _fixture.Old();
+        var next = _fixture.New(With(Listener("more")));
+        bool? wasThere = null;
+        next.Machine.EventRaised += machineEvent => wasThere ??= machineEvent is MachineResumed ? _fixture.Files.Names.Contains("more") : null;
+
+        await _fixture.HandOverAsync(old, next);
+
+        Assert.That(wasThere, Is.False, "the guest does not wait for it");
+        Assert.That(() => _fixture.Files.Names, Does.Contain("more").After(10_000, 5));
+    }
+
+    [Test]
+    public async Task What_did_not_cross_goes_with_the_next_update()
+    {
+        var old = _fixture.Old();
+        var next = _fixture.New(With(Listener("more")));
+        await _fixture.HandOverAsync(old, next);
+        Assert.That(() => next.Ask(m => m.Netdevs.Find("more")?.Description), Is.EqualTo("type=stream,listening").After(10_000, 5));
+        next.Set(p => p with { Mode = MigrationMode.CprTransfer });
+        var third = _fixture.New(With(Listener("more")));
+
+        await _fixture.HandOverAsync(next, third);
+
+        Assert.That(third.Ask(m => m.Netdevs.Find("more")?.Description), Is.EqualTo("type=stream,listening"));
+    }
+
+    [Test]
+    public async Task A_client_that_no_device_has_and_that_has_no_peer_is_no_obstacle()
+    {
+        var client = new StreamNetdevConfiguration("spare", new SocketChardevOptions { Path = _fixture.Files.Path("nobody"), Reconnect = TimeSpan.FromHours(1) });
+        var old = _fixture.Old(With(client));
+        var next = _fixture.New(With(client));
+
+        await _fixture.HandOverAsync(old, next);
+
+        Assert.That(() => next.Ask(m => m.Netdevs.Find("spare")?.Description), Is.EqualTo("type=stream,connecting").After(10_000, 5));
     }
 
     private static Task AddAsync(MachineHost host, string id) => host.DoAsync(() => host.Machine.Netdevs.AddAsync(

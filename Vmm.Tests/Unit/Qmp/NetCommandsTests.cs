@@ -90,6 +90,7 @@ public sealed class NetCommandsTests : IDisposable
     [TestCase("netdev_add", """{"type":"tap","id":"x","fd":"nofd"}""", "File descriptor named 'nofd' has not been found")]
     [TestCase("netdev_add", """{"type":"tap","id":"x","fds":"a:a"}""", "Parameter 'fds' expects a descriptor for each queue, not one twice: 'a:a'")]
     [TestCase("netdev_add", """{"type":"tap","id":"x","fd":"a","ifname":"t"}""", "ifname=, script=, downscript=, vnet_hdr=, helper=, queues=, fds=, and vhostfds= are invalid with fd=")]
+    [TestCase("netdev_add", """{"type":"tap","id":"x","helper":"/h"}""", "helper= is not supported: bridge helpers are not available: expected ifname=, or fd= of an interface that another program opened")]
     [TestCase("netdev_add", """{"type":"tap","id":"x","vhost":true}""", "vhost=on is not supported: expected off, or no vhost=; frames pass through this process")]
     [TestCase("netdev_add", """{"type":"stream","id":"x","addr":{"type":"fd","str":"nofd"}}""", "File descriptor named 'nofd' has not been found")]
     [TestCase("netdev_add", """{"type":"stream","id":"x","addr":{"type":"vsock","cid":"1","port":"1"}}""", "vsock is not supported: expected unix, inet or fd")]
@@ -184,7 +185,14 @@ public sealed class NetCommandsTests : IDisposable
 
         Assert.That(Try("netdev_add", """{"type":"user","id":"x"}"""), Is.EqualTo($"netdev 'x': {UnderWay}"));
         Assert.That(Try("netdev_del", """{"id":"spare"}"""), Is.EqualTo($"netdev 'spare': {UnderWay}"));
-        Assert.That(Try("set_link", """{"name":"nic0","up":false}"""), Is.EqualTo($"the link of 'nic0': {UnderWay}"));
+        Assert.That(Try("set_link", """{"name":"nic0","up":false}"""), Is.EqualTo("{}"), "it goes with the guest as long as that is not stopped");
+        Assert.That(_host.Ask(m => m.Netdevs.Cards.Single().Device.IsLinkEnabled), Is.False);
+
+        var pause = _host.DoAsync(() => _host.Machine.Handover.PauseAsync(TimeSpan.FromSeconds(30))).GetAwaiter().GetResult();
+        Assert.That(Try("set_link", """{"name":"nic0","up":true}"""), Is.EqualTo($"the link of 'nic0': {UnderWay}"));
+        _host.Do(pause.Resume);
+        _host.Do(() => pause.Report(null));
+        Assert.That(Try("set_link", """{"name":"nic0","up":true}"""), Is.EqualTo("{}"));
 
         _host.Do(() => _host.Machine.Board!.KeepBackEnds(new BestEffort(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, "test")));
         Assert.That(Try("netdev_del", """{"id":"spare"}"""), Is.EqualTo("{}"));
@@ -247,6 +255,20 @@ public sealed class NetCommandsTests : IDisposable
 
         Assert.That(Try("netdev_del", """{"id":"x"}"""), Is.EqualTo("{}"));
         Assert.That(await peer.ReceiveAsync(new byte[1]), Is.Zero, "it was connected until then");
+    }
+
+    [Test]
+    public void What_a_client_named_and_cannot_be_used_is_closed()
+    {
+        using var datagrams = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        string link = new FileInfo($"/proc/self/fd/{(int)datagrams.Handle}").LinkTarget!;
+        using var client = new Client();
+        client.Descriptors.Put("c", FileDescriptor.Duplicate(datagrams.SafeHandle));
+
+        Assert.That(Give(client, """{"type":"stream","id":"x","addr":{"type":"fd","str":"c"}}"""), Does.EndWith("a connected stream socket expected, the descriptor is none"));
+
+        Assert.That(client.Descriptors.Find("c"), Is.Null);
+        Assert.That(new DirectoryInfo("/proc/self/fd").GetFiles().Count(file => file.LinkTarget == link), Is.EqualTo(1), "the test's own");
     }
 
     private string Give(CommandContext client, string netdev) => _host.DoAsync(async () =>

@@ -50,6 +50,19 @@ public sealed class NetType : VirtioMmioType
         Visibility = Visibility.Host,
     };
 
+    /// <summary>How QEMU delays what the guest sends.</summary>
+    public static readonly ChoiceProperty Tx = new("tx", "accepted, and without effect: the guest's frames are sent at once", "str", "timer", "bh") { Visibility = Visibility.Host };
+
+    /// <summary>For how long, in nanoseconds.</summary>
+    public static readonly NumberProperty TxTimer = new("x-txtimer", "accepted, and without effect: the guest's frames are sent at once") { Visibility = Visibility.Host };
+
+    /// <summary>How many frames at a time.</summary>
+    public static readonly NumberProperty TxBurst = new("x-txburst", "accepted, and without effect: queues take turns by themselves")
+    {
+        Greatest = int.MaxValue,
+        Visibility = Visibility.Host,
+    };
+
     /// <summary>Its place in the boot order, which no firmware asks for.</summary>
     public static readonly NumberProperty BootIndex = new("bootindex", "accepted: the kernel is given by -kernel")
     {
@@ -93,7 +106,7 @@ public sealed class NetType : VirtioMmioType
         : base(
             "virtio-net-device",
             "virtio network card",
-            [Netdev, Mac, MultiQueue, RxQueueSize, TxQueueSize, HostMtu, Speed, Duplex, .. Features.Select(feature => feature.Property), Gso, BootIndex]) =>
+            [Netdev, Mac, MultiQueue, RxQueueSize, TxQueueSize, HostMtu, Speed, Duplex, .. Features.Select(feature => feature.Property), Gso, Tx, TxTimer, TxBurst, BootIndex]) =>
         Layouts = [NetState.Layout];
 
     /// <inheritdoc/>

@@ -3,6 +3,7 @@ using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Native;
 using Vmm.Tests.Unit.Descriptors;
+using Vmm.Tests.Unit.Devices;
 
 namespace Vmm.Tests.Unit.Backends.Net;
 
@@ -137,9 +138,10 @@ public sealed class StreamCrossingTests : StreamTest
         var peer = Connect();
         Expect($"connected unix:{Address}");
         using var crossed = StreamBench.Cross(old);
+        old.Quiesce();
         peer.Dispose();
         Bench.Loop.TurnAsync().Wait();
-        Assert.That(old.IsConnected, Is.True, "nothing changes while the guest may leave");
+        Assert.That(old.IsConnected, Is.True, "nothing changes while the guest is stopped");
         var next = Server();
         next.Adopt(crossed);
         oldDevice.Stop();
@@ -151,6 +153,62 @@ public sealed class StreamCrossingTests : StreamTest
         Expect("disconnected");
         Connect();
         Expect($"connected unix:{Address}");
+    }
+
+    [Test]
+    [Promise(54)]
+    public void Peers_that_go_and_come_while_an_update_waits_are_served([Values] bool fails)
+    {
+        var old = Started(Server());
+        var oldDevice = Device(old);
+        var first = Connect();
+        Expect($"connected unix:{Address}");
+        var next = Server();
+        using (var crossed = StreamBench.Cross(old))
+        {
+            next.Adopt(crossed);
+        }
+
+        first.Dispose();
+        Expect("disconnected");
+        var second = Connect();
+        Expect($"connected unix:{Address}");
+        Send(second, 1);
+        Assert.That(oldDevice.Take(), Is.EqualTo(Frame(1)));
+
+        old.Quiesce();
+        if (fails)
+        {
+            next.Release();
+            old.Start();
+            Send(second, 2);
+            Assert.That(oldDevice.Take(), Is.EqualTo(Frame(2)));
+            return;
+        }
+
+        oldDevice.Stop();
+        var device = Device(next);
+        next.Start();
+        Expect("disconnected");
+        old.Release();
+        Assert.That(FileDescriptor.WaitFor(second, FdEvents.ReadEnd, TimeSpan.FromSeconds(30)), Is.Not.EqualTo(FdEvents.None), "the second peer is disconnected");
+        Send(Connect(), 3);
+        Assert.That(device.Take(), Is.EqualTo(Frame(3)));
+    }
+
+    [Test]
+    public void A_malformed_peer_that_was_to_cross_sees_the_end_nevertheless()
+    {
+        var old = Started(Server());
+        Device(old);
+        var bad = Connect();
+        Expect($"connected unix:{Address}");
+        using var crossed = StreamBench.Cross(old);
+
+        SocketPair.Send(bad, "GET / HTTP/1.0\r\n\r\n"u8);
+        Expect("disconnected");
+
+        Assert.That(FileDescriptor.WaitFor(bad, FdEvents.ReadEnd, TimeSpan.FromSeconds(30)), Is.Not.EqualTo(FdEvents.None));
     }
 
     [Test]

@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
+using Vmm.Core.Loop;
 using Vmm.Core.Native;
+using Vmm.Tests.EndToEnd.Driving;
 using Vmm.Tests.Unit.Devices;
 
 namespace Vmm.Tests.Unit.Backends.Net;
@@ -162,5 +164,64 @@ public sealed class StreamNetdevTests : StreamTest
         }
 
         Expect("disconnected");
+    }
+
+    [Test]
+    public void A_socket_of_datagrams_is_refused_and_closed([Values] bool server)
+    {
+        using var datagrams = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        using var messages = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        messages.Bind(new UnixDomainSocketEndPoint(Bench.PathOf("messages")));
+        messages.Listen();
+        int number = Inheritable.CopyOf(server ? messages : datagrams).Number;
+        var netdev = New(new SocketChardevOptions { Descriptor = number, Server = server });
+
+        Assert.That(
+            netdev.Open,
+            Throws.TypeOf<NetException>().With.Message.EqualTo($"netdev 'n0': fd={number}: a {(server ? "listening" : "connected")} stream socket expected, the descriptor is none"));
+
+        netdev.Dispose();
+        string link = new FileInfo($"/proc/self/fd/{(int)(server ? messages : datagrams).Handle}").LinkTarget!;
+        Assert.That(new DirectoryInfo("/proc/self/fd").GetFiles().Count(file => file.LinkTarget == link), Is.EqualTo(1), "what it was given is closed");
+    }
+
+    [Test]
+    public void An_end_that_was_seen_while_the_driver_gave_no_buffer_is_noticed_when_it_stops()
+    {
+        var server = Started(Server());
+        using var thread = new IoThread("test-net");
+        var queue = server.QueueAt(0);
+        queue.Connect(thread, static () => { }, static () => { });
+        queue.Start();
+        var peer = Connect();
+        Expect($"connected unix:{Address}");
+        peer.Dispose();
+        Bench.Loop.TurnAsync().Wait();
+        Bench.Loop.TurnAsync().Wait();
+        Assert.That(server.IsConnected, Is.True, "the driver may still receive what came");
+
+        queue.Stop();
+
+        Expect("disconnected");
+        queue.Dispose();
+    }
+
+    [Test]
+    public void After_a_shortage_of_memory_the_device_tries_again_by_itself()
+    {
+        var link = new StreamLink("n0", Bench.Loop, Bench.Log) { Vacant = static () => { }, Occupied = static () => { }, Changed = static _ => { } };
+        using var thread = new IoThread("test-net");
+        using var tried = new CountdownEvent(1);
+        link.Queue.Connect(thread, () => tried.Signal(), static () => { });
+        link.Queue.Start();
+        for (int round = 0; round < 2; round++)
+        {
+            tried.Reset();
+            link.Queue.Short!();
+            Assert.That(tried.Wait(TimeSpan.FromSeconds(30)), Is.True);
+        }
+
+        link.Queue.Dispose();
+        link.Close();
     }
 }

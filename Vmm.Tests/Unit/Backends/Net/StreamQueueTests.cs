@@ -54,6 +54,46 @@ public sealed class StreamQueueTests : IDisposable
     }
 
     [Test]
+    public void A_shortage_of_memory_is_no_end_and_is_reported_to_be_tried_again()
+    {
+        const int NoMemory = 12; // ENOMEM
+        int shortages = 0;
+        bool isShort = true;
+        var (near, peer) = UnixSocket.CreatePair();
+        using var nearEnd = near;
+        using var peerEnd = peer;
+        using var queue = new StreamQueue(() => _losses++)
+        {
+            Short = () => shortages++,
+            ReceiveBy = (socket, buffer) => isShort ? -NoMemory : StreamSocket.TryReceive(socket, buffer),
+            SendBy = (socket, head, pieces) => isShort && head.Length != 4 ? -NoMemory : StreamSocket.TrySend(socket, isShort ? head[..2] : head, isShort ? pieces[..1] : pieces),
+        };
+        var thread = new ManualIoThread();
+        int readable = 0;
+        int writable = 0;
+        queue.Plug(near);
+        queue.Connect(thread, () => readable++, () => writable++);
+        queue.Start();
+        thread.Run();
+        byte[] frame = StreamFrames.Frame(1, 1);
+        SocketPair.Send(peer, StreamFrames.OnWire(frame));
+
+        Assert.That(queue.Receive(new byte[100]), Is.EqualTo(NetQueue.Later));
+        Assert.That((shortages, _losses), Is.EqualTo((1, 0)), "received");
+        Assert.That(queue.Send(frame), Is.EqualTo(frame.Length), "a part is sent, the rest waits");
+        Assert.That(queue.Send(frame), Is.EqualTo(NetQueue.Later));
+        Assert.That((shortages, _losses), Is.EqualTo((2, 0)), "sent");
+
+        isShort = false;
+        (readable, writable) = (0, 0);
+        queue.Retry();
+        thread.Run();
+        Assert.That((readable, writable), Is.GreaterThanOrEqualTo((1, 1)));
+        Assert.That(queue.ReceiveFrame(), Is.EqualTo(frame));
+        queue.Unplug();
+    }
+
+    [Test]
     public void A_frame_that_comes_byte_by_byte_is_given_when_it_is_whole()
     {
         byte[] wire = StreamFrames.OnWire(StreamFrames.Frame(200, 3));
