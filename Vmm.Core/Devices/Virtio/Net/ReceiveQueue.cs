@@ -7,6 +7,9 @@
 //
 // A frame is read into a buffer of this process first, because only then is it known how long it is and for whom. The header before it says in how many
 // of the driver's buffers it is, which is known last and written last. A turn moves a bounded number of frames and bytes, and then others have theirs.
+//
+// Small frames are published together, at the end of the turn. Bulk data is published during it: the driver then works on what came first while the rest
+// is copied, and as long as it works it wants no further interrupt.
 
 using Vmm.Core.Backends.Net;
 using static Vmm.Core.Devices.Virtio.Net.NetRegisters;
@@ -19,9 +22,13 @@ namespace Vmm.Core.Devices.Virtio.Net;
 /// <param name="filter">Which of them the driver wants.</param>
 /// <param name="counters">Where they are counted.</param>
 /// <param name="longestChain">The most descriptors of a chain.</param>
-internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filter, PairCounters counters, int longestChain)
+/// <param name="publish">Lets the driver see what it was given, during a turn; what is left at its end is for the caller.</param>
+internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filter, PairCounters counters, int longestChain, Action<VirtQueue> publish)
 {
     internal const int MostFramesInOneTurn = 64;
+
+    /// <summary>So much is not kept from the driver.</summary>
+    internal const int MostBytesUnpublished = 16 << 10;
 
     private const int MostBytesInOneTurn = 256 << 10;
 
@@ -71,6 +78,7 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
     {
         isBroken = false;
         int bytes = 0;
+        int unpublished = 0;
         bool isLast = false;
         for (int turn = 0; turn < MostFramesInOneTurn && bytes < MostBytesInOneTurn; turn++)
         {
@@ -113,7 +121,14 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
             {
                 case Outcome.Delivered:
                     counters.Received(_held - HeaderLength);
+                    unpublished += _held;
                     _held = 0;
+                    if (unpublished >= MostBytesUnpublished)
+                    {
+                        unpublished = 0;
+                        publish(queue);
+                    }
+
                     break;
                 case Outcome.Dropped:
                     Drop();
