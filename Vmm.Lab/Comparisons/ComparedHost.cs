@@ -12,6 +12,12 @@ internal static class ComparedHost
     /// <summary>QEMU, on that host.</summary>
     internal const string Qemu = "qemu-system-x86_64";
 
+    /// <summary>Of the two processors that run guests, the one for a vCPU; a mask.</summary>
+    internal const int VcpuProcessor = 2;
+
+    /// <summary>The one for what serves it; a mask.</summary>
+    internal const int OtherProcessor = 4;
+
     /// <summary>The image that it needs beyond the lab's own; bench/Lab/image builds it.</summary>
     private const string HostInitramfs = "out/lab/measuring-host.initramfs";
 

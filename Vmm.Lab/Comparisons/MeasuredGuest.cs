@@ -55,6 +55,11 @@ internal sealed class MeasuredGuest : IAsyncDisposable
     /// <summary>Stops it.</summary>
     internal Task StopAsync(CancellationToken cancellation) => _qmp.ExecuteAsync("stop", cancellation: cancellation);
 
+    /// <summary>Gives the vCPU a processor, and all other threads that there are another, so that no figure depends on which of them share one.</summary>
+    internal Task PlaceAsync(CancellationToken cancellation) => Host.RunAsync(
+        $"cd /proc/{_process.Pid}/task && for thread in *; do taskset -p {ComparedHost.OtherProcessor} $thread; done && taskset -p {ComparedHost.VcpuProcessor} {_vcpu}",
+        cancellation);
+
     /// <summary>Runs a command in it while it runs.</summary>
     /// <returns>What the command wrote.</returns>
     internal async Task<string> RunAsync(string command, CancellationToken cancellation)

@@ -2,6 +2,9 @@
 // measured, and starting a program in the guest costs nothing. A transfer of one block is taken off: what is left is the transfer alone,
 // without connecting and reporting.
 //
+// The vCPU has a processor of its own, and the other is for what serves it and for the client. Left to the scheduler, three threads on two processors
+// share them in one way or another for a whole run, and throughput differs twofold between these.
+//
 // Each guest's tap has a network of its own, because both are there at the same time. IPv6 is off, whose routers the guests would look for.
 
 using System.Globalization;
@@ -64,6 +67,7 @@ internal sealed class NetworkedGuest(MeasuredGuest guest, string tap, string net
     {
         try
         {
+            await guest.PlaceAsync(cancellation);
             await guest.Host.RunAsync(
                 $"echo 1 > /proc/sys/net/ipv6/conf/{tap}/disable_ipv6 && ip address add {network}.1/24 dev {tap} && ip link set {tap} up", cancellation);
             await guest.ContinueAsync(cancellation);
@@ -107,7 +111,7 @@ internal sealed class NetworkedGuest(MeasuredGuest guest, string tap, string net
     private async Task<double> TransferAsync(bool toGuest, int bytes, CancellationToken cancellation)
     {
         string report = await guest.Host.RunAsync(
-            $"iperf3 --client {network}.2 --bytes {bytes} --length {Block} --interval 0 --json{(toGuest ? "" : " --reverse")}", cancellation);
+            $"taskset {ComparedHost.OtherProcessor} iperf3 --client {network}.2 --bytes {bytes} --length {Block} --interval 0 --json{(toGuest ? "" : " --reverse")}", cancellation);
         using var json = JsonDocument.Parse(report);
         var end = json.RootElement.GetProperty("end").GetProperty("sum_received");
         return end.GetProperty("bits_per_second").GetDouble();

@@ -78,6 +78,9 @@ public sealed class VirtQueue
     /// <summary>Whether a chain waits to be taken.</summary>
     public bool HasWaiting => AvailableIndex != State.NextAvailable;
 
+    /// <summary>Whether chains were pushed that the driver does not see yet.</summary>
+    public bool HasUnpublished => State.NextUsed != _published;
+
     internal VirtQueueState State { get; }
 
     /// <summary>The driver's set-up ends, or another's is loaded: the next start finds the rings anew.</summary>

@@ -26,6 +26,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     private readonly RxFilter _filter;
     private readonly ReceiveQueue[] _receive;
     private readonly SendQueue[] _send;
+    private readonly AwaitedAnswer[] _answers;
     private readonly ControlQueue _control;
     private readonly Lock _linkGate = new();
     private bool _isHostStarted;
@@ -48,7 +49,9 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         _filter.Clear(options.Mac);
         bool hasHeaders = network.HasHeaders;
         _control = new ControlQueue(this, _filter, options.LongestChain);
-        _receive = [.. Pairs.Select(pair => new ReceiveQueue(network.QueueAt(pair), hasHeaders, _filter, state.Counters[pair], options.LongestChain))];
+        _answers = [.. Pairs.Select(static _ => new AwaitedAnswer())];
+        _receive = [.. Pairs.Select(pair => new ReceiveQueue(
+            network.QueueAt(pair), hasHeaders, _filter, state.Counters[pair], options.LongestChain, queue => PublishPair(queue, _answers[pair])))];
         _send = [.. Pairs.Select(pair => new SendQueue(network.QueueAt(pair), hasHeaders, Memory, state.Counters[pair], options.LongestChain))];
         try
         {
@@ -246,6 +249,10 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         foreach (int pair in Pairs)
         {
             _network.QueueAt(pair).Stop();
+            if (_answers[pair].Stop())
+            {
+                Interrupt.Raise(VirtioInterrupt.UsedBuffer);
+            }
         }
     }
 
@@ -276,7 +283,15 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
                 : _send[pair].Serve(queue, IsLinkUp, out isBroken);
         }
 
-        Publish(queue);
+        if (queue.Index == ControlIndex || pair >= _options.Pairs)
+        {
+            Publish(queue);
+        }
+        else
+        {
+            PublishPair(queue, _answers[pair]);
+        }
+
         if (isBroken)
         {
             RequireReset();
@@ -314,6 +329,27 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
             | tso
             | (tso != 0 && (offloads & GuestEcnFeature) != 0 ? NetOffloads.TsoEcn : 0)
             | ((offloads & GuestUfoFeature) != 0 ? NetOffloads.Ufo : 0);
+    }
+
+    /// <summary>Lets the driver see what was pushed, and interrupts it for what was sent and its answer at once.</summary>
+    private void PublishPair(VirtQueue queue, AwaitedAnswer answer)
+    {
+        bool hasMoved = queue.HasUnpublished;
+        bool interrupts = queue.Publish();
+        if (queue.Index % 2 == 0)
+        {
+            interrupts |= answer.End(hasMoved);
+        }
+        else if (interrupts && answer.TryHold())
+        {
+            interrupts = false;
+            Kick((uint)queue.Index - 1);
+        }
+
+        if (interrupts)
+        {
+            Interrupt.Raise(VirtioInterrupt.UsedBuffer);
+        }
     }
 
     private bool HasFeature(ulong feature) => (Registers.DriverFeatures & feature) != 0;

@@ -10,6 +10,9 @@
 //
 // A host that answers a whole turn with losses, as that of an interface which is gone, has no frames: none is counted, and it is asked again when it says that
 // there is something.
+//
+// Small frames are published together, at the end of the turn. Bulk data is published during it: the driver then works on what came first while the rest
+// is copied, and as long as it works it wants no further interrupt.
 
 using Vmm.Core.Backends.Net;
 using static Vmm.Core.Devices.Virtio.Net.NetRegisters;
@@ -22,9 +25,13 @@ namespace Vmm.Core.Devices.Virtio.Net;
 /// <param name="filter">Which of them the driver wants.</param>
 /// <param name="counters">Where they are counted.</param>
 /// <param name="longestChain">The most descriptors of a chain.</param>
-internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filter, PairCounters counters, int longestChain)
+/// <param name="publish">Lets the driver see what it was given, during a turn; what is left at its end is for the caller.</param>
+internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filter, PairCounters counters, int longestChain, Action<VirtQueue> publish)
 {
     internal const int MostFramesInOneTurn = 64;
+
+    /// <summary>So much is not kept from the driver.</summary>
+    internal const int MostBytesUnpublished = 16 << 10;
 
     private const int MostBytesInOneTurn = 256 << 10;
 
@@ -87,6 +94,7 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
     {
         isBroken = false;
         int bytes = 0;
+        int unpublished = 0;
         for (int turn = 0; turn < MostFramesInOneTurn && bytes < MostBytesInOneTurn; turn++)
         {
             if (isLinkUp && !queue.HasWaiting)
@@ -133,7 +141,14 @@ internal sealed class ReceiveQueue(NetQueue host, bool hasHeaders, RxFilter filt
             {
                 case Outcome.Delivered:
                     counters.Received(_held - HeaderLength);
+                    unpublished += _held;
                     _held = 0;
+                    if (unpublished >= MostBytesUnpublished)
+                    {
+                        unpublished = 0;
+                        publish(queue);
+                    }
+
                     break;
                 case Outcome.Dropped:
                     Drop();

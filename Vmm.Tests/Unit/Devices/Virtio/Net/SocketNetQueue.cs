@@ -27,6 +27,9 @@ internal sealed class SocketNetQueue : NetQueue
     /// <summary>How often a frame was asked for.</summary>
     internal int Asked { get; private set; }
 
+    /// <summary>Called when a frame is asked for.</summary>
+    internal Action IsAsked { get; set; } = static () => { };
+
     internal bool IsStarted { get; private set; }
 
     public override void Connect(IIoThread thread, Action readable, Action writable)
@@ -58,6 +61,7 @@ internal sealed class SocketNetQueue : NetQueue
     public override int Receive(Span<byte> frame)
     {
         Asked++;
+        IsAsked();
         if (Losses > 0 && Asked > AskedBeforeLosses)
         {
             Losses--;
