@@ -28,9 +28,9 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     private readonly SendQueue[] _send;
     private readonly AwaitedAnswer[] _answers;
     private readonly ControlQueue _control;
+    private readonly HostDecisions _host;
     private readonly Lock _linkGate = new();
     private bool _isHostStarted;
-    private int _hostPairs;
 
     /// <summary>Creates the device.</summary>
     /// <param name="context">What it is given by its machine.</param>
@@ -49,6 +49,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         _filter.Clear(options.Mac);
         bool hasHeaders = network.HasHeaders;
         _control = new ControlQueue(this, _filter, options.LongestChain);
+        _host = new HostDecisions(network, state);
         _answers = [.. Pairs.Select(static _ => new AwaitedAnswer())];
         _receive = [.. Pairs.Select(pair => new ReceiveQueue(
             network.QueueAt(pair), hasHeaders, _filter, state.Counters[pair], options.LongestChain, queue => PublishPair(queue, _answers[pair])))];
@@ -118,7 +119,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     }
 
     /// <summary>How often the back end was told something on behalf of the driver. The thread that serves the queues.</summary>
-    internal long TimesHostTold { get; private set; }
+    internal long TimesHostTold => _host.TimesTold;
 
     private IEnumerable<int> Pairs => Enumerable.Range(0, _options.Pairs);
 
@@ -174,7 +175,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     /// <summary>The driver says how many pairs of queues it uses.</summary>
     internal bool TryUsePairs(int pairs)
     {
-        if (pairs < 1 || pairs > _options.Pairs || !HasFeature(MultiQueueFeature) || !TryTellPairs(pairs))
+        if (pairs < 1 || pairs > _options.Pairs || !HasFeature(MultiQueueFeature) || !_host.TryUsePairs(pairs))
         {
             return false;
         }
@@ -192,7 +193,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     internal bool TryUseOffloads(ulong offloads)
     {
         ulong negotiated = Registers.DriverFeatures & GuestOffloads;
-        if (!HasFeature(ControlOffloadsFeature) || (offloads & ~negotiated) != 0 || !TryTellOffloads(offloads))
+        if (!HasFeature(ControlOffloadsFeature) || (offloads & ~negotiated) != 0 || !_host.TryUseOffloads(offloads))
         {
             return false;
         }
@@ -245,7 +246,8 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     /// <inheritdoc/>
     protected override void QueuesStopped()
     {
-        (_isHostStarted, _hostPairs) = (false, 0);
+        _isHostStarted = false;
+        _host.Forget();
         foreach (int pair in Pairs)
         {
             _network.QueueAt(pair).Stop();
@@ -316,21 +318,6 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         }
     }
 
-    /// <summary>What a driver that accepts one without that on which it rests can complete: the host refuses such.</summary>
-    private static NetOffloads ToHost(ulong offloads)
-    {
-        if ((offloads & GuestChecksumFeature) == 0)
-        {
-            return NetOffloads.None;
-        }
-
-        var tso = ((offloads & GuestTso4Feature) != 0 ? NetOffloads.Tso4 : 0) | ((offloads & GuestTso6Feature) != 0 ? NetOffloads.Tso6 : 0);
-        return NetOffloads.Checksum
-            | tso
-            | (tso != 0 && (offloads & GuestEcnFeature) != 0 ? NetOffloads.TsoEcn : 0)
-            | ((offloads & GuestUfoFeature) != 0 ? NetOffloads.Ufo : 0);
-    }
-
     /// <summary>Lets the driver see what was pushed, and interrupts it for what was sent and its answer at once.</summary>
     private void PublishPair(VirtQueue queue, AwaitedAnswer answer)
     {
@@ -358,36 +345,8 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
     private void TellHost()
     {
         // A host that refuses goes on as it was: asked again when the queues are served the next time.
-        TryTellPairs(_state.ActivePairs);
-        TryTellOffloads(Offloads);
-    }
-
-    private bool TryTellPairs(int pairs)
-    {
-        if (_hostPairs == pairs)
-        {
-            return true;
-        }
-
-        TimesHostTold++;
-        bool isDone = _network.TrySetActiveQueues(pairs);
-        _hostPairs = isDone ? pairs : 0;
-        return isDone;
-    }
-
-    private bool TryTellOffloads(ulong offloads)
-    {
-        if (ToHost(offloads) != ToHost(_state.HostOffloads))
-        {
-            TimesHostTold++;
-            if (!_network.TrySetOffloads(ToHost(offloads)))
-            {
-                return false;
-            }
-        }
-
-        _state.HostOffloads = offloads;
-        return true;
+        _host.TryUsePairs(_state.ActivePairs);
+        _host.TryUseOffloads(Offloads);
     }
 
     /// <summary>The pairs that the driver uses are served from the host's end too, each once at once; the others are not.</summary>

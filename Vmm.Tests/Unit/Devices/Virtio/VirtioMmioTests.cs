@@ -223,25 +223,6 @@ public sealed class VirtioMmioTests : IDisposable
     }
 
     [Test]
-    public void A_cause_that_an_acknowledgement_leaves_raises_again()
-    {
-        var ring = _driver.Start();
-        Send(ring, "x"u8);
-        ring.Offer(99);
-        _driver.Kick();
-        Assert.That(_driver.Read(InterruptStatus), Is.EqualTo(VirtioInterrupt.All));
-        Assert.That(Line.Rises, Is.EqualTo(1), "it is high already");
-
-        _driver.Write(InterruptAcknowledge, VirtioInterrupt.UsedBuffer);
-        Assert.That(_driver.Read(InterruptStatus), Is.EqualTo(VirtioInterrupt.Configuration));
-        Assert.That(Line.Rises, Is.EqualTo(2), "the driver does not know of it: an input that is edge-triggered must see it rise");
-
-        _driver.Write(InterruptAcknowledge, VirtioInterrupt.Configuration);
-        Assert.That(Line.Level, Is.False);
-        Assert.That(Line.Rises, Is.EqualTo(2));
-    }
-
-    [Test]
     public void A_broken_ring_needs_a_reset_and_says_so()
     {
         var ring = _driver.Start();
