@@ -42,11 +42,11 @@ internal static class TrafficBenchmark
 
     private static bool Print(string title, List<TrafficFigures> ours, List<TrafficFigures> theirs)
     {
-        const double microsecond = 1e3;
-        const double megabit = 1e6;
+        const double Microsecond = 1e3;
+        const double Megabit = 1e6;
         ComparisonTable<TrafficFigures>.PrintTitle(title);
         var table = new ComparisonTable<TrafficFigures>(ours, theirs);
-        table.PrintRate("throughput, Mbit/s", f => f.BitsPerSecond / megabit, "no less throughput");
+        table.PrintRate("throughput, Mbit/s", f => f.BitsPerSecond / Megabit, "no less throughput");
         table.Print("exits a MiB", f => f.Costs.Exits, 1, mayBeExcused: true);
         table.Print("MMIO exits a MiB", f => f.Costs.MmioExits, 1, mayBeExcused: true);
         table.Print("interrupts a MiB", f => f.Costs.Interrupts, 1, mayBeExcused: true);
@@ -54,9 +54,9 @@ internal static class TrafficBenchmark
         table.Print("halts a MiB", f => f.Costs.HaltExits);
         table.Print("frames to the guest a MiB", f => f.FramesToGuest);
         table.Print("frames from the guest a MiB", f => f.FramesFromGuest);
-        table.Print("processor time a MiB, us", f => f.Costs.Nanoseconds / microsecond);
-        table.Print("  of threads other than the vCPU's", f => (f.Costs.Nanoseconds - f.Costs.VcpuNanoseconds) / microsecond);
-        table.Print("  of the vCPU's outside of the guest (sampled)", f => (f.Costs.VcpuNanoseconds - f.Costs.GuestNanoseconds) / microsecond);
+        table.Print("processor time a MiB, us", f => f.Costs.Nanoseconds / Microsecond);
+        table.Print("  of threads other than the vCPU's", f => (f.Costs.Nanoseconds - f.Costs.VcpuNanoseconds) / Microsecond);
+        table.Print("  of the vCPU's outside of the guest (sampled)", f => (f.Costs.VcpuNanoseconds - f.Costs.GuestNanoseconds) / Microsecond);
         return table.IsMet;
     }
 
