@@ -21,7 +21,7 @@ internal sealed class Handshake(OldPeer peer, MigrationParameters parameters, Ha
         peer.CheckCredentials();
         var greeted = peer.AnswerDeadline("did not greet");
         ushort protocol = Greeting.Settle(await peer.ReceiveAsync(greeted), peer.Name);
-        peer.Identify();
+        peer.DropReceived();
         await peer.GreetAsync(greeted);
         peer.Settle(protocol);
         var plan = await ReceivePlanAsync(protocol, Deadline.In(parameters.CprPlanTimeout, peer.Name, "did not send its plan"));

@@ -268,7 +268,7 @@ internal sealed class IncomingHandover : IDisposable
             {
                 return
                 [
-                    $"the guest has a disk that it writes to, and neither this process nor {PeerName} has a pidfd of the other, by which its end is noticed: "
+                    $"the guest has a disk that it writes to, and this process has no pidfd of {PeerName}, and none of itself for it, by which an end is noticed: "
                     + "expected a host that allows pidfd_open, or SO_PEERPIDFD (Linux 6.5)"
                 ];
             }

@@ -28,11 +28,9 @@ internal sealed class NewPeer(MessageChannel channel) : IDisposable
     {
         Credentials.Check(channel);
         var greeted = Deadline.In(timeout, Name, "did not answer the greeting");
-        using (var own = PeerProcess.TryOpenOwn())
-        {
-            await channel.SendAsync(MessageType.Hello, Greeting.Hello(), own is null ? [] : [own], greeted);
-        }
 
+        // Without a descriptor of this process: the first version takes one that comes here for one that is to be named.
+        await channel.SendAsync(MessageType.Hello, Greeting.Hello(), greeted);
         var greeting = await ReceiveGreetingAsync(greeted);
         ThrowIfRefusal(greeting);
         _protocol = Greeting.Settle(greeting, Name);

@@ -30,7 +30,10 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     /// <summary>The peer, for texts.</summary>
     internal string Name => _channel.PeerName;
 
-    /// <summary>Whether one of the two processes can notice the end of the other: has a pidfd of it. Known when both have greeted.</summary>
+    /// <summary>
+    /// Whether one of the two processes can notice the end of the other, as far as this one can know: it has a pidfd of old, or has sent one of itself. Known
+    /// when both have greeted.
+    /// </summary>
     internal bool IsEndNoticed => _hasSentOwn || Process.IsKnown;
 
     private PeerProcess Process => _process ??= PeerProcess.OfClient(loop, _channel);
@@ -52,13 +55,6 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     {
         Protocol = protocol;
         _channel.Settle(protocol);
-    }
-
-    /// <summary>Takes the descriptor of itself that came with its greeting, where the kernel does not identify it, and closes what else came.</summary>
-    internal void Identify()
-    {
-        Process.Identify(_received);
-        DropReceived();
     }
 
     /// <summary>Completes at once as long as it has the channel open; otherwise when it has ended, or after 200 ms.</summary>

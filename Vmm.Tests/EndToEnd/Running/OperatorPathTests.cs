@@ -36,6 +36,8 @@ public sealed partial class OperatorPathTests : EndToEndTest
         new("debugcon", "file", path => Machine.With("-debugcon", $"file:{path}"), "chardev 'debugcon'"),
         new("chardev", "file", path => Machine.With("-chardev", $"file,id=c,append=on,path={path}", "-device", "isa-serial,chardev=c"), "chardev 'c'"),
         new("blockdev", "file", path => Machine.With("-blockdev", $"driver=file,node-name=d,filename={path}"), "Could not open"),
+        new("netdev", "stream client", path => Machine.With("-netdev", $"stream,id=n,addr.type=unix,addr.path={path}"), "netdev 'n'"),
+        new("netdev", "stream server", path => Machine.With("-netdev", $"stream,id=n,server=on,addr.type=unix,addr.path={path}"), "netdev 'n'"),
         new("drive", "file", path => Machine.With("-drive", $"if=none,id=d,format=raw,file={path}"), "Could not open"),
         new("monitor", "server", path => Machine.With("-monitor", $"unix:{path},server=on,wait=off"), "bind"),
         new("monitor", "client", path => Machine.With("-monitor", $"unix:{path}"), "chardev 'compat_monitor0'"),

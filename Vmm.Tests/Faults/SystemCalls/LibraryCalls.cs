@@ -28,6 +28,7 @@ internal static class LibraryCalls
         ["open"] = "openat",
         ["pread"] = "pread64",
         ["preadv64"] = "preadv",
+        ["posix_spawn"] = "clone3",
         ["prlimit"] = "prlimit64",
         ["pthread_create"] = "clone3",
         ["pthread_join"] = "futex",
@@ -46,10 +47,25 @@ internal static class LibraryCalls
         ["tcgetpgrp"] = "ioctl",
         ["tcsetattr"] = "ioctl",
         ["unlockpt"] = "ioctl",
+        ["waitpid"] = "wait4",
     };
 
     /// <summary>Functions that make none.</summary>
-    private static readonly string[] WithoutCall = ["mallopt"];
+    private static readonly string[] WithoutCall =
+    [
+        "mallopt",
+        "posix_spawn_file_actions_addclosefrom_np",
+        "posix_spawn_file_actions_adddup2",
+        "posix_spawn_file_actions_addopen",
+        "posix_spawn_file_actions_destroy",
+        "posix_spawn_file_actions_init",
+        "posix_spawnattr_init",
+        "posix_spawnattr_setflags",
+        "posix_spawnattr_setschedparam",
+        "posix_spawnattr_setschedpolicy",
+        "posix_spawnattr_setsigdefault",
+        "posix_spawnattr_setsigmask",
+    ];
 
     private static readonly SourceFile[] Files = [.. SourceFile.All().Where(file => Product.Any(file.IsIn))];
 
