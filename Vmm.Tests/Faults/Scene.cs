@@ -102,9 +102,9 @@ internal sealed class Scene : IAsyncDisposable
             scene.Old = await scene.StartAsync([], []);
             scene.Ram = RamFile.Of(scene.Old);
             await (scene.Network?.WaitForAsync(more: 1) ?? Task.CompletedTask);
+            await scene.Old.CountsAsync();
             if (paused)
             {
-                await scene.Old.CountsAsync();
                 await scene.Old.Qmp.ExecuteAsync("stop");
                 scene.IsPaused = true;
             }
