@@ -2,6 +2,7 @@
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Vmm.Bench.Io;
 
 namespace Vmm.Bench.Block;
 

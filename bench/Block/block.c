@@ -6,38 +6,16 @@
  * before it looks at it, and checks indices, the order of a chain, addresses, and the range of sectors. */
 #define _GNU_SOURCE
 #include "../Io/host.h"
+#include "../Io/virtio.h"
 #include <string.h>
 #include <sys/epoll.h>
 
-#define SIZE 256
 #define CHAIN 3
 #define SECTOR 512
-#define NEXT 1
-#define WRITABLE 2
 #define IN 0
 #define OUT 1
 #define OK 0
 #define IO_ERROR 1
-
-struct descriptor {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags, next;
-};
-
-struct available {
-    uint16_t flags, index, ring[SIZE], used_event;
-};
-
-struct used_element {
-    uint32_t head, written;
-};
-
-struct used {
-    uint16_t flags, index;
-    struct used_element ring[SIZE];
-    uint16_t available_event;
-};
 
 struct header {
     uint32_t type, priority;
@@ -69,11 +47,6 @@ struct block {
     char pad2[64];
     uint32_t interrupt_status;
 };
-
-static int wants(uint16_t event, uint16_t next, uint16_t before)
-{
-    return (uint16_t)(next - event - 1) < (uint16_t)(next - before);
-}
 
 struct block *block_create(uint8_t *memory, uint64_t size, uint64_t sectors, uint32_t depth)
 {

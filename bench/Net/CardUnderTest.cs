@@ -1,8 +1,6 @@
 // Our virtio network card over MMIO with the driver of net.c: set up by writes of registers, as a guest does it, and then left to eventfds and the socket.
 
-using System.Buffers.Binary;
 using Microsoft.Extensions.Logging.Abstractions;
-using Vmm.Bench.Block;
 using Vmm.Bench.Io;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
@@ -18,22 +16,6 @@ namespace Vmm.Bench.Net;
 internal sealed class CardUnderTest : IDisposable
 {
     private const string Id = "n0";
-
-    // Registers, and bits of the status (virtio 1.2, sections 4.2.2 and 2.1).
-    private const uint DriverFeatures = 0x20;
-    private const uint DriverFeaturesSelect = 0x24;
-    private const uint QueueSelect = 0x30;
-    private const uint QueueSize = 0x38;
-    private const uint QueueReady = 0x44;
-    private const uint InterruptAcknowledge = 0x64;
-    private const uint Status = 0x70;
-    private const uint QueueDescriptors = 0x80;
-    private const uint QueueDriver = 0x90;
-    private const uint QueueDevice = 0xa0;
-    private const uint AcknowledgedWithDriver = 1 | 2;
-    private const uint FeaturesOk = 8;
-    private const uint DriverOk = 4;
-    private const uint Live = AcknowledgedWithDriver | FeaturesOk | DriverOk;
     private const uint RingPage = 0x1000;
 
     private readonly GuestRam _ram = new();
@@ -43,6 +25,7 @@ internal sealed class CardUnderTest : IDisposable
     private readonly NativeCard _driver;
     private readonly BenchContext _context;
     private readonly VirtioMmio _transport;
+    private readonly MmioDriver _registers;
     private readonly AllocationMeter _meter;
 
     /// <param name="library">The library of net.c.</param>
@@ -50,7 +33,7 @@ internal sealed class CardUnderTest : IDisposable
     {
         _loop.Start();
         _meter = new AllocationMeter(_thread);
-        _driver = new NativeCard(library, _ram, () => Write(InterruptAcknowledge, 1));
+        _driver = new NativeCard(library, _ram, () => _registers!.Acknowledge());
         _network = new StreamNetdev(
             new StreamNetdevConfiguration(Id, new SocketChardevOptions { Descriptor = _driver.OpenHost() }),
             _loop,
@@ -63,6 +46,7 @@ internal sealed class CardUnderTest : IDisposable
             .With(VirtioMmioType.Place, "virtio-mmio-bus.23");
         _transport = (VirtioMmio)NetType.Instance.Create(_context, card);
         _network.Start();
+        _registers = new MmioDriver(_transport);
         _transport.Resume();
         SetUp();
         _driver.Begin();
@@ -96,40 +80,14 @@ internal sealed class CardUnderTest : IDisposable
 
     private void SetUp()
     {
-        const ulong Features = VirtioFeatures.Version1 | VirtioFeatures.EventIndex;
-        Write(Status, AcknowledgedWithDriver);
-        for (int half = 0; half < 2; half++)
-        {
-            Write(DriverFeaturesSelect, (uint)half);
-            Write(DriverFeatures, (uint)(Features >> (32 * half)));
-        }
-
-        Write(Status, AcknowledgedWithDriver | FeaturesOk);
+        _registers.Begin(VirtioFeatures.Version1 | VirtioFeatures.EventIndex);
         for (uint queue = 0; queue < 2; queue++)
         {
             uint rings = NativeCard.RingsOf(queue);
-            Write(QueueSelect, queue);
-            Write(QueueSize, NativeCard.QueueSize);
-            Write(QueueDescriptors, rings);
-            Write(QueueDriver, rings + RingPage);
-            Write(QueueDevice, rings + (2 * RingPage));
-            Write(QueueReady, 1);
+            _registers.AddQueue(queue, NativeCard.QueueSize, rings, rings + RingPage, rings + (2 * RingPage));
             _driver.SetKick(queue, _context.DoorbellOf(queue));
         }
 
-        Write(Status, Live);
-        Span<byte> status = stackalloc byte[sizeof(uint)];
-        _transport.Read(Status, status);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(status) is not Live and var found)
-        {
-            throw new InvalidOperationException($"the card does not take its driver: status 0x{found:x}");
-        }
-    }
-
-    private void Write(uint register, uint value)
-    {
-        Span<byte> data = stackalloc byte[sizeof(uint)];
-        BinaryPrimitives.WriteUInt32LittleEndian(data, value);
-        _transport.Write(register, data);
+        _registers.Finish();
     }
 }

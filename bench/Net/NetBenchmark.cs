@@ -3,7 +3,6 @@
 // is no guest: what it costs to leave and to enter one is the same for every device. The two take turns of a few milliseconds, so that a change of
 // the host's load meets both, and the medians are compared. Nothing polls.
 
-using Vmm.Bench.Block;
 using Vmm.Bench.Io;
 
 namespace Vmm.Bench.Net;

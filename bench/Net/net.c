@@ -8,6 +8,7 @@
  * checks indices, lengths and addresses. */
 #define _GNU_SOURCE
 #include "../Io/host.h"
+#include "../Io/virtio.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -15,34 +16,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define SIZE 256
-#define WRITABLE 2
-#define NEXT 1
 #define HEADER 12
 #define PREFIX 4
 #define FRAME 256
 #define BATCH 32
 #define LONGEST 65536
-
-struct descriptor {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags, next;
-};
-
-struct available {
-    uint16_t flags, index, ring[SIZE], used_event;
-};
-
-struct used_element {
-    uint32_t head, written;
-};
-
-struct used {
-    uint16_t flags, index;
-    struct used_element ring[SIZE];
-    uint16_t available_event;
-};
 
 /* Where everything is in the guest's memory, whose first address is 0: three pages for each queue, and a buffer of 1 KiB for each of its descriptors. */
 #define RINGS(queue) ((queue) * 0x3000)
@@ -79,11 +57,6 @@ struct net {
     char pad2[64];
     uint32_t interrupt_status;
 };
-
-static int wants(uint16_t event, uint16_t next, uint16_t before)
-{
-    return (uint16_t)(next - event - 1) < (uint16_t)(next - before);
-}
 
 static struct available *available_of(struct net *n, int queue)
 {

@@ -10,7 +10,7 @@ using Vmm.Core.Devices.Model;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
-namespace Vmm.Bench.Block;
+namespace Vmm.Bench.Io;
 
 /// <summary>What a device is given in place of a machine: memory, a thread, its back end, doorbells and an eventfd for an interrupt.</summary>
 /// <param name="ram">Guest RAM.</param>

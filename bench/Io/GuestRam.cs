@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Vmm.Core.Buses;
 
-namespace Vmm.Bench.Block;
+namespace Vmm.Bench.Io;
 
 /// <summary>The memory that driver and device share: pages from address 0 on, all of them there.</summary>
 internal sealed class GuestRam : IGuestMemory
