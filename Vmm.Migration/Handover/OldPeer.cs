@@ -34,8 +34,9 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     /// Whether one of the two processes can notice the end of the other, as far as this one can know: it has a pidfd of old, or has sent one of itself. Known
     /// when both have greeted.
     /// </summary>
-    internal bool IsEndNoticed => _hasSentOwn || Process.IsKnown;
+    internal bool IsEndNoticed => Process.IsKnown || _hasSentOwn;
 
+    /// <summary>Identified at the first look, which is while it lives: later its number may be another's.</summary>
     private PeerProcess Process => _process ??= PeerProcess.OfClient(loop, _channel);
 
     /// <summary>Why a message could not be sent; null when all were sent.</summary>

@@ -19,6 +19,7 @@ internal sealed class NetworkOptions
     private const string None = "none";
     private static readonly string[] ModelAliases = ["virtio", "virtio-net"];
     private readonly List<NetdevConfiguration> _netdevs = [];
+    private readonly HashSet<int> _descriptors = [];
     private int _nics;
 
     /// <summary>All back ends in the order in which they came.</summary>
@@ -39,11 +40,12 @@ internal sealed class NetworkOptions
         }
 
         var netdev = NetdevOption.Configure(options);
-        if (netdev is TapNetdevConfiguration tap)
+        foreach (int descriptor in DescriptorsOf(netdev))
         {
-            foreach (string descriptor in tap.Descriptors)
+            // Two that own it would close it twice, the second time whatever has the number by then.
+            if (!_descriptors.Add(descriptor))
             {
-                _ = NetdevOption.ReadDescriptor(descriptor);
+                throw new CommandLineException($"netdev '{netdev.Id}': file descriptor {descriptor} is used twice: expected one of its own for each queue");
             }
         }
 
@@ -116,6 +118,13 @@ internal sealed class NetworkOptions
             }
         }
     }
+
+    private static IEnumerable<int> DescriptorsOf(NetdevConfiguration netdev) => netdev switch
+    {
+        TapNetdevConfiguration tap => tap.Descriptors.Select(NetdevOption.ReadDescriptor),
+        StreamNetdevConfiguration { Socket.Descriptor: { } descriptor } => [descriptor],
+        _ => [],
+    };
 
     private static DeviceType ModelOf(string? model)
     {

@@ -101,6 +101,7 @@ public sealed class NetdevOptionTests
     [TestCase("tap,id=n,fd=7,vnet_hdr=on", "are invalid with fd=")]
     [TestCase("tap,id=n,fds=7:8,queues=2", "ifname=, script=, downscript=, vnet_hdr=, helper=, queues=, and vhostfd= are invalid with fds=")]
     [TestCase("tap,id=n,fds=7:7", "Parameter 'fds' expects a descriptor for each queue, not one twice: '7:7'")]
+    [TestCase("tap,id=n,fds=7:07", "netdev 'n': file descriptor 7 is used twice: expected one of its own for each queue")]
     [TestCase("tap,id=n,fds=7::8", "Parameter 'fds' expects 1 to 256 descriptors, separated by colons, not '7::8'")]
     [TestCase("tap,id=n,fds=", "Parameter 'fds' expects 1 to 256 descriptors")]
     [TestCase("tap,id=n,fd=foo", "Invalid file descriptor number 'foo'")]
@@ -154,6 +155,8 @@ public sealed class NetdevOptionTests
     public void A_descriptor_is_left_to_be_filled_in(string option, string text) => Assert.That(NetdevOption.Read(option).Text, Is.EqualTo(text));
 
     [TestCase("-netdev user,id=n -netdev tap,id=n", "-netdev tap,id=n: Duplicate ID 'n' for netdev")]
+    [TestCase("-netdev tap,id=n,fd=7 -netdev tap,id=m,fd=07", "-netdev tap,id=m,fd=07: netdev 'm': file descriptor 7 is used twice")]
+    [TestCase("-netdev tap,id=n,fds=8:7 -nic stream,id=m,addr.type=fd,addr.str=7", "-nic stream,id=m,addr.type=fd,addr.str=7: netdev 'm': file descriptor 7 is used twice")]
     [TestCase("-nic bogus", "-nic bogus: Parameter 'type' does not accept value 'bogus': expected none, stream, tap or user")]
     [TestCase("-nic none,foo=bar", "-nic none,foo=bar: Invalid parameter 'foo'")]
     [TestCase("-nic user,model=foo", "-nic user,model=foo: Unsupported NIC model: foo: expected ")]

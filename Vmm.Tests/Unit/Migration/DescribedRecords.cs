@@ -165,26 +165,12 @@ internal static class DescribedRecords
         yield return Case(NetState.Layout, DescribedNetRecords.Card(), s => FillVirtio(s.Virtio), $"{DescribedNetRecords.CardFields}\n{VirtioFields}");
         yield return Case(StreamState.Layout, DescribedNetRecords.Stream(), null, DescribedNetRecords.StreamFields);
         yield return Case(RngState.Layout, new RngState { QuotaRemaining = 1 }, s => FillVirtio(s.Virtio), $".quota_remaining = 1\n{VirtioFields}");
-        yield return Case(BlockState.Layout, new BlockState(queues: 1) { WriteCache = true, HeldCount = 1, Held = [new HeldRequest { Queue = 8, Head = 9 }] }, s => FillVirtio(s.Virtio), """
+        yield return Case(BlockState.Layout, new BlockState(queues: 1) { WriteCache = true, HeldCount = 1, Held = [new HeldRequest { Queue = 8, Head = 9 }] }, s => FillVirtio(s.Virtio), $"""
             .write_cache = true
             .held_count = 1
             .held.queue = 8
             .held.head = 9
-            .virtio.status = 15
-            .virtio.host_features_sel = 2
-            .virtio.guest_features_sel = 3
-            .virtio.guest_features = 4294967296
-            .virtio.queue_sel = 4
-            .virtio.isr = 1
-            .virtio.generation = 5
-            .virtio.queue_count = 1
-            .virtio.queues.num = 8
-            .virtio.queues.ready = true
-            .virtio.queues.desc = 4096
-            .virtio.queues.avail = 8192
-            .virtio.queues.used = 12288
-            .virtio.queues.last_avail_idx = 6
-            .virtio.queues.used_idx = 7
+            {VirtioFields}
             """);
         yield return Case(ConsoleState.Layout, new ConsoleState(mostPorts: 1) { PortCount = 1, Ports = [new PortState()] }, FillConsole, """
             .port_count = 1

@@ -69,6 +69,32 @@ public sealed class PeerProcessTests : IDisposable
     });
 
     [Test]
+    public Task Its_end_is_waited_for() => Run(async () =>
+    {
+        using var child = Process.Start(new ProcessStartInfo("sleep", "1000"))!;
+        using var process = new PeerProcess(_loop, "a child", PidFd.Open(child.Id));
+
+        var end = process.EndAsync(TimeSpan.FromMinutes(10));
+        Assert.That(end.IsCompleted, Is.False);
+        child.Kill();
+        await end;
+
+        Assert.That(process.HasEnded, Is.True);
+        Assert.That(process.EndAsync(TimeSpan.FromMinutes(10)).IsCompleted, Is.True, "it has ended already");
+        await child.WaitForExitAsync();
+    });
+
+    [Test]
+    public Task It_is_waited_for_no_longer_than_for_a_while() => Run(async () =>
+    {
+        using var process = new PeerProcess(_loop, "this process", PidFd.Open(Environment.ProcessId));
+
+        await process.EndAsync(TimeSpan.FromMilliseconds(20));
+
+        Assert.That(process.HasEnded, Is.False);
+    });
+
+    [Test]
     public Task A_peer_that_sends_something_else_of_itself_stays_unknown_and_does_no_harm() => Run(async () =>
     {
         using var other = EventFd.Create();

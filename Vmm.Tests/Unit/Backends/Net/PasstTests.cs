@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using Vmm.Core.Backends.Net;
@@ -80,8 +81,8 @@ public sealed class PasstTests : PasstTest
     {
         var user = Started(User(Echo));
         var device = Device(user);
-        var states = new List<bool>();
-        user.ConnectionChanged = () => states.Add(user.IsConnected);
+        var states = new ConcurrentQueue<bool>();
+        user.ConnectionChanged = () => states.Enqueue(user.IsConnected);
         int first = user.ProcessId;
         for (int round = 0; round < 3; round++)
         {
@@ -92,6 +93,7 @@ public sealed class PasstTests : PasstTest
             Assert.That(device.Take(), Is.EqualTo(Frame(round)));
         }
 
+        Bench.WaitFor(() => states.Count >= 6, "each end and each start was said");
         Assert.That(states, Is.EqualTo((bool[])[false, true, false, true, false, true]));
         Assert.That(Bench.Log.Lines, Has.Some.StartsWith($"netdev 'n0': {Script} was ended by signal 9; the guest has no network until it is started again, in 0.02 s"));
         Assert.That(Directory.Exists($"/proc/{first}"), Is.False, "nothing is left of it");
