@@ -74,7 +74,7 @@ public sealed class MachineNetdevs
         _underWay.Add(netdev.Id);
         try
         {
-            // A server that is far away or a script takes its time, in which the machine does other things; nobody else has the back end yet.
+            // A server that is far away or a script takes its time, in which the machine does other things; the back end is not shared yet.
             await Task.Run(added.Open);
             if (RequireBoard($"netdev '{netdev.Id}'") != board)
             {

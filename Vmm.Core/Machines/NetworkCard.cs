@@ -1,7 +1,7 @@
 // A network card as management names it, and what is reported of its receive filter.
 //
 // A guest may change its filter as often as it likes. So a change is reported once, and the next one only after a client has asked what the filter is, as QEMU
-// has it: a client that does not ask is not told again.
+// has it: a client that does not ask gets no second event.
 
 using Vmm.Core.Devices.Model;
 

@@ -1,4 +1,4 @@
-// A client on a host that downloads the stream of a guest's web server over one connection, and goes on while the guest is updated.
+// A client on a host that downloads the stream of a guest's web server over one connection, and continues while the guest is updated.
 
 using System.Globalization;
 using Vmm.Lab.Hosts;

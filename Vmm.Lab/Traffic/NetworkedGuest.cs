@@ -27,7 +27,7 @@ internal sealed class NetworkedGuest(MeasuredGuest guest, string tap, string net
     internal static async Task<NetworkedGuest> OnVmmAsync(IHost host, CancellationToken cancellation) =>
         await PrepareAsync(await MeasuredGuest.OnVmmAsync(host, Card("tap-vmm", ""), cancellation), "tap-vmm", "192.0.2", cancellation);
 
-    /// <summary>Boots it on QEMU, which must be told to leave the frames to its own process and not to the kernel's.</summary>
+    /// <summary>Boots it on QEMU, which needs an option to leave the frames to its own process and not to the kernel's.</summary>
     internal static async Task<NetworkedGuest> OnQemuAsync(IHost host, CancellationToken cancellation) =>
         await PrepareAsync(await MeasuredGuest.OnQemuAsync(host, Card("tap-qemu", ",vhost=off"), cancellation), "tap-qemu", "198.51.100", cancellation);
 

@@ -58,7 +58,7 @@ public abstract class NetBackEnd : IDisposable
     /// <exception cref="NetException">A descriptor is missing, or is not what its name says.</exception>
     public abstract void Adopt(HandedOverDescriptors handedOver);
 
-    /// <summary>For the next process: what it will need. It goes on by itself until <see cref="Quiesce"/>, but these descriptors stay open until <see cref="Start"/> or <see cref="Release"/>.</summary>
+    /// <summary>What the next process will need. The back end keeps running until <see cref="Quiesce"/>, but these descriptors stay open until <see cref="Start"/> or <see cref="Release"/>.</summary>
     public abstract IEnumerable<HandoverDescriptor> Export();
 
     /// <summary>One of its queues.</summary>

@@ -1,8 +1,8 @@
 // The cable of a back end on a stream socket: plugged in while there is a connection. Who connects is the back end's; this is what all of them share: the queue gets
-// the socket, its loss is noticed, the device is told, and nothing changes while the guest is stopped on its way to another process.
+// the socket, its loss is noticed, the device is notified, and nothing changes while the guest is stopped on its way to another process.
 //
 // From the stop (Hold) until Start no connection is opened, accepted or closed: what ends meanwhile stays open as it is, what was being connected waits, and the
-// process that has the guest then deals with both. Between the plan (Export) and the stop, which may be long, everything goes on. Only the descriptor of a connection
+// process that has the guest then deals with both. Between the plan (Export) and the stop, which may be long, everything keeps running. Only the descriptor of a connection
 // that was exported stays open if that ends; it is shut down, so its peer and the next process see the end.
 //
 // Everything here is decided under one lock, by Settle, on the loop of the back ends, from the present state.

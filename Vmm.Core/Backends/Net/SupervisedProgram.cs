@@ -1,5 +1,5 @@
 // A program that serves a back end and outlives the process that started it. Its descriptor (pidfd) crosses an update, so each process that has the guest in
-// turn is told of its end, and the last one ends it.
+// turn is notified of its end, and the last one ends it.
 //
 // Only its parent can wait for it, which is the process that started it; that process does so as long as it lives, also when the guest has left it. After that
 // the init process inherits it.
@@ -51,7 +51,7 @@ internal sealed class SupervisedProgram
     /// <exception cref="IOException">It cannot be started.</exception>
     internal static SupervisedProgram Start(string path, IReadOnlyList<string> arguments, SafeFileHandle channel)
     {
-        // A file of a fixed size: however much the program writes, it holds up nobody and uses no more memory.
+        // A file of a fixed size: however much the program writes, it never blocks and uses no more memory.
         var words = Memfd.Create("program-errors", MostWords);
         try
         {
@@ -111,7 +111,7 @@ internal sealed class SupervisedProgram
         PidFd.TryReap(Process);
     }
 
-    /// <summary>It goes on, as another process's. If it is a child of this process, it is waited for as long as this process lives.</summary>
+    /// <summary>Leaves it running, as another process's. If it is a child of this process, it is waited for as long as this process lives.</summary>
     internal void Leave(EventLoop loop)
     {
         Unwatch();

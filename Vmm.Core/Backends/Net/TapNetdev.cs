@@ -1,11 +1,11 @@
 // A tap interface of the host: what the guest sends comes out of it, what is sent to it goes to the guest.
 //
 // It has a descriptor for each queue. The kernel keeps the frames for a descriptor in a queue of its own (txqueuelen), which belongs to the open file: so
-// in a live update the descriptors cross, and what comes while nobody reads is there for the next process. Header size and offloads are set where a
+// in a live update the descriptors cross, and what arrives while no process reads is there for the next process. Header size and offloads are set where a
 // descriptor is opened for a guest that boots here, and by the guest's driver later; a process that takes a guest over changes none of that.
 //
 // What else a descriptor says of itself (its interface's name, whether frames are put into it) may change until the guest is here, because the guest of the
-// old process goes on: so that is asked when the first decision of the driver's is carried out here.
+// old process continues: so that is asked when the first decision of the driver's is carried out here.
 //
 // A script is run once, when the interface is opened for a guest that boots. The other is run by the process that has the guest at its end.
 

@@ -80,7 +80,7 @@ internal static class TapOpening
         }
     }
 
-    /// <summary>Closes a tap that was given to this back end: nobody else would.</summary>
+    /// <summary>Closes a tap that was given to this back end, which owns it.</summary>
     private static void Discard(string descriptor)
     {
         if (int.TryParse(descriptor, NumberStyles.None, CultureInfo.InvariantCulture, out int number))

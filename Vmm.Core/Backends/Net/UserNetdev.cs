@@ -2,7 +2,7 @@
 // its process's descriptor, and is ended with the machine.
 //
 // A passt that ends by itself takes the guest's connections with it, and nothing else that the guest would need: so it is started again, after a pause that
-// doubles while it does not last, and the guest sees its cable pulled out and plugged in again. While the guest is stopped on its way to another process nobody
+// doubles while it does not last, and the guest sees its cable pulled out and plugged in again. While the guest is stopped on its way to another process nothing
 // does anything about it; the process that has the guest then does. One that was started between the plan and the stop is not the one that crosses: it ends with
 // the old process, and the new one, which finds a dead one, starts its own.
 

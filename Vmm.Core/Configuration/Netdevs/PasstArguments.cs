@@ -5,7 +5,7 @@
 //     hostfwd=tcp::2222-:22  --tcp-ports 2222:22
 //
 // QEMU's own network has addresses of its own; passt gives the guest the host's address unless net=, host= or dhcpstart= asks for such a network. By
-// itself passt forwards ports of UDP where it forwards those of TCP, which nobody asked for: it is told which, or none.
+// itself passt forwards ports of UDP where it forwards those of TCP, which was not asked for: so the ports are always named, or `none`.
 
 using System.Globalization;
 using System.Net;

@@ -1,4 +1,4 @@
-// What management asks of a network device, and tells it. The device's driver asks as well, on other threads: for links, filters and counters the device
+// What management reads and sets of a network device. The device's driver does so as well, on other threads: for links, filters and counters the device
 // is the one place that knows, and answers at once with what is true at that moment.
 
 namespace Vmm.Core.Devices.Model;
@@ -13,7 +13,7 @@ public interface INetworkCard
     bool IsLinkEnabled { get; }
 
     /// <summary>
-    /// Plugs the cable in or pulls it out, at the guest's end. The guest is told; without a link no frame passes in either direction, and the host's
+    /// Plugs the cable in or pulls it out, at the guest's end. The guest is notified; without a link no frame passes in either direction, and the host's
     /// are dropped or stay queued as they would for a guest that is stopped. Without effect when it is so already. Machine loop, with no lock of the device's held, and the guest is here.
     /// </summary>
     /// <param name="enabled">Whether frames are to pass.</param>
@@ -24,7 +24,7 @@ public interface INetworkCard
 
     /// <summary>
     /// To be called when the guest has changed <see cref="ReceiveFilter"/> or its MAC address, as often as it does. Any thread, with any lock held: it never waits, and
-    /// allocates nothing. Set once, before the guest runs; null where nobody asks.
+    /// allocates nothing. Set once, before the guest runs; null where there is no such client.
     /// </summary>
     Action? ReceiveFilterChanged { get; set; }
 

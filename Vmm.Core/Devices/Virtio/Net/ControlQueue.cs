@@ -2,7 +2,7 @@
 // A command that says nothing known, or nothing that can be, is answered with an error; only one without a head, or without room for the answer, breaks
 // the device. The thread that serves the queue carries a command out before it answers.
 //
-// What the host is told takes a lock of all its interfaces, and who stops the queue waits for the end of the turn: so with a command of that kind it ends.
+// Informing the host takes a lock of all its interfaces, and who stops the queue waits for the end of the turn: so with a command of that kind it ends.
 
 using System.Buffers.Binary;
 using static Vmm.Core.Devices.Virtio.Net.NetRegisters;
@@ -41,7 +41,7 @@ internal sealed class ControlQueue(NetDevice device, RxFilter filter, int longes
                 return false;
             }
 
-            long told = device.TimesHostTold;
+            long informed = device.TimesHostInformed;
             byte answer = _command.IsWhole && TryDo() ? Ok : Error;
             if (!queue.TryWrite(_chain.Writable[0].Address, [answer]))
             {
@@ -50,7 +50,7 @@ internal sealed class ControlQueue(NetDevice device, RxFilter filter, int longes
             }
 
             queue.Push(_chain.Head, sizeof(byte));
-            if (device.TimesHostTold != told)
+            if (device.TimesHostInformed != informed)
             {
                 return true;
             }

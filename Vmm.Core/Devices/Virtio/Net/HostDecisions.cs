@@ -1,4 +1,4 @@
-// What of the driver's decisions the host has to know: how many pairs of queues are served, which offloads the guest takes. It is told only what is new to it,
+// What of the driver's decisions the host has to know: how many pairs of queues are served, which offloads the guest takes. It is informed only of what is new to it,
 // because that takes a lock of all the host's interfaces.
 
 using Vmm.Core.Backends.Net;
@@ -8,13 +8,13 @@ namespace Vmm.Core.Devices.Virtio.Net;
 
 /// <summary>The driver's decisions as the host knows them. The thread that serves the queues; any other while they are stopped.</summary>
 /// <param name="network">The back end.</param>
-/// <param name="state">Where it is kept which offloads it was told.</param>
+/// <param name="state">Where it is kept which offloads it was informed of.</param>
 internal sealed class HostDecisions(NetBackEnd network, NetState state)
 {
     private int _pairs;
 
-    /// <summary>How often the host was told something.</summary>
-    internal long TimesTold { get; private set; }
+    /// <summary>How often the host was informed of something.</summary>
+    internal long TimesInformed { get; private set; }
 
     /// <summary>How many pairs the host serves is not known any more: another process may decide it meanwhile.</summary>
     internal void Forget() => _pairs = 0;
@@ -28,7 +28,7 @@ internal sealed class HostDecisions(NetBackEnd network, NetState state)
             return true;
         }
 
-        TimesTold++;
+        TimesInformed++;
         bool isDone = network.TrySetActiveQueues(pairs);
         _pairs = isDone ? pairs : 0;
         return isDone;
@@ -40,7 +40,7 @@ internal sealed class HostDecisions(NetBackEnd network, NetState state)
     {
         if (ToHost(offloads) != ToHost(state.HostOffloads))
         {
-            TimesTold++;
+            TimesInformed++;
             if (!network.TrySetOffloads(ToHost(offloads)))
             {
                 return false;

@@ -6,8 +6,8 @@
 //
 // One thread serves them all: the driver's notifications and the host's frames have their queue called, which moves what there is. A frame that the driver
 // has no buffer for stays with the host, one that the host has no room for with the driver; so an update leaves every frame where it is, and
-// only one that was read already and does not fit crosses as state. The back end is told what the driver decides when the queues begin to be served, unless
-// it was told that before, in this process or in an earlier one. Nothing is announced after an update: a tap that crosses stays where it is in its network.
+// only one that was read already and does not fit crosses as state. The back end is informed of what the driver decides when the queues begin to be served, unless
+// it was informed before, in this process or in an earlier one. Nothing is announced after an update: a tap that crosses stays where it is in its network.
 // Source: virtio 1.2, section 5.1.
 
 using Vmm.Core.Backends.Net;
@@ -118,8 +118,8 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         }
     }
 
-    /// <summary>How often the back end was told something on behalf of the driver. The thread that serves the queues.</summary>
-    internal long TimesHostTold => _host.TimesTold;
+    /// <summary>How often the back end was informed of something on behalf of the driver. The thread that serves the queues.</summary>
+    internal long TimesHostInformed => _host.TimesInformed;
 
     private IEnumerable<int> Pairs => Enumerable.Range(0, _options.Pairs);
 
@@ -264,7 +264,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         ArgumentNullException.ThrowIfNull(queue);
         if (!_isHostStarted)
         {
-            TellHost();
+            InformHost();
             StartHost();
             UpdateLink();
         }
@@ -341,10 +341,10 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
 
     private bool HasFeature(ulong feature) => (Registers.DriverFeatures & feature) != 0;
 
-    /// <summary>What the driver has decided while nobody served it, or by its features.</summary>
-    private void TellHost()
+    /// <summary>What the driver has decided while its queues were not served, or by its features.</summary>
+    private void InformHost()
     {
-        // A host that refuses goes on as it was: asked again when the queues are served the next time.
+        // A host that refuses keeps its previous setting: asked again when the queues are served the next time.
         _host.TryUsePairs(_state.ActivePairs);
         _host.TryUseOffloads(Offloads);
     }
@@ -368,7 +368,7 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         }
     }
 
-    /// <summary>The cable was plugged in or pulled out, at either end: the driver is told, and the queues that rest look again.</summary>
+    /// <summary>The cable was plugged in or pulled out, at either end: the driver is notified, and the queues that rest look again.</summary>
     private void UpdateLink()
     {
         lock (_linkGate)

@@ -40,7 +40,7 @@ internal sealed class NetState
     /// <summary>Which of the guest's offloads, that were negotiated, the driver has switched off since; feature bits.</summary>
     internal ulong DisabledOffloads;
 
-    /// <summary>What the back end was told last of the guest's offloads; feature bits. It is in force in the next process too, which tells it nothing.</summary>
+    /// <summary>The guest's offloads as the back end was last informed of them; feature bits. They are in force in the next process too, which does not set them again.</summary>
     internal ulong HostOffloads;
 
     /// <summary>How many pairs of queues the device has.</summary>

@@ -35,7 +35,7 @@ public sealed class NetType : VirtioMmioType
     };
 
     /// <summary>The largest packet that the guest is to send.</summary>
-    public static readonly NumberProperty HostMtu = new("host_mtu", "the MTU that the guest is told, in bytes; 0 tells none") { Greatest = ushort.MaxValue, Default = 0 };
+    public static readonly NumberProperty HostMtu = new("host_mtu", "the MTU that the guest is offered, in bytes; 0: none") { Greatest = ushort.MaxValue, Default = 0 };
 
     /// <summary>What the guest shows as the link's speed.</summary>
     public static readonly NumberProperty Speed = new("speed", "the link's speed that the guest shows, in megabits a second; by default none") { Greatest = int.MaxValue };
@@ -85,7 +85,7 @@ public sealed class NetType : VirtioMmioType
         (Switch("host_ecn", "whether the guest may send unsegmented TCP with congestion notification"), HostEcnFeature),
         (Switch("host_ufo", "whether the guest may send unfragmented UDP"), HostUfoFeature),
         (Switch("mrg_rxbuf", "whether a received frame may be spread over several buffers"), MergeableFeature),
-        (Switch("status", "whether the guest is told whether there is a link"), StatusFeature),
+        (Switch("status", "whether the guest can read whether there is a link"), StatusFeature),
         (Switch("ctrl_vq", "whether there is a queue for commands, which the others of these need"), ControlQueueFeature),
         (Switch("ctrl_rx", "whether the guest may choose what it receives"), ControlRxFeature),
         (Switch("ctrl_vlan", "whether the guest may choose VLANs"), ControlVlanFeature),
