@@ -11,11 +11,9 @@ namespace Vmm.Tests.Lab;
 /// </summary>
 public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelector.ProcessorsForGuests), LinuxDevices.All)
 {
-    private const int Hops = 4;
-
-    private GuestAgent _agent = null!;
-    private GuestTerminal _terminal = null!;
-    private StreamClient _download = null!;
+    private GuestAgent? _agent;
+    private GuestTerminal? _terminal;
+    private StreamClient? _download;
     private int _saved;
 
     [OneTimeTearDown]
@@ -36,42 +34,40 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
     });
 
     [Test, Order(2)]
-    public Task Its_agent_answers() => SkippingEmulatorFlawsAsync(async () =>
-    {
-        _agent = await GuestAgent.ConnectAsync(Guest);
-        await AgentKnowsItsGuestAsync();
-    });
+    public Task Its_agent_answers() => SkippingEmulatorFlawsAsync(AgentKnowsItsGuestAsync);
 
     [Test, Order(2)]
     public Task Its_web_server_answers() => SkippingEmulatorFlawsAsync(async () =>
     {
-        await HostFixture.Host.RunAsync(LinuxDevices.Network.SetUp!);
-        _download = await StreamClient.ConnectAsync(HostFixture.Host, LinuxDevices.Network);
+        await DownloadAsync();
         Assert.That(await Guest.RunAsync("cat /sys/class/net/eth0/address"), Is.EqualTo("52:54:00:12:34:56\n"));
         Assert.That(await HostFixture.Host.RunAsync("ping -c 3 -W 10 192.0.2.2"), Does.Contain(" 0% packet loss"));
     });
 
-    [Test, Order(3)]
-    public Task Updates_in_the_middle_of_its_work_stop_no_writer_and_no_client() => SkippingEmulatorFlawsAsync(async () =>
+    [Order(3)]
+    [TestCase(4)]
+    [Soak(20)]
+    public Task Updates_in_the_middle_of_its_work_stop_no_writer_and_no_client(int hops) => SkippingEmulatorFlawsAsync(async () =>
     {
+        var (agent, download) = (await AgentAsync(), await DownloadAsync());
         _terminal = await GuestTerminal.ConnectAsync(Guest);
         _terminal.KeepTyping();
-        _agent.KeepAsking();
-        for (int hop = 0; hop < Hops; hop++)
+        agent.KeepAsking();
+        for (int hop = 0; hop < hops; hop++)
         {
             int before = await SavedAsync();
             await Guest.HopAsync(hop % 2 == 0 ? UpdateForm.CprUri : UpdateForm.Channels);
             await _terminal.PrintsAgainAsync();
-            await _agent.AnswersAgainAsync();
-            await _download.WaitForMoreAsync();
+            await agent.AnswersAgainAsync();
+            await download.WaitForMoreAsync();
             Assert.That(await SavedAsync(), Is.GreaterThan(before), "records saved since");
         }
 
-        await _agent.EndAsync();
+        await agent.EndAsync();
         await _terminal.EndAsync();
-        var stream = await _download.EndAsync();
+        var stream = await download.EndAsync();
         _saved = await SavedAsync();
-        await TestContext.Out.WriteLineAsync($"{_agent.Answers} answers of the agent, {_terminal.Received} lines printed, {_terminal.Typed} bytes typed; {stream}");
+        await TestContext.Out.WriteLineAsync($"{agent.Answers} answers of the agent, {_terminal.Received} lines printed, {_terminal.Typed} bytes typed; {stream}");
         Assert.That(stream.Fault, Is.Null);
         Assert.That((await Guest.JudgeAsync()).Faults, Is.Empty);
     });
@@ -96,11 +92,25 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
 
     private async Task AgentKnowsItsGuestAsync()
     {
+        var agent = await AgentAsync();
         string release = await Guest.RunAsync("uname -r");
-        Assert.That((await _agent.AskAsync("guest-ping")).EnumerateObject(), Is.Empty);
-        Assert.That((await _agent.AskAsync("guest-info")).GetProperty("version").GetString(), Is.Not.Empty);
-        Assert.That((await _agent.AskAsync("guest-get-osinfo")).GetProperty("kernel-release").GetString() + "\n", Is.EqualTo(release));
-        Assert.That(await _agent.RunAsync("uname", "-r"), Is.EqualTo(release));
+        Assert.That((await agent.AskAsync("guest-ping")).EnumerateObject(), Is.Empty);
+        Assert.That((await agent.AskAsync("guest-info")).GetProperty("version").GetString(), Is.Not.Empty);
+        Assert.That((await agent.AskAsync("guest-get-osinfo")).GetProperty("kernel-release").GetString() + "\n", Is.EqualTo(release));
+        Assert.That(await agent.RunAsync("uname", "-r"), Is.EqualTo(release));
+    }
+
+    private async Task<GuestAgent> AgentAsync() => _agent ??= await GuestAgent.ConnectAsync(Guest);
+
+    private async Task<StreamClient> DownloadAsync()
+    {
+        if (_download is null)
+        {
+            await HostFixture.Host.RunAsync(LinuxDevices.Network.SetUp!);
+            _download = await StreamClient.ConnectAsync(HostFixture.Host, LinuxDevices.Network);
+        }
+
+        return _download;
     }
 
     private async Task<int> SavedAsync() => int.Parse(await Guest.RunAsync("cat /tmp/saved"), CultureInfo.InvariantCulture);
