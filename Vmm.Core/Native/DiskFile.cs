@@ -8,7 +8,6 @@ namespace Vmm.Core.Native;
 /// <summary>Files and block devices that hold a disk: opening, size, and what direct requests have to be aligned to.</summary>
 internal static partial class DiskFile
 {
-    private const int Direct = 0x4000; // O_DIRECT of x86-64
     private const ulong GetSize64 = 0x8008_1272; // BLKGETSIZE64
     private const ulong GetSectorSize = 0x1268; // BLKSSZGET
     private const uint DirectAlignment = 0x2000; // STATX_DIOALIGN
@@ -20,7 +19,7 @@ internal static partial class DiskFile
     /// <exception cref="IOException">It cannot be opened, or is no disk; the message names it and the reason.</exception>
     internal static SafeFileHandle Open(string path, bool writable, bool direct)
     {
-        var file = HostFile.OpenPath(path, (writable ? O_RDWR : O_RDONLY) | (direct ? Direct : 0) | O_NONBLOCK | O_NOCTTY, 0);
+        var file = HostFile.OpenPath(path, (writable ? O_RDWR : O_RDONLY) | (direct ? FileDescriptor.Direct : 0) | O_NONBLOCK | O_NOCTTY, 0);
         try
         {
             var status = HostFile.Stat(file);
@@ -54,15 +53,6 @@ internal static partial class DiskFile
         using var fd = new BorrowedDescriptor(handle);
         CheckLast(ioctl(fd, GetSize64, &size), "BLKGETSIZE64");
         return size;
-    }
-
-    /// <summary>Whether requests pass the page cache by, and so have to be aligned.</summary>
-    internal static bool IsDirect(SafeHandle handle)
-    {
-        using var fd = new BorrowedDescriptor(handle);
-        int flags = fcntl(fd, F_GETFL);
-        Check(flags, "F_GETFL");
-        return (flags & Direct) != 0;
     }
 
     /// <summary>What the memory, and the offset and length, of direct requests must be multiples of.</summary>

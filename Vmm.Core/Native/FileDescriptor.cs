@@ -12,6 +12,9 @@ public static class FileDescriptor
     /// <summary>What a read, write, send or receive returns when the descriptor is not ready.</summary>
     public const int WouldBlock = -1;
 
+    /// <summary>O_DIRECT of x86-64.</summary>
+    internal const int Direct = 0x4000;
+
     /// <summary>
     /// Opens a pipe or terminal once more for output, non-blocking, so that a process that shares the first opening does not see its mode
     /// change; null where that is not allowed.
@@ -73,7 +76,6 @@ public static class FileDescriptor
     /// <exception cref="PosixException">The kernel does not say.</exception>
     internal static uint AccessOf(SafeHandle handle)
     {
-        const int Direct = 0x4000; // O_DIRECT of x86-64
         using var fd = new BorrowedDescriptor(handle);
         int flags = fcntl(fd, F_GETFL);
         Check(flags, "read descriptor flags");
@@ -82,6 +84,9 @@ public static class FileDescriptor
 
     /// <summary>Whether a file that was opened so, as <see cref="AccessOf"/> says, can be written to.</summary>
     internal static bool Writes(uint access) => (access & O_ACCMODE) != O_RDONLY;
+
+    /// <summary>Whether requests pass the page cache by, and so have to be aligned, with a file that was opened so.</summary>
+    internal static bool IsDirect(uint access) => (access & Direct) != 0;
 
     /// <summary>Waits without an end until a descriptor is ready; for threads that are not waited for.</summary>
     /// <returns>Which of <paramref name="events"/> are ready, plus errors and hang-up.</returns>

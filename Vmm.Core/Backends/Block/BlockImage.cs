@@ -24,8 +24,10 @@ internal sealed class BlockImage : IDisposable
         _length = Whole(length);
         if (file is not null)
         {
-            IsWritable = FileDescriptor.IsWritable(file);
-            (MemoryAlignment, OffsetAlignment) = DiskFile.IsDirect(file) ? DiskFile.AlignmentOf(file) : (1, 1);
+            // An error of the host is no answer: an image that only seems to be read-only would fail every write of a guest that has come already.
+            uint access = FileDescriptor.AccessOf(file);
+            IsWritable = FileDescriptor.Writes(access);
+            (MemoryAlignment, OffsetAlignment) = FileDescriptor.IsDirect(access) ? DiskFile.AlignmentOf(file) : (1, 1);
         }
     }
 
