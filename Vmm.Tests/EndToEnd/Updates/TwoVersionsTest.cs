@@ -12,7 +12,7 @@ public abstract class TwoVersionsTest(string predecessor) : UpdateTest
     /// <summary>The first version.</summary>
     internal const string First = "vmm-predecessor";
 
-    /// <summary>The last one before character back ends could be added and changed: it has disks and consoles.</summary>
+    /// <summary>The first one with a network: it has disks and consoles too.</summary>
     internal const string Second = "vmm-predecessor-2";
 
     /// <summary>Whether the earlier program's board is the one before today's.</summary>
