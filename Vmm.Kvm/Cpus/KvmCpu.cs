@@ -216,11 +216,17 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     internal void ApplyHere() => _group!.Worked(Try(_apply));
 
     /// <summary>Raises the thread, until it next goes into the guest; or lowers it again.</summary>
-    internal void SetBoost(bool isBoosted)
+    /// <param name="isBoosted">Whether it is raised.</param>
+    /// <param name="isRunning">Whether the vCPU was let run: a thread that has no processor yet needs its priority for that.</param>
+    internal void SetBoost(bool isBoosted, bool isRunning)
     {
         if (isBoosted)
         {
             _boost.Raise(ThreadId);
+        }
+        else if (isRunning)
+        {
+            _boost.LowerWhenDown();
         }
         else
         {
@@ -264,7 +270,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     NotifyGuestOfPause();
 
                     // A guest that runs needs no priority any more. Its thread drops it itself: no other thread is sure to get a processor.
-                    _boost.Lower();
+                    _boost.StepDown();
                     Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();
                     _group!.CpuStopped();

@@ -83,14 +83,9 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
     public void SetBoost(bool isBoosted)
     {
         bool isRunning = group.IsRunning;
-
-        // One that was let run and has no processor yet needs its priority for that, and ends it itself when it has one.
         for (int i = 0; i < cpus.Count; i++)
         {
-            if (isBoosted || !isRunning || cpus[i].EnteredAt > 0)
-            {
-                cpus[i].SetBoost(isBoosted);
-            }
+            cpus[i].SetBoost(isBoosted, isRunning);
         }
     }
 

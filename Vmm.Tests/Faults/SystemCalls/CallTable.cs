@@ -141,6 +141,8 @@ internal static class CallTable
         new(309, "getcpu", "EFAULT"),
         new(310, "process_vm_readv", OtherMemory),
         new(311, "process_vm_writev", OtherMemory),
+        new(314, "sched_setattr", "E2BIG EBUSY EINVAL EPERM ESRCH"),
+        new(315, "sched_getattr", "E2BIG EBUSY EINVAL EPERM ESRCH"),
         new(316, "renameat2", Renaming),
         new(318, "getrandom", "EAGAIN EFAULT EINTR EINVAL ENOSYS"),
         new(319, "memfd_create", "EFAULT EINVAL EMFILE ENFILE ENOMEM EPERM"),

@@ -10,7 +10,9 @@ public sealed class ThreadBoostTests
     private const int Fifo = 1; // SCHED_FIFO
     private const int RoundRobin = 2; // SCHED_RR
     private const int Batch = 3; // SCHED_BATCH
-    private const int ResetOnFork = 0x4000_0000; // SCHED_RESET_ON_FORK
+    private const int ResetOnFork = OsThread.ResetOnFork;
+
+    private static (int Policy, int Nice, ulong Slice) Ordinary => OsThread.OrdinaryScheduler(OsThread.CurrentId);
 
     private static (int Policy, int Priority) Scheduler => OsThread.GetScheduler(OsThread.CurrentId);
 
@@ -27,6 +29,38 @@ public sealed class ThreadBoostTests
 
         Assert.That(raised & ~ResetOnFork, Is.EqualTo(MayBeRealTime ? Fifo : Batch));
         Assert.That(Scheduler, Is.EqualTo((Batch, 0)));
+    });
+
+    [Test]
+    public void A_thread_that_steps_down_is_ordinary_with_the_shortest_slice_until_it_is_lowered() => OwnThread.Run(() =>
+    {
+        Assert.That(OsThread.TrySetOrdinary(OsThread.CurrentId, Batch, nice: 3, slice: 0), Is.True);
+        var own = Ordinary;
+        var boost = new ThreadBoost();
+
+        boost.Raise(OsThread.CurrentId);
+        boost.StepDown();
+        boost.StepDown();
+        var steppedDown = Ordinary;
+        boost.LowerWhenDown();
+
+        Assert.That(steppedDown, Is.EqualTo((Batch, 3, MayBeRealTime && own.Slice > 0 ? 100_000 : own.Slice)));
+        Assert.That(Ordinary, Is.EqualTo(own));
+    });
+
+    [Test]
+    public void A_thread_that_steps_down_after_the_pause_is_what_it_was() => OwnThread.Run(() =>
+    {
+        var own = Ordinary;
+        var boost = new ThreadBoost();
+
+        boost.Raise(OsThread.CurrentId);
+        boost.LowerWhenDown();
+        var waiting = Scheduler;
+        boost.StepDown();
+
+        Assert.That(waiting.Policy & ~ResetOnFork, Is.EqualTo(MayBeRealTime ? Fifo : 0));
+        Assert.That(Ordinary, Is.EqualTo(own));
     });
 
     [Test]
