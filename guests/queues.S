@@ -1,20 +1,24 @@
 /*
- * Has every queue of a disk (virtio-mmio-bus.23, up to four queues), a console (.22, three ports) and an entropy device (.21) running, and then
- * counts at COUNTER, in a tight loop and with nothing in flight: each queue has been used once, and those for input have buffers.
+ * Has every queue of a disk (virtio-mmio-bus.23, up to four queues), a console (.22, three ports), an entropy device (.21) and, where there is one, a
+ * network card (.20, net-load.h) running, and then counts at COUNTER, in a tight loop and with nothing in flight: each queue has been used once, and
+ * those for input have buffers.
  *
  * GO set from outside makes load: processor I keeps DEPTH writes in flight on the disk's queue I, and counts at DONE + 8 * I what came back.
- * The disk's interrupt comes to the boot processor, which passes it on; COUNTER is then what came back on its own queue. Now and then it has the
- * entropy device fill a buffer and writes to a port as well. A request that failed, or an interrupt that was lost, ends a queue's count.
+ * The disk's interrupt comes to the boot processor, which passes it on; COUNTER is then what came back on its own queue. The card has the same vector,
+ * so that neither waits for the other, and its rings are full. Now and then the entropy device fills a buffer and a port is written to as well. A
+ * request that failed, or an interrupt that was lost, ends a queue's count.
  */
 #include "guest.h"
 #include "interrupts.h"
 #include "virtio.h"
+#include "net-load.h"
 
 #define DISK            23
 #define CONSOLE         22
 #define ENTROPY         21
+#define NET             20
 #define PASSED_ON       0x30            /* vector of the interrupt between processors */
-#define DISK_VECTOR     0x31
+#define BUSY_VECTOR     0x31            /* of the disk and the card */
 #define CONSOLE_VECTOR  0x32
 #define ENTROPY_VECTOR  0x33
 #define TRAMPOLINE      8               /* the page where the other processors begin */
@@ -41,6 +45,8 @@
 #define SECTORS         0x20000         /* how many are written, of all queues */
 #define OTHERS_EVERY    64              /* interrupts of the disk for one use of the other devices: a power of two */
 
+#define NET_AREAS       0x400000        /* 4 MiB */
+
 /* The area of a queue of the disk, and what is where in it. */
 #define AREAS           0x300000
 #define AREA_SHIFT      16
@@ -56,11 +62,12 @@
 
 start:  flat_segments stack
         handle PASSED_ON, passed
-        handle DISK_VECTOR, disk_done
+        handle BUSY_VECTOR, busy_done
         handle CONSOLE_VECTOR, console_done
         handle ENTROPY_VECTOR, entropy_done
         apic_on
-        ioapic2_route DISK, DISK_VECTOR
+        ioapic2_route DISK, BUSY_VECTOR
+        ioapic2_route NET, BUSY_VECTOR
         ioapic2_route CONSOLE, CONSOLE_VECTOR
         ioapic2_route ENTROPY, ENTROPY_VECTOR
         cld
@@ -75,6 +82,7 @@ start:  flat_segments stack
         call console_start
         virtio_start ENTROPY, ENTROPY_PAGE, SERVED
         virtio_offer ENTROPY, ENTROPY_PAGE, SERVED
+        call net_start
 
         copy_trampoline trampoline, trampoline_end, TRAMPOLINE
         send (INIT | TO_OTHERS)
@@ -93,14 +101,18 @@ rest:   cmpl $0, AREAS + BEGUN
         movl $(FIXED | TO_OTHERS | PASSED_ON), APIC_ICR
         movl $AREAS, %ebp
         call serve
+        call net_begin
 doze:   sti
         hlt
         jmp doze
 
-        /* The disk has interrupted the boot processor. */
-disk_done:
+        /* The disk or the card has interrupted the boot processor. */
+busy_done:
+        call net_serve
         movl PLACE_REGISTERS(DISK) + INTERRUPT_STATUS, %eax
         movl %eax, PLACE_REGISTERS(DISK) + INTERRUPT_ACKNOWLEDGE
+        testl %eax, %eax
+        jz taken
         cmpl $0, GO
         je taken
         movl $(FIXED | TO_OTHERS | PASSED_ON), APIC_ICR
@@ -350,6 +362,8 @@ console_start:
         port_start 1, 4, 5
         port_start 2, 6, 7
         ret
+
+        net_load NET, NET_AREAS
 
         .code16
 trampoline:

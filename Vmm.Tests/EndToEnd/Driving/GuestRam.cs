@@ -14,6 +14,7 @@ internal sealed class GuestRam : IAsyncDisposable
     private const long Counter = 0x200000;
     private const long Go = 0x200008;
     private const long DiskQueues = 0x200040;
+    private const long NetworkPairs = 0x200060;
     private const long Slots = 0x9000;
     private const int SlotSize = 64;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
@@ -56,16 +57,10 @@ internal sealed class GuestRam : IAsyncDisposable
     }
 
     /// <summary>Waits until each queue of the disk has given something back from now on, in the guest <c>queues</c>.</summary>
-    internal async Task WaitForProgressOfQueuesAsync(int queues)
-    {
-        for (int queue = 0; queue < queues; queue++)
-        {
-            ulong now = OfQueue(queue);
-            await UntilAsync(() => OfQueue(queue) != now, $"queue {queue} stays at {now}");
-        }
+    internal Task WaitForProgressOfQueuesAsync(int queues) => WaitForProgressAsync(DiskQueues, queues, "queue");
 
-        ulong OfQueue(int queue) => BinaryPrimitives.ReadUInt64LittleEndian(Read(DiskQueues + (8 * queue), 8));
-    }
+    /// <summary>Waits until each pair of queues of the network card has received a frame from now on, in the guest <c>queues</c>.</summary>
+    internal Task WaitForProgressOfPairsAsync(int pairs) => WaitForProgressAsync(NetworkPairs, pairs, "pair");
 
     /// <summary>I/O APICs that the guest's ACPI tables announce: entries of type 1 in its MADT.</summary>
     internal int AnnouncedIoApics()
@@ -122,6 +117,17 @@ internal sealed class GuestRam : IAsyncDisposable
     {
         _file.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private async Task WaitForProgressAsync(long counts, int number, string name)
+    {
+        for (int i = 0; i < number; i++)
+        {
+            ulong now = Count(i);
+            await UntilAsync(() => Count(i) != now, $"{name} {i} stays at {now}");
+        }
+
+        ulong Count(int i) => BinaryPrimitives.ReadUInt64LittleEndian(Read(counts + (8 * i), 8));
     }
 
     private static async Task UntilAsync(Func<bool> condition, string otherwise)

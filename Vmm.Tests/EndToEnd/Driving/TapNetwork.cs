@@ -45,7 +45,7 @@ internal sealed partial class TapNetwork : IDisposable
     private readonly NetworkNamespace _host = new();
     private NetworkNamespace? _client;
 
-    /// <summary>Makes the network; its guest is expected at 192.0.2.2.</summary>
+    /// <summary>Makes the network; its guest is expected at 192.0.2.2 and, with several queues, at as many addresses from there on.</summary>
     /// <param name="queues">How many pairs of queues the tap can have.</param>
     /// <param name="queueLength">How many frames the host keeps for a guest that does not read (txqueuelen).</param>
     internal TapNetwork(int queues = 1, int queueLength = 1000)
@@ -132,13 +132,11 @@ internal sealed partial class TapNetwork : IDisposable
         BinaryPrimitives.WriteInt32LittleEndian(length.AsSpan(16), queueLength);
         Control(handle, SetQueueLength, length);
 
-        byte[] neighbour = new byte[NeighbourLength];
-        Address(GuestAddress).CopyTo(neighbour, 0);
-        neighbour[16] = 1; // ARPHRD_ETHER
-        PhysicalAddress.Parse(GuestMac.Replace(':', '-').ToUpperInvariant()).GetAddressBytes().CopyTo(neighbour, 18);
-        BinaryPrimitives.WriteInt32LittleEndian(neighbour.AsSpan(32), Permanent);
-        Encoding.ASCII.GetBytes(Interface).CopyTo(neighbour, 52);
-        Control(handle, SetNeighbour, neighbour);
+        byte[] guest = GuestAddress.GetAddressBytes();
+        for (int queue = 0; queue < queues; queue++, guest[^1]++)
+        {
+            Control(handle, SetNeighbour, Neighbour(new IPAddress(guest)));
+        }
     }
 
     private static void Ip(params string[] arguments)
@@ -156,6 +154,18 @@ internal sealed partial class TapNetwork : IDisposable
         Encoding.ASCII.GetBytes(Interface).CopyTo(request, 0);
         value?.CopyTo(request, 16);
         return request;
+    }
+
+    /// <summary>struct arpreq of the guest's card.</summary>
+    private static byte[] Neighbour(IPAddress address)
+    {
+        byte[] neighbour = new byte[NeighbourLength];
+        Address(address).CopyTo(neighbour, 0);
+        neighbour[16] = 1; // ARPHRD_ETHER
+        PhysicalAddress.Parse(GuestMac.Replace(':', '-').ToUpperInvariant()).GetAddressBytes().CopyTo(neighbour, 18);
+        BinaryPrimitives.WriteInt32LittleEndian(neighbour.AsSpan(32), Permanent);
+        Encoding.ASCII.GetBytes(Interface).CopyTo(neighbour, 52);
+        return neighbour;
     }
 
     /// <summary>struct sockaddr_in.</summary>

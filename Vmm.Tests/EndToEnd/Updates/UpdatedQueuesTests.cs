@@ -3,8 +3,9 @@ using Vmm.Tests.EndToEnd.Driving;
 namespace Vmm.Tests.EndToEnd.Updates;
 
 /// <summary>
-/// A guest that has every queue of a disk, a console and an entropy device running goes over under load: each vCPU keeps writes in flight on a
-/// queue of its own, which an I/O thread that the operator named serves. A lost interrupt, notification or request ends its queue's count.
+/// A guest that has every queue of a disk, a console, an entropy device and a network card running goes over under load: each vCPU keeps writes in flight
+/// on a queue of its own, which an I/O thread that the operator named serves, and each pair of the card's queues sends and receives without a pause. A
+/// lost interrupt, notification or request ends its queue's count.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -15,6 +16,8 @@ public sealed class UpdatedQueuesTests : UpdateTest
     [Test]
     public async Task Every_queue_goes_on_under_load_after_many_hops()
     {
+        using var network = new TapNetwork(Queues);
+        Enter = network.Enter;
         var generation = await BootAsync(
             "queues",
             "-smp", $"{Queues}",
@@ -23,7 +26,8 @@ public sealed class UpdatedQueuesTests : UpdateTest
             "-chardev", "null,id=c0", "-chardev", "null,id=c1", "-chardev", "null,id=c2",
             "-device", "virtio-serial-device,max_ports=3", "-device", "virtconsole,chardev=c0",
             "-device", "virtserialport,chardev=c1,name=one", "-device", "virtserialport,chardev=c2,name=two",
-            "-device", "virtio-rng-device");
+            "-device", "virtio-rng-device",
+            "-netdev", $"tap,id=n0,ifname={TapNetwork.Interface},queues={Queues},script=no,downscript=no", "-device", "virtio-net-device,netdev=n0,mq=on");
         var ram = Keep(GuestRam.Of(generation.Process));
         await ram.WaitForProgressAsync();
         generation = await HopAsync(generation);
@@ -32,9 +36,11 @@ public sealed class UpdatedQueuesTests : UpdateTest
         for (int hop = 0; hop < 4; hop++)
         {
             await ram.WaitForProgressOfQueuesAsync(Queues);
+            await ram.WaitForProgressOfPairsAsync(Queues);
             generation = await HopAsync(generation);
         }
 
         await ram.WaitForProgressOfQueuesAsync(Queues);
+        await ram.WaitForProgressOfPairsAsync(Queues);
     }
 }

@@ -1,5 +1,6 @@
 // A disk, a console and an entropy device whose queues the tiny guest `queues` has running, all of them: what ours and QEMU's take alike. The
-// back ends are those that QEMU carries over, too: it opens none of them anew in a way that the guest could see.
+// back ends are those that QEMU carries over, too: it opens none of them anew in a way that the guest could see. Ours has a network card on a tap
+// besides (HostTap), which QEMU does not carry.
 
 namespace Vmm.Bench.Handover.Cases;
 

@@ -1,12 +1,13 @@
 namespace Vmm.Bench.Handover.Contenders;
 
 /// <summary>
-/// The guest <c>queues</c> under load: each vCPU keeps writes in flight on a queue of its own. After a handover each queue must give something
-/// back: an interrupt, a notification or a request that was lost would end it.
+/// The guest <c>queues</c> under load: each vCPU keeps writes in flight on a queue of its own, and the rings of a network card are full. After a
+/// handover each queue must give something back: an interrupt, a notification or a request that was lost would end it.
 /// </summary>
 /// <param name="guest">The guest, which counts and has made no load yet.</param>
 /// <param name="vcpus">Its vCPUs.</param>
-internal sealed class LoadedGuest(IContender guest, int vcpus) : IContender
+/// <param name="pairs">Pairs of queues that its network card has; none without a card.</param>
+internal sealed class LoadedGuest(IContender guest, int vcpus, int pairs = 0) : IContender
 {
     private bool _isLoaded;
 
@@ -43,10 +44,10 @@ internal sealed class LoadedGuest(IContender guest, int vcpus) : IContender
     private void ExpectProgress()
     {
         string ram = RamPath;
-        for (int queue = 0; queue < vcpus; queue++)
+        var queues = Enumerable.Range(0, vcpus).Select(queue => RamFile.Done + (queue * sizeof(ulong)));
+        foreach (long count in queues.Concat(Enumerable.Range(0, pairs).Select(pair => RamFile.Frames + (pair * sizeof(ulong)))))
         {
-            long place = RamFile.Done + (queue * sizeof(ulong));
-            RamFile.WaitPast(ram, place, RamFile.Count(ram, place));
+            RamFile.WaitPast(ram, count, RamFile.Count(ram, count));
         }
     }
 }

@@ -18,6 +18,9 @@ internal static class RamFile
     /// <summary>Where the guest <c>queues</c> counts what came back on each queue of its disk, 64 bits each.</summary>
     internal const long Done = 0x200040;
 
+    /// <summary>Where the guest <c>queues</c> counts the frames that came, 64 bits for each pair of its network card's queues.</summary>
+    internal const long Frames = 0x200060;
+
     /// <summary>Where the guest <c>smp</c> counts.</summary>
     internal const long Slots = 0x9000;
 
