@@ -2,7 +2,8 @@
 // priority (ThreadBoost), this thread never yields, and no garbage is collected.
 //
 // It is entered once, where the pause begins, and nothing in the pause knows of it. What must not be part of the pause comes at its entry,
-// in this order: the collection, which takes longest; then the guest gets its processor; then the priorities.
+// in this order: the collection, which takes longest; then the guest gets its processor; then the priorities. Those of vCPUs that run come when the
+// devices' queues are drained, and not before.
 //
 // A priority that outlasts the wait would keep the guest itself from a processor. So each ends as soon as it can (EndBoost): this thread's
 // when the vCPUs are started or another process is to continue, a vCPU's own when it goes into the guest.
@@ -30,7 +31,8 @@ public sealed class PauseScope : IDisposable
 
     /// <summary>Enters it. The guest still runs, here or elsewhere, and what this costs is not part of its pause. What the host refuses is no error: a pause proceeds without.</summary>
     /// <param name="vm">The VM whose vCPUs will stop, or start.</param>
-    public static PauseScope Enter(IVirtualMachine vm)
+    /// <param name="cpusRun">Whether the vCPUs run still: then <see cref="BoostCpus"/> follows when they are to stop.</param>
+    public static PauseScope Enter(IVirtualMachine vm, bool cpusRun)
     {
         ArgumentNullException.ThrowIfNull(vm);
         var scope = new PauseScope(vm, NoGcRegion.Begin());
@@ -38,7 +40,11 @@ public sealed class PauseScope : IDisposable
         {
             ThreadScheduling.YieldNow();
             ThreadScheduling.BeginBoost();
-            vm.Cpus.SetBoost(true);
+            if (!cpusRun)
+            {
+                scope.BoostCpus();
+            }
+
             return scope;
         }
         catch
@@ -47,6 +53,9 @@ public sealed class PauseScope : IDisposable
             throw;
         }
     }
+
+    /// <summary>The vCPUs are to stop, and nothing else is waited for: a vCPU in the guest that had a priority before would keep the threads that serve its queues from a processor.</summary>
+    public void BoostCpus() => _vm.Cpus.SetBoost(true);
 
     /// <summary>The guest does not wait for the calling thread any more, though the scope lasts. Without effect outside of one.</summary>
     public static void EndBoost() => ThreadScheduling.EndBoost();

@@ -134,7 +134,7 @@ internal sealed class IncomingHandover : IDisposable
         ArrivalInstants arrival;
 
         // Before the old process is notified that this one listens: it stops the guest then.
-        using (var scope = PauseScope.Enter(board.Vm))
+        using (var scope = PauseScope.Enter(board.Vm, cpusRun: false))
         {
             ReadOnlyMemory<byte> state = default;
             await OrReportAsync(async () => state = await ReceiveAsync(plan));

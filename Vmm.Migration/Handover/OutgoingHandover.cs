@@ -112,8 +112,8 @@ internal sealed class OutgoingHandover : IDisposable
     internal async Task<BestEffort> RunAsync()
     {
         await PrepareAsync();
-        using var scope = PauseScope.Enter(Board.Vm);
-        var pause = await StopAsync();
+        using var scope = PauseScope.Enter(Board.Vm, cpusRun: true);
+        var pause = await StopAsync(scope);
         Task<StateReader>? taken = null;
         try
         {
@@ -302,12 +302,17 @@ internal sealed class OutgoingHandover : IDisposable
         Boundary.Passed(HandoverStep.OldMainConnected);
     }
 
-    private async Task<HandoverPause> StopAsync()
+    private async Task<HandoverPause> StopAsync(PauseScope scope)
     {
+        void Quiesced()
+        {
+            Boundary.Passed(HandoverStep.OldQueuesStopped);
+            scope.BoostCpus();
+        }
+
         try
         {
-            var pause = await _machine.Handover.PauseAsync(
-                TimeSpan.FromMilliseconds(_parameters.CprDrainTimeout), static () => Boundary.Passed(HandoverStep.OldQueuesStopped));
+            var pause = await _machine.Handover.PauseAsync(TimeSpan.FromMilliseconds(_parameters.CprDrainTimeout), Quiesced);
             Times.Drains = pause.Drains;
             Boundary.Passed(HandoverStep.OldStopped);
             return pause;
