@@ -28,9 +28,13 @@ public sealed record GuestNetwork(string Name, IReadOnlyList<string> Arguments, 
     }
 
     /// <summary>A tap that the first process makes, and that is there as long as a process has it open.</summary>
-    public static GuestNetwork OnTap() => new(
+    /// <param name="pairs">How many pairs of queues tap and card have.</param>
+    public static GuestNetwork OnTap(int pairs = 1) => new(
         "a tap",
-        ["-netdev", $"tap,id=net0,ifname={Tap},script=no,downscript=no", "-device", "virtio-net-device,netdev=net0"],
+        [
+            "-netdev", string.Create(CultureInfo.InvariantCulture, $"tap,id=net0,ifname={Tap},queues={pairs},script=no,downscript=no"),
+            "-device", pairs > 1 ? "virtio-net-device,netdev=net0,mq=on" : "virtio-net-device,netdev=net0",
+        ],
         "192.0.2.2",
         WebPort,
         $"PATH=$PATH:/usr/sbin:/sbin; ip address add 192.0.2.1/24 dev {Tap} && ip link set {Tap} up");

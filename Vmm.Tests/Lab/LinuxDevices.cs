@@ -24,8 +24,11 @@ internal static class LinuxDevices
         "-device", "virtserialport,id=agent0,name=org.qemu.guest_agent.0,chardev=agent",
     ];
 
+    /// <summary>Pairs of queues of the network card; a guest uses no more of them than it has processors.</summary>
+    internal const int Pairs = 2;
+
     /// <summary>How the guest is on the network.</summary>
-    internal static readonly GuestNetwork Network = GuestNetwork.OnTap();
+    internal static readonly GuestNetwork Network = GuestNetwork.OnTap(Pairs);
 
     /// <summary>The arguments of a guest with all of them.</summary>
     internal static readonly string[] All =

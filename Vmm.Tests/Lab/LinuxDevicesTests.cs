@@ -41,6 +41,7 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
     {
         await DownloadAsync();
         Assert.That(await Guest.RunAsync("cat /sys/class/net/eth0/address"), Is.EqualTo("52:54:00:12:34:56\n"));
+        await UsesItsQueuesAsync();
         Assert.That(await HostFixture.Host.RunAsync("ping -c 3 -W 10 192.0.2.2"), Does.Contain(" 0% packet loss"));
     });
 
@@ -76,6 +77,9 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
     public Task Its_agent_answers_the_same_client_after_the_updates() => SkippingEmulatorFlawsAsync(AgentKnowsItsGuestAsync);
 
     [Test, Order(4)]
+    public Task Its_network_card_has_its_queues_still() => SkippingEmulatorFlawsAsync(UsesItsQueuesAsync);
+
+    [Test, Order(4)]
     public Task The_kernel_saw_no_error_of_a_device() => SkippingEmulatorFlawsAsync(async () =>
         Assert.That(await Guest.KernelLogAsync("i/o error|ext4-fs error|blk_update_request|vda.*(error|timeout)|virtio.*(error|fail)"), Is.Empty));
 
@@ -99,6 +103,10 @@ public sealed class LinuxDevicesTests() : LinuxGuestTest(Math.Min(2, HostSelecto
         Assert.That((await agent.AskAsync("guest-get-osinfo")).GetProperty("kernel-release").GetString() + "\n", Is.EqualTo(release));
         Assert.That(await agent.RunAsync("uname", "-r"), Is.EqualTo(release));
     }
+
+    private async Task UsesItsQueuesAsync() => Assert.That(
+        await Guest.RunAsync("ls /sys/class/net/eth0/queues | grep -c ^rx-"),
+        Is.EqualTo($"{Math.Min(LinuxDevices.Pairs, HostSelector.ProcessorsForGuests)}\n"));
 
     private async Task<GuestAgent> AgentAsync() => _agent ??= await GuestAgent.ConnectAsync(Guest);
 
