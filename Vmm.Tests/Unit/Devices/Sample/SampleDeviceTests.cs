@@ -140,11 +140,12 @@ public sealed class SampleDeviceTests : IDisposable
         old.Set(parameters => parameters with { CprDrainTimeout = 50 });
         var device = (SampleDevice)old.Board.Devices.At(Path)!;
         device.InFlight = new TaskCompletionSource().Task;
-        _fixture.New(WithSample);
+        var refused = _fixture.New(WithSample);
 
         Assert.That(await _fixture.MigrateAsync(old), Is.EqualTo("failed"));
         Assert.That(old.Report.Error, Does.Contain("device smp has requests that the host has not finished within 50 ms"));
         _fixture.AssertRunsIn(old);
+        await refused.Events.Of("failed");
 
         device.InFlight = Task.CompletedTask;
         var next = _fixture.New(WithSample);
