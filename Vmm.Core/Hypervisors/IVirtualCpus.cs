@@ -40,7 +40,7 @@ public interface IVirtualCpus : IReadOnlyList<IVirtualCpu>
 
     /// <summary>
     /// The guest is about to stop until it runs elsewhere, or has just arrived: the vCPUs' threads take precedence over other threads of the
-    /// host, as far as this process may do that, each until it next goes into the guest.
+    /// host, as far as this process may do that, each until it next goes into the guest, and are chosen before ordinary ones from then on.
     /// </summary>
     /// <param name="isBoosted">False ends that now, but for a vCPU that was started and has yet to go into the guest.</param>
     void SetBoost(bool isBoosted);

@@ -110,10 +110,16 @@ public sealed class ThreadBoost
 
     private void SetOrdinary(ulong slice)
     {
-        if (!OsThread.TrySetOrdinary(_threadId, _policy, _nice, slice))
+        if (TrySetOrdinary(_policy, slice))
         {
-            // A process that may raise by RLIMIT_RTPRIO alone may not clear that flag again; any thread may lower its priority.
-            OsThread.TrySetOrdinary(_threadId, _policy | OsThread.ResetOnFork, _nice, slice);
+            return;
         }
+
+        // A process that may raise by RLIMIT_RTPRIO alone may not clear that flag again; any thread may lower its priority.
+        _ = TrySetOrdinary(_policy | OsThread.ResetOnFork, slice);
     }
+
+    // The call that raised it is the way back where a filter of system calls lets only that one pass.
+    private bool TrySetOrdinary(int policy, ulong slice) =>
+        OsThread.TrySetOrdinary(_threadId, policy, _nice, slice) || OsThread.TrySetScheduler(_threadId, policy, 0);
 }
