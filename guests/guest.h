@@ -9,6 +9,7 @@
 
 #define COUNTER     0x200000    /* guest-physical address of a 64-bit little-endian count */
 #define GO          0x200008    /* guest-physical address of a 32-bit word: set from outside, it lets a waiting guest continue */
+#define CHANGE      0x20000c    /* guest-physical address of a 32-bit word: set from outside, it has a guest change what else would stay as it is */
 #define SERVED      0x200010    /* guest-physical address of 32-bit words, one a virtio device: how many buffers came back */
 #define DONE        0x200040    /* guest-physical address of 64-bit counts, one a queue of a disk: how many requests came back */
 

@@ -6,8 +6,12 @@
  * answered, because a host drops what it sends while it has not yet noticed that its tap is in use; from net_begin on all descriptors that send are in flight. Buffers to receive are all offered, at any time. FRAMES + 8 * PAIR counts the frames
  * that came. What has come back is taken by net_serve alone, which interrupts call: an interrupt that is lost, or a notification, ends a pair's count.
  * Without a card nothing happens. `base` is where rings and buffers lie, 1 MiB a pair.
+ *
+ * CHANGE set from outside makes the driver use one pair and all of them in turn, while the load goes on: each change is a command, and the next comes
+ * some interrupts after its answer. CHANGES counts the answers.
  */
 #define FRAMES          0x200060        /* guest-physical address of 64-bit counts, one a pair */
+#define CHANGES         0x200080        /* guest-physical address of a 64-bit count */
 
 #define DEVICE_ID       0x008
 #define NET_DEVICE      1
@@ -36,6 +40,7 @@
 #define NET_LENGTH      (NET_HEADER + 14 + 1500)
 #define NET_IPV4        (NET_FRAME + NET_HEADER + 14)
 #define NET_HAS_NEXT    1
+#define NET_CHANGE_EVERY 16             /* interrupts: a power of two */
 #define NET_PATIENCE    10000           /* looks for an answer before the next request */
 
 .macro net_load place, base
@@ -97,9 +102,7 @@ net_start:
         movl $(\base + NET_ANSWER), \base + NET_CONTROL + 16
         movl $1, \base + NET_CONTROL + 24
         movw $DEVICE_WRITES, \base + NET_CONTROL + 28
-        movw $1, \base + NET_CONTROL + NET_DRIVER_RING + RING_INDEX
-        movl net_control, %eax
-        movl %eax, PLACE_REGISTERS(\place) + QUEUE_NOTIFY
+        call net_command
 4:      pause
         cmpw $1, \base + NET_CONTROL + NET_DEVICE_RING + RING_INDEX
         jne 4b
@@ -133,6 +136,33 @@ net_start:
         ret
 net_failed:
         stop
+
+        /* Sends the command once more. Changes EAX. */
+net_command:
+        incw \base + NET_CONTROL + NET_DRIVER_RING + RING_INDEX
+        movl net_control, %eax
+        movl %eax, PLACE_REGISTERS(\place) + QUEUE_NOTIFY
+        ret
+
+        /* One pair where there were all, all where there was one, if the last change was answered and it is time. Changes EAX. */
+net_change:
+        incl net_interrupts
+        testl $(NET_CHANGE_EVERY - 1), net_interrupts
+        jnz 1f
+        movw \base + NET_CONTROL + NET_DRIVER_RING + RING_INDEX, %ax
+        cmpw \base + NET_CONTROL + NET_DEVICE_RING + RING_INDEX, %ax
+        jne 1f
+        cmpb $0, \base + NET_ANSWER
+        jne net_failed
+        addl $1, CHANGES
+        adcl $0, CHANGES + 4
+        movl net_pairs, %eax
+        incl %eax
+        subw \base + NET_COMMAND + 2, %ax
+        movw %ax, \base + NET_COMMAND + 2
+        movb $0xff, \base + NET_ANSWER
+        jmp net_command
+1:      ret
 
         /* Begins the load: all descriptors that send are in flight. Changes all registers. */
 net_begin:
@@ -168,6 +198,10 @@ net_serve:
         movl %eax, PLACE_REGISTERS(\place) + QUEUE_NOTIFY
 2:      call net_next
         jb 1b
+        cmpl $0, CHANGE
+        je 3f
+        cmpl $1, net_pairs
+        jne net_change
 3:      ret
 
         /* The queue that receives, of pair ESI with the area EBP. Changes all other registers. */
@@ -243,6 +277,7 @@ net_describe:
         .balign 4
 net_pairs:   .long 0
 net_control: .long 0                    /* number of the control queue */
+net_interrupts: .long 0
         .text
 .endm
 

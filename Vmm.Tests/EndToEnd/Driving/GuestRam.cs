@@ -13,8 +13,10 @@ internal sealed class GuestRam : IAsyncDisposable
 {
     private const long Counter = 0x200000;
     private const long Go = 0x200008;
+    private const long Change = 0x20000c;
     private const long DiskQueues = 0x200040;
     private const long NetworkPairs = 0x200060;
+    private const long NetworkChanges = 0x200080;
     private const long Slots = 0x9000;
     private const int SlotSize = 64;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
@@ -81,6 +83,12 @@ internal sealed class GuestRam : IAsyncDisposable
 
     /// <summary>Lets a guest continue that waits for it.</summary>
     internal void ReleaseGuest() => RandomAccess.Write(_file, [1], Go);
+
+    /// <summary>Has the driver of the network card use one pair of queues and all of them in turn, in the guest <c>queues</c>.</summary>
+    internal void ChangePairs() => RandomAccess.Write(_file, [1], Change);
+
+    /// <summary>Waits until the number of pairs has changed from now on, in the guest <c>queues</c>.</summary>
+    internal Task WaitForChangeOfPairsAsync() => WaitForProgressAsync(NetworkChanges, 1, "number of changes");
 
     /// <summary>A digest of all RAM.</summary>
     internal string Digest() => Convert.ToHexString(SHA256.HashData(Read(0, (int)TinyMachine.RamSize)));

@@ -17,6 +17,47 @@ public sealed class UpdatedQueuesTests : UpdateTest
     public async Task Every_queue_goes_on_under_load_after_many_hops()
     {
         using var network = new TapNetwork(Queues);
+        var (generation, ram) = await BootAsync(network);
+        generation = await HopAsync(generation);
+        await ram.WaitForProgressAsync();
+        ram.ReleaseGuest();
+        for (int hop = 0; hop < 4; hop++)
+        {
+            await WaitForProgressOfAllAsync(ram);
+            generation = await HopAsync(generation);
+        }
+
+        await WaitForProgressOfAllAsync(ram);
+    }
+
+    /// <summary>The number that a plan was made with may be another one when the guest stops.</summary>
+    [Test]
+    public async Task Every_pair_goes_on_while_the_guest_changes_their_number_over_many_hops()
+    {
+        using var network = new TapNetwork(Queues);
+        var (generation, ram) = await BootAsync(network);
+        ram.ReleaseGuest();
+        await WaitForProgressOfAllAsync(ram);
+        ram.ChangePairs();
+        for (int hop = 0; hop < 8; hop++)
+        {
+            await ram.WaitForChangeOfPairsAsync();
+            generation = await HopAsync(generation);
+            await ram.WaitForProgressOfPairsAsync(Queues);
+        }
+
+        await ram.WaitForChangeOfPairsAsync();
+        await WaitForProgressOfAllAsync(ram);
+    }
+
+    private static async Task WaitForProgressOfAllAsync(GuestRam ram)
+    {
+        await ram.WaitForProgressOfQueuesAsync(Queues);
+        await ram.WaitForProgressOfPairsAsync(Queues);
+    }
+
+    private async Task<(Generation Generation, GuestRam Ram)> BootAsync(TapNetwork network)
+    {
         Enter = network.Enter;
         var generation = await BootAsync(
             "queues",
@@ -30,17 +71,6 @@ public sealed class UpdatedQueuesTests : UpdateTest
             "-netdev", $"tap,id=n0,ifname={TapNetwork.Interface},queues={Queues},script=no,downscript=no", "-device", "virtio-net-device,netdev=n0,mq=on");
         var ram = Keep(GuestRam.Of(generation.Process));
         await ram.WaitForProgressAsync();
-        generation = await HopAsync(generation);
-        await ram.WaitForProgressAsync();
-        ram.ReleaseGuest();
-        for (int hop = 0; hop < 4; hop++)
-        {
-            await ram.WaitForProgressOfQueuesAsync(Queues);
-            await ram.WaitForProgressOfPairsAsync(Queues);
-            generation = await HopAsync(generation);
-        }
-
-        await ram.WaitForProgressOfQueuesAsync(Queues);
-        await ram.WaitForProgressOfPairsAsync(Queues);
+        return (generation, ram);
     }
 }
