@@ -1,5 +1,5 @@
 // What ./demo and ./test call:
-//   demo [--keep]         the live-update demo; see Demo/LiveUpdateDemo.cs, and Demo/KeptGuest.cs for what stays
+//   demo [--keep|--passt] the live-update demo; see Demo/LiveUpdateDemo.cs, and Demo/KeptGuest.cs for what stays; with passt even where a tap can be made
 //   run COMMAND           runs a shell command on the host for Linux guests (the lab, where this machine cannot)
 //   compare [disk|network] [ROUNDS]   what a Linux guest's disk requests and TCP cost, against QEMU; see bench/run, Requests and Traffic
 //   rerun TRX...          prints the filter of the failed tests that are run again; see Reports/TestRerun.cs
@@ -9,6 +9,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Vmm.Lab.Comparisons;
 using Vmm.Lab.Demo;
+using Vmm.Lab.Drivers;
 using Vmm.Lab.Hosts;
 using Vmm.Lab.Reports;
 using Vmm.Lab.Requests;
@@ -24,6 +25,7 @@ try
     return args switch
     {
         ["demo"] => await DemoAsync(demo => demo.RunAsync()),
+        ["demo", "--passt"] => await DemoAsync(demo => demo.RunAsync(), GuestNetwork.OnFreePasst()),
         ["demo", "--keep"] => await KeptDemoAsync(),
         ["run", var command] => await RunAsync(command),
         ["compare"] => await CompareAsync(disk: true, network: true),
@@ -41,7 +43,7 @@ catch (Exception failure)
     return 1;
 }
 
-async Task<int> DemoAsync(Func<LiveUpdateDemo, Task<bool>> run)
+async Task<int> DemoAsync(Func<LiveUpdateDemo, Task<bool>> run, GuestNetwork? network = null)
 {
     var narrator = new Narrator();
     try
@@ -52,7 +54,7 @@ async Task<int> DemoAsync(Func<LiveUpdateDemo, Task<bool>> run)
         var folder = await host.MakeFolderAsync(interrupt.Token);
         try
         {
-            await using var demo = new LiveUpdateDemo(host, folder, narrator, interrupt.Token);
+            await using var demo = new LiveUpdateDemo(host, folder, narrator, interrupt.Token) { Network = network };
             return await run(demo) ? 0 : 1;
         }
         finally
@@ -110,7 +112,7 @@ static int Report(string status, string[] files) => TestReport.Print(
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: demo [--keep] | run COMMAND | compare [disk|network] [ROUNDS] | rerun TRX... | report STATUS TRX... [-- TRX...]");
+    Console.Error.WriteLine("usage: demo [--keep|--passt] | run COMMAND | compare [disk|network] [ROUNDS] | rerun TRX... | report STATUS TRX... [-- TRX...]");
     return 2;
 }
 

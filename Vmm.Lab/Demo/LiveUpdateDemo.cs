@@ -25,6 +25,9 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     private StreamClient _client = null!;
     private StreamVerdict _stream = null!;
 
+    /// <summary>The guest's network; null is the best that the host can.</summary>
+    internal GuestNetwork? Network { get; init; }
+
     private string Image => $"{folder}/{DemoGuest.Disk}";
 
     /// <summary>Runs it all.</summary>
@@ -65,7 +68,7 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     {
         narrator.Begin("boot a Linux guest from its disk in the first vmm");
         await host.RunAsync($"cp {Shell.Quote(host.GuestDisk)} {Shell.Quote(Image)}", cancellation);
-        _network = await GuestNetwork.OfAsync(host, cancellation);
+        _network = Network ?? await GuestNetwork.OfAsync(host, cancellation);
         var first = await StartAsync("first", []);
         if (_network.SetUp is { } setUp)
         {

@@ -24,7 +24,7 @@ public sealed record GuestNetwork(string Name, IReadOnlyList<string> Arguments, 
     public static async Task<GuestNetwork> OfAsync(IHost host, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return (await host.TryRunAsync(TryTap, cancellation)).Status == 0 ? OnTap() : OnPasst(FreePort());
+        return (await host.TryRunAsync(TryTap, cancellation)).Status == 0 ? OnTap() : OnFreePasst();
     }
 
     /// <summary>A tap that the first process makes, and that is there as long as a process has it open.</summary>
@@ -38,6 +38,9 @@ public sealed record GuestNetwork(string Name, IReadOnlyList<string> Arguments, 
         "192.0.2.2",
         WebPort,
         $"PATH=$PATH:/usr/sbin:/sbin; ip address add 192.0.2.1/24 dev {Tap} && ip link set {Tap} up");
+
+    /// <summary>A passt of its own, with a port that is free on this machine.</summary>
+    public static GuestNetwork OnFreePasst() => OnPasst(FreePort());
 
     /// <summary>A passt of its own, with a port of the host.</summary>
     public static GuestNetwork OnPasst(int port) => new(
