@@ -87,7 +87,7 @@ internal sealed class MigrationProgress(MigrationMetrics metrics, Func<bool> has
     void IOutgoingProgress.Stopped() => Advance(MigrationStatus.Device);
 
     /// <inheritdoc/>
-    void IOutgoingProgress.Left(HandoverTimes times, BestEffort steps, string? warning)
+    void IOutgoingProgress.Left(HandoverTimes? times, BestEffort steps, string? warning)
     {
         Error = warning;
         Complete(times, steps, isOutgoing: true);
@@ -132,7 +132,7 @@ internal sealed class MigrationProgress(MigrationMetrics metrics, Func<bool> has
     }
 
     /// <inheritdoc/>
-    void IIncomingProgress.Arrived(HandoverTimes times, BestEffort steps) => Complete(times, steps, isOutgoing: false);
+    void IIncomingProgress.Arrived(HandoverTimes? times, BestEffort steps) => Complete(times, steps, isOutgoing: false);
 
     /// <inheritdoc/>
     void IIncomingProgress.NotTaken(Exception failure)
@@ -150,7 +150,7 @@ internal sealed class MigrationProgress(MigrationMetrics metrics, Func<bool> has
         _totalTime = null;
     }
 
-    private void Complete(HandoverTimes times, BestEffort steps, bool isOutgoing)
+    private void Complete(HandoverTimes? times, BestEffort steps, bool isOutgoing)
     {
         Times = times;
         FinalSteps = steps;

@@ -17,8 +17,17 @@ public sealed record MigrationReport
     /// <summary>The main channel's address while an incoming process listens on it.</summary>
     public Channels.ChannelAddress? ListeningAddress { get; init; }
 
-    /// <summary>Bytes of all RAM blocks that would have to be sent: none in cpr-transfer.</summary>
+    /// <summary>Bytes of all RAM blocks that have to be sent: none in cpr-transfer.</summary>
     public ulong RamTotal { get; init; }
+
+    /// <summary>Bytes of them that are still to be sent.</summary>
+    public ulong RamRemaining { get; init; }
+
+    /// <summary>Pages of RAM that were sent whole.</summary>
+    public ulong DataPages { get; init; }
+
+    /// <summary>Pages of RAM of which one byte was sent.</summary>
+    public ulong FillPages { get; init; }
 
     /// <summary>Bytes sent on the main channel.</summary>
     public ulong Transferred { get; init; }

@@ -13,6 +13,7 @@ using Vmm.Migration.Channels;
 using Vmm.Migration.Cpr;
 using Vmm.Migration.Engines;
 using Vmm.Migration.Handover;
+using Vmm.Migration.Normal;
 using Vmm.Migration.Settings;
 
 namespace Vmm.Migration;
@@ -38,7 +39,11 @@ public sealed class Migrator : IDisposable
         _log = log;
         _metrics = new MigrationMetrics(this);
         _progress = new MigrationProgress(_metrics, () => Capabilities.Events);
-        _engines = new() { [MigrationMode.CprTransfer] = new CprEngine(machine, log) };
+        _engines = new()
+        {
+            [MigrationMode.Normal] = new NormalEngine(machine, log),
+            [MigrationMode.CprTransfer] = new CprEngine(machine, log),
+        };
     }
 
     /// <summary>Raised for each state that the migration enters.</summary>
@@ -71,7 +76,7 @@ public sealed class Migrator : IDisposable
     /// <summary>The capabilities.</summary>
     public MigrationCapabilities Capabilities { get; private set; } = new();
 
-    /// <summary>The mode that reports its blockers unasked, that preflights ask for, and in which guests are waited for.</summary>
+    /// <summary>The mode that reports its blockers unasked, and that preflights ask for.</summary>
     private IMigrationEngine CprTransfer => _engines[MigrationMode.CprTransfer];
 
     /// <summary>Changes parameters, all at once.</summary>
@@ -95,18 +100,21 @@ public sealed class Migrator : IDisposable
     public void EnableEvents() => Capabilities = Capabilities with { Events = true };
 
     /// <summary>Waits for a guest.</summary>
-    /// <param name="cpr">Where the old process will connect.</param>
+    /// <param name="cpr">Where the old process of a live update will connect; null where the guest comes in a stream, RAM and all.</param>
     /// <param name="main">The main channel; null leaves it to <see cref="StartIncoming"/> (-incoming defer).</param>
-    /// <exception cref="HandoverException">An address cannot be listened on.</exception>
-    public void AwaitGuest(ChannelAddress cpr, ChannelAddress? main)
+    /// <exception cref="MachineException">The machine of a stream cannot be built.</exception>
+    /// <exception cref="IOException">An address cannot be listened on, or a stream or back end cannot be opened.</exception>
+    public void AwaitGuest(ChannelAddress? cpr, ChannelAddress? main)
     {
         _machine.AwaitGuest();
-        _incoming = CprTransfer.Await(cpr, main, () => Parameters, _progress);
+        _incoming = EngineOf(cpr is null ? MigrationMode.Normal : MigrationMode.CprTransfer).Await(cpr, main, () => Parameters, _progress);
     }
 
     /// <summary>Opens the main channel of a process that was started with -incoming defer.</summary>
+    /// <param name="main">Where it is.</param>
+    /// <param name="takeDescriptor">Hands out the descriptor that getfd named; it then belongs to the migration.</param>
     /// <exception cref="MigrationException">It was not, or the channel is open, or cannot be opened.</exception>
-    public void StartIncoming(ChannelAddress main)
+    public void StartIncoming(ChannelAddress main, Func<string, SafeHandle?>? takeDescriptor = null)
     {
         if (_incoming is null)
         {
@@ -115,7 +123,7 @@ public sealed class Migrator : IDisposable
 
         try
         {
-            _incoming.Listen(main);
+            _incoming.Listen(main, takeDescriptor);
         }
         catch (HandoverException e)
         {
@@ -173,7 +181,11 @@ public sealed class Migrator : IDisposable
         RefuseWhileUnderWay();
         var reasons = new List<string>();
         Note(reasons, RefuseByRunState);
-        Note(reasons, () => EngineOf(Parameters.Mode));
+        if (Parameters.Mode != MigrationMode.CprTransfer)
+        {
+            reasons.Add(NormalEngine.NotOfRunningGuests);
+        }
+
         using var preflight = _preflight = CprTransfer.Ask(target, Parameters, findDescriptor);
         try
         {
@@ -193,6 +205,10 @@ public sealed class Migrator : IDisposable
         Blockers = CprTransfer.Blockers,
         ListeningAddress = Status == MigrationStatus.Setup ? _incoming?.ListeningAddress : null,
         Transferred = _outgoing?.Transferred ?? 0,
+        RamTotal = _outgoing?.Ram?.Total ?? 0,
+        RamRemaining = _outgoing?.Ram?.Remaining ?? 0,
+        DataPages = _outgoing?.Ram?.DataPages ?? 0,
+        FillPages = _outgoing?.Ram?.FillPages ?? 0,
         TotalTime = _progress.TotalTime,
         SetupTime = _progress.SetupTime,
         ExpectedDowntime = Status is MigrationStatus.Active or MigrationStatus.Device ? Milliseconds(_outgoing?.ExpectedPause) : null,
@@ -228,8 +244,7 @@ public sealed class Migrator : IDisposable
         }
     }
 
-    private IMigrationEngine EngineOf(MigrationMode mode) => _engines.GetValueOrDefault(mode) ?? throw new MigrationException(
-        "migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'");
+    private IMigrationEngine EngineOf(MigrationMode mode) => _engines[mode];
 
     /// <summary>What went wrong, if anything, and whether the peer has ended since.</summary>
     private string[] Errors()

@@ -39,6 +39,32 @@ public static class GuestVisibleProperties
     }
 
     /// <summary>
+    /// What a guest can notice that is saved to a stream and restored from it: nothing of its back ends, which may be others, or of the file that its RAM is
+    /// in.
+    /// </summary>
+    /// <param name="machine">A consistent configuration.</param>
+    /// <returns>The properties; no two have the same subject and property.</returns>
+    public static IEnumerable<PropertyValue> OfSaved(MachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return
+        [
+            new("machine", "type", machine.MachineType),
+            new("machine", "acpi", Switch(machine.Acpi)),
+            .. CpuProperties(machine),
+            new("memory", "size", Number(machine.RamSize)),
+            .. machine.CompleteDevices.SelectMany(OwnProperties),
+        ];
+    }
+
+    /// <summary>Whether a restored guest keeps the value that it was saved with, whatever its machine is configured with: the address of a network card.</summary>
+    public static bool IsKept(PropertyValue property)
+    {
+        ArgumentNullException.ThrowIfNull(property);
+        return property.Property == "mac";
+    }
+
+    /// <summary>
     /// Whether only the old process needs to have it: a back end that nothing uses there has clients of its own, who would lose it; one that nothing
     /// uses here and that the old process does not have is opened when the guest is here.
     /// </summary>
@@ -127,9 +153,7 @@ public static class GuestVisibleProperties
         string subject = device.Type.SubjectOf(device);
         return
         [
-            .. device.Type.Properties.Where(property => property is not (ChardevProperty or DriveProperty or NetdevProperty) && property.Visibility == Visibility.Guest)
-                .Where(property => !property.IsLater || device.TextOf(property) != property.DefaultText)
-                .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property))),
+            .. OwnProperties(device),
             .. device.Type.ComparesId ? [new PropertyValue(subject, "id", device.Id ?? "none")] : (PropertyValue[])[],
             .. device.Type.Properties.OfType<ChardevProperty>()
                 .Select(property => new PropertyValue(subject, property.Name, BackEndOf(machine, device, property)?.Backend ?? "none")),
@@ -138,6 +162,14 @@ public static class GuestVisibleProperties
             .. device.Type.Properties.OfType<NetdevProperty>()
                 .SelectMany(property => NetdevProperties(subject, property.Name, NetdevOf(machine, device, property))),
         ];
+    }
+
+    private static IEnumerable<PropertyValue> OwnProperties(DeviceConfiguration device)
+    {
+        string subject = device.Type.SubjectOf(device);
+        return device.Type.Properties.Where(property => property is not (ChardevProperty or DriveProperty or NetdevProperty) && property.Visibility == Visibility.Guest)
+            .Where(property => !property.IsLater || device.TextOf(property) != property.DefaultText)
+            .Select(property => new PropertyValue(subject, property.Name, device.TextOf(property)));
     }
 
     /// <summary>Of a tap that has headers where the host can, it is found out when its descriptor comes whether it has them.</summary>

@@ -35,8 +35,9 @@ public interface IVirtualCpus : IReadOnlyList<IVirtualCpu>
     void Wake();
 
     /// <summary>Applies the loaded state of every vCPU (<see cref="IStateful.Apply"/>), each on its own thread, in parallel.</summary>
+    /// <param name="fromElsewhere">Whether it is of another time, or of another host: TSCs continue from where they were, and not from where they would be by now.</param>
     /// <exception cref="StateException">The hypervisor refused a part of it; the message names which.</exception>
-    Task ApplyStatesAsync();
+    Task ApplyStatesAsync(bool fromElsewhere = false);
 
     /// <summary>
     /// The guest is about to stop until it runs elsewhere, or has just arrived: the vCPUs' threads take precedence over other threads of the

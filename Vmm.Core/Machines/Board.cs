@@ -239,9 +239,10 @@ public sealed partial class Board : IExitHandler, IDisposable
     public ulong PrefaultRam(TimeSpan budget) => _memory.Ram.PrefaultExtents(budget);
 
     /// <summary>Makes loaded state take effect: devices and in-kernel devices first, then the vCPUs in parallel.</summary>
+    /// <param name="fromElsewhere">Whether it was saved at another time, or on another host, by whose clock nothing of it is to be moved on.</param>
     /// <exception cref="StateException">The hypervisor refused a part of it.</exception>
     /// <exception cref="BlockException">The host does not say how large an image is.</exception>
-    public async Task ApplyStateAsync()
+    public async Task ApplyStateAsync(bool fromElsewhere = false)
     {
         Blocks.Measure();
         foreach (var section in Sections)
@@ -252,7 +253,7 @@ public sealed partial class Board : IExitHandler, IDisposable
             }
         }
 
-        await Vm.Cpus.ApplyStatesAsync();
+        await Vm.Cpus.ApplyStatesAsync(fromElsewhere);
     }
 
     /// <summary>Releases a guest that continues in another process: closes everything, unlinks and unlocks nothing.</summary>

@@ -13,8 +13,8 @@ namespace Vmm.Core.Machines;
 /// <summary>Builds boards.</summary>
 internal static class BoardBuilder
 {
-    /// <summary>Builds the board of a guest that will boot here.</summary>
-    internal static Board Build(BoardSetup setup, Machine machine, IHypervisor hypervisor)
+    /// <summary>Builds the board of a guest that will boot here, or whose memory and state come in a stream.</summary>
+    internal static Board Build(BoardSetup setup, Machine machine, IHypervisor hypervisor, ReadOnlyMemory<byte> guestAbi = default)
     {
         var configuration = setup.Configuration;
         var boot = BootLoader.Open(
@@ -28,7 +28,7 @@ internal static class BoardBuilder
             blocks = BlockGraph.Open(configuration.BlockNodes, configuration.Drives, configuration.ThrottleGroups);
             netdevs = BoardNetdevs.Open(setup);
             ram = RamBlock.Create(MemoryBackend.OfMachine(configuration), configuration.DumpGuestCore);
-            return new Board(setup, machine, hypervisor, Options(setup, default), new GuestMemory(ram), boot, blocks, netdevs);
+            return new Board(setup, machine, hypervisor, Options(setup, guestAbi), new GuestMemory(ram), boot, blocks, netdevs);
         }
         catch
         {

@@ -18,14 +18,15 @@ internal static class BoardSections
         .. chardevs.Used.Select((chardev, position) => new StateSection(0, chardev)
         {
             Name = $"/chardevs/{chardev.Label}",
+            IsBackEnd = true,
             ReleasedAs = (chardev.Layout.Name, position),
         }),
-        .. chardevs.Spare.OfType<RingbufChardev>().Select(ring => new StateSection(0, ring) { Name = $"/chardevs/{ring.Label}", MayBeAbsent = true }),
+        .. chardevs.Spare.OfType<RingbufChardev>().Select(ring => new StateSection(0, ring) { Name = $"/chardevs/{ring.Label}", MayBeAbsent = true, IsBackEnd = true }),
         .. chardevs.Used.Where(chardev => chardev.Log is not null).Select(
-            chardev => new StateSection(0, chardev.Log!) { Name = $"/chardevs/{chardev.Label}/log" }),
-        .. chardevs.Used.OfType<MuxChardev>().Select(mux => new StateSection(0, mux.Switch) { Name = $"/chardevs/{mux.Label}/mux" }),
+            chardev => new StateSection(0, chardev.Log!) { Name = $"/chardevs/{chardev.Label}/log", IsBackEnd = true }),
+        .. chardevs.Used.OfType<MuxChardev>().Select(mux => new StateSection(0, mux.Switch) { Name = $"/chardevs/{mux.Label}/mux", IsBackEnd = true }),
         .. board.Netdevs.AllOfStream.Where(netdev => netdev.State is not null).Select(
-            netdev => new StateSection(0, netdev.State!) { Name = $"/netdevs/{netdev.Id}", MayBeAbsent = !board.Netdevs.IsUsed(netdev.Id) }),
+            netdev => new StateSection(0, netdev.State!) { Name = $"/netdevs/{netdev.Id}", MayBeAbsent = !board.Netdevs.IsUsed(netdev.Id), IsBackEnd = true }),
         .. board.Vm.Cpus.Select(cpu => new StateSection(cpu.Index, cpu)),
         .. board.Vm.KernelDevices.GroupBy(device => device.Layout.Name).SelectMany(
             same => same.Select((device, instance) => new StateSection(instance, device))),

@@ -76,6 +76,15 @@ public sealed class HandoverPause
         _pause.Dispose();
     }
 
+    /// <summary>
+    /// What the guest is was written to a stream: it stays, stopped, and can be continued. As with <see cref="Resume"/>, <see cref="Report"/> must follow.
+    /// </summary>
+    public void Keep()
+    {
+        _pause.End(RunState.Postmigrate);
+        Resume();
+    }
+
     /// <summary>The guest was handed over.</summary>
     /// <param name="steps">Reports what fails: that cannot bring the guest back.</param>
     /// <param name="outcome">Says to which process, and what has become of that since, in a sentence for an operator who asks for the guest later.</param>

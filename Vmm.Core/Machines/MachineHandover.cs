@@ -24,6 +24,9 @@ public sealed class MachineHandover
         _setup = setup;
     }
 
+    /// <summary>Raised when a guest that came in a stream is here.</summary>
+    public event Action? Restored;
+
     /// <summary>Why the guest cannot be run here any more, once it was handed over: to which process, and whether that still runs. Null before.</summary>
     public string? Outcome => _outcome?.Invoke();
 
@@ -85,6 +88,26 @@ public sealed class MachineHandover
     public Board BuildIncoming(int revision, ReadOnlyMemory<byte> guestAbi, Func<string, ReceivedRam> claimRam, HandedOverDescriptors handedOver) =>
         BoardBuilder.BuildIncoming(_setup.OfRevision(revision), _machine, _hypervisor, guestAbi, claimRam, handedOver);
 
+    /// <summary>Builds the hardware of a guest whose memory and state come in a stream, and opens its back ends, which rest until it is here.</summary>
+    /// <param name="revision">The revision of its board; null is that of a guest that boots here.</param>
+    /// <param name="guestAbi">The guest ABI, as the hypervisor set it at the first boot; empty is this host's.</param>
+    /// <exception cref="MachineException">It cannot be built; the message says why.</exception>
+    /// <exception cref="IOException">A back end cannot be opened.</exception>
+    public Board BuildToRestore(int? revision = null, ReadOnlyMemory<byte> guestAbi = default)
+    {
+        var board = BoardBuilder.Build(revision is { } number ? _setup.OfRevision(number) : _setup, _machine, _hypervisor, guestAbi);
+        try
+        {
+            board.BackEnds.Open();
+            return board;
+        }
+        catch
+        {
+            board.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>
     /// Touches the RAM of a guest that is still elsewhere. The back ends' loop has nothing to serve before the guest is here; a thread more,
     /// of whatever pool, is one more thing that the host might refuse.
@@ -123,7 +146,18 @@ public sealed class MachineHandover
     /// <param name="board">The hardware.</param>
     /// <param name="steps">Reports what fails.</param>
     /// <param name="released">Called after the vCPUs were released, before the rest of the process is notified of the guest.</param>
-    public void Own(Board board, BestEffort steps, Action? released = null)
+    public void Own(Board board, BestEffort steps, Action? released = null) => Begin(board, steps, released, _owners);
+
+    /// <summary>The same for a guest that came in a stream: nothing of the process came with it.</summary>
+    /// <param name="board">The hardware.</param>
+    /// <param name="steps">Reports what fails.</param>
+    public void OwnRestored(Board board, BestEffort steps)
+    {
+        Begin(board, steps, released: null, []);
+        steps.Do("report that the guest is here", () => Restored?.Invoke());
+    }
+
+    private void Begin(Board board, BestEffort steps, Action? released, IReadOnlyList<IDescriptorOwner> owners)
     {
         ArgumentNullException.ThrowIfNull(board);
         ArgumentNullException.ThrowIfNull(steps);
@@ -136,7 +170,7 @@ public sealed class MachineHandover
             () => steps.Do("take the times of the switch", released ?? (static () => { })),
             () => board.ResumeBackEnds(steps),
             () => steps.Do("open the network back ends that did not cross", () => _machine.Netdevs.OpenOthers(board)),
-            .. _owners.Select<IDescriptorOwner, Action>(owner => () => steps.Do("use a descriptor of the old process", owner.Adopt)),
+            .. owners.Select<IDescriptorOwner, Action>(owner => () => steps.Do("use a descriptor of the old process", owner.Adopt)),
         ]);
 
         if (_machine.State == RunState.Running)

@@ -19,6 +19,9 @@ public sealed record StateSection(int Instance, IStateful Item)
     /// <summary>The name and instance that it had in released versions; null if it has always had today's.</summary>
     public (string Name, int Instance)? ReleasedAs { get; init; }
 
+    /// <summary>Whether it is a back end's: what that has in hand goes with its descriptors, and to no file.</summary>
+    public bool IsBackEnd { get; init; }
+
     /// <summary>Whether a process may have none.</summary>
     public bool MayBeAbsent { get; init; } = Item.Layout.MayBeAbsent;
 

@@ -30,6 +30,7 @@ public sealed class RamBlock : IDisposable
 
     private readonly HostMapping _mapping;
     private readonly bool _fileIsTheMemory;
+    private bool _isPreallocated;
 
     private RamBlock(MemoryBackendConfiguration backend, SafeFileHandle? file)
     {
@@ -203,9 +204,39 @@ public sealed class RamBlock : IDisposable
         File?.Dispose();
     }
 
-    /// <summary>Reads bytes; the range is inside the block.</summary>
-    internal void Read(ulong offset, Span<byte> buffer)
+    /// <summary>Where the first byte is, at or after a position, that may be another than zero: holes of a file are skipped.</summary>
+    /// <param name="position">A position inside the block.</param>
+    /// <returns>A position at the start of a page, or the block's size.</returns>
+    /// <exception cref="PosixException">The host does not say where the file's data is.</exception>
+    public ulong NextData(ulong position)
     {
+        RequireInside(position, 0);
+        return _fileIsTheMemory ? Math.Min(HostFile.NextData(File!, position) ?? Size, Size) / PageSize * PageSize : position;
+    }
+
+    /// <summary>Has a range read as zeros, without allocating it where it is not there.</summary>
+    /// <exception cref="IOException">The host refused.</exception>
+    public void Clear(ulong offset, ulong length)
+    {
+        RequireInside(offset, length);
+        if (!_isPreallocated && _fileIsTheMemory && HostFile.TryPunchHole(File!, offset, length))
+        {
+            return;
+        }
+
+        if (!_isPreallocated && File is null && Mapping.TryAdvise(HostAddress + (nint)offset, length, MemoryAdvice.DoNotNeed))
+        {
+            return;
+        }
+
+        MemoryCopy.Clear(HostAddress + (nint)offset, (nuint)length);
+    }
+
+    /// <summary>Reads bytes.</summary>
+    /// <exception cref="IOException">The host cannot provide them.</exception>
+    public void Read(ulong offset, Span<byte> buffer)
+    {
+        RequireInside(offset, (ulong)buffer.Length);
         if (!_fileIsTheMemory)
         {
             MemoryCopy.CopyFrom(HostAddress + (nint)offset, buffer);
@@ -216,9 +247,11 @@ public sealed class RamBlock : IDisposable
         }
     }
 
-    /// <summary>Writes bytes; the range is inside the block.</summary>
-    internal void Write(ulong offset, ReadOnlySpan<byte> buffer)
+    /// <summary>Writes bytes.</summary>
+    /// <exception cref="IOException">The host cannot take them; a part may have been written.</exception>
+    public void Write(ulong offset, ReadOnlySpan<byte> buffer)
     {
+        RequireInside(offset, (ulong)buffer.Length);
         if (_fileIsTheMemory && TryWriteFile(offset, buffer))
         {
             return;
@@ -231,6 +264,14 @@ public sealed class RamBlock : IDisposable
     /// <returns>Bytes copied; fewer than asked for mean the end of the file.</returns>
     internal ulong ReadFile(ulong offset, ulong length, SafeFileHandle source, ulong position) =>
         HostFile.ReadAt(source, HostAddress + (nint)offset, length, position);
+
+    private void RequireInside(ulong offset, ulong length)
+    {
+        if (offset > Size || length > Size - offset)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), $"bytes 0x{offset:x} to 0x{offset + length:x} of RAM block '{Name}', which has 0x{Size:x}");
+        }
+    }
 
     /// <summary>A limit on how large this process's files may be (RLIMIT_FSIZE) is on writes to a file: memory of the same file it leaves alone.</summary>
     private bool TryWriteFile(ulong offset, ReadOnlySpan<byte> buffer)
@@ -272,6 +313,7 @@ public sealed class RamBlock : IDisposable
     /// <summary>Allocates every page. The file goes first, because only there a full file system gets its own error.</summary>
     private void Preallocate()
     {
+        _isPreallocated = true;
         if (IsPreservable)
         {
             HostFile.Allocate(File!, Size);

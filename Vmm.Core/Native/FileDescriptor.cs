@@ -33,7 +33,7 @@ public static class FileDescriptor
     }
 
     /// <summary>Whether a descriptor has a position: regular files and block devices do, streams do not.</summary>
-    internal static bool IsSeekable(SafeHandle handle)
+    public static bool IsSeekable(SafeHandle handle)
     {
         using var fd = new BorrowedDescriptor(handle);
         return (long)lseek(fd, 0, SEEK_CUR) >= 0;
@@ -122,6 +122,42 @@ public static class FileDescriptor
         }
 
         return ready == 0 ? FdEvents.None : (FdEvents)poller.revents;
+    }
+
+    /// <summary>Waits without an end until one of two descriptors is ready, the second for reading; for threads that are not waited for.</summary>
+    /// <returns>Whether the first is, in whatever way: the next read or write says what it is.</returns>
+    public static unsafe bool WaitForEither(SafeHandle handle, FdEvents events, SafeHandle other)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        using var otherFd = new BorrowedDescriptor(other);
+        var pollers = stackalloc pollfd[] { new() { fd = fd, events = (short)events }, new() { fd = otherFd, events = (short)FdEvents.In } };
+        while (poll(pollers, 2, -1) < 0)
+        {
+            if (LastError != EINTR)
+            {
+                throw new PosixException("poll", LastError);
+            }
+        }
+
+        return pollers[1].revents == 0;
+    }
+
+    /// <summary>Makes a pipe, both ends close-on-exec.</summary>
+    internal static unsafe (SafeFileHandle Read, SafeFileHandle Write) Pipe()
+    {
+        int* ends = stackalloc int[2];
+        Check(pipe2(ends, O_CLOEXEC), "pipe");
+        return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+    }
+
+    /// <summary>Sets the position of a descriptor that has one.</summary>
+    public static void Seek(SafeHandle handle, ulong position)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        if ((long)lseek(fd, checked((long)position), SEEK_SET) < 0)
+        {
+            throw new PosixException($"lseek to {position}", LastError);
+        }
     }
 
     /// <summary>Reads at most once and only if that cannot wait, whatever the descriptor's mode.</summary>

@@ -21,13 +21,16 @@ public static class HostFile
     private const ulong MostPerCall = 1UL << 30;
 
     /// <summary>Opens for reading. A fifo without a writer does not block; a caller that needs a regular file asks <see cref="Stat"/>.</summary>
-    internal static SafeFileHandle OpenToRead(string path) => OpenPath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    public static SafeFileHandle OpenToRead(string path) => OpenPath(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
     /// <summary>Opens an existing file for reading and writing.</summary>
     internal static SafeFileHandle OpenToUpdate(string path) => OpenPath(path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
 
     /// <summary>Makes a new file, readable and writable by its owner alone; it is an error (EEXIST) if there is one.</summary>
     internal static SafeFileHandle CreateNew(string path) => OpenPath(path, O_RDWR | O_CREAT | O_EXCL, 0x180 /* 0600 */);
+
+    /// <summary>Opens for writing, and makes the file if it is not there, readable and writable by owner and group. What is in it stays.</summary>
+    public static SafeFileHandle OpenToWrite(string path) => OpenPath(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, 0x1b0 /* 0660 */);
 
     /// <summary>Takes a name away.</summary>
     internal static unsafe void Unlink(string path)
@@ -67,6 +70,14 @@ public static class HostFile
         using var fd = new BorrowedDescriptor(handle);
         CheckLast(NativeMethods.FStatFs(fd, &buffer), "fstatfs");
         return buffer.Type == HugeTlbFsMagic ? (ulong)buffer.BlockSize : (ulong)Environment.SystemPageSize;
+    }
+
+    /// <summary>Makes a range of a file a hole, which reads as zeros; false where the file system has none, or the range is not made of whole pages of it.</summary>
+    internal static bool TryPunchHole(SafeHandle handle, ulong offset, ulong length)
+    {
+        const int PunchHole = 2; // FALLOC_FL_PUNCH_HOLE
+        const int KeepSize = 1; // FALLOC_FL_KEEP_SIZE
+        return VectorIo.AllocateRange(handle, PunchHole | KeepSize, checked((long)offset), checked((long)length)) == 0;
     }
 
     /// <summary>Allocates every block of the first <paramref name="size"/> bytes.</summary>

@@ -10,7 +10,7 @@ using static Tmds.Linux.LibC;
 namespace Vmm.Core.Native;
 
 /// <summary>Descriptors that this process was started with, by names in the file system.</summary>
-internal static class InheritedDescriptor
+public static class InheritedDescriptor
 {
     private const int FirstOther = 3;
 
@@ -29,6 +29,14 @@ internal static class InheritedDescriptor
             : null;
     }
 
+    /// <summary>Whether the program was started with a descriptor of this number, and has it still.</summary>
+    public static bool IsInherited(int number)
+    {
+        // Flags of a number that is not open cannot be read.
+        int kept = fcntl(number, F_GETFD);
+        return kept >= 0 && (number < FirstOther || (kept & FD_CLOEXEC) == 0);
+    }
+
     /// <summary>Opens it once more for output; what cannot be opened (a socket, a file of another user) is used as it is.</summary>
     /// <param name="path">Its name, for errors.</param>
     /// <param name="number">Its number.</param>
@@ -37,9 +45,7 @@ internal static class InheritedDescriptor
     /// <exception cref="PosixException">It is not open for output.</exception>
     internal static SafeFileHandle Open(string path, int number, int flags)
     {
-        // Flags of a number that is not open cannot be read.
-        int kept = fcntl(number, F_GETFD);
-        if (kept < 0 || (number >= FirstOther && (kept & FD_CLOEXEC) != 0))
+        if (!IsInherited(number))
         {
             throw new UntrustedFileException(path, "it is no descriptor that this process was started with");
         }

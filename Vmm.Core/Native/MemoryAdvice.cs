@@ -3,6 +3,9 @@ namespace Vmm.Core.Native;
 /// <summary>The advice that madvise(2) takes; the values of linux/mman.h.</summary>
 internal enum MemoryAdvice
 {
+    /// <summary>Give the pages back; private memory without a file reads as zeros from then on.</summary>
+    DoNotNeed = 4,
+
     /// <summary>Use transparent huge pages.</summary>
     HugePages = 14,
 

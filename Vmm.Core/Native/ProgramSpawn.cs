@@ -46,9 +46,40 @@ internal static unsafe partial class ProgramSpawn
     /// <param name="process">The descriptor of its process.</param>
     /// <returns>The number of the process, which stays its own until it is waited for.</returns>
     /// <exception cref="PosixException">It cannot be started.</exception>
-    internal static int Start(string path, IReadOnlyList<string> arguments, SafeHandle channel, SafeHandle errors, out SafeFileHandle process)
+    internal static int Start(string path, IReadOnlyList<string> arguments, SafeHandle channel, SafeHandle errors, out SafeFileHandle process) =>
+        Watched(Start(path, arguments, channel, errors), out process);
+
+    /// <summary>
+    /// Starts a command of an operator: with a pipe as its standard input or output and /dev/null as the other, this process's standard error, and its
+    /// environment. Otherwise it is as every program here.
+    /// </summary>
+    /// <param name="arguments">The file of the program, or its name, and its arguments.</param>
+    /// <param name="pipe">Its end of the pipe.</param>
+    /// <param name="isInput">Whether that is its standard input.</param>
+    /// <param name="process">The descriptor of its process.</param>
+    /// <returns>The number of the process, which stays its own until it is waited for.</returns>
+    /// <exception cref="IOException">It cannot be started.</exception>
+    internal static int StartCommand(IReadOnlyList<string> arguments, SafeHandle pipe, bool isInput, out SafeFileHandle process)
     {
-        int id = Start(path, arguments, channel, errors);
+        string path = Find(arguments[0]) ?? throw new IOException($"start '{arguments[0]}': there is no such program");
+        int id = Started(
+            path,
+            [.. arguments],
+            [.. Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(entry => $"{entry.Key}={entry.Value}")],
+            (actions, attributes) =>
+            {
+                using var end = new BorrowedDescriptor(pipe);
+                Describe(
+                    (byte*)attributes,
+                    AddCopy((byte*)actions, end, isInput ? 0 : 1),
+                    AddOpen((byte*)actions, isInput ? 1 : 0, "/dev/null", ReadWrite, 0),
+                    AddCloseFrom((byte*)actions, Channel));
+            });
+        return Watched(id, out process);
+    }
+
+    private static int Watched(int id, out SafeFileHandle process)
+    {
         try
         {
             process = PidFd.Open(id);
@@ -63,7 +94,30 @@ internal static unsafe partial class ProgramSpawn
         }
     }
 
-    private static int Start(string path, IReadOnlyList<string> arguments, SafeHandle channel, SafeHandle errors)
+    private static int Start(string path, IReadOnlyList<string> arguments, SafeHandle channel, SafeHandle errors) => Started(
+        path,
+        [path, .. arguments],
+        [$"PATH={SearchPath}"],
+        (actions, attributes) =>
+        {
+            using var socket = new BorrowedDescriptor(channel);
+            using var log = new BorrowedDescriptor(errors);
+
+            // Neither number is one of those before it: this process has something open as each of 0, 1 and 2.
+            Describe(
+                (byte*)attributes,
+                AddCopy((byte*)actions, log, 2),
+                AddOpen((byte*)actions, 0, "/dev/null", ReadWrite, 0),
+                AddOpen((byte*)actions, 1, "/dev/null", ReadWrite, 0),
+                AddCopy((byte*)actions, socket, Channel),
+                AddCloseFrom((byte*)actions, Channel + 1));
+        });
+
+    /// <param name="path">The program's file.</param>
+    /// <param name="arguments">Its arguments, with its name.</param>
+    /// <param name="environment">Its environment.</param>
+    /// <param name="describe">Adds its descriptors to the file actions; called with their address and that of the attributes.</param>
+    private static int Started(string path, string[] arguments, string[] environment, Action<nint, nint> describe)
     {
         byte* actions = stackalloc byte[FileActionsSize];
         byte* attributes = stackalloc byte[AttributesSize];
@@ -71,10 +125,8 @@ internal static unsafe partial class ProgramSpawn
         try
         {
             Check(InitAttributes(attributes));
-            using var socket = new BorrowedDescriptor(channel);
-            using var log = new BorrowedDescriptor(errors);
-            Describe(actions, attributes, socket, log);
-            return Start(path, [path, .. arguments], actions, attributes);
+            describe((nint)actions, (nint)attributes);
+            return Spawned(path, arguments, environment, actions, attributes);
         }
         finally
         {
@@ -90,40 +142,40 @@ internal static unsafe partial class ProgramSpawn
         }
     }
 
-    private static void Describe(byte* actions, byte* attributes, int socket, int log)
+    /// <summary>Completes the description of a program.</summary>
+    /// <param name="attributes">Its attributes.</param>
+    /// <param name="errors">What describing its descriptors has given: 0, or an error number, each.</param>
+    private static void Describe(byte* attributes, params ReadOnlySpan<int> errors)
     {
         var none = default(SignalSet);
         var all = SignalSet.Of([.. Enumerable.Range(1, LastSignal)]);
         int priority = 0; // struct sched_param
-        var errors = new List<int>
-        {
-            // Neither number is one of those before it: this process has something open as each of 0, 1 and 2.
-            AddCopy(actions, log, 2),
-            AddOpen(actions, 0, "/dev/null", ReadWrite, 0),
-            AddOpen(actions, 1, "/dev/null", ReadWrite, 0),
-            AddCopy(actions, socket, Channel),
-            AddCloseFrom(actions, Channel + 1),
+        int[] others =
+        [
             SetMask(attributes, none),
             SetDefaults(attributes, all),
             SetPolicy(attributes, OrdinaryPolicy),
             SetPriority(attributes, priority),
             SetFlags(attributes, Flags),
-        };
-        if (errors.Find(error => error != 0) is var error and not 0)
+        ];
+        foreach (int error in (int[])[.. errors, .. others])
         {
-            throw new PosixException("describe a program to start", error);
+            if (error != 0)
+            {
+                throw new PosixException("describe a program to start", error);
+            }
         }
     }
 
-    private static int Start(string path, string[] words, byte* actions, byte* attributes)
+    private static int Spawned(string path, string[] words, string[] variables, byte* actions, byte* attributes)
     {
-        byte[][] texts = [.. words.Append($"PATH={SearchPath}").Select(CString)];
+        byte[][] texts = [.. words.Concat(variables).Select(CString)];
         var pins = Array.ConvertAll(texts, text => GCHandle.Alloc(text, GCHandleType.Pinned));
         try
         {
             nint[] addresses = Array.ConvertAll(pins, pin => pin.AddrOfPinnedObject());
-            nint[] arguments = [.. addresses[..^1], 0];
-            nint[] environment = [addresses[^1], 0];
+            nint[] arguments = [.. addresses[..words.Length], 0];
+            nint[] environment = [.. addresses[words.Length..], 0];
 
             // The C library returns when the program runs in the child, or could not be started there: a failed exec is an error here.
             int error = Spawn(out int process, path, actions, attributes, arguments, environment);

@@ -5,7 +5,7 @@
 // KVM would drop or misjudge otherwise; registers before events, because writing RIP forgets a pending exception; MP_STATE last.
 //
 // The TSC travels as the guest's offset from the host's, which costs no error; where KVM does not take it, as a value moved on
-// by the time that has passed. The deadline's arming needs it, so it comes between the APIC and the MSRs.
+// by the time that has passed, or, of a guest that comes from a saved stream, just as it was. The deadline's arming needs it, so it comes between the APIC and the MSRs.
 
 using System.Runtime.InteropServices;
 using Vmm.Core.State;
@@ -111,7 +111,7 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
     private void ApplyTsc(KvmCpuState state)
     {
         ulong? readBack = null;
-        if (state.TscOffsetKnown && _tscOffset.TrySet(state.TscOffset, out readBack))
+        if (!state.TscStoodStill && state.TscOffsetKnown && _tscOffset.TrySet(state.TscOffset, out readBack))
         {
             return;
         }
@@ -123,14 +123,18 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
                 continue;
             }
 
-            ulong elapsed = HostClock.RawNanoseconds - state.TscReadAt;
+            ulong elapsed = state.TscStoodStill ? 0 : HostClock.RawNanoseconds - state.TscReadAt;
             _ordered[0] = msr with { Value = msr.Value + (ulong)((UInt128)elapsed * tscKhz / 1_000_000) };
             if (_buffer.Write(cpu, _ordered.AsSpan(0, 1)) != 1)
             {
                 throw new StateException("KVM takes neither the TSC's offset nor its value");
             }
 
-            TscCarriedByValue?.Invoke(state.TscOffset, readBack);
+            if (!state.TscStoodStill)
+            {
+                TscCarriedByValue?.Invoke(state.TscOffset, readBack);
+            }
+
             return;
         }
 

@@ -92,10 +92,14 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     {
         _holdsState = false;
         _state.ClearSubsections();
+        _state.TscStoodStill = false;
         reader.Read(KvmCpuState.Layout, _state);
         _state.Check();
         _holdsState = true;
     }
+
+    /// <summary>The state that was loaded is of another time, or of another host: the TSC continues from where it was.</summary>
+    internal void ForgetHostTime() => _state.TscStoodStill = true;
 
     /// <inheritdoc/>
     public void Apply()

@@ -84,6 +84,9 @@ internal sealed class KvmCpuState
     /// <summary>The guest's TSC minus the host's.</summary>
     internal ulong TscOffset;
 
+    /// <summary>Whether the TSC continues from the value that was read, however long ago that was. Not a part of the state: said of one that was loaded.</summary>
+    internal bool TscStoodStill;
+
     /// <summary>When IA32_TSC was read, on the host's raw monotonic clock in nanoseconds.</summary>
     internal ulong TscReadAt;
 

@@ -71,8 +71,16 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
     }
 
     /// <summary>Applies the states; then the clock is set to its anchor once more, because a vCPU's TSC may have moved it.</summary>
-    public async Task ApplyStatesAsync()
+    public async Task ApplyStatesAsync(bool fromElsewhere = false)
     {
+        if (fromElsewhere)
+        {
+            foreach (var cpu in cpus)
+            {
+                cpu.ForgetHostTime();
+            }
+        }
+
         var round = group.Apply();
         PollBriefly(() => round.IsCompleted);
         await round;

@@ -102,6 +102,9 @@ internal sealed class LoopSocket : IDisposable
         }
     }
 
+    /// <summary>A second descriptor of the socket, as non-blocking as this.</summary>
+    internal SafeFileHandle Duplicate() => FileDescriptor.Duplicate(_handle);
+
     /// <summary>Closes the socket; a waiter gets an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {

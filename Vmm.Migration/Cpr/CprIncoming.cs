@@ -1,6 +1,7 @@
 // The new process's side of an update: where it listens, which client it serves, and what becomes of it when an attempt fails. With
 // -incoming defer it keeps waiting; otherwise its owner ends it, because no peer would come a second time.
 
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
@@ -62,7 +63,7 @@ internal sealed partial class CprIncoming : IIncomingMigration
     public ChannelAddress? ListeningAddress { get; private set; }
 
     /// <inheritdoc/>
-    public void Listen(ChannelAddress main)
+    public void Listen(ChannelAddress main, Func<string, SafeHandle?>? takeDescriptor = null)
     {
         if (_mainListener is not null || _machine.State != RunState.Inmigrate)
         {

@@ -11,6 +11,7 @@ using Vmm.Migration.Channels;
 using Vmm.Migration.Engines;
 using Vmm.Migration.Handover;
 using Vmm.Migration.Settings;
+using Vmm.Migration.Streams;
 
 namespace Vmm.Migration.Cpr;
 
@@ -33,6 +34,9 @@ internal sealed partial class CprOutgoing(
 
     /// <inheritdoc/>
     public ulong Transferred => _handover?.Transferred ?? 0;
+
+    /// <inheritdoc/>
+    public RamProgress? Ram => null;
 
     /// <inheritdoc/>
     public ulong? ExpectedPause => _handover?.ExpectedPause;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Settings;
 
@@ -10,7 +11,9 @@ internal interface IIncomingMigration : IDisposable
     ChannelAddress? ListeningAddress { get; }
 
     /// <summary>Opens the main channel, where that was left to a command.</summary>
+    /// <param name="main">Where it is.</param>
+    /// <param name="takeDescriptor">Hands out a descriptor that a client sent under a name; null where no client can.</param>
     /// <exception cref="MigrationException">It was opened before, or the guest is here.</exception>
-    /// <exception cref="HandoverException">The address cannot be listened on; another one may be tried.</exception>
-    void Listen(ChannelAddress main);
+    /// <exception cref="HandoverException">The address cannot be listened on, or opened; another one may be tried.</exception>
+    void Listen(ChannelAddress main, Func<string, SafeHandle?>? takeDescriptor = null);
 }

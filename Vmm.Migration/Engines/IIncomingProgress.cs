@@ -17,9 +17,9 @@ internal interface IIncomingProgress
     void Receiving();
 
     /// <summary>The guest is here. Does not throw.</summary>
-    /// <param name="times">Where the time went.</param>
+    /// <param name="times">Where the time went; null where no guest was waiting.</param>
     /// <param name="steps">What this process still has to do, and what of it failed.</param>
-    void Arrived(HandoverTimes times, BestEffort steps);
+    void Arrived(HandoverTimes? times, BestEffort steps);
 
     /// <summary>The attempt failed, and the guest is not here.</summary>
     /// <param name="failure">Why.</param>

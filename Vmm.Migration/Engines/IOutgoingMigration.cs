@@ -1,5 +1,6 @@
 using Vmm.Migration.Channels;
 using Vmm.Migration.Handover;
+using Vmm.Migration.Streams;
 
 namespace Vmm.Migration.Engines;
 
@@ -11,6 +12,9 @@ internal interface IOutgoingMigration : IDisposable
 {
     /// <summary>Bytes sent on the main channel.</summary>
     ulong Transferred { get; }
+
+    /// <summary>How far the guest's RAM is; null where it stays in place, or was not begun.</summary>
+    RamProgress? Ram { get; }
 
     /// <summary>How long the guest will be stopped, in microseconds; null while, or where, that is not known.</summary>
     ulong? ExpectedPause { get; }

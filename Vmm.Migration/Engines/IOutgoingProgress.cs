@@ -19,11 +19,11 @@ internal interface IOutgoingProgress
     /// <summary>The guest is stopped, and the state of its devices is on the way.</summary>
     void Stopped();
 
-    /// <summary>The guest is in the other process. Does not throw.</summary>
-    /// <param name="times">Where the time went.</param>
+    /// <summary>The guest is in the other process, or in a stream. Does not throw.</summary>
+    /// <param name="times">Where the time went; null where no guest was waiting.</param>
     /// <param name="steps">What this process still has to do, and what of it failed.</param>
     /// <param name="warning">What the operator should know although the guest has left; null when there is nothing.</param>
-    void Left(HandoverTimes times, BestEffort steps, string? warning);
+    void Left(HandoverTimes? times, BestEffort steps, string? warning);
 
     /// <summary>The guest stays, and runs if it ran. Without effect when that was reported already.</summary>
     /// <param name="failure">Why.</param>

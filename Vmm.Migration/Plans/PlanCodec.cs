@@ -206,14 +206,14 @@ internal static class PlanCodec
             lockLimit.Count > 0 ? lockLimit[0] : null);
     }
 
-    private static void WriteProperties(StateWriter writer, IReadOnlyList<PropertyValue> properties) => WriteList(writer, properties, property =>
+    internal static void WriteProperties(StateWriter writer, IReadOnlyList<PropertyValue> properties) => WriteList(writer, properties, property =>
     {
         writer.WriteText(property.Subject);
         writer.WriteText(property.Property);
         writer.WriteText(property.Value);
     });
 
-    private static List<PropertyValue> ReadProperties(StateReader reader) =>
+    internal static List<PropertyValue> ReadProperties(StateReader reader) =>
         ReadList(reader, () => new PropertyValue(reader.ReadText(), reader.ReadText(), reader.ReadText()));
 
     private static void WriteBlob(StateWriter writer, ReadOnlySpan<byte> bytes)

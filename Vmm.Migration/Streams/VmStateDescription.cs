@@ -24,9 +24,10 @@ internal static class VmStateDescription
     /// <param name="machineType">The machine type in it.</param>
     /// <param name="ram">The RAM blocks in it.</param>
     /// <param name="sections">The machine's sections.</param>
+    /// <param name="first">A section that stands before that of RAM in the stream to be described, though it is not in <paramref name="stream"/>; instance 0.</param>
     /// <exception cref="StateException">The stream is not the state of this machine.</exception>
     internal static string Of(
-        ReadOnlyMemory<byte> stream, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
+        ReadOnlyMemory<byte> stream, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections, StateDescription? first = null)
     {
         var reader = new StateReader(stream);
         VmStateReader.ReadStart(reader, machineType, ram);
@@ -34,6 +35,13 @@ internal static class VmStateDescription
         AppendRecord(text, Configuration(machineType));
         text.Append(CultureInfo.InvariantCulture, $"}},\"page_size\":{PageSize},\"devices\":[");
         string separator = "{";
+        if (first is not null)
+        {
+            text.Append(separator);
+            AppendSection(text, first.Name, instance: 0, first);
+            separator = ",{";
+        }
+
         byte type;
         while ((type = reader.ReadByte()) == VmStateStream.SectionFull)
         {
@@ -45,10 +53,7 @@ internal static class VmStateDescription
                 ?? throw new StateException($"section '{name}' {instance} is none of this machine's");
             reader.SectionVersion = section.Item.Layout.RequireReadable(version);
             text.Append(separator);
-            AppendText(text, "name", name);
-            text.Append(CultureInfo.InvariantCulture, $",\"instance_id\":{instance},");
-            AppendRecord(text, reader.Describe(section.Item.Layout));
-            text.Append('}');
+            AppendSection(text, name, instance, reader.Describe(section.Item.Layout));
             VmStateReader.ReadFooter(reader, id);
             separator = ",{";
         }
@@ -69,6 +74,14 @@ internal static class VmStateDescription
 
     private static StateDescription Configuration(string machineType) =>
         new("configuration", 1, [new("len", "uint32", sizeof(uint)), new("name", "buffer", Encoding.UTF8.GetByteCount(machineType))], []);
+
+    private static void AppendSection(StringBuilder text, string name, uint instance, StateDescription record)
+    {
+        AppendText(text, "name", name);
+        text.Append(CultureInfo.InvariantCulture, $",\"instance_id\":{instance},");
+        AppendRecord(text, record);
+        text.Append('}');
+    }
 
     private static void AppendRecord(StringBuilder text, StateDescription record)
     {

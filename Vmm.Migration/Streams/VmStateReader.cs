@@ -1,12 +1,15 @@
 using System.Text;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
+using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Streams;
 
 /// <summary>Reads a machine's state into its state records; nothing takes effect before <see cref="IStateful.Apply"/>.</summary>
 internal static class VmStateReader
 {
+    private const int LongestMachineType = 256;
+
     /// <summary>
     /// Reads the whole stream: every section exactly once, in any order, nothing missing but what an older process does not have, and nothing more.
     /// </summary>
@@ -15,6 +18,14 @@ internal static class VmStateReader
         StateReader reader, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
     {
         ReadStart(reader, machineType, ram);
+        ReadSections(reader, sections);
+        RequireNoMore(reader);
+    }
+
+    /// <summary>Reads what follows RAM, to the end mark: every section exactly once, in any order.</summary>
+    /// <exception cref="StateException">The sections are not those of this machine.</exception>
+    internal static void ReadSections(StateReader reader, IReadOnlyList<StateSection> sections)
+    {
         var missing = sections.ToList();
         byte type;
         while ((type = reader.ReadByte()) == VmStateStream.SectionFull)
@@ -22,7 +33,7 @@ internal static class VmStateReader
             ReadSection(reader, missing);
         }
 
-        RequireEnd(reader, type);
+        Expect("section type", VmStateStream.End, type);
         missing.RemoveAll(section => section.MayBeAbsent);
         if (missing.Count > 0)
         {
@@ -40,12 +51,50 @@ internal static class VmStateReader
         ReadRam(reader, ram);
     }
 
+    /// <summary>Reads what comes before the first section of a saved stream.</summary>
+    /// <exception cref="StateException">It is no such stream, or that of another machine type.</exception>
+    internal static void ReadStart(StreamInput input, string machineType)
+    {
+        uint magic = input.ReadUInt32();
+        if (magic != VmStateStream.Magic)
+        {
+            throw input.Damaged($"not a migration stream: it begins with 0x{magic:x}, 0x{VmStateStream.Magic:x} (QEVM) expected");
+        }
+
+        uint version = input.ReadUInt32();
+        if (version != VmStateStream.Version)
+        {
+            throw input.Damaged($"unsupported migration stream version {version}: {VmStateStream.Version} expected");
+        }
+
+        input.Expect("section type", VmStateStream.Configuration, input.ReadByte());
+        string received = PeerText.Of(Encoding.UTF8.GetString(input.ReadBlob("machine type", LongestMachineType)));
+        if (received != machineType)
+        {
+            throw input.Damaged($"Machine type received is '{received}' and local is '{machineType}'");
+        }
+    }
+
     /// <summary>Reads what closes a section.</summary>
     /// <exception cref="StateException">Something else is there: the section has more or fewer bytes than were read.</exception>
     internal static void ReadFooter(StateReader reader, uint id)
     {
         Expect("section footer", VmStateStream.Footer, reader.ReadByte());
         Expect("section number in a footer", id, reader.ReadUInt32());
+    }
+
+    /// <summary>Reads what may follow the end mark, a description of the stream for readers that know no device, and refuses everything else.</summary>
+    /// <exception cref="StateException">Something else follows.</exception>
+    internal static void SkipDescription(StateReader reader)
+    {
+        if (reader.Remaining > 0)
+        {
+            Expect("type of what follows the end of the state", VmStateStream.Description, reader.ReadByte());
+            uint length = reader.ReadUInt32();
+            reader.ReadBytes((int)Math.Min(length, int.MaxValue));
+        }
+
+        RequireNoMore(reader);
     }
 
     /// <summary>Refuses what is not the end of the stream.</summary>
@@ -55,6 +104,11 @@ internal static class VmStateReader
     internal static void RequireEnd(StateReader reader, byte type)
     {
         Expect("section type", VmStateStream.End, type);
+        RequireNoMore(reader);
+    }
+
+    private static void RequireNoMore(StateReader reader)
+    {
         if (reader.Remaining > 0)
         {
             throw new StateException($"{reader.Remaining} bytes follow the end of the state");

@@ -16,6 +16,9 @@ namespace Vmm.Migration.Streams;
 /// <summary>Writes the state of a stopped machine.</summary>
 internal static class VmStateWriter
 {
+    /// <summary>The number of the section of RAM; the others count from 1.</summary>
+    private const uint RamSection = 0;
+
     /// <summary>Appends the whole stream.</summary>
     /// <param name="writer">Where to.</param>
     /// <param name="machineType">The machine type, which the reader compares.</param>
@@ -24,33 +27,24 @@ internal static class VmStateWriter
     internal static void Write(
         StateWriter writer, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections)
     {
+        WriteStart(writer, machineType);
+        WriteRamTable(writer, ram);
+        WriteRamEnd(writer);
+        WriteSections(writer, sections);
+    }
+
+    /// <summary>Appends what comes before the first section.</summary>
+    internal static void WriteStart(StateWriter writer, string machineType)
+    {
         writer.WriteUInt32(VmStateStream.Magic);
         writer.WriteUInt32(VmStateStream.Version);
         WriteMachineType(writer, machineType);
-        WriteRam(writer, ram);
-        for (int i = 0; i < sections.Count; i++)
-        {
-            uint id = (uint)i + 1;
-            WriteHead(writer, VmStateStream.SectionFull, id, sections[i].Name, sections[i].Instance, (uint)sections[i].Item.Layout.Version);
-            sections[i].Item.Save(writer);
-            WriteFooter(writer, id);
-        }
-
-        writer.WriteByte(VmStateStream.End);
     }
 
-    private static void WriteMachineType(StateWriter writer, string machineType)
+    /// <summary>Appends the start of the section of RAM, which has the table of its blocks.</summary>
+    internal static void WriteRamTable(StateWriter writer, IReadOnlyList<RamTableEntry> ram)
     {
-        writer.WriteByte(VmStateStream.Configuration);
-        int length = writer.Length;
-        writer.WriteUInt32(0);
-        int count = System.Text.Encoding.UTF8.GetBytes(machineType, writer.Reserve(System.Text.Encoding.UTF8.GetByteCount(machineType)));
-        writer.PatchUInt32(length, (uint)count);
-    }
-
-    private static void WriteRam(StateWriter writer, IReadOnlyList<RamTableEntry> ram)
-    {
-        WriteHead(writer, VmStateStream.SectionStart, 0, VmStateStream.RamSection, 0, VmStateStream.RamVersion);
+        WriteHead(writer, VmStateStream.SectionStart, RamSection, VmStateStream.RamSection, 0, VmStateStream.RamVersion);
         ulong total = 0;
         foreach (var block in ram)
         {
@@ -64,16 +58,55 @@ internal static class VmStateWriter
             writer.WriteUInt64(block.Size);
         }
 
-        writer.WriteUInt64(VmStateStream.RamEnd);
-        WriteFooter(writer, 0);
-
-        writer.WriteByte(VmStateStream.SectionEnd);
-        writer.WriteUInt32(0);
-        writer.WriteUInt64(VmStateStream.RamEnd);
-        WriteFooter(writer, 0);
+        EndRamPart(writer);
     }
 
-    private static void WriteHead(StateWriter writer, byte type, uint id, string name, int instance, uint version)
+    /// <summary>Appends the head of a part of the section of RAM; pages follow, and <see cref="EndRamPart"/>.</summary>
+    internal static void BeginRamPart(StateWriter writer)
+    {
+        writer.WriteByte(VmStateStream.SectionPart);
+        writer.WriteUInt32(RamSection);
+    }
+
+    /// <summary>Appends the end of a part of the section of RAM.</summary>
+    internal static void EndRamPart(StateWriter writer)
+    {
+        writer.WriteUInt64(VmStateStream.RamEnd);
+        WriteFooter(writer, RamSection);
+    }
+
+    /// <summary>Appends the end of the section of RAM.</summary>
+    internal static void WriteRamEnd(StateWriter writer)
+    {
+        writer.WriteByte(VmStateStream.SectionEnd);
+        writer.WriteUInt32(RamSection);
+        EndRamPart(writer);
+    }
+
+    /// <summary>Appends every section but that of RAM, and the end of the stream.</summary>
+    internal static void WriteSections(StateWriter writer, IReadOnlyList<StateSection> sections)
+    {
+        for (int i = 0; i < sections.Count; i++)
+        {
+            uint id = (uint)i + 1;
+            WriteHead(writer, VmStateStream.SectionFull, id, sections[i].Name, sections[i].Instance, (uint)sections[i].Item.Layout.Version);
+            sections[i].Item.Save(writer);
+            WriteFooter(writer, id);
+        }
+
+        writer.WriteByte(VmStateStream.End);
+    }
+
+    /// <summary>Appends the description of a stream (<see cref="VmStateDescription"/>), which is the last thing in it.</summary>
+    internal static void WriteDescription(StateWriter writer, string text)
+    {
+        writer.WriteByte(VmStateStream.Description);
+        writer.WriteUInt32((uint)System.Text.Encoding.ASCII.GetByteCount(text));
+        System.Text.Encoding.ASCII.GetBytes(text, writer.Reserve(System.Text.Encoding.ASCII.GetByteCount(text)));
+    }
+
+    /// <summary>Appends what opens a section.</summary>
+    internal static void WriteHead(StateWriter writer, byte type, uint id, string name, int instance, uint version)
     {
         writer.WriteByte(type);
         writer.WriteUInt32(id);
@@ -82,9 +115,19 @@ internal static class VmStateWriter
         writer.WriteUInt32(version);
     }
 
-    private static void WriteFooter(StateWriter writer, uint id)
+    /// <summary>Appends what closes a section.</summary>
+    internal static void WriteFooter(StateWriter writer, uint id)
     {
         writer.WriteByte(VmStateStream.Footer);
         writer.WriteUInt32(id);
+    }
+
+    private static void WriteMachineType(StateWriter writer, string machineType)
+    {
+        writer.WriteByte(VmStateStream.Configuration);
+        int length = writer.Length;
+        writer.WriteUInt32(0);
+        int count = System.Text.Encoding.UTF8.GetBytes(machineType, writer.Reserve(System.Text.Encoding.UTF8.GetByteCount(machineType)));
+        writer.PatchUInt32(length, (uint)count);
     }
 }

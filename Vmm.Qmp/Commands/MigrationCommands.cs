@@ -13,6 +13,9 @@ namespace Vmm.Qmp.Commands;
 /// <param name="migrator">The migrations they act on.</param>
 public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
 {
+    /// <summary>Bytes of a page in a stream.</summary>
+    private const int StreamPage = 4096;
+
     private const string NeedOneOf = "need either 'uri' or 'channels' argument";
 
     /// <inheritdoc/>
@@ -127,7 +130,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             throw new MigrationException("Channel list must have only one entry, for type 'main'");
         }
 
-        migrator.StartIncoming(Target(uri, channels).Main);
+        migrator.StartIncoming(Target(uri, channels).Main, name => (context as MonitorContext)?.Descriptors.Take(name));
     });
 
     /// <inheritdoc/>
@@ -166,18 +169,18 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
         };
     }
 
-    /// <summary>No page is sent in cpr-transfer, so all that counts pages is zero.</summary>
+    /// <summary>No page is sent in cpr-transfer, so all that counts pages is zero there; otherwise each is sent once, for the guest is stopped.</summary>
     private static MigrationStats Stats(MigrationReport report) => new()
     {
         Transferred = (long)report.Transferred,
-        Remaining = 0,
+        Remaining = (long)report.RamRemaining,
         Total = (long)report.RamTotal,
-        Duplicate = 0,
-        Normal = 0,
-        NormalBytes = 0,
+        Duplicate = (long)report.FillPages,
+        Normal = (long)report.DataPages,
+        NormalBytes = (long)report.DataPages * StreamPage,
         DirtyPagesRate = 0,
-        Mbps = 0,
-        DirtySyncCount = 0,
+        Mbps = report.TotalTime is > 0 and var milliseconds ? report.Transferred * 8 / 1000.0 / milliseconds : 0,
+        DirtySyncCount = report.RamTotal == 0 ? 0 : 1,
         PostcopyRequests = 0,
         PageSize = Environment.SystemPageSize,
         MultifdBytes = 0,

@@ -157,25 +157,30 @@ internal sealed partial class VmmHost : IDisposable
             _machine.Handover.Add(_pidFile);
         }
 
-        bool waiting = _configuration.Incoming is not null;
-        if (waiting)
+        var incoming = _configuration.Incoming;
+        if (incoming is not null)
         {
             // Before a monitor can ask.
             _machine.AwaitGuest();
         }
-        else
+
+        // Only from an old process comes what this one logs to and is watched by.
+        bool isUpdate = incoming?.Cpr is not null;
+        if (!isUpdate)
         {
             _sink.Open();
             _pidFile?.Create();
         }
 
-        _monitors.Open(waiting);
-        if (_configuration.Incoming is { } incoming)
+        _monitors.Open(isUpdate);
+        if (incoming is not null)
         {
-            _migrator.AwaitGuest(
-                incoming.Cpr ?? throw new MachineException(
-                    "-incoming needs -cpr-uri or a channel of type cpr: migration mode 'normal' is not available in this version"),
-                incoming.Main);
+            if (!isUpdate)
+            {
+                _machine.Handover.Restored += _monitors.TakePlaces;
+            }
+
+            _migrator.AwaitGuest(incoming.Cpr, incoming.Main);
         }
         else
         {

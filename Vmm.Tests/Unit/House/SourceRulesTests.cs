@@ -92,7 +92,7 @@ public sealed partial class SourceRulesTests
         Assert.That(starts, Is.Empty);
         Assert.That(
             SourceFile.All().Single(file => file.Path == Place).Text.ToString(),
-            Does.Contain("SetMask(attributes").And.Contain("SetDefaults(attributes").And.Contain("AddCloseFrom(actions"));
+            Does.Contain("SetMask(attributes").And.Contain("SetDefaults(attributes").And.Contain("AddCloseFrom((byte*)actions"));
     }
 
     [Test]

@@ -19,6 +19,9 @@ internal sealed class FakeCpu(FakeHypervisor hypervisor, int index) : IVirtualCp
 
     internal CpuEntry? Entry { get; private set; }
 
+    /// <summary>Whether what was applied is of another time, or of another host.</summary>
+    internal bool IsOfAnotherTime { get; set; }
+
     public void Reset(CpuEntry? entry)
     {
         Entry = entry;

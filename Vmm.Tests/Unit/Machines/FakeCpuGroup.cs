@@ -59,7 +59,7 @@ internal sealed class FakeCpuGroup(FakeHypervisor hypervisor, FakeMachine machin
 
     public void Wake() => hypervisor.Note("wake");
 
-    public async Task ApplyStatesAsync()
+    public async Task ApplyStatesAsync(bool fromElsewhere = false)
     {
         if (!hypervisor.IsRehearsing && hypervisor.WhileApplying is { } wait)
         {
@@ -68,6 +68,7 @@ internal sealed class FakeCpuGroup(FakeHypervisor hypervisor, FakeMachine machin
 
         foreach (var cpu in machine.FakeCpus)
         {
+            cpu.IsOfAnotherTime = fromElsewhere;
             cpu.Apply();
         }
 

@@ -89,6 +89,9 @@ internal sealed class MachineHost : IDisposable
     internal void AwaitGuest(string cpr, string? main) =>
         Do(() => Migrator.AwaitGuest(new UnixAddress(cpr), main is null ? null : new UnixAddress(main)));
 
+    /// <summary>Waits for a guest that comes in a stream.</summary>
+    internal void AwaitStream(string? uri) => Do(() => Migrator.AwaitGuest(cpr: null, uri is null ? null : ChannelAddress.ParseUri(uri)));
+
     /// <summary>Completes when an arriving guest's VM is made.</summary>
     internal Task HasBuilt() => Hypervisor.Created.Task.WaitAsync(Timeout);
 

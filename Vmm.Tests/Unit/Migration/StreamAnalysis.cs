@@ -48,7 +48,7 @@ internal sealed class StreamAnalysis
                 case 0x01 or 0x04:
                     ReadSection();
                     break;
-                case 0x03:
+                case 0x02 or 0x03:
                     Number(4);
                     ReadRam();
                     break;
@@ -80,22 +80,44 @@ internal sealed class StreamAnalysis
         ReadRecord(device, $"{name}/{instance}");
     }
 
-    // Pages do not stand in these streams.
     private void ReadRam()
     {
-        ulong flags = Number(8);
-        if ((flags & 4) != 0)
+        string block = "";
+        for (ulong record; (record = Number(8)) != 0x10;)
         {
-            for (ulong left = flags & ~0xfffUL; left > 0;)
+            ulong flags = record & 0xfff;
+            if (flags == 4)
             {
-                Name();
-                left -= Number(8);
+                for (ulong left = record & ~0xfffUL; left > 0;)
+                {
+                    Name();
+                    left -= Number(8);
+                }
+
+                continue;
             }
 
-            flags = Number(8);
-        }
+            Assert.That(flags & ~0x20UL, Is.EqualTo(0x02).Or.EqualTo(0x08), $"the kind of a page before offset {_position}");
+            block = (flags & 0x20) != 0 ? block : Name();
+            int size = (flags & 0x08) != 0 ? 4096 : 1;
+            if (size > 1 || _stream[_position] != 0)
+            {
+                Pages.Add((block, record & ~0xfffUL));
+            }
 
-        Assert.That(flags, Is.EqualTo(0x10), "the end of RAM");
+            _position += size;
+        }
+    }
+
+    /// <summary>The pages that are not all zeros, by block and offset.</summary>
+    private List<(string Block, ulong Offset)> Pages { get; } = [];
+
+    /// <summary>The pages of a stream that are not all zeros, by block and offset.</summary>
+    internal static IReadOnlyList<(string Block, ulong Offset)> PagesOf(byte[] stream)
+    {
+        var analysis = new StreamAnalysis(stream);
+        analysis.ReadStream();
+        return analysis.Pages;
     }
 
     private void ReadRecord(JsonElement record, string path)

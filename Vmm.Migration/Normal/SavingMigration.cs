@@ -1,0 +1,203 @@
+// A stopped guest on its way into a stream. It was stopped before, so what it is does not change; from the beginning to the end the machine is in run state
+// finish-migrate, and no other operation of it begins. RAM and the stream's other side take the time that they take: a thread of its own writes, and this loop serves
+// its clients.
+//
+// When the stream is whole, the guest is in postmigrate and stays: it can be continued, as long as no other process has it. Whatever fails before leaves it as it was,
+// and no file that a restore would take.
+
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Configuration;
+using Vmm.Core.Machines;
+using Vmm.Core.State;
+using Vmm.Migration.Channels;
+using Vmm.Migration.Engines;
+using Vmm.Migration.Handover;
+using Vmm.Migration.Settings;
+using Vmm.Migration.Streams;
+
+namespace Vmm.Migration.Normal;
+
+/// <summary>One attempt to save the guest. Machine loop only.</summary>
+/// <param name="machine">The machine whose guest is saved.</param>
+/// <param name="parameters">The parameters of the attempt.</param>
+/// <param name="address">Where to.</param>
+/// <param name="opened">The stream, where a client has opened it; it belongs to the attempt.</param>
+/// <param name="progress">What is reported to.</param>
+/// <param name="log">Where the outcome is reported.</param>
+internal sealed partial class SavingMigration(
+    Machine machine, MigrationParameters parameters, ChannelAddress address, StreamFile? opened, IOutgoingProgress progress, ILogger log)
+    : IOutgoingMigration
+{
+    private readonly StreamWork _work = new();
+    private readonly CancellationTokenSource _cancel = new();
+    private StreamFile? _stream = opened;
+    private bool _isOver;
+
+    /// <inheritdoc/>
+    public ulong Transferred { get; private set; }
+
+    /// <inheritdoc/>
+    public ulong? ExpectedPause => null;
+
+    /// <inheritdoc/>
+    public string? PeerEnd => null;
+
+    /// <inheritdoc/>
+    public RamProgress? Ram { get; private set; }
+
+    /// <inheritdoc/>
+    public void Open() => _stream ??= address is InetAddress ? null : StreamFile.Open(address, isRead: false);
+
+    /// <inheritdoc/>
+    public async Task RunAsync()
+    {
+        await Task.Yield();
+        HandoverPause? pause = null;
+        try
+        {
+            _stream ??= StreamFile.Of(address, await ConnectAsync());
+            pause = await machine.Handover.PauseAsync(TimeSpan.FromMilliseconds(parameters.CprDrainTimeout));
+            await SaveAsync(_stream, pause.Board);
+            pause.Keep();
+            LogSaved(log, address, Transferred);
+            pause.Report(() => progress.Left(null, new BestEffort(log, "the guest was saved"), warning: null));
+        }
+        catch (Exception e)
+        {
+            Failed(e, pause);
+        }
+        finally
+        {
+            _isOver = true;
+            Close();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Cancel()
+    {
+        if (!_isOver)
+        {
+            _cancel.Cancel();
+            _stream?.Cancel();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Cancel();
+        _work.WaitEnded();
+        Close();
+    }
+
+    private async Task SaveAsync(StreamFile stream, Board board)
+    {
+        if (board.GlobalState.State == RunState.Running)
+        {
+            throw new HandoverException(NormalEngine.NotOfRunningGuests);
+        }
+
+        board.FreezeTime();
+        progress.Prepared();
+        progress.PassBegan(1);
+        progress.Sending();
+        var table = RamTable.Of(board);
+        var record = new MachineRecord((uint)board.Revision, board.Vm.GuestAbi, [.. GuestVisibleProperties.OfSaved(machine.Configuration)]);
+        var head = new StateWriter();
+        VmStateWriter.WriteStart(head, machine.Configuration.MachineType);
+        var description = record.Write(head);
+        VmStateWriter.WriteRamTable(head, table);
+        VmStateWriter.BeginRamPart(head);
+        Ram = RamProgress.Of(board.Ram);
+        await _work.RunAsync(() =>
+        {
+            Write(stream, head.Written);
+            new RamWriter(bytes => Write(stream, bytes), Ram).Write(board.Ram);
+        });
+
+        progress.Stopped();
+        progress.PassBegan(2);
+        byte[] rest = Rest(board, table, description);
+        await _work.RunAsync(() =>
+        {
+            Write(stream, rest);
+            stream.Finish();
+        });
+    }
+
+    /// <summary>What follows the pages of RAM: its end, the other sections, and the description of all of it.</summary>
+    private byte[] Rest(Board board, IReadOnlyList<RamTableEntry> table, StateDescription machineRecord)
+    {
+        StateSection[] sections = [.. board.Sections.Where(section => !section.IsBackEnd)];
+        var rest = new StateWriter();
+        VmStateWriter.EndRamPart(rest);
+        VmStateWriter.WriteRamEnd(rest);
+        int devices = rest.Length;
+        VmStateWriter.WriteSections(rest, sections);
+
+        // Described is the same without the pages of RAM, which every reader knows.
+        var described = new StateWriter();
+        VmStateWriter.WriteStart(described, machine.Configuration.MachineType);
+        VmStateWriter.WriteRamTable(described, table);
+        VmStateWriter.WriteRamEnd(described);
+        described.WriteBytes(rest.Written[devices..]);
+        string text = VmStateDescription.Of(described.WrittenMemory, machine.Configuration.MachineType, table, sections, machineRecord);
+        VmStateWriter.WriteDescription(rest, text);
+        return rest.Written.ToArray();
+    }
+
+    private void Write(StreamFile stream, ReadOnlySpan<byte> bytes)
+    {
+        stream.Write(bytes);
+        Transferred = stream.Position;
+    }
+
+    private async Task<SafeFileHandle> ConnectAsync()
+    {
+        try
+        {
+            var inet = (InetAddress)address;
+            var deadline = Deadline.In(parameters.CprConnectTimeout, inet.ToString(), "did not accept the connection");
+            using var socket = await Connecting.ToInetAsync(machine.Loop, inet, deadline, _cancel.Token);
+            return socket.Duplicate();
+        }
+        catch (Exception e) when (e is ObjectDisposedException && _cancel.IsCancellationRequested)
+        {
+            throw new HandoverException("the migration was cancelled", e);
+        }
+    }
+
+    /// <summary>The guest stays as it was. First no whole stream is left: who reads the report finds none.</summary>
+    private void Failed(Exception failure, HandoverPause? pause)
+    {
+        _isOver = true;
+        var steps = new BestEffort(log, "the guest was not saved");
+        var reason = failure as HandoverException ?? new HandoverException(failure.Message, failure);
+        steps.Do("close the stream", Close);
+        if (pause is null)
+        {
+            steps.Do("report that the migration failed", () => progress.Stays(reason));
+        }
+        else
+        {
+            pause.Resume();
+            pause.Report(() => progress.Stays(reason));
+        }
+
+        LogNotSaved(log, address, reason.Message);
+    }
+
+    private void Close()
+    {
+        _stream?.Dispose();
+        _cancel.Dispose();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "the guest was saved to {Address}: {Bytes} bytes")]
+    private static partial void LogSaved(ILogger log, ChannelAddress address, ulong bytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the guest was not saved to {Address}: {Reason}")]
+    private static partial void LogNotSaved(ILogger log, ChannelAddress address, string reason);
+}

@@ -1,0 +1,101 @@
+// The pages of stopped RAM, each once, in the records of QEMU's streams: the page's offset with flags in its low bits, the block's name where it is another than
+// that of the page before, and either the page or, of one that is all zeros, a single byte. Holes of the file behind a block are zeros without being read.
+
+using System.Buffers.Binary;
+using System.Text;
+using Vmm.Core.Memory;
+
+namespace Vmm.Migration.Streams;
+
+/// <summary>Writes RAM to a stream.</summary>
+/// <param name="write">Writes bytes to the stream.</param>
+/// <param name="progress">What is counted.</param>
+internal sealed class RamWriter(RamWriter.WriteAll write, RamProgress progress)
+{
+    /// <summary>What is read of a block at once.</summary>
+    private const int Batch = 1 << 20;
+
+    private const int LargestRecord = sizeof(ulong) + 1 + byte.MaxValue + VmStateStream.PageSize;
+
+    private readonly byte[] _pages = new byte[Batch];
+    private readonly byte[] _out = new byte[Batch + LargestRecord];
+    private int _length;
+    private byte[]? _name;
+
+    /// <summary>Writes all bytes, or throws.</summary>
+    internal delegate void WriteAll(ReadOnlySpan<byte> bytes);
+
+    /// <summary>Writes every page of some blocks.</summary>
+    /// <exception cref="IOException">The host cannot provide a page, or the stream cannot be written.</exception>
+    internal void Write(IReadOnlyList<RamBlock> blocks)
+    {
+        foreach (var block in blocks)
+        {
+            _name = Encoding.UTF8.GetBytes(block.Name);
+            Write(block);
+        }
+
+        Flush();
+    }
+
+    private void Write(RamBlock block)
+    {
+        for (ulong position = 0; position < block.Size;)
+        {
+            ulong data = block.NextData(position);
+            progress.CountFill((data - position) / VmStateStream.PageSize);
+            for (; position < data; position += VmStateStream.PageSize)
+            {
+                Begin(position, VmStateStream.RamFill);
+                _out[_length++] = 0;
+            }
+
+            int count = (int)Math.Min(Batch, block.Size - position);
+            block.Read(position, _pages.AsSpan(0, count));
+            for (int at = 0; at < count; at += VmStateStream.PageSize)
+            {
+                var page = _pages.AsSpan(at, VmStateStream.PageSize);
+                if (page.ContainsAnyExcept((byte)0))
+                {
+                    Begin(position + (ulong)at, VmStateStream.RamPage);
+                    page.CopyTo(_out.AsSpan(_length));
+                    _length += page.Length;
+                    progress.CountData(1);
+                }
+                else
+                {
+                    Begin(position + (ulong)at, VmStateStream.RamFill);
+                    _out[_length++] = 0;
+                    progress.CountFill(1);
+                }
+            }
+
+            position += (ulong)count;
+        }
+    }
+
+    /// <summary>Writes what comes before a page's bytes.</summary>
+    private void Begin(ulong offset, ulong kind)
+    {
+        if (_out.Length - _length < LargestRecord)
+        {
+            Flush();
+        }
+
+        BinaryPrimitives.WriteUInt64BigEndian(_out.AsSpan(_length), offset | kind | (_name is null ? VmStateStream.RamSameBlock : 0));
+        _length += sizeof(ulong);
+        if (_name is not null)
+        {
+            _out[_length++] = (byte)_name.Length;
+            _name.CopyTo(_out.AsSpan(_length));
+            _length += _name.Length;
+            _name = null;
+        }
+    }
+
+    private void Flush()
+    {
+        write(_out.AsSpan(0, _length));
+        _length = 0;
+    }
+}
