@@ -236,6 +236,40 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>The observer of a process's steps, which each process of a guest whose program reports them has.</summary>
     internal HostStepObserver StepsOf(VmmProcess process) => _observers[process];
 
+    /// <summary>Saves the guest, ends its process, and has another one restore it and let it run.</summary>
+    /// <param name="to">Where it is saved, in the guest's folder.</param>
+    /// <param name="from">Where it is restored from.</param>
+    /// <returns>The console of before; <see cref="Console"/> is another one.</returns>
+    internal async Task<ConsoleReader> StandByAsync(string to, string from)
+    {
+        var (console, process) = (Console, Process);
+        await Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        await Qmp.ExecuteAsync("stop");
+        await Qmp.ExecuteAsync("migrate", $$"""{"uri": "{{to}}"}""");
+        string ended = await Qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
+        var account = await Qmp.ExecuteAsync("query-migrate");
+        Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
+        await TestContext.Out.WriteLineAsync($"saved to {to}: {account.GetProperty("ram").GetRawText()}");
+        await Qmp.ExecuteAsync("quit");
+        Assert.That(await process.Exited.WaitAsync(Timeouts.Answer), Is.Zero, process.Errors);
+        await console.Closed.WaitAsync(Timeouts.Answer);
+        await Qmp.DisposeAsync();
+
+        Process = await StartAsync(["-incoming", from]);
+        Console = new ConsoleReader(await Process.ConnectAsync(ConsoleSocket));
+        Qmp = await OpenQmpAsync(Process);
+        using var deadline = new CancellationTokenSource(Timeouts.Boot);
+        while (await StatusAsync(Qmp) == "inmigrate")
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), deadline.Token);
+        }
+
+        Assert.That(await StatusAsync(Qmp), Is.EqualTo("paused"));
+        await Qmp.ExecuteAsync("cont");
+        await TickAsync(TicksInFlight);
+        return console;
+    }
+
     /// <summary>Does what makes the guest reboot, and waits until its init runs again.</summary>
     internal async Task RebootAsync(Func<Task> order)
     {

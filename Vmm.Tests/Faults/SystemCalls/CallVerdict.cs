@@ -12,6 +12,10 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
     private const int MostQuoted = 600;
     private static readonly TimeSpan Answering = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
+
+    /// <summary>For what the guest does itself: twelve guests at a time share the processors with whatever else the host does, and only a failure waits to the end.</summary>
+    private static readonly TimeSpan Working = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan Watch = TimeSpan.FromMilliseconds(60);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
 
@@ -219,7 +223,7 @@ internal sealed class CallVerdict(CallScene scene, CallWindow? window, Injection
 
     private static async Task<bool> UntilAsync(Func<bool> condition)
     {
-        using var deadline = new CancellationTokenSource(Settling);
+        using var deadline = new CancellationTokenSource(Working);
         while (!condition())
         {
             if (deadline.IsCancellationRequested)
