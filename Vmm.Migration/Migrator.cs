@@ -142,16 +142,19 @@ public sealed class Migrator : IDisposable
         RefuseWhileUnderWay();
         var outgoing = EngineOf(Parameters.Mode).Leave(target, Parameters, takeDescriptor, _progress);
 
-        _outgoing?.Dispose();
+        var former = new BestEffort(_log, "another migration begins");
+        former.Do("close what is left of the one before", () => _outgoing?.Dispose());
         _outgoing = outgoing;
         _progress.Begin();
         try
         {
             outgoing.Open();
         }
-        catch (HandoverException e)
+        catch (Exception e)
         {
-            outgoing.Dispose();
+            // Whatever it is: an attempt that was not opened is over.
+            _outgoing = null;
+            former.Do("close what was not opened", outgoing.Dispose);
             _progress.Stays(e);
             throw new MigrationException(e.Message, e);
         }
@@ -159,10 +162,11 @@ public sealed class Migrator : IDisposable
         _ = outgoing.RunAsync();
     }
 
-    /// <summary>Gives the migration or preflight under way up; without effect when there is none.</summary>
+    /// <summary>Gives the migration or preflight under way up, or the stream that is being loaded; without effect when there is none.</summary>
     public void Cancel()
     {
         _preflight?.Cancel();
+        _incoming?.Cancel();
         if (_outgoing is not null && Status is MigrationStatus.Setup or MigrationStatus.Active or MigrationStatus.Device)
         {
             _progress.Cancelling();

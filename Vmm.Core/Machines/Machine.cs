@@ -154,6 +154,11 @@ public sealed partial class Machine : IDisposable
             return;
         }
 
+        if (IsLeavingStopped)
+        {
+            return;
+        }
+
         using var pause = await MachinePause.EnterAsync(this);
         await pause.HoldAsync(RunState.Paused);
     }
@@ -190,6 +195,11 @@ public sealed partial class Machine : IDisposable
     /// <exception cref="HypervisorException">It cannot be stopped, and runs on; or it was reset, and is paused because it cannot be started.</exception>
     public async Task ResetAsync(ShutdownCause cause)
     {
+        if (IsLeavingStopped)
+        {
+            throw NotFinalized();
+        }
+
         using var pause = await MachinePause.EnterAsync(this);
         await pause.StopAsync(captureState: false);
         await pause.ResetAsync(cause);
@@ -272,6 +282,11 @@ public sealed partial class Machine : IDisposable
         }
     }
 
+    private static MachineException NotFinalized() => new("Migration is not finalized yet");
+
+    /// <summary>Whether a guest is on its way that was stopped before: its stream may take as long as its reader likes, and the guest stays stopped whatever comes of it.</summary>
+    private bool IsLeavingStopped => State == RunState.FinishMigrate && Board is { GlobalState.State: not RunState.Running };
+
     private MachineConfiguration Present => Configuration with { Chardevs = Chardevs.Configuration, Netdevs = Netdevs.Configuration };
 
     private void RefuseToContinue()
@@ -283,7 +298,7 @@ public sealed partial class Machine : IDisposable
 
         if (State == RunState.FinishMigrate)
         {
-            throw new MachineException("Migration is not finalized yet");
+            throw NotFinalized();
         }
 
         if (State is RunState.Shutdown or RunState.InternalError)

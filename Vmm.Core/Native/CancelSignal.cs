@@ -11,8 +11,18 @@ public sealed class CancelSignal : IDisposable
     /// <summary>Whether it was given.</summary>
     public bool IsGiven => (FileDescriptor.PollNow(Handle, FdEvents.In) & FdEvents.In) != 0;
 
-    /// <summary>Gives it. Any thread.</summary>
-    public void Give() => EventFd.TrySignal(Handle);
+    /// <summary>Gives it; without effect once it is disposed. Any thread.</summary>
+    public void Give()
+    {
+        try
+        {
+            EventFd.TrySignal(Handle);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Whoever waited for it waits no more.
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();

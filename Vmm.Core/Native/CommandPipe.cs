@@ -1,5 +1,6 @@
 // A command of an operator that takes a stream at its standard input, or gives one at its standard output. It is a child of this process, which waits for its
-// end: what it exits with is a part of the stream's result.
+// end: what it exits with is a part of the stream's result. One that is given up is ended with whatever it has started, and before its pipe is closed: the end of its
+// input would be to it the end of a whole stream.
 
 using Microsoft.Win32.SafeHandles;
 
@@ -13,11 +14,14 @@ public sealed class CommandPipe : IDisposable
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(1);
 
     private readonly SafeFileHandle _process;
-    private ProcessEnd? _end;
+    private readonly int _id;
+    private string? _failure;
+    private bool _hasEnded;
 
-    private CommandPipe(SafeFileHandle process, SafeFileHandle end)
+    private CommandPipe(SafeFileHandle process, int id, SafeFileHandle end)
     {
         _process = process;
+        _id = id;
         End = end;
     }
 
@@ -41,8 +45,8 @@ public sealed class CommandPipe : IDisposable
             using (its)
             {
                 FileDescriptor.MakePrivate(own);
-                ProgramSpawn.StartCommand(arguments, its, isInput: !isRead, out var process);
-                return new CommandPipe(process, own);
+                int id = ProgramSpawn.StartCommand(arguments, its, isInput: !isRead, out var process);
+                return new CommandPipe(process, id, own);
             }
         }
         catch
@@ -56,28 +60,32 @@ public sealed class CommandPipe : IDisposable
     /// <param name="limit">How long to wait for its end.</param>
     public string? Failure(TimeSpan limit)
     {
-        if (_end is null && FileDescriptor.WaitFor(_process, FdEvents.In, limit) != FdEvents.None)
+        if (!_hasEnded && FileDescriptor.WaitFor(_process, FdEvents.In, limit) != FdEvents.None)
         {
-            _end = PidFd.TryReap(_process);
+            _hasEnded = true;
+            _failure = PidFd.TryReap(_process) switch
+            {
+                { HasExited: true, Number: 0 } => null,
+                { } end => end.ToString(),
+                null => "has ended, and the host does not say how",
+            };
         }
 
-        return _end is { } end && end is not { HasExited: true, Number: 0 } ? end.ToString() : null;
+        return _failure;
     }
 
-    /// <summary>Ends it, if it runs, and closes the pipe.</summary>
+    /// <summary>Ends it, if it runs, and everything that it has started, and closes the pipe. Waits for its end, for a moment.</summary>
     public void Dispose()
     {
-        End.Dispose();
-        if (!_process.IsClosed)
+        if (!_hasEnded && !_process.IsClosed)
         {
-            if (!PidFd.HasEnded(_process))
-            {
-                PidFd.Signal(_process, Kill);
-                FileDescriptor.WaitFor(_process, FdEvents.In, KillLimit);
-            }
-
-            PidFd.TryReap(_process);
-            _process.Dispose();
+            // It leads a process group of its own, whose number is its own as long as it is not waited for. What may not be ended, it ran as another
+            // user, is left to itself.
+            ProgramSpawn.KillGroup(_id, Kill);
+            Failure(KillLimit);
         }
+
+        End.Dispose();
+        _process.Dispose();
     }
 }

@@ -150,6 +150,26 @@ public static class FileDescriptor
         return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
     }
 
+    /// <summary>Closes a copy of a descriptor: a file system that keeps what was written for later reports now what it could not keep.</summary>
+    public static void CloseCopyOf(SafeHandle handle)
+    {
+        using var copy = Duplicate(handle);
+        int fd = (int)copy.DangerousGetHandle();
+        copy.SetHandleAsInvalid();
+        if (close(fd) < 0 && LastError != EINTR)
+        {
+            throw new PosixException("close", LastError);
+        }
+    }
+
+    /// <summary>The position of a descriptor that has one.</summary>
+    public static ulong PositionOf(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        long position = (long)lseek(fd, 0, SEEK_CUR);
+        return position >= 0 ? (ulong)position : throw new PosixException("lseek", LastError);
+    }
+
     /// <summary>Sets the position of a descriptor that has one.</summary>
     public static void Seek(SafeHandle handle, ulong position)
     {

@@ -37,6 +37,15 @@ public static class InheritedDescriptor
         return kept >= 0 && (number < FirstOther || (kept & FD_CLOEXEC) == 0);
     }
 
+    /// <summary>Closes one that was used up; the standard ones stay.</summary>
+    public static void Close(int number)
+    {
+        if (number >= FirstOther)
+        {
+            new SafeFileHandle(number, ownsHandle: true).Dispose();
+        }
+    }
+
     /// <summary>Opens it once more for output; what cannot be opened (a socket, a file of another user) is used as it is.</summary>
     /// <param name="path">Its name, for errors.</param>
     /// <param name="number">Its number.</param>

@@ -78,6 +78,9 @@ internal static unsafe partial class ProgramSpawn
         return Watched(id, out process);
     }
 
+    /// <summary>Sends a signal to a program that was started here and not waited for yet, and to all that it has started and that has not left its group.</summary>
+    internal static void KillGroup(int id, int signal) => _ = kill(-id, signal);
+
     private static int Watched(int id, out SafeFileHandle process)
     {
         try

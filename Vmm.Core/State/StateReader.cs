@@ -7,7 +7,14 @@ namespace Vmm.Core.State;
 /// <param name="bytes">The saved state.</param>
 public sealed class StateReader(ReadOnlyMemory<byte> bytes)
 {
+    private readonly Func<int, ReadOnlyMemory<byte>>? _more;
+    private ReadOnlyMemory<byte> _bytes = bytes;
     private int _position;
+
+    /// <summary>Reads state while it arrives.</summary>
+    /// <param name="more">Gives all bytes that have come so far: at least as many as it is asked for, unless there are no more.</param>
+    public StateReader(Func<int, ReadOnlyMemory<byte>> more)
+        : this(ReadOnlyMemory<byte>.Empty) => _more = more;
 
     /// <summary>Where the next read happens, in bytes from the start.</summary>
     public int Position => _position;
@@ -15,19 +22,19 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
     /// <summary>The version of the section being read; 0 outside a section, where a record has its layout's own version.</summary>
     public int SectionVersion { get; set; }
 
-    /// <summary>Bytes not yet read.</summary>
-    public int Remaining => bytes.Length - _position;
+    /// <summary>Bytes not yet read, of those that have come.</summary>
+    public int Remaining => _bytes.Length - _position;
 
     /// <summary>Takes <paramref name="count"/> bytes.</summary>
     /// <exception cref="StateException">Fewer are left.</exception>
     public ReadOnlySpan<byte> ReadBytes(int count)
     {
-        if (count < 0 || count > Remaining)
+        if (count < 0 || !Has(count))
         {
             throw new StateException($"state is truncated: {count} bytes expected at offset {_position}, {Remaining} left");
         }
 
-        var span = bytes.Span.Slice(_position, count);
+        var span = _bytes.Span.Slice(_position, count);
         _position += count;
         return span;
     }
@@ -48,7 +55,7 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
     public string ReadName() => Encoding.UTF8.GetString(ReadBytes(ReadByte()));
 
     /// <summary>The byte at the read position, or -1 at the end.</summary>
-    public int PeekByte() => Remaining > 0 ? bytes.Span[_position] : -1;
+    public int PeekByte() => Has(1) ? _bytes.Span[_position] : -1;
 
     /// <summary>Reads one record by its layout.</summary>
     public void Read<T>(StateLayout<T> layout, T state)
@@ -71,6 +78,17 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
 
     /// <summary>Goes back to where an earlier read began.</summary>
     internal void Rewind(int position) => _position = position;
+
+    /// <summary>Whether so many bytes follow; those that have not come are waited for.</summary>
+    private bool Has(int count)
+    {
+        if (count > Remaining && _more is not null)
+        {
+            _bytes = _more(checked(_position + count));
+        }
+
+        return count <= Remaining;
+    }
 
     private int VersionOf(StateLayout layout) => SectionVersion == 0 ? layout.Version : SectionVersion;
 }

@@ -1,9 +1,10 @@
 // One end of a saved state's stream, in whatever a user keeps it: a file at an offset, a command, a pipe, a socket. It is read or written by a thread of its
 // own, which may wait for as long as the other side likes; Cancel, from any thread, ends every wait.
 //
-// A stream that was written counts when Finish returns: a file has all of it, a command has ended well. What is given up before leaves no file that a reader
-// could take for whole.
+// A stream that was written counts when Finish returns: a file has all of it, a command has ended well. What a file held before is gone from the first byte on,
+// not before; what is given up after that leaves no file that a reader could take for whole.
 
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;
 
@@ -19,59 +20,76 @@ internal sealed class StreamFile : IDisposable
     private readonly CommandPipe? _command;
     private readonly CancelSignal _cancel;
     private readonly string _name;
-    private readonly ulong? _truncateTo;
+    private readonly ulong? _beginsAt;
+    private bool _awaitsWriter;
+    private bool _isBegun;
     private bool _isWhole;
 
-    private StreamFile(string name, SafeFileHandle handle, CommandPipe? command = null, ulong? truncateTo = null)
+    private StreamFile(string name, SafeFileHandle handle, CommandPipe? command, ulong? beginsAt)
     {
         _name = name;
         _handle = handle;
         _command = command;
-        _truncateTo = truncateTo;
+        _beginsAt = beginsAt;
         _cancel = new CancelSignal();
     }
 
     /// <summary>Bytes written or read so far.</summary>
     internal ulong Position { get; private set; }
 
-    /// <summary>Opens what can be opened at once.</summary>
+    /// <summary>Opens what can be opened at once. A file keeps what is in it until the first byte is written.</summary>
     /// <param name="address">A file, a command or a unix path.</param>
     /// <param name="isRead">Whether the stream is read; otherwise it is written.</param>
     /// <exception cref="HandoverException">It cannot be opened.</exception>
     internal static StreamFile Open(ChannelAddress address, bool isRead)
     {
+        if (address.ToString().Contains('\0', StringComparison.Ordinal))
+        {
+            throw new HandoverException("an address cannot hold a NUL character");
+        }
+
         try
         {
-            switch (address)
+            return address switch
             {
-                case FileAddress file when isRead:
-                    return ToRead(file);
-                case FileAddress file:
-                    return ToWrite(file);
-                case ExecAddress exec:
-                    var command = CommandPipe.Start(exec.Arguments, isRead);
-                    return new StreamFile(address.ToString(), command.End, command);
-                case UnixAddress unix:
-                    return Of(address, Connecting.ToUnix(unix.Path));
-                default:
-                    throw new HandoverException($"'{address}' cannot be opened for a stream: expected file:, exec:, fd:, unix: or tcp:");
-            }
+                FileAddress { Offset: > long.MaxValue } file => throw new HandoverException(
+                    string.Create(CultureInfo.InvariantCulture, $"offset {file.Offset}: at most {long.MaxValue} is possible")),
+                FileAddress file when isRead => Owning(HostFile.OpenToRead(file.Path), handle => ToRead(file, handle)),
+                FileAddress file => Owning(HostFile.OpenToWrite(file.Path), handle => ToWrite(address, handle, file.Offset)),
+                ExecAddress { Arguments: [] } => throw new HandoverException("exec: needs a command"),
+                ExecAddress exec => OfCommand(address, CommandPipe.Start(exec.Arguments, isRead)),
+                UnixAddress unix => Of(address, Connecting.ToUnix(unix.Path), isRead),
+                _ => throw new HandoverException($"'{address}' cannot be opened for a stream: expected file:, exec:, fd:, unix: or tcp:"),
+            };
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
-            throw new HandoverException(e.Message, e);
+            throw e as HandoverException ?? new HandoverException(e.Message, e);
         }
     }
 
-    /// <summary>The stream of a descriptor, which belongs to it from here on.</summary>
+    /// <summary>The stream of a descriptor, which belongs to it from here on. A file's begins where the descriptor stands.</summary>
     /// <param name="address">What it was reached by.</param>
     /// <param name="handle">Non-blocking, where it can wait.</param>
-    internal static StreamFile Of(ChannelAddress address, SafeFileHandle handle) => new(address.ToString(), handle);
+    /// <param name="isRead">Whether the stream is read; otherwise it is written.</param>
+    /// <exception cref="HandoverException">It is no descriptor that a stream can go to.</exception>
+    internal static StreamFile Of(ChannelAddress address, SafeFileHandle handle, bool isRead)
+    {
+        try
+        {
+            return Owning(handle, own => isRead ? Plain(address, own) : ToWrite(address, own, offset: null));
+        }
+        catch (PosixException e)
+        {
+            throw new HandoverException($"{address}: {e.Message}", e);
+        }
+    }
 
     /// <summary>Writes all bytes.</summary>
     /// <exception cref="HandoverException">They cannot be written, or the stream was cancelled.</exception>
     internal void Write(ReadOnlySpan<byte> bytes)
     {
+        Begin();
         while (!bytes.IsEmpty)
         {
             ThrowIfCancelled();
@@ -97,7 +115,7 @@ internal sealed class StreamFile : IDisposable
     }
 
     /// <summary>Reads at least one byte; 0 is the end.</summary>
-    /// <exception cref="HandoverException">Nothing can be read, or the stream was cancelled.</exception>
+    /// <exception cref="HandoverException">Nothing can be read, its command failed, or the stream was cancelled.</exception>
     internal int Read(Span<byte> buffer)
     {
         while (true)
@@ -113,23 +131,47 @@ internal sealed class StreamFile : IDisposable
                 throw Broken(e);
             }
 
-            if (got != FileDescriptor.WouldBlock)
+            if (got == FileDescriptor.WouldBlock || (got == 0 && _awaitsWriter))
             {
-                Position += (ulong)got;
-                return got;
+                _awaitsWriter = false;
+                Wait(FdEvents.In);
+                continue;
             }
 
-            Wait(FdEvents.In);
+            if (got == 0 && _command?.Failure(EndAfterPipe) is { } failure)
+            {
+                throw new HandoverException($"{_name}: the command {failure}");
+            }
+
+            Position += (ulong)got;
+            return got;
         }
     }
 
-    /// <summary>The stream is whole: closes it and waits for its command.</summary>
-    /// <exception cref="HandoverException">The command failed, or the wait was cancelled.</exception>
-    internal void Finish()
+    /// <summary>The stream is whole: closes it and waits for its command, of which whatever else it has to say is taken.</summary>
+    /// <exception cref="HandoverException">The host could not keep it, the command failed, or the wait was cancelled.</exception>
+    internal void Finish(bool isRead)
     {
-        _handle.Dispose();
+        if (isRead && _command is not null)
+        {
+            byte[] unwanted = new byte[64 << 10];
+            while (Read(unwanted) > 0)
+            {
+            }
+        }
+
+        try
+        {
+            FileDescriptor.CloseCopyOf(_handle);
+        }
+        catch (PosixException e)
+        {
+            throw Broken(e);
+        }
+
         if (_command is not null)
         {
+            _handle.Dispose();
             if (!FileDescriptor.WaitForEither(_command.Ended, FdEvents.In, _cancel.Handle))
             {
                 ThrowIfCancelled();
@@ -144,13 +186,13 @@ internal sealed class StreamFile : IDisposable
         _isWhole = true;
     }
 
-    /// <summary>Ends every wait, now and from now on. Not after <see cref="Dispose"/>.</summary>
+    /// <summary>Ends every wait, now and from now on. Without effect after <see cref="Dispose"/>, on the thread that disposes.</summary>
     internal void Cancel() => _cancel.Give();
 
-    /// <summary>Closes a stream; one that was written and not finished is given up. Does not throw for what is on the other side.</summary>
+    /// <summary>Closes a stream; one that was written and not finished is given up, which may take a moment. Does not throw for what is on the other side.</summary>
     public void Dispose()
     {
-        if (!_isWhole && _truncateTo is { } size && !_handle.IsClosed)
+        if (!_isWhole && _isBegun && _beginsAt is { } size && !_handle.IsClosed)
         {
             try
             {
@@ -162,53 +204,111 @@ internal sealed class StreamFile : IDisposable
             }
         }
 
-        _handle.Dispose();
         _command?.Dispose();
+        _handle.Dispose();
         _cancel.Dispose();
     }
 
-    private static StreamFile ToRead(FileAddress address)
+    /// <summary>What was opened is closed again if no stream can be made of it.</summary>
+    private static StreamFile Owning(SafeFileHandle handle, Func<SafeFileHandle, StreamFile> make)
     {
-        var file = HostFile.OpenToRead(address.Path);
         try
         {
-            SeekTo(file, address);
-            return Of(address, file);
+            return make(handle);
         }
         catch
         {
-            file.Dispose();
+            handle.Dispose();
             throw;
         }
     }
 
-    /// <summary>What is before the offset stays, what is behind it goes.</summary>
-    private static StreamFile ToWrite(FileAddress address)
+    private static StreamFile OfCommand(ChannelAddress address, CommandPipe command)
     {
-        var file = HostFile.OpenToWrite(address.Path);
         try
         {
-            bool isFile = HostFile.Stat(file).IsRegular;
-            if (isFile)
+            return new StreamFile(address.ToString(), command.End, command, beginsAt: null);
+        }
+        catch
+        {
+            command.Dispose();
+            throw;
+        }
+    }
+
+    private static StreamFile Plain(ChannelAddress address, SafeFileHandle handle) => new(address.ToString(), handle, command: null, beginsAt: null);
+
+    /// <summary>The reader of a FIFO may come before its writer.</summary>
+    private static StreamFile ToRead(FileAddress address, SafeFileHandle file)
+    {
+        Seek(file, address.Offset);
+        var stream = Plain(address, file);
+        stream._awaitsWriter = HostFile.Stat(file).IsStream;
+        return stream;
+    }
+
+    private static StreamFile ToWrite(ChannelAddress address, SafeFileHandle handle, ulong? offset)
+    {
+        var status = HostFile.Stat(handle);
+        if (status.IsBlockDevice || status.IsDirectory)
+        {
+            throw new HandoverException($"{address}: a file, a pipe, a socket or a character device was expected, it is {status.KindName}");
+        }
+
+        if (!status.IsRegular)
+        {
+            return Plain(address, handle);
+        }
+
+        if (!IsFree(handle))
+        {
+            throw new HandoverException($"{address}: another program has locked the file, or this one: is it the image of a disk?");
+        }
+
+        Seek(handle, offset ?? 0);
+        return new StreamFile(address.ToString(), handle, command: null, FileDescriptor.PositionOf(handle));
+    }
+
+    /// <summary>Locks a file; a file system without locks has none.</summary>
+    private static bool IsFree(SafeFileHandle handle)
+    {
+        try
+        {
+            return FileLocks.TryLock(handle);
+        }
+        catch (PosixException)
+        {
+            return true;
+        }
+    }
+
+    private static void Seek(SafeFileHandle file, ulong offset)
+    {
+        if (offset > 0)
+        {
+            FileDescriptor.Seek(file, offset);
+        }
+    }
+
+    /// <summary>Before the first byte: what is before it in a file stays, what is behind it goes.</summary>
+    private void Begin()
+    {
+        if (_isBegun)
+        {
+            return;
+        }
+
+        _isBegun = true;
+        if (_beginsAt is { } size)
+        {
+            try
             {
-                HostFile.Truncate(file, checked((long)address.Offset));
+                HostFile.Truncate(_handle, (long)size);
             }
-
-            SeekTo(file, address);
-            return new StreamFile(address.ToString(), file, truncateTo: isFile ? address.Offset : null);
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
-
-    private static void SeekTo(SafeFileHandle file, FileAddress address)
-    {
-        if (address.Offset > 0)
-        {
-            FileDescriptor.Seek(file, address.Offset);
+            catch (PosixException e)
+            {
+                throw Broken(e);
+            }
         }
     }
 

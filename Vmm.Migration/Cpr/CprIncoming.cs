@@ -77,6 +77,11 @@ internal sealed partial class CprIncoming : IIncomingMigration
         _mainOpen.TrySetResult();
     }
 
+    /// <summary>An update is given up by the process that has the guest.</summary>
+    public void Cancel()
+    {
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -16,4 +16,7 @@ internal interface IIncomingMigration : IDisposable
     /// <exception cref="MigrationException">It was opened before, or the guest is here.</exception>
     /// <exception cref="HandoverException">The address cannot be listened on, or opened; another one may be tried.</exception>
     void Listen(ChannelAddress main, Func<string, SafeHandle?>? takeDescriptor = null);
+
+    /// <summary>Gives up what is being received, where this process waits for another one then; without effect otherwise.</summary>
+    void Cancel();
 }

@@ -70,6 +70,16 @@ internal sealed partial class IncomingListener : IDisposable
         }
     }
 
+    /// <summary>Listens at a socket that listens already, and then belongs to the listener.</summary>
+    /// <param name="loop">The machine loop.</param>
+    /// <param name="address">What it was reached by.</param>
+    /// <param name="socket">The socket, which no other process uses.</param>
+    /// <param name="log">Where it is reported that no client can come any more.</param>
+    /// <param name="accepted">Called with each connection, which then belongs to the callee.</param>
+    internal static IncomingListener On(
+        EventLoop loop, ChannelAddress address, SafeFileHandle socket, ILogger log, Action<SafeFileHandle> accepted) =>
+        new(loop, socket, null, log, accepted) { Address = address };
+
     /// <summary>Accepts the clients that wait; of very many the rest in the loop's next turn.</summary>
     internal void AcceptPending()
     {
@@ -183,7 +193,7 @@ internal sealed partial class IncomingListener : IDisposable
 
     private static SafeFileHandle Inherited(string number, bool unixOnly)
     {
-        if (!int.TryParse(number, out int fd) || fd < 0)
+        if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int fd))
         {
             throw new HandoverException($"fd:{number}: the number of an inherited listening socket was expected");
         }

@@ -3,7 +3,6 @@
 
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
-using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
 using Vmm.Migration.Channels;
@@ -47,7 +46,7 @@ internal sealed class NormalEngine(Machine machine, ILogger log) : IMigrationEng
         {
             FileAddress or ExecAddress or UnixAddress => new SavingMigration(machine, parameters, target.Main, opened: null, progress, log),
             DescriptorAddress descriptor => new SavingMigration(
-                machine, parameters, descriptor, StreamFile.Of(descriptor, Take(descriptor, takeDescriptor)), progress, log),
+                machine, parameters, descriptor, Taken(descriptor, takeDescriptor), progress, log),
             InetAddress inet when InetEndPoints.ToConnect(inet).Count > 0 => new SavingMigration(machine, parameters, inet, opened: null, progress, log),
             _ => throw new MigrationException($"'{target.Main}' is not supported for a saved guest: expected file:, exec:, fd:, unix: or tcp:"),
         };
@@ -62,7 +61,7 @@ internal sealed class NormalEngine(Machine machine, ILogger log) : IMigrationEng
     public IPreflight Ask(MigrationTarget target, MigrationParameters parameters, Func<string, SafeHandle?>? findDescriptor) =>
         throw new MigrationException("a preflight tries a live update out: set the migration parameter 'mode' to 'cpr-transfer'");
 
-    private static SafeFileHandle Take(DescriptorAddress address, Func<string, SafeHandle?>? takeDescriptor)
+    private static StreamFile Taken(DescriptorAddress address, Func<string, SafeHandle?>? takeDescriptor)
     {
         using var named = takeDescriptor?.Invoke(address.NameOrNumber)
             ?? throw new MigrationException($"File descriptor named '{address.NameOrNumber}' has not been found");
@@ -75,11 +74,11 @@ internal sealed class NormalEngine(Machine machine, ILogger log) : IMigrationEng
         {
             var own = FileDescriptor.Duplicate(named);
             FileDescriptor.MakePrivate(own);
-            return own;
+            return StreamFile.Of(address, own, isRead: false);
         }
-        catch (PosixException e)
+        catch (Exception e) when (e is PosixException or HandoverException)
         {
-            throw new MigrationException($"fd:{address.NameOrNumber}: {e.Message}", e);
+            throw new MigrationException(e is HandoverException ? e.Message : $"fd:{address.NameOrNumber}: {e.Message}", e);
         }
     }
 }

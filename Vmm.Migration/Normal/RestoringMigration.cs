@@ -82,20 +82,23 @@ internal sealed partial class RestoringMigration : IIncomingMigration
                 Begin(StreamFile.Open(main, isRead: true));
                 break;
             case DescriptorAddress descriptor:
-                var handle = Take(descriptor, takeDescriptor);
-                if (StreamSockets.WhyNotListening(handle, unixOnly: false) is not null)
-                {
-                    Begin(StreamFile.Of(main, handle));
-                    break;
-                }
-
-                handle.Dispose();
-                goto default;
+                Receive(descriptor, Take(descriptor, takeDescriptor));
+                break;
             case UnixAddress or InetAddress:
-            default:
                 _listener = IncomingListener.Open(_machine.Loop, main, _log, OnConnection);
                 _progress.Listening();
                 break;
+            default:
+                throw new HandoverException($"'{main}' cannot be opened for a stream: expected file:, exec:, fd:, unix: or tcp:");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Cancel()
+    {
+        if (_deferred)
+        {
+            _stream?.Cancel();
         }
     }
 
@@ -114,25 +117,51 @@ internal sealed partial class RestoringMigration : IIncomingMigration
         }
     }
 
-    /// <summary>A descriptor of a client, by its name, or one that this process was started with, by its number.</summary>
+    /// <summary>A descriptor is a stream itself, or a socket at which another process will connect.</summary>
+    private void Receive(DescriptorAddress address, SafeFileHandle handle)
+    {
+        if (StreamSockets.WhyNotListening(handle, unixOnly: false) is not null)
+        {
+            Begin(StreamFile.Of(address, handle, isRead: true));
+            return;
+        }
+
+        _listener = IncomingListener.On(_machine.Loop, address, handle, _log, OnConnection);
+        _progress.Listening();
+    }
+
+    /// <summary>A descriptor of a client, by its name, or one that this process was started with, by its number; that one is used once.</summary>
     private static SafeFileHandle Take(DescriptorAddress address, Func<string, SafeHandle?>? takeDescriptor)
     {
         try
         {
-            using var named = takeDescriptor?.Invoke(address.NameOrNumber) ?? Inherited(address);
-            if (!FileDescriptor.IsReadable(named))
+            using var named = takeDescriptor?.Invoke(address.NameOrNumber);
+            if (named is not null)
             {
-                throw new HandoverException($"fd:{address.NameOrNumber}: a descriptor that is open for reading was expected");
+                return Own(address, named);
             }
 
-            var own = FileDescriptor.Duplicate(named);
-            FileDescriptor.MakePrivate(own);
+            using var inherited = Inherited(address);
+            var own = Own(address, inherited);
+            InheritedDescriptor.Close(int.Parse(address.NameOrNumber, CultureInfo.InvariantCulture));
             return own;
         }
         catch (PosixException e)
         {
             throw new HandoverException($"fd:{address.NameOrNumber}: {e.Message}", e);
         }
+    }
+
+    private static SafeFileHandle Own(DescriptorAddress address, SafeHandle handle)
+    {
+        if (!FileDescriptor.IsReadable(handle))
+        {
+            throw new HandoverException($"fd:{address.NameOrNumber}: a descriptor that is open for reading was expected");
+        }
+
+        var own = FileDescriptor.Duplicate(handle);
+        FileDescriptor.MakePrivate(own);
+        return own;
     }
 
     private static SafeFileHandle Inherited(DescriptorAddress address) =>
@@ -148,7 +177,7 @@ internal sealed partial class RestoringMigration : IIncomingMigration
             return;
         }
 
-        Begin(StreamFile.Of(_listener!.Address, connection), isListening: true);
+        Begin(StreamFile.Of(_listener!.Address, connection, isRead: true), isListening: true);
     }
 
     private void Begin(StreamFile stream, bool isListening = false)
@@ -175,9 +204,16 @@ internal sealed partial class RestoringMigration : IIncomingMigration
             _board = null;
             Arrived(board);
         }
+        catch (Exception e) when (_listener is not null && stream.Position == 0)
+        {
+            // A client that said nothing, as one that looks whether a port is open: another one may come.
+            LogStray(_log, e.Message);
+            var steps = new BestEffort(_log, "a client sent no stream");
+            await GiveUpAsync(steps, stream);
+        }
         catch (Exception e)
         {
-            Failed(e);
+            await FailedAsync(e, stream);
         }
     }
 
@@ -192,28 +228,36 @@ internal sealed partial class RestoringMigration : IIncomingMigration
         _progress.Receiving();
         RequireSame(record);
         var board = BoardOf(record);
-        await _work.RunAsync(() => new RamReader(input, board.Ram, RamProgress.Of(board.Ram)).Read());
-        ulong position = input.Position;
-        byte[] rest = await _work.RunAsync(() =>
+        StateSection[] sections = [.. board.Sections.Where(section => !section.IsBackEnd)];
+        await _work.RunAsync(() =>
         {
-            byte[] rest = input.TakeRest(MostDeviceBytes);
-            stream.Finish();
-            return rest;
+            new RamReader(input, board.Ram, RamProgress.Of(board.Ram)).Read();
+            ReadSections(input, sections);
+            stream.Finish(isRead: true);
         });
+        if (_isOver)
+        {
+            throw new HandoverException("the process ends");
+        }
 
-        var reader = new StateReader(rest);
+        await board.ApplyStateAsync(fromElsewhere: true);
+        return board;
+    }
+
+    /// <summary>What follows RAM is kept until all of it was checked; nothing of it takes effect before.</summary>
+    private static void ReadSections(StreamInput input, IReadOnlyList<StateSection> sections)
+    {
+        ulong position = input.Position;
+        var reader = new StateReader(new StreamTail(input, MostDeviceBytes).Take);
         try
         {
-            VmStateReader.ReadSections(reader, [.. board.Sections.Where(section => !section.IsBackEnd)]);
+            VmStateReader.ReadSections(reader, sections);
             VmStateReader.SkipDescription(reader);
         }
         catch (StateException e)
         {
             throw StreamInput.DamagedAt(position + (ulong)reader.Position, e.Message, e);
         }
-
-        await board.ApplyStateAsync(fromElsewhere: true);
-        return _isOver ? throw new HandoverException("the process ends") : board;
     }
 
     /// <summary>A guest keeps what it can notice. The addresses of its network cards come with it, whatever the command line says.</summary>
@@ -261,25 +305,37 @@ internal sealed partial class RestoringMigration : IIncomingMigration
         steps.Do("log that", () => LogRestored(_log));
     }
 
-    /// <summary>RAM may be written to in part: another attempt gets another machine.</summary>
-    private void Failed(Exception failure)
+    /// <summary>RAM may be written to in part: another attempt gets another machine, at once, for it has the disks and the sockets.</summary>
+    private async Task FailedAsync(Exception failure, StreamFile stream)
     {
         var steps = new BestEffort(_log, "the guest was not restored");
-        steps.Do("close the stream", EndListening);
-        steps.Do("drop the machine", () => _board?.Dispose());
-        _board = null;
+        await GiveUpAsync(steps, stream);
         if (_isOver)
         {
             return;
         }
 
+        steps.Do("close the socket that it waited at", EndListening);
+        steps.Do("drop the machine", () => _board?.Dispose());
+        _board = null;
         LogNotRestored(_log, failure.Message);
+        if (_deferred)
+        {
+            steps.Do("build the machine anew", () => _board = _machine.Handover.BuildToRestore());
+        }
+
         steps.Do("report that the migration failed", () => _progress.NotTaken(failure));
         if (!_deferred)
         {
             _isOver = true;
             _progress.GaveUp(failure.Message);
         }
+    }
+
+    private async Task GiveUpAsync(BestEffort steps, StreamFile stream)
+    {
+        await steps.DoAsync("close the stream", () => _work.RunAsync(stream.Dispose));
+        _stream = null;
     }
 
     private void EndListening()
@@ -289,6 +345,9 @@ internal sealed partial class RestoringMigration : IIncomingMigration
         _stream?.Dispose();
         _stream = null;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "a client that connected for a restore sent nothing: {Reason}")]
+    private static partial void LogStray(ILogger log, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "the guest was restored")]
     private static partial void LogRestored(ILogger log);

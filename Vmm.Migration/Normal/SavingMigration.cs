@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
+using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Engines;
@@ -56,7 +57,8 @@ internal sealed partial class SavingMigration(
         HandoverPause? pause = null;
         try
         {
-            _stream ??= StreamFile.Of(address, await ConnectAsync());
+            _stream ??= StreamFile.Of(address, await ConnectAsync(), isRead: false);
+            RequireStopped();
             pause = await machine.Handover.PauseAsync(TimeSpan.FromMilliseconds(parameters.CprDrainTimeout));
             await SaveAsync(_stream, pause.Board);
             pause.Keep();
@@ -65,13 +67,10 @@ internal sealed partial class SavingMigration(
         }
         catch (Exception e)
         {
-            Failed(e, pause);
+            await FailedAsync(e, pause);
         }
-        finally
-        {
-            _isOver = true;
-            Close();
-        }
+
+        Close();
     }
 
     /// <inheritdoc/>
@@ -94,11 +93,7 @@ internal sealed partial class SavingMigration(
 
     private async Task SaveAsync(StreamFile stream, Board board)
     {
-        if (board.GlobalState.State == RunState.Running)
-        {
-            throw new HandoverException(NormalEngine.NotOfRunningGuests);
-        }
-
+        RefuseOwnMemory(board);
         board.FreezeTime();
         progress.Prepared();
         progress.PassBegan(1);
@@ -123,8 +118,27 @@ internal sealed partial class SavingMigration(
         await _work.RunAsync(() =>
         {
             Write(stream, rest);
-            stream.Finish();
+            stream.Finish(isRead: false);
         });
+    }
+
+    /// <summary>A guest may have been continued while a connection was being made.</summary>
+    private void RequireStopped()
+    {
+        if (machine.State == RunState.Running)
+        {
+            throw new HandoverException(NormalEngine.NotOfRunningGuests);
+        }
+    }
+
+    /// <summary>A file that is the guest's RAM would be emptied by the first byte.</summary>
+    private void RefuseOwnMemory(Board board)
+    {
+        if (address is FileAddress file && HostFile.StatPath(file.Path) is { } status
+            && board.Ram.FirstOrDefault(block => block.Identity is { } own && (own.Device, own.Inode) == (status.Device, status.Inode)) is { } block)
+        {
+            throw new HandoverException($"{address}: the file is the guest's memory, '{block.Name}'");
+        }
     }
 
     /// <summary>What follows the pages of RAM: its end, the other sections, and the description of all of it.</summary>
@@ -170,12 +184,12 @@ internal sealed partial class SavingMigration(
     }
 
     /// <summary>The guest stays as it was. First no whole stream is left: who reads the report finds none.</summary>
-    private void Failed(Exception failure, HandoverPause? pause)
+    private async Task FailedAsync(Exception failure, HandoverPause? pause)
     {
-        _isOver = true;
         var steps = new BestEffort(log, "the guest was not saved");
         var reason = failure as HandoverException ?? new HandoverException(failure.Message, failure);
-        steps.Do("close the stream", Close);
+        await steps.DoAsync("give the stream up", () => _stream is { } stream ? _work.RunAsync(stream.Dispose) : Task.CompletedTask);
+        _isOver = true;
         if (pause is null)
         {
             steps.Do("report that the migration failed", () => progress.Stays(reason));
@@ -191,6 +205,7 @@ internal sealed partial class SavingMigration(
 
     private void Close()
     {
+        _isOver = true;
         _stream?.Dispose();
         _cancel.Dispose();
     }

@@ -1,3 +1,5 @@
+using Vmm.Migration.Channels;
+
 namespace Vmm.Migration.Normal;
 
 /// <summary>Work on a stream, which may wait for its other side: on a thread of its own, never on the machine loop.</summary>
@@ -9,7 +11,7 @@ internal sealed class StreamWork
     private Task? _present;
 
     /// <summary>Runs a part of the work. One part at a time.</summary>
-    /// <exception cref="OutOfMemoryException">The host gives no thread.</exception>
+    /// <exception cref="HandoverException">The host gives no thread.</exception>
     internal Task RunAsync(Action part) => RunAsync(() =>
     {
         part();
@@ -19,9 +21,16 @@ internal sealed class StreamWork
     /// <inheritdoc cref="RunAsync(Action)"/>
     internal Task<T> RunAsync<T>(Func<T> part)
     {
-        var work = Task.Factory.StartNew(part, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        _present = work;
-        return work;
+        try
+        {
+            var work = Task.Factory.StartNew(part, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            _present = work;
+            return work;
+        }
+        catch (Exception e) when (e is TaskSchedulerException or OutOfMemoryException)
+        {
+            throw new HandoverException("out of memory: the host gives this process no more threads", e);
+        }
     }
 
     /// <summary>Waits, for a short while, until no part runs.</summary>

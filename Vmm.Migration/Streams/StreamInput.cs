@@ -84,26 +84,19 @@ internal sealed class StreamInput(StreamInput.ReadSome read)
         return taken;
     }
 
-    /// <summary>Takes everything up to the stream's end.</summary>
-    /// <param name="most">How many bytes there may be.</param>
-    /// <exception cref="StateException">There are more.</exception>
-    internal byte[] TakeRest(int most)
+    /// <summary>Takes what is there, at least one byte, which is valid until the next read; none at the stream's end.</summary>
+    internal ReadOnlySpan<byte> TakeSome()
     {
-        using var rest = new MemoryStream();
-        do
+        if (_position == _filled)
         {
-            rest.Write(_buffer.AsSpan(_position, _filled - _position));
             _before += (ulong)_filled;
-            _position = _filled = 0;
-            if (rest.Length > most)
-            {
-                throw Damaged($"the state of devices, with its description, has more than {most} bytes");
-            }
-
+            (_position, _filled) = (0, 0);
             _filled = read(_buffer);
         }
-        while (_filled > 0);
-        return rest.ToArray();
+
+        var taken = _buffer.AsSpan(_position, _filled - _position);
+        _position = _filled;
+        return taken;
     }
 
     /// <summary>Reads what closes a section.</summary>

@@ -10,6 +10,9 @@ internal static class VmStateReader
 {
     private const int LongestMachineType = 256;
 
+    /// <summary>Longer than any; that there is none so long is for the limit on all that follows RAM to say.</summary>
+    private const int LongestDescription = 1 << 30;
+
     /// <summary>
     /// Reads the whole stream: every section exactly once, in any order, nothing missing but what an older process does not have, and nothing more.
     /// </summary>
@@ -83,18 +86,16 @@ internal static class VmStateReader
         Expect("section number in a footer", id, reader.ReadUInt32());
     }
 
-    /// <summary>Reads what may follow the end mark, a description of the stream for readers that know no device, and refuses everything else.</summary>
-    /// <exception cref="StateException">Something else follows.</exception>
+    /// <summary>Reads what may follow the end mark, a description of the stream for readers that know no device.</summary>
+    /// <exception cref="StateException">Something else follows, or it is not whole.</exception>
     internal static void SkipDescription(StateReader reader)
     {
-        if (reader.Remaining > 0)
+        if (reader.PeekByte() >= 0)
         {
             Expect("type of what follows the end of the state", VmStateStream.Description, reader.ReadByte());
             uint length = reader.ReadUInt32();
-            reader.ReadBytes((int)Math.Min(length, int.MaxValue));
+            reader.ReadBytes((int)Math.Min(length, LongestDescription));
         }
-
-        RequireNoMore(reader);
     }
 
     /// <summary>Refuses what is not the end of the stream.</summary>

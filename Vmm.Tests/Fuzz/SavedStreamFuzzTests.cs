@@ -59,7 +59,7 @@ public sealed class SavedStreamFuzzTests : IDisposable
         VmStateReader.ReadStart(input, "microvm");
         _ = MachineRecord.Read(input);
         new RamReader(input, board.Ram, RamProgress.Of(board.Ram)).Read();
-        var reader = new StateReader(input.TakeRest(MostDeviceBytes));
+        var reader = new StateReader(new StreamTail(input, MostDeviceBytes).Take);
         VmStateReader.ReadSections(reader, sections);
         VmStateReader.SkipDescription(reader);
     }

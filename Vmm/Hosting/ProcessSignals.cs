@@ -9,6 +9,8 @@
 // (SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSYS), job control, and those whose default is to do nothing. SIGUSR1 is ignored until KVM's part gives it
 // its handler: it is the kick.
 //
+// One gets its default back: SIGCHLD, which a parent may have ignored. Then the host would not say how a program ended that this one has started.
+//
 // What is ignored stays so across exec, and so does a mask. So whatever starts another program gives it default dispositions and an empty mask
 // (ProgramSpawn). This program's own mask is emptied too: its parent may have blocked SIGTERM.
 
@@ -19,6 +21,7 @@ namespace Vmm.Hosting;
 /// <summary>The process's signal dispositions and mask.</summary>
 internal static class ProcessSignals
 {
+    private const int ChildEnded = 17; // SIGCHLD
     private const int FirstRealTime = 34; // the two before it are glibc's
     private const int Last = 64;
 
@@ -37,6 +40,11 @@ internal static class ProcessSignals
             {
                 HostSignals.Ignore(number);
             }
+        }
+
+        if (!HostSignals.HasHandler(ChildEnded))
+        {
+            HostSignals.Restore(ChildEnded);
         }
 
         HostSignals.UnblockAll();

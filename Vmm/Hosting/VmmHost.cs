@@ -177,7 +177,11 @@ internal sealed partial class VmmHost : IDisposable
         {
             if (!isUpdate)
             {
-                _machine.Handover.Restored += _monitors.TakePlaces;
+                _machine.Handover.Restored += () =>
+                {
+                    _monitors.TakePlaces();
+                    ReportTerminals();
+                };
             }
 
             _migrator.AwaitGuest(incoming.Cpr, incoming.Main);

@@ -165,6 +165,20 @@ public sealed class SavedGuestsTests : UpdateTest
         Assert.That(next.History, Is.EqualTo((string[])["MIGRATION setup", "MIGRATION active", "MIGRATION completed"]));
     }
 
+    /// <summary>A parent that ignores SIGCHLD leaves no status of what this program starts.</summary>
+    [Test]
+    public async Task A_command_that_fails_is_a_failure_whoever_started_the_program()
+    {
+        Enter = ["sh", "-c", "trap '' CHLD; exec \"$0\" \"$@\""];
+        var old = await BootAsync("counter");
+        await old.Qmp.ExecuteAsync("stop");
+
+        await old.Qmp.ExecuteAsync("migrate", """{"uri": "exec:cat > /dev/null; exit 7"}""");
+
+        Assert.That(await old.ExpectFailureAsync(), Does.EndWith("the command exited with status 7"));
+        Assert.That(await old.StatusAsync(), Is.EqualTo("paused"));
+    }
+
     private static Task SaveAsync(Generation old, string uri) => MigrateAsync(old, uri);
 
     private static async Task SaveInModeNormalAsync(Generation old)
@@ -189,7 +203,14 @@ public sealed class SavedGuestsTests : UpdateTest
             await Task.Delay(5, deadline.Token);
         }
 
-        Assert.That(await next.StatusAsync(), Is.EqualTo("paused"));
+        Assert.That(await next.StatusAsync(), Is.EqualTo("paused"), next.Process.Errors);
+
+        // What was reported of the restore is not waited for later, as the end of a save.
+        while (next.Events.Any(line => line.StartsWith("MIGRATION ", StringComparison.Ordinal)))
+        {
+            await next.Qmp.WaitForEventAsync("MIGRATION");
+        }
+
         return next;
     }
 }

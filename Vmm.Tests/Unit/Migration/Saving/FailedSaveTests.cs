@@ -1,5 +1,7 @@
+using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
 using Vmm.Migration;
+using Vmm.Migration.Channels;
 using Vmm.Migration.Settings;
 using Vmm.Tests.Unit.Machines;
 
@@ -61,7 +63,108 @@ public sealed class FailedSaveTests : IDisposable
         Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("failed"));
         Assert.That(_old.Report.Error, Does.Contain(uri[(uri.IndexOf(':', StringComparison.Ordinal) + 1)..]));
         Assert.That(error?.Message, uri.StartsWith("tcp", StringComparison.Ordinal) ? Is.Null : Is.EqualTo(_old.Report.Error));
+
+        // The next attempt has nothing to do with it.
+        _old.Events.Clear();
+        _old.Migrate(MigrationTarget.FromUri($"file:{File}"));
+        Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("completed"), _old.Report.Error);
+    }
+
+    [TestCase("file:/nowhere,offset=9223372036854775808", "offset 9223372036854775808: at most 9223372036854775807 is possible")]
+    [TestCase("file:/tmp/a\0b", "an address cannot hold a NUL character")]
+    [TestCase("file:/tmp", "Is a directory")]
+    public async Task What_no_host_can_open_is_an_error_too(string uri, string reason)
+    {
+        Assert.That(() => _old.Migrate(MigrationTarget.FromUri(uri)), Throws.TypeOf<MigrationException>().With.Message.EndsWith(reason));
+
+        Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("failed"));
         await AssertGoesOnAsync();
+    }
+
+    [Test]
+    public void A_command_of_no_words_is_refused() => Assert.That(
+        () => _old.Migrate(MigrationTarget.FromChannels([(false, new ExecAddress([]))])),
+        Throws.TypeOf<MigrationException>().With.Message.EqualTo("exec: needs a command"));
+
+    [Test]
+    public async Task A_command_that_is_given_up_is_ended_before_its_input_ends()
+    {
+        string final = _fixture.Files.Path("final");
+        _old.Migrate(MigrationTarget.FromUri($"exec:sleep 1000 & dd bs=1 count=1000 of={File} 2>/dev/null; mkfifo {File}.wait; read x < {File}.wait; cat >> {File} && mv {File} {final}"));
+        Assert.That(() => System.IO.File.Exists($"{File}.wait"), Is.True.After(30_000, 5));
+
+        _old.Do(_old.Migrator.Cancel);
+
+        Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo("cancelled"));
+        Assert.That(System.IO.File.Exists(final), Is.False);
+        await AssertGoesOnAsync();
+    }
+
+    [Test]
+    public async Task A_stop_meanwhile_is_answered_and_a_reset_is_refused()
+    {
+        _old.Migrate(MigrationTarget.FromUri("exec:sleep 1000"));
+        await _old.Events.Of("active");
+
+        await _old.DoAsync(_old.Machine.StopAsync);
+        Assert.That(
+            () => _old.DoAsync(() => _old.Machine.ResetAsync(ShutdownCause.HostSignal)),
+            Throws.TypeOf<MachineException>().With.Message.EqualTo("Migration is not finalized yet"));
+
+        _old.Do(_old.Migrator.Cancel);
+        await HandoverFixture.EndOf(_old);
+        await AssertGoesOnAsync();
+    }
+
+    [Test]
+    public async Task A_descriptor_of_a_file_with_an_older_save_leaves_nothing_of_that()
+    {
+        System.IO.File.WriteAllBytes(File, [.. "before"u8, .. new byte[5_000_000]]);
+        await SaveToDescriptorAsync("completed");
+        byte[] whole = System.IO.File.ReadAllBytes(File);
+        Assert.That((ulong)whole.Length, Is.EqualTo(6 + _old.Report.Transferred));
+        await _old.DoAsync(_old.Machine.ContinueAsync);
+        await _old.DoAsync(_old.Machine.StopAsync);
+
+        _old.Hypervisor.RefuseSave = "not today";
+        await SaveToDescriptorAsync("failed");
+
+        Assert.That(System.IO.File.ReadAllBytes(File), Is.EqualTo("before"u8.ToArray()));
+    }
+
+    [Test]
+    public async Task A_file_that_another_program_has_locked_is_left_alone()
+    {
+        System.IO.File.WriteAllText(File, "an image");
+        using var other = System.IO.File.OpenHandle(File, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        Assert.That(Vmm.Core.Native.FileLocks.TryLock(other));
+
+        Assert.That(
+            () => _old.Migrate(MigrationTarget.FromUri($"file:{File}")),
+            Throws.TypeOf<MigrationException>().With.Message.EqualTo($"file:{File}: another program has locked the file, or this one: is it the image of a disk?"));
+
+        Assert.That(System.IO.File.ReadAllText(File), Is.EqualTo("an image"));
+        await AssertGoesOnAsync();
+    }
+
+    [Test]
+    public async Task The_file_that_is_the_guests_memory_is_refused()
+    {
+        string memory = _fixture.Files.Path("memory");
+        var old = _fixture.Host(_fixture.Configuration with
+        {
+            MemoryBackendId = "ram0",
+            MemoryBackends = [new(MemoryBackendKind.File, "ram0", _fixture.Configuration.RamSize) { MemPath = memory, Share = true }],
+        });
+        old.Do(old.Machine.PowerOn);
+        await old.DoAsync(old.Machine.StopAsync);
+
+        old.Migrate(MigrationTarget.FromUri($"file:{memory}"));
+
+        Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("failed"));
+        Assert.That(old.Report.Error, Is.EqualTo($"file:{memory}: the file is the guest's memory, 'ram0'"));
+        Assert.That(new FileInfo(memory).Length, Is.EqualTo(_fixture.Configuration.RamSize));
+        await old.DoAsync(old.Machine.ContinueAsync);
     }
 
     [Test]
@@ -134,6 +237,17 @@ public sealed class FailedSaveTests : IDisposable
             Throws.TypeOf<MigrationException>().With.Message.EqualTo(
                 "migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'"));
         Assert.That(System.IO.File.Exists(File), Is.False);
+    }
+
+    /// <summary>A client has read the first six bytes of the file.</summary>
+    private async Task SaveToDescriptorAsync(string outcome)
+    {
+        _old.Events.Clear();
+        using var file = System.IO.File.OpenHandle(File, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        Vmm.Core.Native.FileDescriptor.Seek(file, 6);
+        var copy = Vmm.Core.Native.FileDescriptor.Duplicate(file);
+        _old.Do(() => _old.Migrator.Migrate(MigrationTarget.FromUri("fd:mine"), name => name == "mine" ? copy : null));
+        Assert.That(await HandoverFixture.EndOf(_old), Is.EqualTo(outcome), _old.Report.Error);
     }
 
     private async Task AssertGoesOnAsync()

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
 using Vmm.Migration.Channels;
@@ -10,7 +12,7 @@ namespace Vmm.Tests.Unit.Migration.Saving;
 /// <summary>A stream that is none, is damaged, or is of another machine.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class RefusedRestoreTests : IDisposable
+public sealed partial class RefusedRestoreTests : IDisposable
 {
     private readonly HandoverFixture _fixture = new();
 
@@ -72,7 +74,100 @@ public sealed class RefusedRestoreTests : IDisposable
     {
         await SavedAsync();
         Assert.That(await FailureAsync($"exec:cat {File}; exit 7"), Does.EndWith("the command exited with status 7"));
+        Assert.That(await FailureAsync("exec:cat /nowhere 2>/dev/null"), Does.EndWith("the command exited with status 1"));
     }
+
+    [Test]
+    public async Task A_stream_is_over_at_its_end_although_its_sender_stays()
+    {
+        byte[] whole = await SavedAsync();
+        var next = _fixture.Host();
+        next.AwaitStream($"unix:{_fixture.MainPath}");
+        using var sender = Connected();
+
+        sender.Send(whole);
+
+        await next.Events.Of("completed", "failed");
+        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+    }
+
+    [Test]
+    public async Task A_client_that_says_nothing_is_not_the_one_that_is_awaited()
+    {
+        byte[] whole = await SavedAsync();
+        var next = _fixture.Host();
+        next.AwaitStream($"unix:{_fixture.MainPath}");
+        Connected().Dispose();
+        Assert.That(() => next.Log.Lines.Any(line => line.StartsWith("a client that connected for a restore sent nothing", StringComparison.Ordinal)), Is.True.After(30_000, 5));
+
+        using var sender = Connected();
+        sender.Send(whole);
+
+        await next.Events.Of("completed", "failed");
+        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+    }
+
+    [Test]
+    public async Task A_socket_that_listens_is_listened_at()
+    {
+        byte[] whole = await SavedAsync();
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(_fixture.MainPath));
+        listener.Listen();
+        var next = _fixture.Host();
+        next.AwaitStream(null);
+        var copy = Vmm.Core.Native.FileDescriptor.Duplicate(listener.SafeHandle);
+        next.Do(() => next.Migrator.StartIncoming(new DescriptorAddress("mine"), name => name == "mine" ? copy : null));
+
+        using var sender = Connected();
+        sender.Send(whole);
+
+        await next.Events.Of("completed", "failed");
+        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+    }
+
+    [Test]
+    public async Task A_stream_that_does_not_come_can_be_given_up_for_another()
+    {
+        await SavedAsync();
+        var next = _fixture.Host();
+        next.AwaitStream(null);
+        next.Do(() => next.Migrator.StartIncoming(new ExecAddress(["sleep", "1000"])));
+
+        next.Do(next.Migrator.Cancel);
+
+        await next.Events.Of("failed", "completed");
+        Assert.That(next.Report.Error, Is.EqualTo("the migration was cancelled"));
+        next.Events.Clear();
+        next.Do(() => next.Migrator.StartIncoming(new FileAddress(File, 0)));
+        await next.Events.Of("failed", "completed");
+        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+    }
+
+    [Test]
+    public async Task The_reader_of_a_FIFO_may_come_before_its_writer()
+    {
+        byte[] whole = await SavedAsync();
+        string fifo = _fixture.Files.Path("fifo");
+        Assert.That(MakeFifo(fifo, 0x180), Is.Zero);
+        var next = _fixture.Host();
+        next.AwaitStream($"file:{fifo}");
+
+        await System.IO.File.WriteAllBytesAsync(fifo, whole);
+
+        await next.Events.Of("completed", "failed");
+        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+    }
+
+    private Socket Connected()
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(_fixture.MainPath));
+        return socket;
+    }
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakeFifo(string path, uint mode);
 
     [Test]
     public async Task Another_machine_is_refused_with_every_difference()
@@ -103,6 +198,8 @@ public sealed class RefusedRestoreTests : IDisposable
     }
 
     [TestCase("fd:name", "fd:name: the name of a descriptor that was sent by getfd, or the number of one that this process was started with, was expected")]
+    [TestCase("fd:+0", "fd:+0: the name of a descriptor that was sent by getfd, or the number of one that this process was started with, was expected")]
+    [TestCase("file:/nowhere,offset=9223372036854775808", "offset 9223372036854775808: at most 9223372036854775807 is possible")]
     [TestCase("file:/nowhere", "open '/nowhere': No such file or directory")]
     public void What_cannot_be_opened_can_be_tried_again(string uri, string reason)
     {
