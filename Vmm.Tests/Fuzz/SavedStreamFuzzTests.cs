@@ -21,6 +21,7 @@ public sealed class SavedStreamFuzzTests : IDisposable
 
     [TestCase(5_000)]
     [Soak(1_000_000)]
+    [Promise(56)]
     public async Task It_is_refused_where_it_is_damaged_or_loaded(int cases)
     {
         byte[] whole = await SavedAsync();

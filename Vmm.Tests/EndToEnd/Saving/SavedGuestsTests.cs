@@ -15,6 +15,7 @@ public sealed class SavedGuestsTests : UpdateTest
     [TestCase("exec:cat > saved", "exec:cat < saved")]
     [TestCase("file:saved", "file:saved")]
     [TestCase("file:saved,offset=0x10000", "file:saved,offset=64k")]
+    [Promise(56)]
     public async Task It_goes_on_from_where_it_was(string to, string from)
     {
         var old = await BootAsync("counter");
@@ -61,6 +62,7 @@ public sealed class SavedGuestsTests : UpdateTest
 
     /// <summary>Every queue of a disk, a console, an entropy device and a network card, all of them busy when the guest is stopped.</summary>
     [Test]
+    [Promise(56)]
     public async Task Every_queue_goes_on_that_was_busy()
     {
         const int Queues = 2;

@@ -38,6 +38,7 @@ public sealed class FailedSaveTests : IDisposable
     [TestCase("exec:kill -9 $$", "exec:kill -9 $$: the command was ended by signal 9")]
     [TestCase("exec:head -c 10 > /dev/null; exit 5", "exec:head -c 10 > /dev/null; exit 5: the command exited with status 5")]
     [TestCase("exec:exec <&-; sleep 1000", "exec:exec <&-; sleep 1000: write: Broken pipe")]
+    [Promise(55)]
     public async Task A_stream_that_breaks_is_a_failure_that_says_why(string uri, string reason)
     {
         _old.Migrate(MigrationTarget.FromUri(uri));
@@ -87,6 +88,7 @@ public sealed class FailedSaveTests : IDisposable
         Throws.TypeOf<MigrationException>().With.Message.EqualTo("exec: needs a command"));
 
     [Test]
+    [Promise(55)]
     public async Task A_command_that_is_given_up_is_ended_before_its_input_ends()
     {
         string final = _fixture.Files.Path("final");
@@ -117,6 +119,7 @@ public sealed class FailedSaveTests : IDisposable
     }
 
     [Test]
+    [Promise(55)]
     public async Task A_descriptor_of_a_file_with_an_older_save_leaves_nothing_of_that()
     {
         System.IO.File.WriteAllBytes(File, [.. "before"u8, .. new byte[5_000_000]]);
@@ -180,6 +183,7 @@ public sealed class FailedSaveTests : IDisposable
     }
 
     [Test]
+    [Promise(55)]
     public async Task Meanwhile_the_guest_cannot_be_continued_and_everything_else_is_answered()
     {
         _old.Migrate(MigrationTarget.FromUri("exec:sleep 1000"));
@@ -195,6 +199,7 @@ public sealed class FailedSaveTests : IDisposable
     }
 
     [Test]
+    [Promise(55)]
     public async Task A_file_that_was_given_up_is_empty()
     {
         _old.Hypervisor.RefuseSave = "not today";

@@ -30,6 +30,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
     }
 
     [Test]
+    [Promise(56)]
     public async Task A_stream_that_ends_early_is_refused_wherever_that_is()
     {
         byte[] whole = await SavedAsync();
@@ -170,6 +171,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
     private static partial int MakeFifo(string path, uint mode);
 
     [Test]
+    [Promise(56)]
     public async Task Another_machine_is_refused_with_every_difference()
     {
         await SavedAsync();
