@@ -147,9 +147,9 @@ public sealed class CommandLineTests : EndToEndTest
     }
 
     [Test]
-    public async Task Incoming_without_a_cpr_channel_is_refused_in_one_line()
+    public async Task Incoming_from_where_no_stream_can_come_is_refused_in_one_line()
     {
-        ExpectOneLine(await RunAsync(TinyMachine.Silent("counter").With("-incoming", "unix:vm.sock")), "cpr");
+        ExpectOneLine(await RunAsync(TinyMachine.Silent("counter").With("-incoming", "vsock:1:2")), "vsock:1:2", "expected file:, exec:, fd:, unix: or tcp:");
     }
 
     [TestCase("-version")]
