@@ -28,6 +28,16 @@ public static class FileLocks
         return LastError == EAGAIN || LastError == EACCES ? false : throw new PosixException("lock file", LastError);
     }
 
+    /// <summary>Whether another open file has locked a part of a file, shared or not; nothing is locked by asking.</summary>
+    /// <exception cref="PosixException">The file system knows no locks.</exception>
+    public static unsafe bool IsLocked(SafeHandle handle)
+    {
+        using var fd = new BorrowedDescriptor(handle);
+        var request = new FileLock { Type = WriteLock };
+        Check(fcntl(fd, OfdGetLock, &request), "F_OFD_GETLK");
+        return request.Type != NoLock;
+    }
+
     /// <summary>Locks one byte, shared with others that do so too, on behalf of the open file; it need not exist in the file.</summary>
     /// <returns>False when another open file has it locked for itself.</returns>
     /// <exception cref="PosixException">The file system knows no locks, or has none left.</exception>

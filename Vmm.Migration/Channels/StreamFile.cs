@@ -260,7 +260,7 @@ internal sealed class StreamFile : IDisposable
             return Plain(address, handle);
         }
 
-        if (!IsFree(handle))
+        if (!IsFree(handle, isOwn: offset is not null))
         {
             throw new HandoverException($"{address}: another program has locked the file, or this one: is it the image of a disk?");
         }
@@ -269,12 +269,15 @@ internal sealed class StreamFile : IDisposable
         return new StreamFile(address.ToString(), handle, command: null, FileDescriptor.PositionOf(handle));
     }
 
-    /// <summary>Locks a file; a file system without locks has none.</summary>
-    private static bool IsFree(SafeFileHandle handle)
+    /// <summary>
+    /// Locks a file that was opened here. A client's descriptor is only asked: a lock would be the client's too, and stay when this process has closed its copy. A
+    /// file system without locks has none.
+    /// </summary>
+    private static bool IsFree(SafeFileHandle handle, bool isOwn)
     {
         try
         {
-            return FileLocks.TryLock(handle);
+            return isOwn ? FileLocks.TryLock(handle) : !FileLocks.IsLocked(handle);
         }
         catch (PosixException)
         {

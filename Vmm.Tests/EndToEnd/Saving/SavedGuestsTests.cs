@@ -5,7 +5,7 @@ using Vmm.Tests.EndToEnd.Updates;
 
 namespace Vmm.Tests.EndToEnd.Saving;
 
-/// <summary>A guest is stopped and saved, its process quits, and another one goes on with it: as sandbox runners keep guests in standby.</summary>
+/// <summary>A guest is stopped and saved, its process quits, and another one restores and continues it, as sandbox runners keep guests in standby.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SavedGuestsTests : UpdateTest
@@ -169,7 +169,7 @@ public sealed class SavedGuestsTests : UpdateTest
 
     /// <summary>A parent that ignores SIGCHLD leaves no status of what this program starts.</summary>
     [Test]
-    public async Task A_command_that_fails_is_a_failure_whoever_started_the_program()
+    public async Task A_command_that_fails_is_a_failure_where_SIGCHLD_was_ignored_at_the_start()
     {
         Enter = ["sh", "-c", "trap '' CHLD; exec \"$0\" \"$@\""];
         var old = await BootAsync("counter");

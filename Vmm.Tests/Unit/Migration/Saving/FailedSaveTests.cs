@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
 using Vmm.Migration;
@@ -28,9 +29,16 @@ public sealed class FailedSaveTests : IDisposable
         _old.Events.Clear();
     }
 
+    /// <summary>The descriptor that a client has sent and keeps.</summary>
+    private SafeFileHandle? _clients;
+
     private string File => _fixture.Files.Path("saved");
 
-    public void Dispose() => _fixture.Dispose();
+    public void Dispose()
+    {
+        _clients?.Dispose();
+        _fixture.Dispose();
+    }
 
     [TestCase("file:/dev/full", "file:/dev/full: write: No space left on device")]
     [TestCase("exec:exit 3", "exec:exit 3: the command exited with status 3")]
@@ -126,6 +134,11 @@ public sealed class FailedSaveTests : IDisposable
         await SaveToDescriptorAsync("completed");
         byte[] whole = System.IO.File.ReadAllBytes(File);
         Assert.That((ulong)whole.Length, Is.EqualTo(6 + _old.Report.Transferred));
+        using (var client = System.IO.File.OpenHandle(File, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            Assert.That(Vmm.Core.Native.FileLocks.IsLocked(client), Is.False, "a client's descriptor has no lock of this process");
+        }
+
         await _old.DoAsync(_old.Machine.ContinueAsync);
         await _old.DoAsync(_old.Machine.StopAsync);
 
@@ -248,7 +261,7 @@ public sealed class FailedSaveTests : IDisposable
     private async Task SaveToDescriptorAsync(string outcome)
     {
         _old.Events.Clear();
-        using var file = System.IO.File.OpenHandle(File, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var file = _clients = System.IO.File.OpenHandle(File, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         Vmm.Core.Native.FileDescriptor.Seek(file, 6);
         var copy = Vmm.Core.Native.FileDescriptor.Duplicate(file);
         _old.Do(() => _old.Migrator.Migrate(MigrationTarget.FromUri("fd:mine"), name => name == "mine" ? copy : null));

@@ -52,8 +52,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
         System.IO.File.WriteAllBytes(File, whole);
         next.Events.Clear();
         next.Do(() => next.Migrator.StartIncoming(new FileAddress(File, 0)));
-        await next.Events.Of("failed", "completed");
-        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+        await AssertRestoredAsync(next);
     }
 
     [Test]
@@ -66,8 +65,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
 
         next.AwaitStream($"file:{File}");
 
-        await next.Events.Of("completed", "failed");
-        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+        await AssertRestoredAsync(next);
     }
 
     [Test]
@@ -88,8 +86,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
 
         sender.Send(whole);
 
-        await next.Events.Of("completed", "failed");
-        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+        await AssertRestoredAsync(next);
     }
 
     [Test]
@@ -104,8 +101,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
         using var sender = Connected();
         sender.Send(whole);
 
-        await next.Events.Of("completed", "failed");
-        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+        await AssertRestoredAsync(next);
     }
 
     [Test]
@@ -123,8 +119,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
         using var sender = Connected();
         sender.Send(whole);
 
-        await next.Events.Of("completed", "failed");
-        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+        await AssertRestoredAsync(next);
     }
 
     [Test]
@@ -141,8 +136,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
         Assert.That(next.Report.Error, Is.EqualTo("the migration was cancelled"));
         next.Events.Clear();
         next.Do(() => next.Migrator.StartIncoming(new FileAddress(File, 0)));
-        await next.Events.Of("failed", "completed");
-        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+        await AssertRestoredAsync(next);
     }
 
     [Test]
@@ -156,8 +150,7 @@ public sealed partial class RefusedRestoreTests : IDisposable
 
         await System.IO.File.WriteAllBytesAsync(fifo, whole);
 
-        await next.Events.Of("completed", "failed");
-        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
+        await AssertRestoredAsync(next);
     }
 
     private Socket Connected()
@@ -237,6 +230,12 @@ public sealed partial class RefusedRestoreTests : IDisposable
         old.Migrate(MigrationTarget.FromUri($"file:{File}"));
         Assert.That(await HandoverFixture.EndOf(old), Is.EqualTo("completed"), old.Report.Error);
         return System.IO.File.ReadAllBytes(File);
+    }
+
+    private static async Task AssertRestoredAsync(MachineHost next)
+    {
+        await next.Events.Of("completed", "failed");
+        Assert.That(next.State, Is.EqualTo(RunState.Paused), next.Report.Error);
     }
 
     private async Task<string> FailureAsync(string? uri = null, MachineConfiguration? configuration = null)

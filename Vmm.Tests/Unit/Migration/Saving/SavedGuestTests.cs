@@ -6,7 +6,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Migration.Saving;
 
-/// <summary>A stopped guest is saved to whatever a stream goes to, and another process goes on with it.</summary>
+/// <summary>A stopped guest is saved to a file, a command or a socket, and another process restores and continues it.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SavedGuestTests : IDisposable
