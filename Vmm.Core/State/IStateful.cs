@@ -22,6 +22,11 @@ public interface IStateful
     /// <exception cref="StateException">The bytes are no state of this layout.</exception>
     void Load(StateReader reader);
 
+    /// <summary>The form that the state has in a saved file, in the condition after power-on; null where it is this one.</summary>
+    /// <param name="section">The name of its section.</param>
+    /// <param name="instance">The section's instance.</param>
+    SavedForm? CreateSavedForm(string section, int instance) => null;
+
     /// <summary>Makes a loaded state take effect. Called once, after every record has loaded and before a vCPU runs.</summary>
     void Apply()
     {

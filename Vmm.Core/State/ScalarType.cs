@@ -35,6 +35,8 @@ internal static class ScalarType
         new("int64", 8, static (writer, value) => writer.WriteUInt64((ulong)value),
             static (reader, _) => (long)reader.ReadUInt64());
 
+    internal static readonly ScalarType<long> Timer = Int64 with { Name = "timer" };
+
     internal static readonly ScalarType<bool> Bool =
         new("bool", 1, static (writer, value) => writer.WriteByte(value ? (byte)1 : (byte)0), static (reader, field) => reader.ReadByte() switch
         {

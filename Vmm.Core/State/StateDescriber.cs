@@ -29,6 +29,12 @@ internal static class StateDescriber
             {
                 fields.Add(DescribeStruct(reader, field, nested, readable));
             }
+            else if (field.Opaque is { } blank)
+            {
+                int start = reader.Position;
+                blank().Load(reader);
+                fields.Add(new(field.Name, field.Type, reader.Position - start));
+            }
             else
             {
                 counts[field.Name] = Number(field.Type, reader.ReadBytes(field.Size));

@@ -73,6 +73,37 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     public void Add(string name, FieldSpan<T, long> field, int length, int since = 0) =>
         AddArray(name, ScalarType.Int64, field, length, since);
 
+    /// <summary>Adds an array of bytes, as many as an earlier field says.</summary>
+    /// <param name="name">The field's name.</param>
+    /// <param name="field">Where there is room for the most.</param>
+    /// <param name="count">The name of the field that holds their number: a uint8, uint16, uint32 or int32.</param>
+    /// <param name="maximum">The most there may be; state with more is refused.</param>
+    /// <param name="since">The version that brought the field.</param>
+    public void Add(string name, FieldSpan<T, byte> field, string count, int maximum, int since = 0) =>
+        Add(new CountedArrayField<T, byte>(Name, name, since, ScalarType.UInt8, field, Counter(count, name, since), count, maximum));
+
+    /// <summary>Adds a time in nanoseconds at which a timer expires; -1 for one that does not run.</summary>
+    public void Add(string name, FieldReference<T, long> field, TimerType type, int since = 0)
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        AddScalar(name, ScalarType.Timer, field, since);
+    }
+
+    /// <summary>Adds bytes that mean nothing any more.</summary>
+    /// <param name="name">The field's name.</param>
+    /// <param name="size">How many.</param>
+    /// <param name="since">The version that brought the field.</param>
+    public void Add(string name, int size, int since = 0) => Add(new UnusedField<T>(name, since, size));
+
+    /// <summary>Adds a field of which only its object knows what is in it.</summary>
+    /// <param name="name">The field's name.</param>
+    /// <param name="field">Where the object is; it is always there.</param>
+    /// <param name="type">What a stream's description calls such a field.</param>
+    /// <param name="blank">Makes one that reads what there is, whatever that is, for a description of it.</param>
+    /// <param name="since">The version that brought the field.</param>
+    public void Add(string name, Func<T, IOpaqueState> field, string type, Func<IOpaqueState> blank, int since = 0) =>
+        Add(new OpaqueField<T>(Name, name, since, type, field, blank));
+
     /// <summary>Adds a record inside the record.</summary>
     /// <param name="name">The field's name.</param>
     /// <param name="field">Where the inner record is; it is always there.</param>

@@ -232,7 +232,7 @@ internal sealed partial class RestoringMigration : IIncomingMigration
         await _work.RunAsync(() =>
         {
             new RamReader(input, board.Ram, RamProgress.Of(board.Ram)).Read();
-            ReadSections(input, sections);
+            ReadSections(input, sections, record.HasSavedForms);
             stream.Finish(isRead: true);
         });
         if (_isOver)
@@ -245,14 +245,19 @@ internal sealed partial class RestoringMigration : IIncomingMigration
     }
 
     /// <summary>What follows RAM is kept until all of it was checked; nothing of it takes effect before.</summary>
-    private static void ReadSections(StreamInput input, IReadOnlyList<StateSection> sections)
+    private static void ReadSections(StreamInput input, IReadOnlyList<StateSection> own, bool haveSavedForms)
     {
         ulong position = input.Position;
+        var saved = new SavedSections(own);
         var reader = new StateReader(new StreamTail(input, MostDeviceBytes).Take);
         try
         {
-            VmStateReader.ReadSections(reader, sections);
+            VmStateReader.ReadSections(reader, haveSavedForms ? saved.All : own);
             VmStateReader.SkipDescription(reader);
+            if (haveSavedForms)
+            {
+                saved.Restore();
+            }
         }
         catch (StateException e)
         {

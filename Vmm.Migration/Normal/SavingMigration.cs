@@ -144,7 +144,7 @@ internal sealed partial class SavingMigration(
     /// <summary>What follows the pages of RAM: its end, the other sections, and the description of all of it.</summary>
     private byte[] Rest(Board board, IReadOnlyList<RamTableEntry> table, StateDescription machineRecord)
     {
-        StateSection[] sections = [.. board.Sections.Where(section => !section.IsBackEnd)];
+        var sections = new SavedSections(board.Sections.Where(section => !section.IsBackEnd)).Capture();
         var rest = new StateWriter();
         VmStateWriter.EndRamPart(rest);
         VmStateWriter.WriteRamEnd(rest);

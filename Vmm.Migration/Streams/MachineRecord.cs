@@ -20,12 +20,18 @@ namespace Vmm.Migration.Streams;
 internal sealed record MachineRecord(uint Revision, ReadOnlyMemory<byte> GuestAbi, IReadOnlyList<PropertyValue> Properties)
 {
     internal const string Section = "vmm-machine";
-    internal const uint Version = 1;
+    internal const uint Version = 2;
+
+    /// <summary>The last version of which the sections of devices have the layouts of a live update.</summary>
+    private const uint OwnLayouts = 1;
 
     /// <summary>The number of its section; those of devices count from 1.</summary>
     private const uint Id = 0x8000_0000;
 
     private const int MostPropertyBytes = 1 << 20;
+
+    /// <summary>Whether the sections behind RAM have the forms of a saved file (<see cref="SavedForm"/>); files of version 1 have none.</summary>
+    internal bool HasSavedForms { get; init; } = true;
 
     /// <summary>Appends the whole section.</summary>
     /// <returns>What a description says of it.</returns>
@@ -74,7 +80,7 @@ internal sealed record MachineRecord(uint Revision, ReadOnlyMemory<byte> GuestAb
         try
         {
             var reader = new StateReader(properties);
-            var record = new MachineRecord(revision, abi, PlanCodec.ReadProperties(reader));
+            var record = new MachineRecord(revision, abi, PlanCodec.ReadProperties(reader)) { HasSavedForms = version > OwnLayouts };
             return reader.Remaining == 0 ? record : throw new StateException($"{reader.Remaining} bytes follow the properties");
         }
         catch (StateException e)
