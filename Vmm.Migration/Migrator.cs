@@ -41,7 +41,7 @@ public sealed class Migrator : IDisposable
         _progress = new MigrationProgress(_metrics, () => Capabilities.Events);
         _engines = new()
         {
-            [MigrationMode.Normal] = new NormalEngine(machine, log),
+            [MigrationMode.Normal] = new NormalEngine(machine, () => Capabilities, log),
             [MigrationMode.CprTransfer] = new CprEngine(machine, log),
         };
     }

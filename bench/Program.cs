@@ -5,6 +5,7 @@ using Vmm.Bench.Handover;
 using Vmm.Bench.Io;
 using Vmm.Bench.Net;
 using Vmm.Bench.Processes;
+using Vmm.Bench.Saving;
 
 try
 {
@@ -26,6 +27,8 @@ static int Run(string[] args) => args switch
     ["net"] => NetBenchmark.Run(),
     ["kicks"] => KicksBenchmark.Run(1_000_000),
     ["kicks", var count] when IsCount(count) => KicksBenchmark.Run(Number(count)),
+    ["saving"] => SavingBenchmark.Run(11),
+    ["saving", var rounds] when IsCount(rounds) => SavingBenchmark.Run(Number(rounds)),
     ["startup"] => StartupBenchmark.Run(),
     ["handover"] => HandoverBenchmark.Run(200, null),
     ["handover", var hops] when IsCount(hops) => HandoverBenchmark.Run(Number(hops), null),
@@ -40,6 +43,6 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static int Usage()
 {
-    Console.Error.WriteLine($"vmm-bench exits [mmio] | io | block | net | kicks [COUNT] | startup | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
+    Console.Error.WriteLine($"vmm-bench exits [mmio] | io | block | net | kicks [COUNT] | startup | saving [ROUNDS] | handover [HOPS] [--only {HandoverBenchmark.CaseNames}]");
     return 2;
 }

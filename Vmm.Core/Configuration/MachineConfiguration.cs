@@ -53,6 +53,9 @@ public sealed record MachineConfiguration
     /// <summary>Whether guest RAM enters core dumps of the process (dump-guest-core=on).</summary>
     public bool DumpGuestCore { get; init; } = true;
 
+    /// <summary>Whether a saved guest's stream ends without the description of itself (suppress-vmdesc=on).</summary>
+    public bool SuppressDescription { get; init; }
+
     /// <summary>All memory backends in the order given, used or not.</summary>
     public IReadOnlyList<MemoryBackendConfiguration> MemoryBackends { get; init; } = [];
 

@@ -84,6 +84,10 @@ public sealed class RamBlock : IDisposable
     /// <summary>Which file that is; null for anonymous memory.</summary>
     public RamFileIdentity? Identity => File is null ? null : RamFileIdentity.Of(File);
 
+    /// <summary>Whether its contents stay where another process finds them when this one is gone: in a file that has a name.</summary>
+    /// <exception cref="PosixException">The host does not say.</exception>
+    public bool IsNamedFile => Kind == MemoryBackendKind.File && IsShared && HostFile.Stat(File!).Links > 0;
+
     /// <summary>Whether another process can take it over in place: it is in a file, and shared.</summary>
     public bool IsPreservable => File is not null && IsShared;
 

@@ -7,7 +7,8 @@ namespace Vmm.Core.Native;
 /// <param name="Allocated">How many bytes of it have room where it is kept, whether or not they were ever written; holes have none.</param>
 /// <param name="Mode">What kind of file it is and who may do what with it: st_mode.</param>
 /// <param name="Owner">The user id of its owner.</param>
-public readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size, ulong Allocated, uint Mode, uint Owner)
+/// <param name="Links">How many names it has.</param>
+public readonly record struct FileStatus(ulong Device, ulong Inode, ulong Size, ulong Allocated, uint Mode, uint Owner, uint Links)
 {
     private const uint KindMask = 0xf000; // S_IFMT
     private const uint Fifo = 0x1000;

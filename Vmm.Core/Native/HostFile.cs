@@ -214,7 +214,7 @@ public static class HostFile
         }
 
         ulong device = ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor;
-        status = result == 0 ? new FileStatus(device, buffer.Inode, buffer.Size, buffer.Blocks * Block, buffer.Mode, buffer.Owner) : default;
+        status = result == 0 ? new FileStatus(device, buffer.Inode, buffer.Size, buffer.Blocks * Block, buffer.Mode, buffer.Owner, buffer.Links) : default;
         return result;
     }
 }

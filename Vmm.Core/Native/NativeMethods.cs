@@ -99,6 +99,8 @@ internal static unsafe partial class NativeMethods
         internal uint Mask;
         [FieldOffset(4)]
         internal uint BlockSize;
+        [FieldOffset(16)]
+        internal uint Links;
         [FieldOffset(20)]
         internal uint Owner;
         [FieldOffset(28)]

@@ -35,6 +35,9 @@ internal sealed class KvmClock(KvmFile machine, uint tscKhz, ILogger logger) : I
     public StateLayout Layout => KvmClockState.Layout;
 
     /// <inheritdoc/>
+    public SavedForm CreateSavedForm(string section, int instance) => new KvmClockSavedForm(this, section, instance);
+
+    /// <inheritdoc/>
     public void Save(StateWriter writer)
     {
         var now = Read();

@@ -26,6 +26,9 @@ internal abstract class KvmDevice : IStateful
     private protected abstract StateLayout<KvmDeviceState> TypedLayout { get; }
 
     /// <inheritdoc/>
+    public abstract SavedForm CreateSavedForm(string section, int instance);
+
+    /// <inheritdoc/>
     public void Save(StateWriter writer)
     {
         Read(_state.Bytes);

@@ -15,8 +15,8 @@ internal sealed class KvmInterruptController : KvmDevice
     internal const uint PicMaster = 0;
     internal const uint PicSlave = 1;
     internal const uint IoApic = 2;
-    private const int PicSize = 16;
-    private const int IoApicSize = 216;
+    internal const int PicSize = 16;
+    internal const int IoApicSize = 216;
     private const int Header = 8;
     private const int ArgumentSize = 520;
 
@@ -50,6 +50,10 @@ internal sealed class KvmInterruptController : KvmDevice
     }
 
     private protected override StateLayout<KvmDeviceState> TypedLayout => _chip == IoApic ? IoApicLayout : PicLayout;
+
+    /// <inheritdoc/>
+    public override SavedForm CreateSavedForm(string section, int instance) =>
+        _chip == IoApic ? new IoApicSavedForm(this, instance) : new PicSavedForm(this, instance, _chip == PicSlave);
 
     private protected override void Read(Span<byte> state)
     {

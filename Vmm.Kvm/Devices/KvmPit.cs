@@ -6,7 +6,7 @@ namespace Vmm.Kvm.Devices;
 /// <summary>The 8254 timer. After a load its counters start over, so a running one is late by at most its period.</summary>
 internal sealed class KvmPit : KvmDevice
 {
-    private const int Size = 112;
+    internal const int Size = 112;
 
     internal static readonly StateLayout<KvmDeviceState> PitLayout = new("kvm-i8254", version: 1)
     {
@@ -19,6 +19,9 @@ internal sealed class KvmPit : KvmDevice
         : base(Size) => _machine = machine;
 
     private protected override StateLayout<KvmDeviceState> TypedLayout => PitLayout;
+
+    /// <inheritdoc/>
+    public override SavedForm CreateSavedForm(string section, int instance) => new PitSavedForm(this, instance);
 
     private protected override void Read(Span<byte> state) => _machine.Call(KvmRequest.GetPit2, state);
 

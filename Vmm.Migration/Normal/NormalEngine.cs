@@ -14,8 +14,9 @@ namespace Vmm.Migration.Normal;
 
 /// <summary>The mode normal of a machine. Machine loop only.</summary>
 /// <param name="machine">The machine.</param>
+/// <param name="capabilities">What is switched on, read when an attempt begins.</param>
 /// <param name="log">Where accounts and failures are reported.</param>
-internal sealed class NormalEngine(Machine machine, ILogger log) : IMigrationEngine
+internal sealed class NormalEngine(Machine machine, Func<MigrationCapabilities> capabilities, ILogger log) : IMigrationEngine
 {
     internal const string NotOfRunningGuests =
         "migration mode 'normal' is not available in this version; set the migration parameter 'mode' to 'cpr-transfer'";
@@ -44,18 +45,19 @@ internal sealed class NormalEngine(Machine machine, ILogger log) : IMigrationEng
 
         return target.Main switch
         {
-            FileAddress or ExecAddress or UnixAddress => new SavingMigration(machine, parameters, target.Main, opened: null, progress, log),
-            DescriptorAddress descriptor => new SavingMigration(
-                machine, parameters, descriptor, Taken(descriptor, takeDescriptor), progress, log),
-            InetAddress inet when InetEndPoints.ToConnect(inet).Count > 0 => new SavingMigration(machine, parameters, inet, opened: null, progress, log),
+            FileAddress or ExecAddress or UnixAddress => Saving(target.Main, opened: null),
+            DescriptorAddress descriptor => Saving(descriptor, Taken(descriptor, takeDescriptor)),
+            InetAddress inet when InetEndPoints.ToConnect(inet).Count > 0 => Saving(inet, opened: null),
             _ => throw new MigrationException($"'{target.Main}' is not supported for a saved guest: expected file:, exec:, fd:, unix: or tcp:"),
         };
+
+        SavingMigration Saving(ChannelAddress address, StreamFile? opened) => new(machine, parameters, capabilities(), address, opened, progress, log);
     }
 
     /// <inheritdoc/>
     public IIncomingMigration Await(
         ChannelAddress? cpr, ChannelAddress? main, Func<MigrationParameters> parameters, IIncomingProgress progress) =>
-        new RestoringMigration(machine, main, progress, log);
+        new RestoringMigration(machine, main, capabilities, progress, log);
 
     /// <inheritdoc/>
     public IPreflight Ask(MigrationTarget target, MigrationParameters parameters, Func<string, SafeHandle?>? findDescriptor) =>

@@ -28,6 +28,7 @@ internal sealed partial class RestoringMigration : IIncomingMigration
     private const int MostDeviceBytes = 64 << 20;
 
     private readonly Machine _machine;
+    private readonly Func<MigrationCapabilities> _capabilities;
     private readonly IIncomingProgress _progress;
     private readonly ILogger _log;
     private readonly bool _deferred;
@@ -40,13 +41,16 @@ internal sealed partial class RestoringMigration : IIncomingMigration
     /// <summary>Builds the machine, and begins to listen or to read.</summary>
     /// <param name="machine">The machine that waits.</param>
     /// <param name="main">Where the stream comes from; null leaves it to <see cref="Listen"/> (-incoming defer).</param>
+    /// <param name="capabilities">What is switched on, read when a stream begins.</param>
     /// <param name="progress">What is reported to.</param>
     /// <param name="log">Where outcomes are reported.</param>
     /// <exception cref="MachineException">The machine cannot be built.</exception>
     /// <exception cref="IOException">A back end, or the stream, cannot be opened.</exception>
-    internal RestoringMigration(Machine machine, ChannelAddress? main, IIncomingProgress progress, ILogger log)
+    internal RestoringMigration(
+        Machine machine, ChannelAddress? main, Func<MigrationCapabilities> capabilities, IIncomingProgress progress, ILogger log)
     {
         _machine = machine;
+        _capabilities = capabilities;
         _progress = progress;
         _log = log;
         _deferred = main is null;
@@ -220,9 +224,10 @@ internal sealed partial class RestoringMigration : IIncomingMigration
     private async Task<Board> LoadAsync(StreamFile stream)
     {
         var input = new StreamInput(stream.Read);
+        var own = new StreamConfiguration(_machine.Configuration.MachineType) { LeavesShared = _capabilities().IgnoreShared, Uuid = _machine.Configuration.Uuid };
         var record = await _work.RunAsync(() =>
         {
-            VmStateReader.ReadStart(input, _machine.Configuration.MachineType);
+            VmStateReader.ReadStart(input, own);
             return MachineRecord.Read(input);
         });
         _progress.Receiving();
@@ -231,7 +236,7 @@ internal sealed partial class RestoringMigration : IIncomingMigration
         StateSection[] sections = [.. board.Sections.Where(section => !section.IsBackEnd)];
         await _work.RunAsync(() =>
         {
-            new RamReader(input, board.Ram, RamProgress.Of(board.Ram)).Read();
+            new RamReader(input, board.Ram, RamProgress.Of(board.Ram), own.LeavesShared).Read();
             ReadSections(input, sections, record.HasSavedForms);
             stream.Finish(isRead: true);
         });

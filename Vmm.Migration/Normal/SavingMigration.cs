@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Configuration;
 using Vmm.Core.Machines;
+using Vmm.Core.Memory;
 using Vmm.Core.Native;
 using Vmm.Core.State;
 using Vmm.Migration.Channels;
@@ -22,12 +23,19 @@ namespace Vmm.Migration.Normal;
 /// <summary>One attempt to save the guest. Machine loop only.</summary>
 /// <param name="machine">The machine whose guest is saved.</param>
 /// <param name="parameters">The parameters of the attempt.</param>
+/// <param name="capabilities">What is switched on.</param>
 /// <param name="address">Where to.</param>
 /// <param name="opened">The stream, where a client has opened it; it belongs to the attempt.</param>
 /// <param name="progress">What is reported to.</param>
 /// <param name="log">Where the outcome is reported.</param>
 internal sealed partial class SavingMigration(
-    Machine machine, MigrationParameters parameters, ChannelAddress address, StreamFile? opened, IOutgoingProgress progress, ILogger log)
+    Machine machine,
+    MigrationParameters parameters,
+    MigrationCapabilities capabilities,
+    ChannelAddress address,
+    StreamFile? opened,
+    IOutgoingProgress progress,
+    ILogger log)
     : IOutgoingMigration
 {
     private readonly StreamWork _work = new();
@@ -91,6 +99,12 @@ internal sealed partial class SavingMigration(
         Close();
     }
 
+    private StreamConfiguration Configuration { get; } = new(machine.Configuration.MachineType)
+    {
+        LeavesShared = capabilities.IgnoreShared,
+        Uuid = capabilities.ValidateUuid ? machine.Configuration.Uuid : null,
+    };
+
     private async Task SaveAsync(StreamFile stream, Board board)
     {
         RefuseOwnMemory(board);
@@ -101,20 +115,20 @@ internal sealed partial class SavingMigration(
         var table = RamTable.Of(board);
         var record = new MachineRecord((uint)board.Revision, board.Vm.GuestAbi, [.. GuestVisibleProperties.OfSaved(machine.Configuration)]);
         var head = new StateWriter();
-        VmStateWriter.WriteStart(head, machine.Configuration.MachineType);
-        var description = record.Write(head);
-        VmStateWriter.WriteRamTable(head, table);
+        var described = new DescribedStart(VmStateWriter.WriteStart(head, Configuration), record.Write(head));
+        VmStateWriter.WriteRamTable(head, table, Configuration.LeavesShared);
         VmStateWriter.BeginRamPart(head);
-        Ram = RamProgress.Of(board.Ram);
+        RamBlock[] written = [.. board.Ram.Where(block => !Configuration.LeavesShared || !block.IsNamedFile)];
+        Ram = RamProgress.Of(written);
         await _work.RunAsync(() =>
         {
             Write(stream, head.Written);
-            new RamWriter(bytes => Write(stream, bytes), Ram).Write(board.Ram);
+            new RamWriter(bytes => Write(stream, bytes), Ram).Write(written);
         });
 
         progress.Stopped();
         progress.PassBegan(2);
-        byte[] rest = Rest(board, table, description);
+        byte[] rest = Rest(board, table, described);
         await _work.RunAsync(() =>
         {
             Write(stream, rest);
@@ -142,7 +156,7 @@ internal sealed partial class SavingMigration(
     }
 
     /// <summary>What follows the pages of RAM: its end, the other sections, and the description of all of it.</summary>
-    private byte[] Rest(Board board, IReadOnlyList<RamTableEntry> table, StateDescription machineRecord)
+    private byte[] Rest(Board board, IReadOnlyList<RamTableEntry> table, DescribedStart start)
     {
         var sections = new SavedSections(board.Sections.Where(section => !section.IsBackEnd)).Capture();
         var rest = new StateWriter();
@@ -150,6 +164,10 @@ internal sealed partial class SavingMigration(
         VmStateWriter.WriteRamEnd(rest);
         int devices = rest.Length;
         VmStateWriter.WriteSections(rest, sections);
+        if (machine.Configuration.SuppressDescription)
+        {
+            return rest.Written.ToArray();
+        }
 
         // Described is the same without the pages of RAM, which every reader knows.
         var described = new StateWriter();
@@ -157,7 +175,7 @@ internal sealed partial class SavingMigration(
         VmStateWriter.WriteRamTable(described, table);
         VmStateWriter.WriteRamEnd(described);
         described.WriteBytes(rest.Written[devices..]);
-        string text = VmStateDescription.Of(described.WrittenMemory, machine.Configuration.MachineType, table, sections, machineRecord);
+        string text = VmStateDescription.Of(described.WrittenMemory, machine.Configuration.MachineType, table, sections, start.Configuration, start.Machine);
         VmStateWriter.WriteDescription(rest, text);
         return rest.Written.ToArray();
     }
@@ -209,6 +227,9 @@ internal sealed partial class SavingMigration(
         _stream?.Dispose();
         _cancel.Dispose();
     }
+
+    /// <summary>What a description says of what comes before RAM.</summary>
+    private sealed record DescribedStart(StateDescription Configuration, StateDescription Machine);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "the guest was saved to {Address}: {Bytes} bytes")]
     private static partial void LogSaved(ILogger log, ChannelAddress address, ulong bytes);

@@ -11,7 +11,8 @@ namespace Vmm.Migration.Streams;
 /// <param name="input">The stream.</param>
 /// <param name="blocks">The machine's blocks.</param>
 /// <param name="progress">What is counted.</param>
-internal sealed class RamReader(StreamInput input, IReadOnlyList<RamBlock> blocks, RamProgress progress)
+/// <param name="withAddresses">Whether the table has the addresses of blocks.</param>
+internal sealed class RamReader(StreamInput input, IReadOnlyList<RamBlock> blocks, RamProgress progress, bool withAddresses = false)
 {
     private const int Batch = 1 << 20;
     private const ulong Flags = VmStateStream.PageSize - 1;
@@ -72,6 +73,11 @@ internal sealed class RamReader(StreamInput input, IReadOnlyList<RamBlock> block
             if (received != block.Name || size != block.Size)
             {
                 throw input.Damaged($"RAM block '{block.Name}' of {block.Size} bytes expected, '{received}' of {size} bytes found");
+            }
+
+            if (withAddresses && input.ReadUInt64() is var address and not RamTableEntry.Address)
+            {
+                throw input.Damaged($"RAM block '{block.Name}' at guest address 0x{RamTableEntry.Address:x} expected, at 0x{address:x} found");
             }
         }
 

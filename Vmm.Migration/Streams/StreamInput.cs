@@ -26,6 +26,14 @@ internal sealed class StreamInput(StreamInput.ReadSome read)
 
     internal byte ReadByte() => Take(1)[0];
 
+    /// <summary>The next byte, which stays to be read.</summary>
+    internal byte PeekByte()
+    {
+        byte next = ReadByte();
+        _position--;
+        return next;
+    }
+
     internal uint ReadUInt32() => BinaryPrimitives.ReadUInt32BigEndian(Take(sizeof(uint)));
 
     internal ulong ReadUInt64() => BinaryPrimitives.ReadUInt64BigEndian(Take(sizeof(ulong)));

@@ -24,15 +24,17 @@ internal static class VmStateDescription
     /// <param name="machineType">The machine type in it.</param>
     /// <param name="ram">The RAM blocks in it.</param>
     /// <param name="sections">The machine's sections.</param>
+    /// <param name="configuration">What it has as configuration, where that is more than the machine type.</param>
     /// <param name="first">A section that stands before that of RAM in the stream to be described, though it is not in <paramref name="stream"/>; instance 0.</param>
     /// <exception cref="StateException">The stream is not the state of this machine.</exception>
     internal static string Of(
-        ReadOnlyMemory<byte> stream, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections, StateDescription? first = null)
+        ReadOnlyMemory<byte> stream, string machineType, IReadOnlyList<RamTableEntry> ram, IReadOnlyList<StateSection> sections,
+        StateDescription? configuration = null, StateDescription? first = null)
     {
         var reader = new StateReader(stream);
         VmStateReader.ReadStart(reader, machineType, ram);
         var text = new StringBuilder("{\"configuration\":{");
-        AppendRecord(text, Configuration(machineType));
+        AppendRecord(text, configuration ?? Configuration(machineType));
         text.Append(CultureInfo.InvariantCulture, $"}},\"page_size\":{PageSize},\"devices\":[");
         string separator = "{";
         if (first is not null)

@@ -1,15 +1,12 @@
 using System.Text;
 using Vmm.Core.Machines;
 using Vmm.Core.State;
-using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Streams;
 
 /// <summary>Reads a machine's state into its state records; nothing takes effect before <see cref="IStateful.Apply"/>.</summary>
 internal static class VmStateReader
 {
-    private const int LongestMachineType = 256;
-
     /// <summary>Longer than any; that there is none so long is for the limit on all that follows RAM to say.</summary>
     private const int LongestDescription = 1 << 30;
 
@@ -55,8 +52,10 @@ internal static class VmStateReader
     }
 
     /// <summary>Reads what comes before the first section of a saved stream.</summary>
-    /// <exception cref="StateException">It is no such stream, or that of another machine type.</exception>
-    internal static void ReadStart(StreamInput input, string machineType)
+    /// <param name="input">The stream.</param>
+    /// <param name="own">What this process is.</param>
+    /// <exception cref="StateException">It is no such stream, or that of another machine.</exception>
+    internal static void ReadStart(StreamInput input, StreamConfiguration own)
     {
         uint magic = input.ReadUInt32();
         if (magic != VmStateStream.Magic)
@@ -70,12 +69,7 @@ internal static class VmStateReader
             throw input.Damaged($"unsupported migration stream version {version}: {VmStateStream.Version} expected");
         }
 
-        input.Expect("section type", VmStateStream.Configuration, input.ReadByte());
-        string received = PeerText.Of(Encoding.UTF8.GetString(input.ReadBlob("machine type", LongestMachineType)));
-        if (received != machineType)
-        {
-            throw input.Damaged($"Machine type received is '{received}' and local is '{machineType}'");
-        }
+        StreamConfiguration.Read(input).RequireFits(input, own);
     }
 
     /// <summary>Reads what closes a section.</summary>

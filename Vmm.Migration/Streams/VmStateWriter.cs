@@ -41,8 +41,20 @@ internal static class VmStateWriter
         WriteMachineType(writer, machineType);
     }
 
+    /// <summary>Appends what comes before the first section of a saved stream.</summary>
+    /// <returns>What a description says of it.</returns>
+    internal static StateDescription WriteStart(StateWriter writer, StreamConfiguration configuration)
+    {
+        writer.WriteUInt32(VmStateStream.Magic);
+        writer.WriteUInt32(VmStateStream.Version);
+        return configuration.Write(writer);
+    }
+
     /// <summary>Appends the start of the section of RAM, which has the table of its blocks.</summary>
-    internal static void WriteRamTable(StateWriter writer, IReadOnlyList<RamTableEntry> ram)
+    /// <param name="writer">Where to.</param>
+    /// <param name="ram">The blocks.</param>
+    /// <param name="withAddresses">Whether the table has their addresses: where RAM that is in a file is left there.</param>
+    internal static void WriteRamTable(StateWriter writer, IReadOnlyList<RamTableEntry> ram, bool withAddresses = false)
     {
         WriteHead(writer, VmStateStream.SectionStart, RamSection, VmStateStream.RamSection, 0, VmStateStream.RamVersion);
         ulong total = 0;
@@ -56,6 +68,10 @@ internal static class VmStateWriter
         {
             writer.WriteName(block.Name);
             writer.WriteUInt64(block.Size);
+            if (withAddresses)
+            {
+                writer.WriteUInt64(RamTableEntry.Address);
+            }
         }
 
         EndRamPart(writer);

@@ -31,6 +31,8 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             {
                 MigrationCapability.Events => changed with { Events = change.State },
                 MigrationCapability.ReturnPath => changed with { ReturnPath = change.State },
+                MigrationCapability.ValidateUuid => changed with { ValidateUuid = change.State },
+                MigrationCapability.XIgnoreShared => changed with { IgnoreShared = change.State },
                 var other => throw new InvalidOperationException($"capability {other} has no switch"),
             };
         }
@@ -44,6 +46,8 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
         [
             new() { Capability = MigrationCapability.Events, State = migrator.Capabilities.Events },
             new() { Capability = MigrationCapability.ReturnPath, State = migrator.Capabilities.ReturnPath },
+            new() { Capability = MigrationCapability.XIgnoreShared, State = migrator.Capabilities.IgnoreShared },
+            new() { Capability = MigrationCapability.ValidateUuid, State = migrator.Capabilities.ValidateUuid },
         ]);
 
     /// <inheritdoc/>

@@ -57,12 +57,17 @@ public sealed class SavedStreamFuzzTests : IDisposable
         using var bytes = new MemoryStream(stream);
         int most = random.Next(3) == 0 ? random.Next(1, 100) : int.MaxValue;
         var input = new StreamInput(buffer => bytes.Read(buffer[..Math.Min(buffer.Length, most)]));
-        VmStateReader.ReadStart(input, "microvm");
-        _ = MachineRecord.Read(input);
+        VmStateReader.ReadStart(input, new StreamConfiguration("microvm"));
+        var record = MachineRecord.Read(input);
         new RamReader(input, board.Ram, RamProgress.Of(board.Ram)).Read();
         var reader = new StateReader(new StreamTail(input, MostDeviceBytes).Take);
-        VmStateReader.ReadSections(reader, sections);
+        var saved = new SavedSections(sections);
+        VmStateReader.ReadSections(reader, record.HasSavedForms ? saved.All : sections);
         VmStateReader.SkipDescription(reader);
+        if (record.HasSavedForms)
+        {
+            saved.Restore();
+        }
     }
 
     private static byte[] Damaged(Random random, byte[] whole)

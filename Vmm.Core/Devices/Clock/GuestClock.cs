@@ -18,6 +18,9 @@ public sealed class GuestClock(TimeProvider host) : IStateful
     /// <inheritdoc/>
     public StateLayout Layout => GuestClockState.Layout;
 
+    /// <inheritdoc/>
+    public SavedForm CreateSavedForm(string section, int instance) => new GuestClockSavedForm(this, section, instance);
+
     /// <summary>The time in nanoseconds. May be read on any thread.</summary>
     public long Nanoseconds
     {

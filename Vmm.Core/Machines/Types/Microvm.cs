@@ -45,6 +45,10 @@ public sealed class Microvm : MachineType
             new IdProperty("memory-backend", "id of the memory backend that is the guest's RAM"),
             machine => machine.MemoryBackendId,
             (machine, value) => machine with { MemoryBackendId = (string)value }),
+        new(
+            new SwitchProperty("suppress-vmdesc", "a saved guest's stream ends without the description of itself") { Default = false },
+            machine => machine.SuppressDescription,
+            (machine, value) => machine with { SuppressDescription = (bool)value }),
         Fixed("graphics", "graphics", only: false),
         Fixed("kernel-irqchip", "interrupt controllers in the kernel", only: true),
         Fixed("mem-merge", "merging of equal pages", only: false),

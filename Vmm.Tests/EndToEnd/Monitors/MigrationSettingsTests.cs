@@ -25,7 +25,7 @@ public sealed class MigrationSettingsTests : EndToEndTest
     public async Task At_the_start_everything_is_as_the_schema_says()
     {
         await ExpectParametersAsync(Defaults);
-        Assert.That(await CapabilitiesAsync(), Is.EqualTo("events=False return-path=False"));
+        Assert.That(await CapabilitiesAsync(), Is.EqualTo("events=False return-path=False x-ignore-shared=False validate-uuid=False"));
     }
 
     [TestCase("mode", "\"cpr-transfer\"")]
@@ -72,7 +72,7 @@ public sealed class MigrationSettingsTests : EndToEndTest
             """));
 
         Assert.That(refused?.Message, Is.EqualTo("Parameter 'capability' does not accept value 'xbzrle'"));
-        Assert.That(await CapabilitiesAsync(), Is.EqualTo("events=False return-path=True"));
+        Assert.That(await CapabilitiesAsync(), Is.EqualTo("events=False return-path=True x-ignore-shared=False validate-uuid=False"));
     }
 
     private async Task ExpectParametersAsync(string expected)

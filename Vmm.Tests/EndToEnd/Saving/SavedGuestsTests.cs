@@ -181,38 +181,9 @@ public sealed class SavedGuestsTests : UpdateTest
         Assert.That(await old.StatusAsync(), Is.EqualTo("paused"));
     }
 
-    private static Task SaveAsync(Generation old, string uri) => MigrateAsync(old, uri);
-
     private static async Task SaveInModeNormalAsync(Generation old)
     {
         await old.Qmp.ExecuteAsync("migrate-set-parameters", """{"mode": "normal"}""");
-        await MigrateAsync(old, $"file:{Saved}");
-    }
-
-    private static async Task MigrateAsync(Generation old, string uri)
-    {
-        await old.Qmp.ExecuteAsync("migrate", $$"""{"uri": "{{uri}}"}""");
-        await old.ExpectAsync("completed");
-    }
-
-    /// <summary>Starts a process that restores the guest, and waits until it has it, paused.</summary>
-    private async Task<Generation> RestoreAsync(ArgumentList arguments, string uri)
-    {
-        var next = await StartGenerationAsync([.. Enter, Program], arguments, ["-incoming", uri]);
-        using var deadline = new CancellationTokenSource(Timeouts.Answer);
-        while (await next.StatusAsync() == "inmigrate")
-        {
-            await Task.Delay(5, deadline.Token);
-        }
-
-        Assert.That(await next.StatusAsync(), Is.EqualTo("paused"), next.Process.Errors);
-
-        // What was reported of the restore is not waited for later, as the end of a save.
-        while (next.Events.Any(line => line.StartsWith("MIGRATION ", StringComparison.Ordinal)))
-        {
-            await next.Qmp.WaitForEventAsync("MIGRATION");
-        }
-
-        return next;
+        await SaveAsync(old, $"file:{Saved}");
     }
 }

@@ -12,7 +12,7 @@ public abstract class TwoVersionsTest(string predecessor) : UpdateTest
     /// <summary>The first version.</summary>
     internal const string First = "vmm-predecessor";
 
-    /// <summary>The first one with a network: it has disks and consoles too.</summary>
+    /// <summary>The last release before today: it has disks, consoles and networks.</summary>
     internal const string Second = "vmm-predecessor-2";
 
     /// <summary>Whether the earlier program's board is the one before today's.</summary>

@@ -73,6 +73,34 @@ public abstract class UpdateTest : EndToEndTest
         Assert.That(await generation.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
     }
 
+    /// <summary>Saves a stopped guest in mode normal, and waits until that is done.</summary>
+    internal static async Task SaveAsync(Generation old, string uri)
+    {
+        await old.Qmp.ExecuteAsync("migrate", $$"""{"uri": "{{uri}}"}""");
+        await old.ExpectAsync("completed");
+    }
+
+    /// <summary>Starts a process that restores the guest, and waits until it has it, paused.</summary>
+    internal async Task<Generation> RestoreAsync(ArgumentList arguments, string uri)
+    {
+        var next = await StartGenerationAsync([.. Enter, Program], arguments, ["-incoming", uri]);
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        while (await next.StatusAsync() == "inmigrate")
+        {
+            await Task.Delay(5, deadline.Token);
+        }
+
+        Assert.That(await next.StatusAsync(), Is.EqualTo("paused"), next.Process.Errors);
+
+        // What was reported of the restore is not waited for later, as the end of a save.
+        while (next.Events.Any(line => line.StartsWith("MIGRATION ", StringComparison.Ordinal)))
+        {
+            await next.Qmp.WaitForEventAsync("MIGRATION");
+        }
+
+        return next;
+    }
+
     /// <summary>Shortens the waits of an attempt, each to this many milliseconds.</summary>
     internal static Task SetTimeoutsAsync(Generation old, int milliseconds) => old.Qmp.ExecuteAsync(
         "migrate-set-parameters",

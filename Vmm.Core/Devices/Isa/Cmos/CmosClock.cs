@@ -50,6 +50,9 @@ public sealed class CmosClock : Device, IPortDevice, IStateful
     /// <inheritdoc/>
     public StateLayout Layout => CmosState.Layout;
 
+    /// <inheritdoc/>
+    public SavedForm CreateSavedForm(string section, int instance) => new CmosSavedForm(this, section, instance);
+
     private Span<byte> Registers => _state.Registers;
 
     private DateTime Now => InRange(_host.GetUtcNow().Ticks + _state.Offset);

@@ -39,6 +39,9 @@ public sealed class I8042 : Device, IPortDevice, IStateful
     /// <inheritdoc/>
     public StateLayout Layout => I8042State.Layout;
 
+    /// <inheritdoc/>
+    public SavedForm CreateSavedForm(string section, int instance) => new I8042SavedForm(this, section, instance);
+
     /// <summary>Reads the status.</summary>
     public byte ReadByte(int offset)
     {

@@ -56,41 +56,19 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChangeableFrontEnd
     /// <inheritdoc/>
     public StateLayout Layout => SerialState.Layout;
 
+    /// <inheritdoc/>
+    public SavedForm CreateSavedForm(string section, int instance) => new SerialSavedForm(this, section, instance);
+
     /// <summary>How many bytes the guest's side can take now.</summary>
     public int Room => IsLoopback ? 0 : Math.Max(0, Capacity - _state.ReceiveCount);
 
     private SerialFifo Received => new(_state.ReceiveBytes, ref _state.ReceiveCount);
 
-    private bool IsFifo => (_state.FifoControl & FifoEnable) != 0;
-
-    private int Capacity => IsFifo ? SerialFifo.Depth : 1;
+    private int Capacity => _state.IsFifo ? SerialFifo.Depth : 1;
 
     private bool IsLoopback => (_state.ModemControl & Loopback) != 0;
 
     private bool IsDivisorAccess => (_state.LineControl & DivisorLatchAccess) != 0;
-
-    private int TriggerLevel => !IsFifo ? 1 : (_state.FifoControl >> FifoTriggerShift) switch { 0 => 1, 1 => 4, 2 => 8, _ => 14 };
-
-    private byte Status => (byte)(_state.LineErrors
-        | (_state.ReceiveCount > 0 ? DataReady : 0)
-        | (_transmitter.IsEmpty ? TransmitHoldingEmpty | TransmitterEmpty : 0));
-
-    private byte PendingInterrupt
-    {
-        get
-        {
-            byte enabled = _state.InterruptEnable;
-            return 0 switch
-            {
-                _ when (enabled & EnableLineStatus) != 0 && (_state.LineErrors & LineErrors) != 0 => InterruptLineStatus,
-                _ when (enabled & EnableReceived) != 0 && _state.ReceiveCount >= TriggerLevel => InterruptReceived,
-                _ when (enabled & EnableReceived) != 0 && _state.ReceiveCount > 0 => InterruptTimeout,
-                _ when (enabled & EnableTransmitEmpty) != 0 && _state.TransmitEmptyPending => InterruptTransmitEmpty,
-                _ when (enabled & EnableModemStatus) != 0 && (_state.ModemStatus & DeltaBits) != 0 => InterruptModemStatus,
-                _ => NoInterrupt,
-            };
-        }
-    }
 
     /// <inheritdoc/>
     public byte ReadByte(int offset)
@@ -281,7 +259,8 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChangeableFrontEnd
 
     private byte ReadIdentification()
     {
-        byte pending = PendingInterrupt;
+        byte identification = _state.Identification;
+        byte pending = _state.PendingInterrupt;
         if (pending == InterruptTransmitEmpty)
         {
             _state.TransmitEmptyPending = false;
@@ -292,12 +271,12 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChangeableFrontEnd
             _transmitter.EndBurst();
         }
 
-        return (byte)(pending | (IsFifo ? FifosEnabled : 0));
+        return identification;
     }
 
     private byte ReadLineStatus()
     {
-        byte status = Status;
+        byte status = _state.LineStatus;
         _state.LineErrors = 0;
         UpdateInterrupt();
         return status;
@@ -390,7 +369,7 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChangeableFrontEnd
 
     private void UpdateInterrupt()
     {
-        bool level = PendingInterrupt != NoInterrupt;
+        bool level = _state.PendingInterrupt != NoInterrupt;
         if (level != _level)
         {
             _level = level;

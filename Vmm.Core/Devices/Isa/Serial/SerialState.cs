@@ -1,4 +1,5 @@
 using Vmm.Core.State;
+using static Vmm.Core.Devices.Isa.Serial.SerialRegisters;
 
 namespace Vmm.Core.Devices.Isa.Serial;
 
@@ -76,4 +77,28 @@ internal sealed class SerialState
 
     /// <summary>The bytes that wait, oldest first.</summary>
     internal readonly byte[] TransmitBytes = new byte[SerialFifo.Depth];
+
+    /// <summary>Whether the FIFOs are on.</summary>
+    internal bool IsFifo => (FifoControl & FifoEnable) != 0;
+
+    /// <summary>The line status register.</summary>
+    internal byte LineStatus => (byte)(LineErrors
+        | (ReceiveCount > 0 ? DataReady : 0)
+        | (TransmitCount == 0 ? TransmitHoldingEmpty | TransmitterEmpty : 0));
+
+    /// <summary>The most urgent of the interrupts that are due.</summary>
+    internal byte PendingInterrupt => 0 switch
+    {
+        _ when (InterruptEnable & EnableLineStatus) != 0 && (LineErrors & SerialRegisters.LineErrors) != 0 => InterruptLineStatus,
+        _ when (InterruptEnable & EnableReceived) != 0 && ReceiveCount >= TriggerLevel => InterruptReceived,
+        _ when (InterruptEnable & EnableReceived) != 0 && ReceiveCount > 0 => InterruptTimeout,
+        _ when (InterruptEnable & EnableTransmitEmpty) != 0 && TransmitEmptyPending => InterruptTransmitEmpty,
+        _ when (InterruptEnable & EnableModemStatus) != 0 && (ModemStatus & DeltaBits) != 0 => InterruptModemStatus,
+        _ => NoInterrupt,
+    };
+
+    /// <summary>The interrupt identification register.</summary>
+    internal byte Identification => (byte)(PendingInterrupt | (IsFifo ? FifosEnabled : 0));
+
+    private int TriggerLevel => !IsFifo ? 1 : (FifoControl >> FifoTriggerShift) switch { 0 => 1, 1 => 4, 2 => 8, _ => 14 };
 }
