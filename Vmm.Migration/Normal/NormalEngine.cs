@@ -47,7 +47,7 @@ internal sealed class NormalEngine(Machine machine, Func<MigrationCapabilities> 
         {
             FileAddress or ExecAddress or UnixAddress => Saving(target.Main, opened: null),
             DescriptorAddress descriptor => Saving(descriptor, Taken(descriptor, takeDescriptor)),
-            InetAddress inet when InetEndPoints.ToConnect(inet).Count > 0 => Saving(inet, opened: null),
+            InetAddress inet when InetEndPoints.ToListen(inet).Count > 0 => Saving(inet, opened: null),
             _ => throw new MigrationException($"'{target.Main}' is not supported for a saved guest: expected file:, exec:, fd:, unix: or tcp:"),
         };
 

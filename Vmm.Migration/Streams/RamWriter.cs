@@ -1,9 +1,12 @@
 // The pages of stopped RAM, each once, in the records of QEMU's streams: the page's offset with flags in its low bits, the block's name where it is another than
 // that of the page before, and either the page or, of one that is all zeros, a single byte. Holes of the file behind a block are zeros without being read.
+//
+// Two buffers take turns: one is filled from RAM while the other is written to the stream.
 
 using System.Buffers.Binary;
 using System.Text;
 using Vmm.Core.Memory;
+using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Streams;
 
@@ -18,7 +21,9 @@ internal sealed class RamWriter(RamWriter.WriteAll write, RamProgress progress)
     private const int LargestRecord = sizeof(ulong) + 1 + byte.MaxValue + VmStateStream.PageSize;
 
     private readonly byte[] _pages = new byte[Batch];
-    private readonly byte[] _out = new byte[Batch + LargestRecord];
+    private byte[] _out = new byte[Batch + LargestRecord];
+    private byte[] _other = new byte[Batch + LargestRecord];
+    private Task _writing = Task.CompletedTask;
     private int _length;
     private byte[]? _name;
 
@@ -29,13 +34,22 @@ internal sealed class RamWriter(RamWriter.WriteAll write, RamProgress progress)
     /// <exception cref="IOException">The host cannot provide a page, or the stream cannot be written.</exception>
     internal void Write(IReadOnlyList<RamBlock> blocks)
     {
-        foreach (var block in blocks)
+        try
         {
-            _name = Encoding.UTF8.GetBytes(block.Name);
-            Write(block);
-        }
+            foreach (var block in blocks)
+            {
+                _name = Encoding.UTF8.GetBytes(block.Name);
+                Write(block);
+            }
 
-        Flush();
+            Flush();
+            WaitWritten();
+        }
+        catch
+        {
+            Settle();
+            throw;
+        }
     }
 
     private void Write(RamBlock block)
@@ -95,7 +109,25 @@ internal sealed class RamWriter(RamWriter.WriteAll write, RamProgress progress)
 
     private void Flush()
     {
-        write(_out.AsSpan(0, _length));
-        _length = 0;
+        WaitWritten();
+        (byte[] full, int length) = (_out, _length);
+        (_out, _other, _length) = (_other, _out, 0);
+        _writing = Task.Run(() => write(full.AsSpan(0, length)));
     }
+
+    /// <summary>After a failure: whoever closes the stream finds nobody writing to it.</summary>
+    private void Settle()
+    {
+        try
+        {
+            WaitWritten();
+        }
+        catch (Exception e) when (e is IOException or HandoverException or ObjectDisposedException)
+        {
+            // It is what failed, or it failed because the stream was given up; the first failure is the one to report.
+        }
+    }
+
+    /// <summary>Where the host has no thread for it, the waiting one writes.</summary>
+    private void WaitWritten() => _writing.GetAwaiter().GetResult();
 }
