@@ -100,6 +100,12 @@ public abstract class VirtioDevice : IDisposable
     /// <summary>Writes the whole record.</summary>
     public abstract void Save(StateWriter writer);
 
+    /// <summary>The form that the state has in a saved file; null where it is the device's own.</summary>
+    /// <param name="transport">What saves and loads the device.</param>
+    /// <param name="section">The name of its section.</param>
+    /// <param name="instance">The section's instance.</param>
+    internal virtual SavedForm? CreateSavedForm(IStateful transport, string section, int instance) => null;
+
     /// <summary>Reads and checks the whole record. A refused one leaves the device without a driver.</summary>
     /// <exception cref="StateException">The bytes are no state of this device.</exception>
     public void Load(StateReader reader)

@@ -105,6 +105,9 @@ public sealed class BlockDevice : VirtioDevice
         writer.Write(BlockState.Layout, _state);
     }
 
+    /// <inheritdoc/>
+    internal override SavedForm CreateSavedForm(IStateful transport, string section, int instance) => new BlockForm(this, transport, section, instance, _options);
+
     /// <summary>Has the held requests made again.</summary>
     public override void GuestContinues()
     {

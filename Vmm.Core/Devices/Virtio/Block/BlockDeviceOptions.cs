@@ -61,6 +61,9 @@ internal sealed record BlockDeviceOptions
     /// <summary>The serial number as a request for it is answered.</summary>
     internal ReadOnlySpan<byte> SerialBytes => _serial ??= ToSerial(Serial);
 
+    /// <summary>How much of configuration space QEMU has: up to the last field of a feature that is offered.</summary>
+    internal int SavedConfigurationLength => WriteZeroes ? 57 : Discard ? 48 : 36;
+
     /// <summary>The features of this kind of device that are offered.</summary>
     internal ulong Features(BlockDisk disk) =>
         SegMaxFeature | GeometryFeature | BlockSizeFeature | TopologyFeature | FlushFeature
@@ -80,7 +83,7 @@ internal sealed record BlockDeviceOptions
         BinaryPrimitives.WriteUInt16LittleEndian(space[16..], (ushort)Math.Clamp(sectors / (Heads * SectorsOfTrack), 2, MostCylinders));
         space[18] = Heads;
         space[19] = SectorsOfTrack;
-        BinaryPrimitives.WriteUInt32LittleEndian(space[20..], LogicalBlockSize);
+        BinaryPrimitives.WriteUInt32LittleEndian(space[BlockSizeOffset..], LogicalBlockSize);
         space[24] = (byte)BitOperations.Log2(PhysicalBlockSize / LogicalBlockSize);
         BinaryPrimitives.WriteUInt16LittleEndian(space[26..], (ushort)(MinIoSize / LogicalBlockSize));
         BinaryPrimitives.WriteUInt32LittleEndian(space[28..], OptIoSize / LogicalBlockSize);

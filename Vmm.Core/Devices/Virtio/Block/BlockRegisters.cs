@@ -33,6 +33,9 @@ internal static class BlockRegisters
     /// <summary>VIRTIO_BLK_F_WRITE_ZEROES.</summary>
     internal const ulong WriteZeroesFeature = 1UL << 14;
 
+    /// <summary>Where the block size is in configuration space.</summary>
+    internal const int BlockSizeOffset = 20;
+
     /// <summary>Where the write cache's switch is in configuration space.</summary>
     internal const int WriteCacheOffset = 32;
 

@@ -150,6 +150,9 @@ public sealed class VirtioMmio : Device, IMmioDevice, IStateful, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public SavedForm? CreateSavedForm(string section, int instance) => _device.CreateSavedForm(this, section, instance);
+
     /// <summary>Unbinds its doorbells and closes what the device has opened.</summary>
     public void Dispose()
     {
