@@ -88,6 +88,10 @@ public sealed class Rng : VirtioDevice
     }
 
     /// <inheritdoc/>
+    internal override SavedForm CreateSavedForm(IStateful transport, string section, int instance) =>
+        new RngForm(this, transport, section, instance, QueueSize, _quota);
+
+    /// <inheritdoc/>
     protected override void LoadRecord(StateReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
