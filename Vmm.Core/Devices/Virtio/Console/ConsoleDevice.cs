@@ -111,6 +111,10 @@ public sealed class ConsoleDevice : VirtioDevice
         writer.Write(ConsoleState.Layout, _state);
     }
 
+    /// <inheritdoc/>
+    internal override SavedForm CreateSavedForm(IStateful transport, string section, int instance) => new ConsoleForm(
+        this, transport, section, instance, _mostPorts, _allowsEmergencyWrite, [.. _ports.Select(static port => port.Number)]);
+
     /// <summary>Adds a port; before the device is used.</summary>
     /// <exception cref="ArgumentException">There is one with that number, or the number is too high.</exception>
     internal void Attach(Port port)
