@@ -168,6 +168,10 @@ public sealed class NetDevice : VirtioDevice, INetworkCard
         writer.Write(NetState.Layout, _state);
     }
 
+    /// <inheritdoc/>
+    internal override SavedForm CreateSavedForm(IStateful transport, string section, int instance) =>
+        new NetForm(this, transport, section, instance, _options, _network.HasHeaders);
+
     /// <summary>The driver has announced itself.</summary>
     /// <returns>False if it was not asked to.</returns>
     internal bool TryEndAnnouncement() => (Interlocked.And(ref _state.Status, ~Announce) & Announce) != 0;

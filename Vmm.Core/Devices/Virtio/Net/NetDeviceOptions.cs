@@ -53,6 +53,14 @@ internal sealed record NetDeviceOptions
             | (Speed is not null || IsFullDuplex is not null ? SpeedDuplexFeature : 0);
     }
 
+    /// <summary>How much of configuration space QEMU has: up to the last field of a feature that is offered.</summary>
+    internal static int SavedConfigurationLength(ulong features) =>
+        (features & SpeedDuplexFeature) != 0 ? 17
+        : (features & MtuFeature) != 0 ? 12
+        : (features & MultiQueueFeature) != 0 ? 10
+        : (features & StatusFeature) != 0 ? 8
+        : MacLength;
+
     /// <summary>Fills configuration space behind the address.</summary>
     internal void WriteConfiguration(Span<byte> space, ushort status)
     {
