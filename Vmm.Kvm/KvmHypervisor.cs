@@ -11,6 +11,7 @@ using Vmm.Core.State;
 using Vmm.Kvm.Clocks;
 using Vmm.Kvm.Cpuid;
 using Vmm.Kvm.Cpus;
+using Vmm.Kvm.Cpus.Saved;
 using Vmm.Kvm.Devices;
 using Vmm.Kvm.Native;
 
@@ -79,6 +80,9 @@ public sealed class KvmHypervisor : IHypervisor
         KvmClockState.Layout,
         KvmCpuState.Layout,
     ];
+
+    /// <summary>The layouts that such state has in a saved file, where they are others, each once.</summary>
+    public static IReadOnlyList<StateLayout> SavedLayouts { get; } = [.. CpuSavedForm.Layouts];
 
     /// <inheritdoc/>
     public string Name => "kvm";

@@ -12,6 +12,7 @@ using Vmm.Core.State;
 using Vmm.Kvm.Clocks;
 using Vmm.Kvm.Cpuid;
 using Vmm.Kvm.Cpus;
+using Vmm.Kvm.Cpus.Saved;
 using Vmm.Kvm.Devices;
 using Vmm.Kvm.Logging;
 using Vmm.Kvm.Native;
@@ -238,16 +239,19 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         bool hasNested = nested > 0 && CpuidModel.OffersVirtualization(table);
+        var model = SavedCpuModel.Of(table, tscKhz);
         return new KvmCpuSetup(
-            hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, _memory.Ranges, options.NameThreads, hypervisor.Threads, logger);
+            hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, _memory.Ranges, options.NameThreads, hypervisor.Threads, logger)
+        {
+            CreateSavedForm = (cpu, instance) => new CpuSavedForm(cpu, instance, model),
+        };
     }
 
     private void SetUpMachineCheck(KvmFile cpu)
     {
-        const ulong ControlRegister = 1 << 8;
         if (_file.Extension(KvmCapability.MachineCheck) >= MsrList.MachineCheckBanks)
         {
-            ulong banks = MsrList.MachineCheckBanks | ControlRegister;
+            ulong banks = MsrList.MachineCheckCapability;
             cpu.Call(KvmRequest.SetupMce, ref banks);
         }
     }

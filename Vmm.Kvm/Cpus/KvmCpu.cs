@@ -28,6 +28,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     private readonly KvmCpuState _state = new();
     private readonly CpuThreads _threads;
     private readonly string? _threadName;
+    private readonly Func<IStateful, int, SavedForm> _createSavedForm;
     private readonly ManualResetEventSlim _started = new();
     private readonly Action _capture;
     private readonly Action _apply;
@@ -64,6 +65,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
 
         setup.Msrs.AtPowerOn.CopyTo(_atPowerOn.Msrs);
         _threads = setup.Threads;
+        _createSavedForm = setup.CreateSavedForm;
         _threadName = setup.NameThreads ? $"CPU {index}/KVM" : null;
     }
 
@@ -97,6 +99,9 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         _state.Check();
         _holdsState = true;
     }
+
+    /// <inheritdoc/>
+    public SavedForm? CreateSavedForm(string section, int instance) => _createSavedForm(this, instance);
 
     /// <summary>The state that was loaded is of another time, or of another host: the TSC continues from where it was.</summary>
     internal void ForgetHostTime() => _state.TscStoodStill = true;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vmm.Core.State;
 
 namespace Vmm.Kvm.Cpus;
 
@@ -21,4 +22,8 @@ internal sealed record KvmCpuSetup(
     RamRanges Ram,
     bool NameThreads,
     CpuThreads Threads,
-    ILogger Logger);
+    ILogger Logger)
+{
+    /// <summary>Makes the form that a vCPU's state has in a saved file, from the vCPU and the instance of its sections.</summary>
+    internal required Func<IStateful, int, SavedForm> CreateSavedForm { get; init; }
+}

@@ -18,12 +18,12 @@ internal sealed class KvmCpuState
     internal const int XsaveSize = 4096;
     internal const int XsaveExtraCapacity = 12288;
     internal const int NestedCapacity = 128 + 8192;
-    private const int EventsSize = 64;
+    internal const int EventsSize = 64;
+    internal const int SregsSize = 320;
+    internal const int XcrsSize = 392;
+    internal const int DebugRegsSize = 128;
+    internal const int LapicSize = 1024;
     private const int RegsSize = 144;
-    private const int SregsSize = 320;
-    private const int XcrsSize = 392;
-    private const int DebugRegsSize = 128;
-    private const int LapicSize = 1024;
     private const int MsrSize = 16;
     private const int WidestAccess = 4;
 

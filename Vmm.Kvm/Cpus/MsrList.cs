@@ -21,6 +21,9 @@ internal sealed class MsrList
     /// <summary>Machine-check banks that a guest is given.</summary>
     internal const int MachineCheckBanks = 10;
 
+    /// <summary>What MCG_CAP says: that number, and that there is a register which switches the banks.</summary>
+    internal const ulong MachineCheckCapability = MachineCheckBanks | (1 << 8);
+
     /// <summary>Writing these makes KVM write the wall clock into guest memory at once.</summary>
     private const uint WallClock = 0x11;
     private const uint WallClockNew = 0x4b564d00;

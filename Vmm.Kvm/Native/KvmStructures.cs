@@ -87,6 +87,7 @@ internal enum KvmMpState : uint
 {
     Runnable = 0,
     Uninitialized = 1,
+    Halted = 3,
 }
 
 /// <summary>struct kvm_regs.</summary>

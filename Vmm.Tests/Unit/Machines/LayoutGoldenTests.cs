@@ -98,6 +98,7 @@ public sealed class LayoutGoldenTests
     /// <summary>Tests have devices of their own, with files of their own.</summary>
     private static bool IsOfTheProgram(DeviceType type) => type.GetType().Assembly == typeof(DeviceType).Assembly;
 
-    private static string Folder([CallerFilePath] string here = "") =>
-        Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "Golden", "layouts");
+    /// <summary>A folder of golden files.</summary>
+    internal static string Folder(string name = "layouts", [CallerFilePath] string here = "") =>
+        Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "Golden", name);
 }
