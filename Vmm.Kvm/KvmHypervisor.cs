@@ -82,7 +82,11 @@ public sealed class KvmHypervisor : IHypervisor
     ];
 
     /// <summary>The layouts that such state has in a saved file, where they are others, each once.</summary>
-    public static IReadOnlyList<StateLayout> SavedLayouts { get; } = [.. CpuSavedForm.Layouts];
+    public static IReadOnlyList<StateLayout> SavedLayouts { get; } =
+    [
+        .. CpuSavedForm.Layouts, PicSavedForm.Record.Layout, IoApicSavedForm.Record.Layout, PitSavedForm.Record.Layout, PitSavedForm.Record.RestLayout,
+        KvmClockSavedForm.Record.Layout,
+    ];
 
     /// <inheritdoc/>
     public string Name => "kvm";

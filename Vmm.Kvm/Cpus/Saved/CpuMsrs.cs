@@ -20,6 +20,9 @@ internal static class CpuMsrs
     private const int VariableRangeRegisters = 16;
     private const int WidestAddress = 52;
 
+    /// <summary>KVM has no more performance counters, QEMU's section has room for more: the numbers behind these are of other registers.</summary>
+    private const int CountersOfKvm = 8;
+
     private static readonly Dictionary<uint, Field> Fields = WithRows(new()
     {
         [0x10] = Of(s => ref s.Tsc),
@@ -138,8 +141,8 @@ internal static class CpuMsrs
     {
         AddRow(0x268, 8, (s, i) => ref s.MtrrFixed[3 + i]);
         AddRow(0x309, SavedCpu.FixedCounters, (s, i) => ref s.FixedCounter[i]);
-        AddRow(0xc1, SavedCpu.GeneralCounters, (s, i) => ref s.Counter[i]);
-        AddRow(0x186, SavedCpu.GeneralCounters, (s, i) => ref s.EventSelect[i]);
+        AddRow(0xc1, CountersOfKvm, (s, i) => ref s.Counter[i]);
+        AddRow(0x186, CountersOfKvm, (s, i) => ref s.EventSelect[i]);
         AddRow(0x400, SavedCpu.MachineCheckRegisters, (s, i) => ref s.MceBanks[i]);
         AddRow(0x580, SavedCpu.TraceAddresses, (s, i) => ref s.TraceAddress[i]);
         AddRow(VariableRanges, VariableRangeRegisters, (s, i) => ref i % 2 == 0 ? ref s.MtrrVar[i / 2].Base : ref s.MtrrVar[i / 2].Mask);

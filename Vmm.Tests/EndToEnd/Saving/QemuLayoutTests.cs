@@ -31,6 +31,7 @@ public sealed class QemuLayoutTests : UpdateTest
         string[] expected =
         [
             "timer 0", "ioapic 0", "ioapic 1", "i8259 0", "i8259 1", "i8254 0", "kvmclock 0", "mc146818rtc 0", "serial 0", "globalstate 0",
+            "cpu_common 0", "cpu 0", "apic 0", $"{Slot("2e")}/virtio-blk 0", $"{Slot("2c")}/virtio-rng 0", $"{Slot("2a")}/virtio-console 0",
         ];
         Assert.That(ours.Keys.Intersect(theirs.Keys), Is.SupersetOf(expected));
         Assert.Multiple(() =>
@@ -41,6 +42,8 @@ public sealed class QemuLayoutTests : UpdateTest
             }
         });
     }
+
+    private static string Slot(string number) => $"virtio-mmio@00000000feb0{number}00";
 
     private async Task<IReadOnlyDictionary<string, JsonElement>> SectionsOfQemuAsync()
     {

@@ -166,10 +166,6 @@ public sealed class CpuFormDescriptionTests
         "cpu/triple_fault",
     }));
 
-    [Test]
-    public void Every_layout_of_a_vcpus_sections_is_as_its_golden_file_says() =>
-        LayoutGoldenTests.AssertGolden(KvmHypervisor.SavedLayouts, LayoutGoldenTests.Folder("saved"));
-
     /// <summary>A description in the words of the list above.</summary>
     private static string Text(StateDescription record, int indent)
     {

@@ -103,6 +103,15 @@ public sealed class CpuFormFieldTests
     }
 
     [Test]
+    public void A_register_with_a_number_behind_the_counters_is_none_of_them()
+    {
+        var vcpu = Protected();
+        vcpu.State.MsrCount++;
+        vcpu.State.Msrs[^1] = new KvmMsr { Index = 0xce, Value = 0x80000000 };
+        Assert.That(Subsections(vcpu), Is.EqualTo(new[] { "cpu/tsc_khz" }));
+    }
+
+    [Test]
     public void A_float_is_its_mantissa_and_then_its_exponent()
     {
         var vcpu = Protected();

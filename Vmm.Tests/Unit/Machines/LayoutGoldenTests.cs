@@ -7,7 +7,16 @@ using System.Runtime.CompilerServices;
 using Vmm.Core.Backends.Net;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Configuration;
+using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.Isa.Cmos;
+using Vmm.Core.Devices.Isa.I8042;
+using Vmm.Core.Devices.Isa.Serial;
 using Vmm.Core.Devices.Model;
+using Vmm.Core.Devices.Virtio.Block;
+using Vmm.Core.Devices.Virtio.Console;
+using Vmm.Core.Devices.Virtio.Net;
+using Vmm.Core.Devices.Virtio.Rng;
+using Vmm.Core.Devices.Virtio.Saved;
 using Vmm.Core.State;
 using Vmm.Kvm;
 using Vmm.Tests.Unit.Devices;
@@ -26,6 +35,11 @@ public sealed class LayoutGoldenTests
     [Test]
     [Promise(30)]
     public void Every_layout_of_KVMs_part_of_a_machine_is_as_its_golden_file_says() => AssertGolden(KvmHypervisor.Layouts);
+
+    [Test]
+    [Promise(30)]
+    public void Every_section_of_a_saved_file_is_as_its_golden_file_says() =>
+        AssertGolden(SavedLayouts, Folder("saved"));
 
     [Test]
     [Promise(30)]
@@ -51,6 +65,14 @@ public sealed class LayoutGoldenTests
         Assert.That(before, Is.Not.EqualTo(layout.Describe()));
         Assert.That(layout.Forms().Select(form => form.Text), Has.Member(before));
     }
+
+    /// <summary>The layouts of sections of a saved file that differ from those of a live update.</summary>
+    internal static IReadOnlyList<StateLayout> SavedLayouts { get; } =
+    [
+        GuestClockSavedForm.Record.Layout, SavedSerial.Layout, SavedCmos.Layout, I8042SavedForm.Record.Layout, .. KvmHypervisor.SavedLayouts,
+        BlockForm.Layout, BlockRest.Layout, NetForm.Layout, NetRest.Layout, ConsoleForm.Layout, ConsoleRest.Layout, RngForm.Layout, RngRest.Layout,
+        SavedVirtio.Subsections,
+    ];
 
     /// <summary>The layouts of all state that a machine has but for the hypervisor's, each once.</summary>
     internal static StateLayout[] LayoutsOfAMachine()

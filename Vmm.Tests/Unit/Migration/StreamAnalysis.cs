@@ -92,6 +92,7 @@ internal sealed class StreamAnalysis
                 {
                     Name();
                     left -= Number(8);
+                    _position += HasAddresses ? 8 : 0;
                 }
 
                 continue;
@@ -108,6 +109,10 @@ internal sealed class StreamAnalysis
             _position += size;
         }
     }
+
+    /// <summary>Blocks that are left in files have their addresses in the table.</summary>
+    private bool HasAddresses => _description.GetProperty("configuration").TryGetProperty("subsections", out var subsections)
+        && subsections.EnumerateArray().Any(subsection => subsection.GetProperty("vmsd_name").GetString() == "configuration/capabilities");
 
     /// <summary>The pages that are not all zeros, by block and offset.</summary>
     private List<(string Block, ulong Offset)> Pages { get; } = [];

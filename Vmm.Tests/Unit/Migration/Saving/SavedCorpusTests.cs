@@ -42,7 +42,7 @@ public sealed class SavedCorpusTests
             string name = reader.ReadName();
             reader.ReadUInt32();
             reader.SectionVersion = (int)reader.ReadUInt32();
-            reader.Describe(LayoutOf(name));
+            reader.Describe(hasSavedForms ? SavedLayoutOf(name) : LayoutOf(name));
             VmStateReader.ReadFooter(reader, id);
             read++;
         }
@@ -59,6 +59,13 @@ public sealed class SavedCorpusTests
     {
         string name = section[(section.LastIndexOf('/') + 1)..];
         return LayoutGoldenTests.LayoutsOfAMachine().Concat(KvmHypervisor.Layouts).Single(layout => layout.Name == name);
+    }
+
+    private static StateLayout SavedLayoutOf(string section)
+    {
+        string name = section[(section.LastIndexOf('/') + 1)..];
+        string wanted = section.StartsWith("vmm/", StringComparison.Ordinal) ? $"vmm/{name}" : name;
+        return LayoutGoldenTests.SavedLayouts.SingleOrDefault(layout => layout.Name == wanted) ?? LayoutOf(section);
     }
 
     private static byte[] Unpacked(int file, [CallerFilePath] string here = "")
