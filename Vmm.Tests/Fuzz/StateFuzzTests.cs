@@ -82,7 +82,8 @@ public sealed class StateFuzzTests
         Assert.That(refused, Is.InRange(Rounds, 9 * Rounds));
     }
 
-    private static byte[] Mutate(Random random, byte[] state)
+    /// <summary>A state with a few changes, and at times cut short.</summary>
+    internal static byte[] Mutate(Random random, byte[] state)
     {
         byte[] mutated = [.. state];
         for (int change = random.Next(0, 6); change > 0 && mutated.Length > 0; change--)

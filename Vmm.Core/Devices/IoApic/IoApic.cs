@@ -28,6 +28,9 @@ internal sealed class IoApic(IInterruptRouter router) : Device, IMmioDevice, ISt
     /// <inheritdoc/>
     public StateLayout Layout => IoApicState.Layout;
 
+    /// <inheritdoc/>
+    public SavedForm CreateSavedForm(string section, int instance) => new IoApicSavedForm(this, section, instance);
+
     /// <summary>In a stream of QEMU's the first is instance 0, which here is the hypervisor's and has a section of its own.</summary>
     public override int Instance => 1;
 

@@ -1,4 +1,5 @@
 using Vmm.Core.Devices.Clock;
+using Vmm.Core.Devices.IoApic;
 using Vmm.Core.Devices.Isa.Cmos;
 using Vmm.Core.Devices.Isa.I8042;
 using Vmm.Core.Devices.Isa.Serial;
@@ -92,6 +93,17 @@ public sealed class SavedDevicesTests
         Assert.That(
             Convert.ToHexString(file["pckbd 0"]),
             Is.EqualTo("601D3400" + "050D" + Hex("pckbd_outport") + "00000001" + "01" + "0514" + Hex("pckbd/extended_state") + "00000000" + "00000000" + "00000004" + "55" + "00"));
+    }
+
+    [Test]
+    public void The_second_IO_APIC_is_as_QEMUs()
+    {
+        var state = new IoApicState { Id = 0x0f, Select = 0x11, Requested = 0x8004 };
+        new Random(1).NextBytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(state.Entries.AsSpan()));
+
+        var file = AssertComesBack(IoApicState.Layout, state, new IoApicState(), holder => new IoApicSavedForm(holder, "ioapic", 1));
+
+        Assert.That(Convert.ToHexString(file["ioapic 1"]), Does.StartWith("0F" + "11" + "0000000000000000" + "00008004").And.Length.EqualTo(2 * (14 + (24 * 8))));
     }
 
     private static string Hex(string text) => Convert.ToHexString(System.Text.Encoding.ASCII.GetBytes(text));
