@@ -9,7 +9,7 @@ namespace Vmm.Core.Machines;
 /// <summary>The run state that a guest had before the switch.</summary>
 public sealed class GlobalState : IStateful
 {
-    private static readonly StateLayout<Record> TheLayout = new("globalstate", version: 1)
+    internal static readonly StateLayout<Record> TheLayout = new("globalstate", version: 1)
     {
         { "size", s => ref s.Size },
         { "runstate", s => s.RunState, Record.Capacity },
@@ -22,6 +22,9 @@ public sealed class GlobalState : IStateful
 
     /// <inheritdoc/>
     public StateLayout Layout => TheLayout;
+
+    /// <inheritdoc/>
+    public SavedForm CreateSavedForm(string section, int instance) => new GlobalStateSavedForm(this, section, instance);
 
     /// <summary>The run state to restore: running, paused, prelaunch or io-error.</summary>
     public RunState State { get; set; } = RunState.Running;
@@ -49,7 +52,8 @@ public sealed class GlobalState : IStateful
         State = state;
     }
 
-    private sealed class Record
+    /// <summary>The section.</summary>
+    internal sealed class Record
     {
         internal const int Capacity = 32;
         internal const int UnusedSize = 66;

@@ -17,6 +17,7 @@ using Vmm.Core.Devices.Virtio.Console;
 using Vmm.Core.Devices.Virtio.Net;
 using Vmm.Core.Devices.Virtio.Rng;
 using Vmm.Core.Devices.Virtio.Saved;
+using Vmm.Core.Machines;
 using Vmm.Core.State;
 using Vmm.Kvm;
 using Vmm.Tests.Unit.Devices;
@@ -69,7 +70,7 @@ public sealed class LayoutGoldenTests
     /// <summary>The layouts of sections of a saved file that differ from those of a live update.</summary>
     internal static IReadOnlyList<StateLayout> SavedLayouts { get; } =
     [
-        GuestClockSavedForm.Record.Layout, SavedSerial.Layout, SavedCmos.Layout, I8042SavedForm.Record.Layout, .. KvmHypervisor.SavedLayouts,
+        GuestClockSavedForm.Record.Layout, SavedSerial.Layout, SavedCmos.Layout, I8042SavedForm.Record.Layout, GlobalStateSavedForm.Record.Layout, .. KvmHypervisor.SavedLayouts,
         BlockForm.Layout, BlockRest.Layout, NetForm.Layout, NetRest.Layout, ConsoleForm.Layout, ConsoleRest.Layout, RngForm.Layout, RngRest.Layout,
         SavedVirtio.Subsections,
     ];
