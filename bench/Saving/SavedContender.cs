@@ -10,7 +10,8 @@ namespace Vmm.Bench.Saving;
 /// <param name="program">The program.</param>
 /// <param name="arguments">Its arguments; those of RAM are added.</param>
 /// <param name="mebibytes">RAM.</param>
-internal sealed class SavedContender(Scratch scratch, string name, string program, string[] arguments, int mebibytes) : IDisposable
+/// <param name="isLimited">Whether it limits its bandwidth unless told otherwise.</param>
+internal sealed class SavedContender(Scratch scratch, string name, string program, string[] arguments, int mebibytes, bool isLimited = false) : IDisposable
 {
     private const int MiB = 1 << 20;
 
@@ -31,7 +32,7 @@ internal sealed class SavedContender(Scratch scratch, string name, string progra
     {
         _process = Begin();
         _process.Greet();
-        EnableEvents(_process);
+        Configure(_process);
         Fill(RamFile.Of(_process.Id, (long)mebibytes * MiB));
         long resident = _process.ResidentKiB();
         Resident = (resident, resident);
@@ -45,7 +46,7 @@ internal sealed class SavedContender(Scratch scratch, string name, string progra
         process.Execute("""{"execute":"stop"}""");
         process.ForgetEvents();
         long began = Stopwatch.GetTimestamp();
-        process.Execute($$"""{"execute":"migrate","arguments":{"uri":"file:{{_file}}"}}""");
+        process.Execute($$$"""{"execute":"migrate","arguments":{"uri":"file:{{{_file}}}"}}""");
         WaitForEnd(process);
         double took = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
         Resident = Resident with { After = process.ResidentKiB() };
@@ -57,9 +58,9 @@ internal sealed class SavedContender(Scratch scratch, string name, string progra
     {
         using var process = Begin("-incoming", "defer");
         process.Greet();
-        EnableEvents(process);
+        Configure(process);
         long began = Stopwatch.GetTimestamp();
-        process.Execute($$"""{"execute":"migrate-incoming","arguments":{"uri":"file:{{_file}}"}}""");
+        process.Execute($$$"""{"execute":"migrate-incoming","arguments":{"uri":"file:{{{_file}}}"}}""");
         WaitForEnd(process);
         return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
     }
@@ -75,8 +76,15 @@ internal sealed class SavedContender(Scratch scratch, string name, string progra
         scratch, more.Length == 0 ? name : $"{name}-in", program,
         [.. arguments, "-object", $"memory-backend-memfd,id=ram,size={mebibytes}M,share=on", "-m", $"{mebibytes}", "-nodefaults", "-display", "none", "-S", .. more]);
 
-    private static void EnableEvents(QmpProcess process) =>
+    /// <summary>QEMU limits itself to 128 MiB a second unless it is told another number; ours has no such limit, and no such parameter.</summary>
+    private void Configure(QmpProcess process)
+    {
         process.Execute("""{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"events","state":true}]}}""");
+        if (isLimited)
+        {
+            process.Execute("""{"execute":"migrate-set-parameters","arguments":{"max-bandwidth":1000000000000}}""");
+        }
+    }
 
     private static void WaitForEnd(QmpProcess process)
     {

@@ -23,7 +23,7 @@ internal static class SavingBenchmark
         string[] ofOurs = ["-machine", "microvm,memory-backend=ram", "-kernel", Kernel];
         using var small = new SavedContender(scratch, "small", VmmUnderTest.Program, ofOurs, SmallMebibytes);
         using var ours = new SavedContender(scratch, "vmm", VmmUnderTest.Program, ofOurs, Mebibytes);
-        using var theirs = new SavedContender(scratch, "qemu", qemu, ofQemu, Mebibytes);
+        using var theirs = new SavedContender(scratch, "qemu", qemu, ofQemu, Mebibytes, isLimited: true);
         SavedContender[] contenders = [small, ours, theirs];
         var saves = contenders.ToDictionary(c => c, _ => new List<double>());
         var restores = contenders.ToDictionary(c => c, _ => new List<double>());
