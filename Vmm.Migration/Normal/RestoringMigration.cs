@@ -211,9 +211,9 @@ internal sealed partial class RestoringMigration : IIncomingMigration
         catch (Exception e) when (_listener is not null && stream.Position == 0)
         {
             // A client that said nothing, as one that looks whether a port is open: another one may come.
-            LogStray(_log, e.Message);
             var steps = new BestEffort(_log, "a client sent no stream");
             await GiveUpAsync(steps, stream);
+            LogStray(_log, e.Message);
         }
         catch (Exception e)
         {

@@ -9,7 +9,7 @@ namespace Vmm.Tests.EndToEnd.Saving;
 public sealed class DisturbedSaveTests : UpdateTest
 {
     /// <summary>What does not end a process: each interrupts the system call that its thread is in.</summary>
-    private static readonly string[] _signals = ["CHLD", "WINCH", "URG", "CONT", "STOP"];
+    private static readonly string[] Signals = ["CHLD", "WINCH", "URG", "CONT", "STOP"];
 
     [Test]
     [Promise(55)]
@@ -57,7 +57,7 @@ public sealed class DisturbedSaveTests : UpdateTest
     {
         for (int i = 0; !end.IsCompleted; i++)
         {
-            await generation.Process.SignalAsync(_signals[i % _signals.Length]);
+            await generation.Process.SignalAsync(Signals[i % Signals.Length]);
             await generation.Process.SignalAsync("CONT");
         }
 

@@ -13,7 +13,7 @@ namespace Vmm.Tests.EndToEnd.Saving;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class QemuLayoutTests : UpdateTest
 {
-    private static readonly string[] _devices =
+    private static readonly string[] Devices =
     [
         "-blockdev", "driver=null-co,node-name=disk0", "-device", "virtio-blk-device,drive=disk0,num-queues=1",
         "-device", "virtio-rng-device",
@@ -55,7 +55,7 @@ public sealed class QemuLayoutTests : UpdateTest
             {
                 { "-machine", "microvm,accel=kvm,pic=on,pit=on,rtc=on,ioapic2=on" }, { "-m", "16M" }, "-nodefaults", "-no-user-config", { "-display", "none" },
                 { "-L", "/usr/share/seabios" }, "-S", { "-global", "virtio-mmio.force-legacy=false" }, { "-qmp", $"unix:{Monitor},server=on,wait=off" },
-            }.With(_devices));
+            }.With(Devices));
         var qmp = await OpenQmpAsync(qemu, Monitor);
         await qmp.ExecuteAsync("migrate", """{"uri": "exec:cat > theirs"}""");
         using var deadline = new CancellationTokenSource(Timeouts.Answer);
@@ -71,7 +71,7 @@ public sealed class QemuLayoutTests : UpdateTest
 
     private async Task<IReadOnlyDictionary<string, JsonElement>> SectionsOfOursAsync()
     {
-        var guest = await BootAsync("counter", _devices);
+        var guest = await BootAsync("counter", Devices);
         await guest.Qmp.ExecuteAsync("stop");
         await guest.Qmp.ExecuteAsync("migrate", """{"uri": "file:ours"}""");
         await guest.ExpectAsync("completed");

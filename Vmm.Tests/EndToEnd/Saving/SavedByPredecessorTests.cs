@@ -8,7 +8,7 @@ namespace Vmm.Tests.EndToEnd.Saving;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SavedByPredecessorTests() : TwoVersionsTest(Second)
 {
-    private static readonly string[] _devices =
+    private static readonly string[] Devices =
     [
         "-serial", "null", "-blockdev", "driver=null-co,node-name=disk0", "-device", "virtio-blk-device,drive=disk0", "-device", "virtio-rng-device",
         "-chardev", "null,id=c0", "-device", "virtio-serial-device", "-device", "virtconsole,chardev=c0",
@@ -18,7 +18,7 @@ public sealed class SavedByPredecessorTests() : TwoVersionsTest(Second)
     [Promise(56)]
     public async Task Todays_program_restores_it()
     {
-        var old = await BootInPredecessorAsync("counter", _devices);
+        var old = await BootInPredecessorAsync("counter", Devices);
         var ram = Keep(GuestRam.Of(old.Process));
         await ram.WaitForProgressAsync();
         await old.Qmp.ExecuteAsync("stop");
@@ -27,7 +27,7 @@ public sealed class SavedByPredecessorTests() : TwoVersionsTest(Second)
         await SaveAsync(old, "file:saved");
         await QuitAsync(old);
 
-        var next = await RestoreAsync(TinyMachine.Silent("counter").With(_devices), "file:saved");
+        var next = await RestoreAsync(TinyMachine.Silent("counter").With(Devices), "file:saved");
 
         var restored = Keep(GuestRam.Of(next.Process));
         Assert.That((restored.Count, restored.Digest()), Is.EqualTo((count, contents)));

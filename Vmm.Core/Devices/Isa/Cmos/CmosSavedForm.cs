@@ -10,7 +10,7 @@ namespace Vmm.Core.Devices.Isa.Cmos;
 internal sealed class CmosSavedForm : SavedForm<CmosState>
 {
     private const long NanosecondsPerTick = TimeSpan.NanosecondsPerTick;
-    private static readonly Int128 _epoch = DateTime.UnixEpoch.Ticks;
+    private static readonly Int128 Epoch = DateTime.UnixEpoch.Ticks;
 
     private readonly SavedCmos _record = new();
 
@@ -44,8 +44,8 @@ internal sealed class CmosSavedForm : SavedForm<CmosState>
     {
         _record.Registers.CopyTo(own.Registers, 0);
         own.Selected = _record.Selected;
-        Int128 guest = _epoch + ((Int128)(long)_record.Seconds * TimeSpan.TicksPerSecond) + (_record.Fraction / NanosecondsPerTick);
-        Int128 host = _epoch + (_record.At / (ulong)NanosecondsPerTick);
+        Int128 guest = Epoch + ((Int128)(long)_record.Seconds * TimeSpan.TicksPerSecond) + (_record.Fraction / NanosecondsPerTick);
+        Int128 host = Epoch + (_record.At / (ulong)NanosecondsPerTick);
         if (guest < DateTime.MinValue.Ticks || guest > DateTime.MaxValue.Ticks)
         {
             throw new StateException(

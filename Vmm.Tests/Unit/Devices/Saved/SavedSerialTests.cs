@@ -12,7 +12,14 @@ public sealed class SavedSerialTests
     {
         var file = SavedFile.Of(FormOf(new SerialState
         {
-            Divisor = 0x0102, ReceiveBuffer = 3, InterruptEnable = 1, LineControl = 0x13, ModemControl = 0x0b, ModemStatus = 0xb0, Scratch = 0x5a, FifoControl = 0xc1,
+            Divisor = 0x0102,
+            ReceiveBuffer = 3,
+            InterruptEnable = 1,
+            LineControl = 0x13,
+            ModemControl = 0x0b,
+            ModemStatus = 0xb0,
+            Scratch = 0x5a,
+            FifoControl = 0xc1,
         }));
 
         Assert.That(Convert.ToHexString(file["serial 0"]), Is.EqualTo("0102" + "03" + "01" + "C1" + "13" + "0B" + "60" + "B0" + "5A" + "C1"));
@@ -105,8 +112,14 @@ public sealed class SavedSerialTests
         random.NextBytes(some);
         var state = new SerialState
         {
-            Divisor = (ushort)random.Next(), ReceiveBuffer = some[0], InterruptEnable = (byte)(some[1] & 0x0f), LineControl = some[2],
-            ModemControl = (byte)(some[3] & 0x1f), LineErrors = (byte)(some[4] & 0x1e), ModemStatus = some[5], Scratch = some[6],
+            Divisor = (ushort)random.Next(),
+            ReceiveBuffer = some[0],
+            InterruptEnable = (byte)(some[1] & 0x0f),
+            LineControl = some[2],
+            ModemControl = (byte)(some[3] & 0x1f),
+            LineErrors = (byte)(some[4] & 0x1e),
+            ModemStatus = some[5],
+            Scratch = some[6],
             FifoControl = (byte)((some[7] & 1) != 0 ? some[7] & 0xc9 : 0),
         };
         int capacity = state.IsFifo ? 16 : 1;

@@ -20,6 +20,7 @@ public sealed class SavedCorpusTests
     private const ulong RamSize = 16 << 20;
 
     [TestCase(1, false, 18)]
+    [TestCase(2, true, 25)]
     [Promise(56)]
     public void Every_section_of_a_released_file_is_read(int file, bool hasSavedForms, int sections)
     {
@@ -52,6 +53,7 @@ public sealed class SavedCorpusTests
     }
 
     [TestCase(1)]
+    [TestCase(2)]
     public void A_reader_that_knows_no_device_reads_it_too(int file) =>
         Assert.That(StreamAnalysis.Of(Unpacked(file)), Has.Member("globalstate/0.runstate = 70 61 75 73 65 64 00*26"));
 

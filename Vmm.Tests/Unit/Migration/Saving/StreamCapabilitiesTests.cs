@@ -15,9 +15,9 @@ public sealed class StreamCapabilitiesTests : IDisposable
     private const string First = "11111111-2222-3333-4444-555555555555";
     private const string Second = "11111111-2222-3333-4444-555555555556";
 
-    private static readonly MigrationCapabilities _plain = new() { Events = true };
-    private static readonly MigrationCapabilities _ignoreShared = _plain with { IgnoreShared = true };
-    private static readonly MigrationCapabilities _validateUuid = _plain with { ValidateUuid = true };
+    private static readonly MigrationCapabilities Plain = new() { Events = true };
+    private static readonly MigrationCapabilities IgnoreShared = Plain with { IgnoreShared = true };
+    private static readonly MigrationCapabilities ValidateUuid = Plain with { ValidateUuid = true };
 
     private readonly HandoverFixture _fixture = new();
 
@@ -30,19 +30,19 @@ public sealed class StreamCapabilitiesTests : IDisposable
     [TestCase(null, First, TestName = "A_guest_without_a_UUID_goes_to_a_machine_with_one")]
     public async Task A_guest_goes_where_no_other_UUID_is(string? old, string? next)
     {
-        await SaveAsync(WithUuid(old), _validateUuid);
+        await SaveAsync(WithUuid(old), ValidateUuid);
 
-        await AssertRestoredAsync(WithUuid(next), _plain);
+        await AssertRestoredAsync(WithUuid(next), Plain);
     }
 
     [Test]
     [Promise(58)]
     public async Task A_machine_with_another_UUID_refuses_the_guest_which_stays()
     {
-        var old = await SaveAsync(WithUuid(First), _validateUuid);
+        var old = await SaveAsync(WithUuid(First), ValidateUuid);
 
         Assert.That(
-            await FailureAsync(WithUuid(Second), _plain),
+            await FailureAsync(WithUuid(Second), Plain),
             Does.StartWith("the stream cannot be loaded, at byte ").And.EndWith($"UUID received is {First} and local is {Second}"));
         Assert.That(StreamAnalysis.Of(System.IO.File.ReadAllBytes(File)), Has.Member("configuration:configuration/uuid.uuid.data[15] = 85"));
         await old.DoAsync(old.Machine.ContinueAsync);
@@ -52,23 +52,23 @@ public sealed class StreamCapabilitiesTests : IDisposable
     [Test]
     public async Task Without_the_capability_the_UUID_is_not_compared()
     {
-        await SaveAsync(WithUuid(First), _plain);
+        await SaveAsync(WithUuid(First), Plain);
 
-        await AssertRestoredAsync(WithUuid(Second), _validateUuid);
+        await AssertRestoredAsync(WithUuid(Second), ValidateUuid);
     }
 
     [Test]
     public async Task Memory_in_a_shared_file_stays_there()
     {
         var machine = WithMemoryFile(share: true);
-        var old = await SaveAsync(machine, _ignoreShared);
+        var old = await SaveAsync(machine, IgnoreShared);
         byte[] contents = Contents(old.Board);
         byte[] stream = System.IO.File.ReadAllBytes(File);
 
         Assert.That(StreamAnalysis.PagesOf(stream), Is.Empty);
         Assert.That((old.Report.RamTotal, old.Report.DataPages, old.Report.FillPages), Is.EqualTo((0ul, 0ul, 0ul)));
         Assert.That(StreamAnalysis.Of(stream), Has.Member("configuration:configuration/capabilities.caps_count = 1"));
-        var next = await AssertRestoredAsync(machine, _ignoreShared);
+        var next = await AssertRestoredAsync(machine, IgnoreShared);
         Assert.That(Contents(next.Board), Is.EqualTo(contents));
         Assert.That(contents.AsSpan(3 * Page, Page).ToArray(), Is.All.EqualTo(0x5a));
     }
@@ -77,10 +77,10 @@ public sealed class StreamCapabilitiesTests : IDisposable
     [Test]
     public async Task A_process_may_map_that_file_for_itself()
     {
-        var old = await SaveAsync(WithMemoryFile(share: true), _ignoreShared);
+        var old = await SaveAsync(WithMemoryFile(share: true), IgnoreShared);
         byte[] contents = Contents(old.Board);
 
-        var next = await AssertRestoredAsync(WithMemoryFile(share: false), _ignoreShared);
+        var next = await AssertRestoredAsync(WithMemoryFile(share: false), IgnoreShared);
 
         Assert.That(Contents(next.Board), Is.EqualTo(contents));
         next.Board.Ram[0].Write(0, "mine"u8.ToArray());
@@ -93,7 +93,7 @@ public sealed class StreamCapabilitiesTests : IDisposable
     public async Task Other_memory_is_in_the_stream(string kind)
     {
         var machine = kind == "memfd" ? _fixture.Configuration : WithMemoryFile(share: kind != "file, not shared");
-        var old = await SaveAsync(machine, _ignoreShared, board =>
+        var old = await SaveAsync(machine, IgnoreShared, board =>
         {
             if (kind == "file without a name")
             {
@@ -102,7 +102,7 @@ public sealed class StreamCapabilitiesTests : IDisposable
         });
 
         Assert.That(StreamAnalysis.PagesOf(System.IO.File.ReadAllBytes(File)).Select(page => page.Offset), Has.Member(3ul * Page));
-        var next = await AssertRestoredAsync(machine, _ignoreShared);
+        var next = await AssertRestoredAsync(machine, IgnoreShared);
         Assert.That(Contents(next.Board), Is.EqualTo(Contents(old.Board)));
     }
 
@@ -110,55 +110,55 @@ public sealed class StreamCapabilitiesTests : IDisposable
     [TestCase(false, "Capability x-ignore-shared is on, but received capability is off")]
     public async Task Both_ends_leave_memory_in_files_or_neither(bool saved, string refusal)
     {
-        await SaveAsync(_fixture.Configuration, _plain with { IgnoreShared = saved });
+        await SaveAsync(_fixture.Configuration, Plain with { IgnoreShared = saved });
 
-        Assert.That(await FailureAsync(_fixture.Configuration, _plain with { IgnoreShared = !saved }), Does.EndWith(refusal));
+        Assert.That(await FailureAsync(_fixture.Configuration, Plain with { IgnoreShared = !saved }), Does.EndWith(refusal));
     }
 
     [Test]
     public async Task A_block_at_another_address_is_refused()
     {
-        await SaveAsync(_fixture.Configuration, _ignoreShared);
+        await SaveAsync(_fixture.Configuration, IgnoreShared);
         byte[] stream = System.IO.File.ReadAllBytes(File);
         string name = _fixture.Configuration.MemoryBackendId ?? Vmm.Core.Memory.MemoryBackend.DefaultName;
         int address = stream.AsSpan().IndexOf(Encoding.ASCII.GetBytes($"{(char)name.Length}{name}")) + 1 + name.Length + sizeof(ulong);
         stream[address + 5] = 0x10;
         System.IO.File.WriteAllBytes(File, stream);
 
-        Assert.That(await FailureAsync(_fixture.Configuration, _ignoreShared), Does.EndWith($"RAM block '{name}' at guest address 0x0 expected, at 0x100000 found"));
+        Assert.That(await FailureAsync(_fixture.Configuration, IgnoreShared), Does.EndWith($"RAM block '{name}' at guest address 0x0 expected, at 0x100000 found"));
     }
 
     [TestCase("x-ignore-shared", "x-ignore-sharks", "capability x-ignore-shared expected, 'x-ignore-sharks' found")]
     [TestCase("configuration/capabilities", "configuration/cpabilities!", "configuration/capabilities or configuration/uuid expected, 'configuration/cpabilities!' found")]
     public async Task An_unknown_part_of_the_configuration_is_refused(string part, string other, string refusal)
     {
-        await SaveAsync(_fixture.Configuration, _ignoreShared);
+        await SaveAsync(_fixture.Configuration, IgnoreShared);
         byte[] stream = System.IO.File.ReadAllBytes(File);
         Encoding.ASCII.GetBytes(other).CopyTo(stream, stream.AsSpan().IndexOf(Encoding.ASCII.GetBytes(part)));
         System.IO.File.WriteAllBytes(File, stream);
 
-        Assert.That(await FailureAsync(_fixture.Configuration, _ignoreShared), Does.EndWith(refusal));
+        Assert.That(await FailureAsync(_fixture.Configuration, IgnoreShared), Does.EndWith(refusal));
     }
 
     [Test]
     public async Task More_capabilities_than_there_are_are_refused()
     {
-        await SaveAsync(_fixture.Configuration, _ignoreShared);
+        await SaveAsync(_fixture.Configuration, IgnoreShared);
         byte[] stream = System.IO.File.ReadAllBytes(File);
         stream[stream.AsSpan().IndexOf("configuration/capabilities"u8) + "configuration/capabilities".Length + 4] = 1;
         System.IO.File.WriteAllBytes(File, stream);
 
-        Assert.That(await FailureAsync(_fixture.Configuration, _ignoreShared), Does.EndWith("at most 64 capabilities expected, 16777217 announced"));
+        Assert.That(await FailureAsync(_fixture.Configuration, IgnoreShared), Does.EndWith("at most 64 capabilities expected, 16777217 announced"));
     }
 
     [Test]
     public async Task The_description_can_be_left_out()
     {
         var machine = _fixture.Configuration with { SuppressDescription = true };
-        await SaveAsync(machine, _plain);
+        await SaveAsync(machine, Plain);
 
         Assert.That(System.IO.File.ReadAllBytes(File)[^1], Is.Zero, "the end mark");
-        await AssertRestoredAsync(machine, _plain);
+        await AssertRestoredAsync(machine, Plain);
     }
 
     private string MemoryFile => _fixture.Files.Path("memory");
