@@ -45,6 +45,9 @@ internal sealed class GuestRam : IAsyncDisposable
         throw new InvalidOperationException($"process {process.Pid} has no memfd of {size} bytes");
     }
 
+    /// <summary>RAM that is in a file with a name.</summary>
+    internal static GuestRam OfFile(string path) => new(File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite));
+
     /// <summary>The guest's count.</summary>
     internal ulong Count => BinaryPrimitives.ReadUInt64LittleEndian(Read(Counter, 8));
 
