@@ -32,6 +32,8 @@ internal sealed class ByteEnd
 
     internal bool IsWatched => _watch is not null;
 
+    internal bool IsWatchedForInput => _watch is { } watch && (watch.Events & FdEvents.In) != 0;
+
     /// <summary>Regular files cannot be watched: they are always ready.</summary>
     internal bool AlwaysReady { get; private set; }
 

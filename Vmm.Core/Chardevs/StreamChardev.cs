@@ -144,7 +144,8 @@ public abstract class StreamChardev : Chardev
     {
         lock (Gate)
         {
-            if (WantsInput && !Input!.IsWatched)
+            // It may be watched for something else: for room, which a peer that reads nothing never makes, or for the peer's end.
+            if (WantsInput && !Input!.IsWatchedForInput)
             {
                 PostSettle();
             }

@@ -58,6 +58,41 @@ public sealed class SocketChardevTests : IDisposable
     }
 
     [Test]
+    public void A_front_end_that_comes_later_gets_input()
+    {
+        var server = Started(Server());
+        var client = Connect();
+        Assert.That(server.FirstClient.Wait(Timeout), Is.True);
+        Settle();
+
+        var frontEnd = new CollectingFrontEnd(server);
+        SocketPair.Send(client, "to the guest"u8);
+
+        frontEnd.WaitFor("to the guest".Length);
+    }
+
+    [Test]
+    public void Input_comes_from_a_client_that_reads_nothing()
+    {
+        var server = Started(Server());
+        var frontEnd = new CollectingFrontEnd(server);
+        var client = Connect();
+        Assert.That(server.FirstClient.Wait(Timeout), Is.True);
+        frontEnd.Allow(0);
+        byte[] output = new byte[4096];
+        while (server.Write(output) > 0)
+        {
+            Settle();
+        }
+
+        Settle();
+        frontEnd.Allow(100);
+        SocketPair.Send(client, "to the guest"u8);
+
+        frontEnd.WaitFor("to the guest".Length);
+    }
+
+    [Test]
     public void The_second_client_is_served_when_the_first_leaves()
     {
         var server = Started(Server());
@@ -274,6 +309,15 @@ public sealed class SocketChardevTests : IDisposable
         chardev.Open();
         chardev.Start();
         return chardev;
+    }
+
+    /// <summary>Lets the loop do all it has to do now.</summary>
+    private void Settle()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            _bench.Loop.Send(static _ => { }, null);
+        }
     }
 
     private SafeFileHandle Connect()
