@@ -239,11 +239,10 @@ internal sealed class KvmMachine : IVirtualMachine
         }
 
         bool hasNested = nested > 0 && CpuidModel.OffersVirtualization(table);
-        var model = SavedCpuModel.Of(table, tscKhz);
         return new KvmCpuSetup(
             hypervisor.RunPageSize, xsaveSize, hasNested, tscKhz, msrs, _memory.Ranges, options.NameThreads, hypervisor.Threads, logger)
         {
-            CreateSavedForm = (cpu, instance) => new CpuSavedForm(cpu, instance, model),
+            CreateSavedForm = (cpu, instance) => new CpuSavedForm(cpu, instance, SavedCpuModel.Of(table, tscKhz)),
         };
     }
 

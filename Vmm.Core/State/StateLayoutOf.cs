@@ -80,7 +80,7 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
     /// <param name="maximum">The most there may be; state with more is refused.</param>
     /// <param name="since">The version that brought the field.</param>
     public void Add(string name, FieldSpan<T, byte> field, string count, int maximum, int since = 0) =>
-        Add(new CountedArrayField<T, byte>(Name, name, since, ScalarType.UInt8, field, Counter(count, name, since), count, maximum));
+        Add(new ArrayField<T, byte>(Name, name, since, ScalarType.UInt8, field, new(maximum, count), Counter(count, name, since)));
 
     /// <summary>Adds a time in nanoseconds at which a timer expires; -1 for one that does not run.</summary>
     public void Add(string name, FieldReference<T, long> field, TimerType type, int since = 0)
@@ -211,7 +211,7 @@ public sealed class StateLayout<T> : StateLayout, IEnumerable<StateField>
         Add(new ScalarField<T, TValue>(Name, name, since, type, field));
 
     private void AddArray<TValue>(string name, ScalarType<TValue> type, FieldSpan<T, TValue> field, int length, int since) =>
-        Add(new ArrayField<T, TValue>(Name, name, since, type, field, length));
+        Add(new ArrayField<T, TValue>(Name, name, since, type, field, new(length)));
 
     private void Add(FieldCodec<T> codec)
     {

@@ -253,16 +253,13 @@ internal sealed partial class RestoringMigration : IIncomingMigration
     private static void ReadSections(StreamInput input, IReadOnlyList<StateSection> own, bool haveSavedForms)
     {
         ulong position = input.Position;
-        var saved = new SavedSections(own);
+        var saved = haveSavedForms ? new SavedSections(own) : null;
         var reader = new StateReader(new StreamTail(input, MostDeviceBytes).Take);
         try
         {
-            VmStateReader.ReadSections(reader, haveSavedForms ? saved.All : own);
+            VmStateReader.ReadSections(reader, saved?.All ?? own);
             VmStateReader.SkipDescription(reader);
-            if (haveSavedForms)
-            {
-                saved.Restore();
-            }
+            saved?.Restore();
         }
         catch (StateException e)
         {

@@ -19,6 +19,7 @@ internal sealed class RamReader(StreamInput input, IReadOnlyList<RamBlock> block
 
     private readonly byte[] _pages = new byte[Batch];
     private readonly Dictionary<RamBlock, ulong> _writtenTo = [];
+    private readonly HashSet<RamBlock> _named = [];
     private RamBlock? _block;
     private ulong _start;
     private ulong _length;
@@ -43,8 +44,18 @@ internal sealed class RamReader(StreamInput input, IReadOnlyList<RamBlock> block
             input.ReadFooter(id);
             if (type == VmStateStream.SectionEnd)
             {
+                RequireContents();
                 return;
             }
+        }
+    }
+
+    /// <summary>Memory of which the stream has no page is in a file, in that of this machine too: otherwise the guest would continue with zeros.</summary>
+    private void RequireContents()
+    {
+        if (withAddresses && blocks.FirstOrDefault(block => !_named.Contains(block) && block.Kind != MemoryBackendKind.File) is { } block)
+        {
+            throw input.Damaged($"the saved guest's memory was left in its file, and RAM block '{block.Name}' here is none: a memory-backend-file of that path expected");
         }
     }
 
@@ -126,6 +137,7 @@ internal sealed class RamReader(StreamInput input, IReadOnlyList<RamBlock> block
             {
                 Flush();
                 _block = block;
+                _named.Add(block);
             }
         }
 

@@ -115,7 +115,7 @@ internal sealed class RamWriter(RamWriter.WriteAll write, RamProgress progress)
         _writing = Task.Run(() => write(full.AsSpan(0, length)));
     }
 
-    /// <summary>After a failure: whoever closes the stream finds nobody writing to it.</summary>
+    /// <summary>After a failure: no write is in progress when the stream is closed.</summary>
     private void Settle()
     {
         try

@@ -59,10 +59,16 @@ internal sealed record StreamConfiguration(string MachineType)
     {
         input.Expect("section type", VmStateStream.Configuration, input.ReadByte());
         var read = new StreamConfiguration(PeerText.Of(Encoding.UTF8.GetString(input.ReadBlob("machine type", LongestMachineType))));
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         while (input.PeekByte() == Subsection)
         {
             input.ReadByte();
             string name = input.ReadName();
+            if (!seen.Add(name))
+            {
+                throw input.Damaged($"a configuration with each subsection once expected, '{PeerText.Of(name)}' found again");
+            }
+
             input.Expect($"version of {PeerText.Of(name)}", Version, input.ReadUInt32());
             read = name switch
             {

@@ -61,13 +61,10 @@ public sealed class SavedStreamFuzzTests : IDisposable
         var record = MachineRecord.Read(input);
         new RamReader(input, board.Ram, RamProgress.Of(board.Ram)).Read();
         var reader = new StateReader(new StreamTail(input, MostDeviceBytes).Take);
-        var saved = new SavedSections(sections);
-        VmStateReader.ReadSections(reader, record.HasSavedForms ? saved.All : sections);
+        var saved = record.HasSavedForms ? new SavedSections(sections) : null;
+        VmStateReader.ReadSections(reader, saved?.All ?? sections);
         VmStateReader.SkipDescription(reader);
-        if (record.HasSavedForms)
-        {
-            saved.Restore();
-        }
+        saved?.Restore();
     }
 
     private static byte[] Damaged(Random random, byte[] whole)

@@ -1,4 +1,4 @@
-// A vCPU that goes through a saved file into another VM goes on there: what stands in QEMU's fields and in the rest is all that KVM needs.
+// A vCPU that goes through a saved file into another VM continues there: what stands in QEMU's fields and in the rest is all that KVM needs.
 
 using Vmm.Core.Machines;
 using Vmm.Core.State;

@@ -1,4 +1,4 @@
-// A file can be changed: by a tool, which gets what it asks for, or by whoever would like this program to break.
+// A file can be edited: by a tool, whose values the guest gets, or by an attacker.
 
 using Vmm.Core.State;
 using Vmm.Kvm.Native;

@@ -1,5 +1,5 @@
 // The CMOS clock in a saved file: as QEMU's. Both compute the guest's time from the host's; QEMU's remembers one instant in both, from which it counts.
-// That instant is the one up to which events were noticed, so a guest that is restored is told of those that came while it was saved.
+// That instant is the one up to which events were noticed, so a restored guest gets those that were due while it was saved.
 
 using Vmm.Core.State;
 using static Vmm.Core.Devices.Isa.Cmos.CmosRegisters;

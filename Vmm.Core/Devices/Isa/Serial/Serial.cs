@@ -260,7 +260,7 @@ public sealed class Serial : Device, IPortDevice, IStateful, IChangeableFrontEnd
     private byte ReadIdentification()
     {
         byte identification = _state.Identification;
-        byte pending = _state.PendingInterrupt;
+        byte pending = (byte)(identification & ~FifosEnabled);
         if (pending == InterruptTransmitEmpty)
         {
             _state.TransmitEmptyPending = false;

@@ -116,6 +116,31 @@ public sealed class StreamCapabilitiesTests : IDisposable
     }
 
     [Test]
+    public async Task Memory_that_was_left_in_a_file_is_needed_in_one()
+    {
+        await SaveAsync(WithMemoryFile(share: true), IgnoreShared);
+        var next = WithMemoryFile(share: true);
+
+        Assert.That(
+            await FailureAsync(next with { MemoryBackends = [next.MemoryBackends[0] with { Kind = MemoryBackendKind.Memfd }] }, IgnoreShared),
+            Does.EndWith("the saved guest's memory was left in its file, and RAM block 'ram0' here is none: a memory-backend-file of that path expected"));
+    }
+
+    [Test]
+    public async Task A_part_of_the_configuration_that_comes_twice_is_refused()
+    {
+        await SaveAsync(_fixture.Configuration, IgnoreShared);
+        byte[] stream = System.IO.File.ReadAllBytes(File);
+        int part = stream.AsSpan().IndexOf("configuration/capabilities"u8) - 2;
+        int end = part + 2 + "configuration/capabilities".Length + 4 + 4 + 1 + "x-ignore-shared".Length;
+        System.IO.File.WriteAllBytes(File, [.. stream[..end], .. stream[part..]]);
+
+        Assert.That(
+            await FailureAsync(_fixture.Configuration, IgnoreShared),
+            Does.EndWith("a configuration with each subsection once expected, 'configuration/capabilities' found again"));
+    }
+
+    [Test]
     public async Task A_block_at_another_address_is_refused()
     {
         await SaveAsync(_fixture.Configuration, IgnoreShared);
