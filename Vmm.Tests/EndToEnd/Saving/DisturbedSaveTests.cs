@@ -1,9 +1,10 @@
+using Vmm.Lab.Hosts;
 using Vmm.Tests.EndToEnd.Driving;
 using Vmm.Tests.EndToEnd.Updates;
 
 namespace Vmm.Tests.EndToEnd.Saving;
 
-/// <summary>A guest that is saved and restored while signals come, and one whose stream nobody can be reached for.</summary>
+/// <summary>A guest that is saved and restored while signals come, and one whose destination cannot be reached.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class DisturbedSaveTests : UpdateTest
@@ -21,14 +22,21 @@ public sealed class DisturbedSaveTests : UpdateTest
         await old.Qmp.ExecuteAsync("stop");
         var (count, contents) = (ram.Count, ram.Digest());
 
-        // Many short writes, each of which waits for its reader.
-        await old.Qmp.ExecuteAsync("migrate", """{"uri": "exec:dd bs=512 of=saved status=none"}""");
+        // The stream's other side begins when it is asked to; until then the pipe is full, and the signals interrupt a write.
+        await RunInFolderAsync("mkfifo begin");
+        await old.Qmp.ExecuteAsync("migrate", """{"uri": "exec:read _ < begin; dd bs=512 of=saved status=none"}""");
+        await SignalAsync(old);
+        Assert.That((await old.AccountAsync()).GetProperty("status").GetString(), Is.Not.EqualTo("completed"));
+        await RunInFolderAsync("echo > begin");
         await SignalUntilAsync(old, old.ExpectAsync("completed"));
 
         Assert.That(await old.StatusAsync(), Is.EqualTo("postmigrate"));
         await QuitAsync(old);
         var next = await AwaitGuestAsync(TinyMachine.Silent("counter"), "-incoming", "defer");
-        await next.Qmp.ExecuteAsync("migrate-incoming", """{"uri": "exec:dd bs=512 if=saved status=none"}""");
+        await next.Qmp.ExecuteAsync("migrate-incoming", """{"uri": "exec:head -c 100000 saved; read _ < begin; tail -c +100001 saved"}""");
+        await SignalAsync(next);
+        Assert.That(await next.StatusAsync(), Is.EqualTo("inmigrate"));
+        await RunInFolderAsync("echo > begin");
         await SignalUntilAsync(next, next.ExpectAsync("completed"));
 
         var restored = Keep(GuestRam.Of(next.Process));
@@ -53,14 +61,28 @@ public sealed class DisturbedSaveTests : UpdateTest
         await Keep(GuestRam.Of(old.Process)).WaitForProgressAsync();
     }
 
+    private Task<string> RunInFolderAsync(string command) => Host.RunAsync($"cd {Shell.Quote(Folder)} && {command}");
+
+    /// <summary>Sends each signal some times.</summary>
+    private static async Task SignalAsync(Generation generation)
+    {
+        for (int round = 0; round < 5; round++)
+        {
+            foreach (string signal in Signals)
+            {
+                await generation.Process.SignalAsync(signal);
+                await generation.Process.SignalAsync("CONT");
+            }
+        }
+    }
+
     private static async Task SignalUntilAsync(Generation generation, Task end)
     {
-        for (int i = 0; !end.IsCompleted; i++)
+        do
         {
-            await generation.Process.SignalAsync(Signals[i % Signals.Length]);
-            await generation.Process.SignalAsync("CONT");
+            await SignalAsync(generation);
         }
-
+        while (!end.IsCompleted);
         await end;
     }
 }

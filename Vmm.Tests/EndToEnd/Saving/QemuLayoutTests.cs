@@ -13,7 +13,7 @@ namespace Vmm.Tests.EndToEnd.Saving;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class QemuLayoutTests : UpdateTest
 {
-    private static readonly string[] Devices =
+    private static readonly string[] Both =
     [
         "-blockdev", "driver=null-co,node-name=disk0", "-device", "virtio-blk-device,drive=disk0,num-queues=1",
         "-device", "virtio-rng-device",
@@ -31,7 +31,7 @@ public sealed class QemuLayoutTests : UpdateTest
         string[] expected =
         [
             "timer 0", "ioapic 0", "ioapic 1", "i8259 0", "i8259 1", "i8254 0", "kvmclock 0", "mc146818rtc 0", "serial 0", "globalstate 0",
-            "cpu_common 0", "cpu 0", "apic 0", $"{Slot("2e")}/virtio-blk 0", $"{Slot("2c")}/virtio-rng 0", $"{Slot("2a")}/virtio-console 0",
+            "cpu_common 0", "cpu 0", "apic 0", $"{Slot("2e")}/virtio-blk 0", $"{Slot("2c")}/virtio-rng 0", $"{Slot("2a")}/virtio-console 0", $"{Slot("28")}/virtio-net 0",
         ];
         Assert.That(ours.Keys.Intersect(theirs.Keys), Is.SupersetOf(expected));
         Assert.Multiple(() =>
@@ -42,6 +42,9 @@ public sealed class QemuLayoutTests : UpdateTest
             }
         });
     }
+
+    private static string[] Devices(string network) =>
+        [.. Both, "-netdev", $"stream,id=n0,server=on,addr.type=unix,addr.path={network}.net", "-device", "virtio-net-device,netdev=n0,mac=52:54:00:12:34:56"];
 
     private static string Slot(string number) => $"virtio-mmio@00000000feb0{number}00";
 
@@ -55,7 +58,7 @@ public sealed class QemuLayoutTests : UpdateTest
             {
                 { "-machine", "microvm,accel=kvm,pic=on,pit=on,rtc=on,ioapic2=on" }, { "-m", "16M" }, "-nodefaults", "-no-user-config", { "-display", "none" },
                 { "-L", "/usr/share/seabios" }, "-S", { "-global", "virtio-mmio.force-legacy=false" }, { "-qmp", $"unix:{Monitor},server=on,wait=off" },
-            }.With(Devices));
+            }.With(Devices("theirs")));
         var qmp = await OpenQmpAsync(qemu, Monitor);
         await qmp.ExecuteAsync("migrate", """{"uri": "exec:cat > theirs"}""");
         using var deadline = new CancellationTokenSource(Timeouts.Answer);
@@ -71,7 +74,7 @@ public sealed class QemuLayoutTests : UpdateTest
 
     private async Task<IReadOnlyDictionary<string, JsonElement>> SectionsOfOursAsync()
     {
-        var guest = await BootAsync("counter", Devices);
+        var guest = await BootAsync("counter", Devices("ours"));
         await guest.Qmp.ExecuteAsync("stop");
         await guest.Qmp.ExecuteAsync("migrate", """{"uri": "file:ours"}""");
         await guest.ExpectAsync("completed");
