@@ -231,6 +231,7 @@ internal sealed class OutgoingHandover : IDisposable
         {
             ulong begin = HandoverTimes.Now;
             await MakeReadyAsync(isPreflight: false);
+            _state.Prepare(Board.Vm.Cpus.Count);
             Times.Prepare = HandoverTimes.Between(begin, HandoverTimes.Now);
 
             // With -incoming defer the operator opens the main channel, whenever that is.

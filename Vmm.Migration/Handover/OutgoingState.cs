@@ -1,6 +1,10 @@
 // The state on its way to the new process: what is saved of the stopped guest, and the main channel that carries it. The state goes
 // out whole, then the baton is offered, then the end record follows, so that a reader that has that may take.
+//
+// The buffer is made while the guest runs, and written once: memory that the runtime has from the host and that was never written is not there
+// yet, and a page fault costs as much as saving a device.
 
+using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
 using Vmm.Core.State;
@@ -14,8 +18,14 @@ namespace Vmm.Migration.Handover;
 /// <param name="peerName">The new process, for texts.</param>
 internal sealed class OutgoingState(ulong attempt, string peerName) : IDisposable
 {
-    private readonly StateWriter _state = new(256 * 1024);
+    /// <summary>More than a vCPU's state has with all of its subsections.</summary>
+    internal const int BytesOfCpu = 40 * 1024;
+
+    /// <summary>More than any machine was seen to have without its vCPUs.</summary>
+    private const int BytesOfMachine = 64 * 1024;
+
     private readonly byte[] _end = new byte[StateFrame.Size];
+    private StateWriter _state = new(capacity: 0);
     private LoopSocket? _main;
 
     /// <summary>Bytes sent.</summary>
@@ -26,6 +36,18 @@ internal sealed class OutgoingState(ulong attempt, string peerName) : IDisposabl
 
     /// <summary>Gives it the main channel, which now belongs to it.</summary>
     internal void Connect(LoopSocket main) => _main = main;
+
+    /// <summary>Makes the buffer, while the guest runs. State that does not fit is saved all the same, and takes longer.</summary>
+    /// <param name="vcpus">How many vCPUs' state it will be.</param>
+    internal void Prepare(int vcpus)
+    {
+        int[] parts = [BytesOfMachine, .. Enumerable.Repeat(BytesOfCpu, vcpus)];
+        _state = new StateWriter(parts.Sum());
+        foreach (int part in Paced.Each(parts))
+        {
+            _state.Reserve(part).Clear();
+        }
+    }
 
     /// <summary>Puts the stopped machine's state into bytes.</summary>
     internal void Save(string machineType, HandoverPause pause)
