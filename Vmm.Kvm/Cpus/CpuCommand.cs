@@ -9,11 +9,8 @@ internal enum CpuCommand
     /// <summary>Run the guest until stopped.</summary>
     Run,
 
-    /// <summary>Read the vCPU's state out of KVM.</summary>
-    Capture,
-
-    /// <summary>Push the loaded state into KVM.</summary>
-    Apply,
+    /// <summary>Take part in the work on all vCPUs.</summary>
+    Help,
 
     /// <summary>End the thread.</summary>
     Exit,

@@ -1,7 +1,7 @@
 // The vCPUs of a machine, stopped and started together.
 //
 // Every stop is one round: all vCPUs are kicked before any is waited for; the last one to stop ends the round or, when state is
-// wanted, opens the second half, in which every thread reads its own vCPU. Not before: one vCPU's last access may still raise an
+// wanted, opens the second half, in which every vCPU's state is read (CpuWork). Not before: one vCPU's last access may still raise an
 // interrupt in another. No thread waits for a round; a counter goes down, and the one that brings it to zero continues with what comes next.
 //
 // A stop that cannot complete is withdrawn: because the host refuses a kick, or because a vCPU is held up in a device for
@@ -15,8 +15,14 @@ using Vmm.Core.State;
 namespace Vmm.Kvm.Cpus;
 
 /// <summary>Starts and stops all vCPUs of a machine.</summary>
-internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
+internal sealed class CpuGroup
 {
+    // Made ahead: vCPUs' threads allocate nothing.
+    private static readonly Func<KvmCpu, Exception?> Capture = static cpu => cpu.TryCapture();
+    private static readonly Func<KvmCpu, Exception?> ApplyLoaded = static cpu => cpu.TryApply();
+
+    private readonly IReadOnlyList<KvmCpu> _cpus;
+    private readonly CpuWork _work;
     private readonly Lock _gate = new();
     private volatile Phase _phase = Phase.Stopped;
     private bool _captures;
@@ -27,6 +33,12 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     // Complete, for none is under way. The first completion of a task in a process has the runtime make some objects; made here, they are not
     // allocated on the thread of the first vCPU to stop.
     private TaskCompletionSource _round = Completed();
+
+    internal CpuGroup(IReadOnlyList<KvmCpu> cpus)
+    {
+        _cpus = cpus;
+        _work = new CpuWork(cpus, Worked);
+    }
 
     private enum Phase
     {
@@ -53,7 +65,10 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
 
             Expect(Phase.Stopped, "start the vCPUs");
             _phase = Phase.Running;
-            PostAll(CpuCommand.Run);
+            foreach (var cpu in _cpus)
+            {
+                cpu.Post(CpuCommand.Run);
+            }
         }
     }
 
@@ -70,7 +85,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
                 case Phase.Stopped when !capture:
                     return Task.CompletedTask;
                 case Phase.Stopped:
-                    return Begin(CpuCommand.Capture);
+                    break;
                 case Phase.Stopping when _captures || !capture:
                 case Phase.Withdrawing:
                     return _round.Task;
@@ -81,6 +96,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
                     throw new InvalidOperationException($"the vCPUs cannot be stopped while they are {Name(_phase)}");
             }
         }
+
+        return Work(Capture, "read the vCPUs' state");
     }
 
     /// <summary>
@@ -122,26 +139,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
     }
 
-    /// <summary>
-    /// Has every stopped vCPU push its loaded state into KVM: the first on the caller's thread, which would only wait and need not be woken, the
-    /// others on their own.
-    /// </summary>
-    internal Task Apply()
-    {
-        Task round;
-        lock (_gate)
-        {
-            Expect(Phase.Stopped, "load state into the vCPUs");
-            round = Begin(Phase.Working);
-            for (int i = 1; i < cpus.Count; i++)
-            {
-                cpus[i].Post(CpuCommand.Apply);
-            }
-        }
-
-        cpus[0].ApplyHere();
-        return round;
-    }
+    /// <summary>Pushes every stopped vCPU's loaded state into KVM. The caller's thread takes part, and need not be woken for it.</summary>
+    internal Task Apply() => Work(ApplyLoaded, "load state into the vCPUs");
 
     /// <summary>Throws unless all are stopped.</summary>
     internal void RequireStopped(string what)
@@ -153,7 +152,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     }
 
     /// <summary>Called by a vCPU's thread when its loop has ended.</summary>
-    internal void CpuStopped()
+    internal void CpuStopped(KvmCpu cpu)
     {
         if (Interlocked.Decrement(ref _remaining) != 0)
         {
@@ -166,8 +165,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
         else if (_captures)
         {
-            Volatile.Write(ref _remaining, cpus.Count);
-            PostAll(CpuCommand.Capture);
+            Volatile.Write(ref _remaining, _cpus.Count);
+            _work.Begin(Capture, cpu);
         }
         else
         {
@@ -175,19 +174,8 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         }
     }
 
-    /// <summary>Called by a vCPU's thread when it has captured or applied.</summary>
-    internal void Worked(Exception? failure)
-    {
-        if (failure is not null)
-        {
-            Interlocked.CompareExchange(ref _failure, failure, null);
-        }
-
-        if (Interlocked.Decrement(ref _remaining) == 0)
-        {
-            Complete();
-        }
-    }
+    /// <summary>Called by a vCPU's thread that was woken to help with the work on all of them.</summary>
+    internal void Help() => _work.TakePart();
 
     private static TaskCompletionSource Completed()
     {
@@ -206,18 +194,38 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         _ => "shut down",
     };
 
-    // What a round does to the vCPUs happens under the lock too, so that a start and a stop never mix.
-    private Task Begin(CpuCommand command)
+    private Task Work(Func<KvmCpu, Exception?> part, string what)
     {
-        var round = Begin(Phase.Working);
-        PostAll(command);
+        Task round;
+        lock (_gate)
+        {
+            Expect(Phase.Stopped, what);
+            round = Begin(Phase.Working);
+        }
+
+        // Without the lock: a round that is under way keeps every other from beginning.
+        _work.Begin(part, caller: null);
         return round;
+    }
+
+    // May be called by any thread that has done a vCPU's part.
+    private void Worked(Exception? failure)
+    {
+        if (failure is not null)
+        {
+            Interlocked.CompareExchange(ref _failure, failure, null);
+        }
+
+        if (Interlocked.Decrement(ref _remaining) == 0)
+        {
+            Complete();
+        }
     }
 
     private Task Begin(Phase phase)
     {
         _phase = phase;
-        _remaining = cpus.Count;
+        _remaining = _cpus.Count;
         _failure = null;
         _round = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         return _round.Task;
@@ -227,7 +235,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     {
         var round = Begin(Phase.Stopping);
         string? refusal = null;
-        foreach (var cpu in cpus)
+        foreach (var cpu in _cpus)
         {
             int error = cpu.RequestStop();
             if (error != 0)
@@ -248,7 +256,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     // finds it. When there is no such vCPU, all have stopped or are about to, and the round completes.
     private void Withdraw(string reason)
     {
-        int goOn = cpus.Count(static cpu => cpu.TryWithdrawStop());
+        int goOn = _cpus.Count(static cpu => cpu.TryWithdrawStop());
         if (goOn == 0)
         {
             return;
@@ -265,7 +273,7 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
     /// <summary>Starts those again that have stopped in a round that was withdrawn. Without the lock, as below.</summary>
     private void RunOn()
     {
-        foreach (var cpu in cpus)
+        foreach (var cpu in _cpus)
         {
             if (cpu.IsStopped)
             {
@@ -294,14 +302,6 @@ internal sealed class CpuGroup(IReadOnlyList<KvmCpu> cpus)
         else
         {
             round.SetException(failure as StateException ?? new StateException(failure.Message, failure));
-        }
-    }
-
-    private void PostAll(CpuCommand command)
-    {
-        foreach (var cpu in cpus)
-        {
-            cpu.Post(command);
         }
     }
 

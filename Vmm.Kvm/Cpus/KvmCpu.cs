@@ -1,6 +1,6 @@
 // A vCPU: its descriptor in KVM, the thread that runs it, and its state.
 //
-// The thread waits at a mailbox of one word and does what it is asked to: run the guest, read the state, load one, end. Between
+// The thread waits at a mailbox of one word and does what it is asked to: run the guest, take part in the work on all vCPUs, end. Between
 // commands it is stopped, and then any thread may talk to the vCPU's descriptor.
 
 using System.Runtime.InteropServices;
@@ -221,8 +221,13 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <summary>When it went into the guest after it was asked to run; 0 while it has not.</summary>
     internal ulong EnteredAt => Volatile.Read(ref _enteredAt);
 
-    /// <summary>Applies the loaded state on the caller's thread, as the vCPU's own does when it is asked to.</summary>
-    internal void ApplyHere() => _group!.Worked(Try(_apply));
+    /// <summary>Reads the state of the stopped vCPU out of KVM; any thread.</summary>
+    /// <returns>Why that failed; null when it did not.</returns>
+    internal Exception? TryCapture() => Try(_capture);
+
+    /// <summary>Pushes the loaded state into KVM; any thread.</summary>
+    /// <returns>Why that failed; null when it did not.</returns>
+    internal Exception? TryApply() => Try(_apply);
 
     /// <summary>Raises the thread, until it next goes into the guest; or lowers it again.</summary>
     /// <param name="isBoosted">Whether it is raised.</param>
@@ -282,13 +287,10 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
                     _boost.StepDown();
                     Volatile.Write(ref _enteredAt, Instant.Now);
                     _runner.Run();
-                    _group!.CpuStopped();
+                    _group!.CpuStopped(this);
                     break;
-                case CpuCommand.Capture:
-                    _group!.Worked(Try(_capture));
-                    break;
-                case CpuCommand.Apply:
-                    ApplyHere();
+                case CpuCommand.Help:
+                    _group!.Help();
                     break;
                 case CpuCommand.Exit:
                     // The thread stays, for another vCPU or for none.

@@ -43,14 +43,17 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
 
         // Before the wait: a real-time thread that polls would keep a vCPU from its processor.
         PauseScope.EndBoost();
-        PollBriefly(() => StartedAt != 0);
+        if (LeavesProcessor)
+        {
+            PollBriefly(() => StartedAt != 0);
+        }
     }
 
     /// <inheritdoc/>
     public Task StopAsync(bool captureState)
     {
         var round = group.Stop(captureState);
-        if (captureState)
+        if (captureState && LeavesProcessor)
         {
             PollBriefly(() => round.IsCompleted);
         }
@@ -81,6 +84,7 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
             }
         }
 
+        // This thread has done its part: each vCPU that is left is being worked on by a thread that has a processor.
         var round = group.Apply();
         PollBriefly(() => round.IsCompleted);
         await round;
@@ -102,20 +106,20 @@ internal sealed class KvmCpus(IReadOnlyList<KvmCpu> cpus, CpuGroup group, KvmClo
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
+    /// <summary>Whether this thread may poll while all vCPUs' threads run: not with as many of them as processors, where each processor is a vCPU's.</summary>
+    private bool LeavesProcessor => cpus.Count < Environment.ProcessorCount;
+
     /// <summary>
     /// Polls for the moment that what a guest's pause depends on usually takes, yielding the processor to any thread that wants it. Sleeping and
-    /// being woken would cost as much again. With as many vCPUs as processors this thread polls nothing: each processor is a vCPU's.
+    /// being woken would cost as much again.
     /// </summary>
-    private void PollBriefly(Func<bool> isDone)
+    private static void PollBriefly(Func<bool> isDone)
     {
         const ulong Moment = 250_000; // nanoseconds
-        if (cpus.Count < Environment.ProcessorCount)
+        ulong end = HostClock.RawNanoseconds + Moment;
+        while (!isDone() && HostClock.RawNanoseconds < end)
         {
-            ulong end = HostClock.RawNanoseconds + Moment;
-            while (!isDone() && HostClock.RawNanoseconds < end)
-            {
-                Thread.Yield();
-            }
+            Thread.Yield();
         }
     }
 }

@@ -28,6 +28,8 @@ internal static unsafe partial class NativeMethods
     internal const int ClockMonotonicRaw = 4;
     internal const int ClockBoottime = 7;
 
+    private const int OnlineProcessorsName = 84;
+
     private const string Library = "libc";
 
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -57,6 +59,12 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "clock_gettime", SetLastError = true)]
     internal static partial int ClockGetTime(int clock, TimeSpec* time);
+
+    /// <summary>How many processors the host has, whichever of them this process may use.</summary>
+    internal static int OnlineProcessors() => (int)Math.Max(1, SystemConfiguration(OnlineProcessorsName));
+
+    [LibraryImport(Library, EntryPoint = "sysconf", SetLastError = true)]
+    private static partial long SystemConfiguration(int name);
 
     /// <summary>struct sigaction as glibc has it.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 152)]

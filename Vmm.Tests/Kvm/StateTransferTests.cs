@@ -169,16 +169,7 @@ public sealed class StateTransferTests
     [TestCase(4)]
     public async Task Every_vcpu_continues_where_it_was(int cpus)
     {
-        var machine = new TinyMachine(cpus, _memory).Load(TinyGuests.Comparing);
-        for (int i = 1; i < cpus; i++)
-        {
-            int code = TinyMachine.CodeAddress + (0x100 * i);
-            TinyGuests.Comparing.CopyTo(_memory.Bytes[code..]);
-            _memory.Bytes[code + 8] = (byte)(8 * i);
-            _memory.Bytes[code + 13] = (byte)(8 * i);
-            machine.Vm.Cpus[i].Reset(new CpuEntry { Mode = CpuEntryMode.Real, InstructionPointer = (ulong)code });
-        }
-
+        var machine = Comparing(cpus);
         var counts = new uint[cpus];
         for (int hop = 0; hop < 5; hop++)
         {
@@ -192,6 +183,32 @@ public sealed class StateTransferTests
 
         Assert.That(machine.Writes, Is.Zero);
         machine.Dispose();
+    }
+
+    [TestCase(2)]
+    [TestCase(5)]
+    public async Task Each_vcpu_is_read_and_loaded_once_however_many_threads_share_the_work(int cpus)
+    {
+        using var machine = Comparing(cpus);
+        machine.Start();
+        await TinyMachine.Until(() => Enumerable.Range(0, cpus).All(i => Count(i) > 0));
+        for (int round = 0; round < 300; round++)
+        {
+            await machine.StopAsync(capture: true);
+            byte[] state = machine.Save();
+            for (int i = 0; i < cpus; i++)
+            {
+                Assert.That((uint)machine.SavedState(i).Regs.Rcx - Count(i), Is.AnyOf(0u, 1u), $"vCPU {i}, round {round}");
+            }
+
+            await machine.LoadStateAsync(state);
+            machine.Start();
+        }
+
+        await machine.StopAsync();
+        Assert.That(machine.Writes, Is.Zero, "no vCPU saw its two counts differ");
+
+        uint Count(int cpu) => _memory.Word(TinyMachine.Counter + (8 * cpu));
     }
 
     [Test]
@@ -265,6 +282,22 @@ public sealed class StateTransferTests
             Assert.That(() => machine.Vm.Cpus[0].Load(new StateReader(bytes.AsMemory(0, bytes.Length - 1))), Throws.TypeOf<StateException>());
             Assert.That(() => machine.Vm.Cpus[0].Apply(), Throws.InvalidOperationException, "nothing was loaded");
         });
+    }
+
+    /// <summary>Each vCPU compares two counts of its own.</summary>
+    private TinyMachine Comparing(int cpus)
+    {
+        var machine = new TinyMachine(cpus, _memory).Load(TinyGuests.Comparing);
+        for (int i = 1; i < cpus; i++)
+        {
+            int code = TinyMachine.CodeAddress + (0x100 * i);
+            TinyGuests.Comparing.CopyTo(_memory.Bytes[code..]);
+            _memory.Bytes[code + 8] = (byte)(8 * i);
+            _memory.Bytes[code + 13] = (byte)(8 * i);
+            machine.Vm.Cpus[i].Reset(new CpuEntry { Mode = CpuEntryMode.Real, InstructionPointer = (ulong)code });
+        }
+
+        return machine;
     }
 
     private static bool NotTime(KvmMsr msr) => msr.Index is not MsrList.Tsc;
