@@ -4,6 +4,8 @@
 // could change them. In: the APIC base (in SREGS) before the APIC; the APIC's timer mode and the TSC before the TSC deadline, which
 // KVM would drop or misjudge otherwise; registers before events, because writing RIP forgets a pending exception; MP_STATE last.
 //
+// What KVM is known to hold (HeldState) is not pushed again.
+//
 // The TSC travels as the guest's offset from the host's, which costs no error; where KVM does not take it, as a value moved on
 // by the time that has passed, or, of a guest that comes from a saved stream, just as it was. The deadline's arming needs it, so it comes between the APIC and the MSRs.
 
@@ -20,13 +22,18 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
     private readonly MsrBuffer _buffer = new();
     private readonly KvmMsr[] _ordered = new KvmMsr[KvmCpuState.MsrCapacity];
     private readonly TscOffset _tscOffset = new(cpu);
+    private readonly HeldState _held = new(xsaveSize);
 
     /// <summary>Called when the TSC had to be carried by value, with what the offset was and what KVM read back.</summary>
     internal Action<ulong, ulong?>? TscCarriedByValue { get; init; }
 
+    /// <summary>The vCPU is about to run: what was pushed may not be what it has afterwards.</summary>
+    internal void BeforeRun() => _held.Forget();
+
     /// <summary>Reads the state. Allocates nothing.</summary>
     internal void Capture(KvmCpuState state)
     {
+        _held.Forget();
         cpu.Call(KvmRequest.GetMpState, ref state.MpState);
         cpu.Call(KvmRequest.GetVcpuEvents, state.Events);
         cpu.Call(KvmRequest.GetRegs, state.RegsBytes);
@@ -51,25 +58,45 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
                 $"vector state of {KvmCpuState.XsaveSize + state.XsaveExtraSize} bytes; this KVM holds {xsaveSize}");
         }
 
+        bool hasXcrs = _held.HasXcrs(state);
+        bool hasXsave = _held.HasXsave(state);
+        bool hasDebugRegs = _held.HasDebugRegs(state);
+        int msrs = OrderMsrs(state);
+
+        // Until all of it is there.
+        _held.Forget();
         cpu.Call(KvmRequest.SetSregs2, state.SregsBytes);
-        cpu.Call(KvmRequest.SetXcrs, state.Xcrs);
-        cpu.Call(KvmRequest.SetXsave, state.Xsave);
+        if (!hasXcrs)
+        {
+            cpu.Call(KvmRequest.SetXcrs, state.Xcrs);
+        }
+
+        if (!hasXsave)
+        {
+            cpu.Call(KvmRequest.SetXsave, state.Xsave);
+        }
+
         cpu.Call(KvmRequest.SetLapic, state.Lapic);
         if (withTsc)
         {
             ApplyTsc(state);
         }
 
-        ApplyMsrs(state);
+        ApplyMsrs(_ordered.AsSpan(0, msrs));
         if (state.NestedSize != 0)
         {
             ApplyNested(state);
         }
 
         cpu.Call(KvmRequest.SetRegs, state.RegsBytes);
-        cpu.Call(KvmRequest.SetDebugRegs, state.DebugRegs);
+        if (!hasDebugRegs)
+        {
+            cpu.Call(KvmRequest.SetDebugRegs, state.DebugRegs);
+        }
+
         cpu.Call(KvmRequest.SetVcpuEvents, state.Events);
         cpu.Call(KvmRequest.SetMpState, ref state.MpState);
+        _held.Remember(state);
     }
 
     private void CaptureMsrs(KvmCpuState state)
@@ -124,8 +151,8 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
             }
 
             ulong elapsed = state.TscStoodStill ? 0 : HostClock.RawNanoseconds - state.TscReadAt;
-            _ordered[0] = msr with { Value = msr.Value + (ulong)((UInt128)elapsed * tscKhz / 1_000_000) };
-            if (_buffer.Write(cpu, _ordered.AsSpan(0, 1)) != 1)
+            var now = msr with { Value = msr.Value + (ulong)((UInt128)elapsed * tscKhz / 1_000_000) };
+            if (_buffer.Write(cpu, new ReadOnlySpan<KvmMsr>(in now)) != 1)
             {
                 throw new StateException("KVM takes neither the TSC's offset nor its value");
             }
@@ -141,15 +168,22 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
         throw new StateException("the state holds neither an offset of the TSC that KVM takes nor its value");
     }
 
-    private void ApplyMsrs(KvmCpuState state)
+    /// <summary>Puts the registers that are to be pushed into their order.</summary>
+    /// <returns>How many those are.</returns>
+    private int OrderMsrs(KvmCpuState state)
     {
         int count = 0;
         KvmMsr? deadline = null;
-        foreach (ref readonly var msr in state.Msrs)
+        var msrs = state.Msrs;
+        for (int i = 0; i < msrs.Length; i++)
         {
+            ref readonly var msr = ref msrs[i];
             if (MsrList.IsPlain(msr.Index))
             {
-                _ordered[count++] = msr;
+                if (!_held.HasMsr(i, msr))
+                {
+                    _ordered[count++] = msr;
+                }
             }
             else if (msr.Index == MsrList.TscDeadline)
             {
@@ -162,7 +196,12 @@ internal sealed class CpuStateTransfer(KvmFile cpu, MsrList list, int xsaveSize,
             _ordered[count++] = last;
         }
 
-        for (var rest = _ordered.AsSpan(0, count); rest.Length > 0;)
+        return count;
+    }
+
+    private void ApplyMsrs(ReadOnlySpan<KvmMsr> msrs)
+    {
+        for (var rest = msrs; rest.Length > 0;)
         {
             int taken = _buffer.Write(cpu, rest);
             if (taken == rest.Length)

@@ -175,6 +175,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
     /// <exception cref="HypervisorException">KVM refuses.</exception>
     internal void RehearseRun()
     {
+        _transfer.BeforeRun();
         _page.ImmediateExit = true;
         int error = NativeMethods.IoControl(_file.Descriptor, KvmRequest.Run.Code, 0) < 0 ? Marshal.GetLastPInvokeError() : 0;
         _page.ImmediateExit = false;
@@ -212,6 +213,7 @@ internal sealed class KvmCpu : IVirtualCpu, IDisposable
         {
             Volatile.Write(ref _enteredAt, 0);
             _holdsState = false;
+            _transfer.BeforeRun();
             _runner.ClearStop();
         }
 

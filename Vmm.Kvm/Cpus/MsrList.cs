@@ -28,6 +28,10 @@ internal sealed class MsrList
     private const uint WallClock = 0x11;
     private const uint WallClockNew = 0x4b564d00;
 
+    /// <summary>Hyper-V's registers; of some of them KVM computes the value when it is asked for it.</summary>
+    private const uint FirstOfHyperV = 0x40000000;
+    private const uint LastOfHyperV = 0x400001ff;
+
     private readonly KvmMsr[] _atPowerOn;
     private readonly Dictionary<uint, ulong> _values;
 
@@ -74,6 +78,9 @@ internal sealed class MsrList
 
     /// <summary>Whether a register is pushed into KVM with the others: not those that have an order or an effect of their own.</summary>
     internal static bool IsPlain(uint index) => index is not (Tsc or TscDeadline or WallClock or WallClockNew);
+
+    /// <summary>Whether a register keeps what was pushed into it until its vCPU runs.</summary>
+    internal static bool IsSteady(uint index) => IsPlain(index) && index is < FirstOfHyperV or > LastOfHyperV;
 
     /// <summary>What the register holds at power-on; 0 for one that this KVM does not have.</summary>
     internal ulong ValueAtPowerOn(uint index) => _values.GetValueOrDefault(index);

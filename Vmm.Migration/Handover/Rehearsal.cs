@@ -2,7 +2,7 @@
 // bytes, read and applied again, by the same code and the same calls that the real state will pass. That shows what the
 // hypervisor takes, and how long; and code and data that the pause will need have been touched before it.
 //
-// Nothing of it lasts: the real state overwrites all that a rehearsal applies, and a guest's RAM is not written, because a
+// Nothing of it lasts: the real state overwrites all that a rehearsal applies and that differs, and a guest's RAM is not written, because a
 // vCPU at power-on has no clock page, no steal-time page and no event page in it.
 
 using Vmm.Core.Loop;
