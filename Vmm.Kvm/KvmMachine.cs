@@ -3,7 +3,9 @@
 // The TSS and identity-map pages (Intel's real mode needs them) before any vCPU; the interrupt controllers before the vCPUs too, or
 // these get no local APIC; CPUID before anything that depends on it is read. All of it happens before a handover's pause.
 
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Buses;
 using Vmm.Core.Configuration;
 using Vmm.Core.Hypervisors;
@@ -106,6 +108,9 @@ internal sealed class KvmMachine : IVirtualMachine
 
     /// <inheritdoc/>
     public ReadOnlyMemory<byte> GuestAbi { get; }
+
+    /// <inheritdoc/>
+    public SafeHandle Descriptor => new SafeFileHandle(_file.Descriptor, ownsHandle: false);
 
     /// <summary>
     /// Stops the vCPUs, ends their threads, and gives everything back. Not to be called on a vCPU's thread, nor while a thread may still

@@ -1,12 +1,16 @@
 // A monitor as a front end of a mux. A monitor has a session with a client over a socket; here the client is the mux: what is typed while the monitor has
 // the focus goes into one end of a socket pair, and the session has the other end.
 //
+// The pair crosses the exec of another program as it is, with what is in it, and the session at its other end crosses with the monitors.
+//
 // What the monitor writes waits in the socket while another front end has the terminal. When the monitor gets the terminal back, the line that its
 // prompt is on is shown again.
 
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
+using Vmm.Core.State;
 
 namespace Vmm.Core.Chardevs;
 
@@ -17,7 +21,7 @@ public sealed class MuxMonitorLine : IChardevFrontEnd, IMuxFocus, IDisposable
 
     private readonly MuxChardev _mux;
     private readonly EventLoop _loop;
-    private readonly Chardev _port;
+    private readonly MuxPort _port;
     private readonly ByteQueue _typed = new(AtOnce);
     private readonly ByteQueue _written = new(AtOnce);
     private readonly List<byte> _lastLine = [];
@@ -32,7 +36,7 @@ public sealed class MuxMonitorLine : IChardevFrontEnd, IMuxFocus, IDisposable
         ArgumentNullException.ThrowIfNull(mux);
         _mux = mux;
         _loop = loop;
-        _port = mux.AddPort(takesFocus: false);
+        _port = mux.Switch.AddPort(takesFocus: false);
         _port.Attach(this);
     }
 
@@ -50,13 +54,69 @@ public sealed class MuxMonitorLine : IChardevFrontEnd, IMuxFocus, IDisposable
         lock (_mux.Gate)
         {
             _session?.Dispose();
-            int number = (int)near.DangerousGetHandle();
-            near.SetHandleAsInvalid();
-            _session = new SocketChardev(_mux.Label, _loop, new SocketChardevOptions { Descriptor = number }, logger: null, _mux.Gate);
-            _session.Attach(new SessionEnd(this));
-            _session.Open();
+            _session = Open(near);
             _session.Start();
             return far;
+        }
+    }
+
+    /// <summary>Continues a session that began in another program.</summary>
+    /// <param name="near">This end of the session's socket pair, now the line's.</param>
+    /// <param name="state">What was between the terminal and the session.</param>
+    /// <exception cref="IOException">It is no such socket.</exception>
+    public void Continue(SafeFileHandle near, MuxMonitorState state)
+    {
+        ArgumentNullException.ThrowIfNull(near);
+        ArgumentNullException.ThrowIfNull(state);
+        lock (_mux.Gate)
+        {
+            _wasShown = state.WasShown;
+            int taken = _typed.Append(state.Typed);
+            foreach (byte key in state.Typed.AsSpan(taken))
+            {
+                _port.Type(key);
+            }
+
+            _written.Append(state.Written);
+            _lastLine.AddRange(state.LastLine);
+            _session = Open(near);
+            _session.Load(new StateReader(state.Queued));
+            _session.Start();
+            SessionReady();
+        }
+    }
+
+    /// <summary>Moves nothing between terminal and session, until <see cref="Resume"/>.</summary>
+    public void Quiesce() => _session?.Quiesce();
+
+    /// <summary>What is between terminal and session, which are quiesced both.</summary>
+    /// <returns>That, and this end of the session's socket; null where there is no session.</returns>
+    public (MuxMonitorState State, SafeHandle Near)? Save()
+    {
+        lock (_mux.Gate)
+        {
+            if (_session is not { } session || session.Export() is not [{ Handle: var near }])
+            {
+                return null;
+            }
+
+            var queued = new StateWriter();
+            session.Save(queued);
+            byte[] typed = [.. Copy(_typed), .. _port.Typed.Bytes.AsSpan(0, _port.Typed.Count)];
+            return (new MuxMonitorState(_wasShown, typed, Copy(_written), [.. _lastLine], queued.Written.ToArray()), near);
+        }
+    }
+
+    /// <summary>Undoes <see cref="Quiesce"/> and <see cref="Save"/>.</summary>
+    public void Resume()
+    {
+        lock (_mux.Gate)
+        {
+            if (_session is { } session)
+            {
+                session.Resume();
+                SessionReady();
+            }
         }
     }
 
@@ -102,6 +162,24 @@ public sealed class MuxMonitorLine : IChardevFrontEnd, IMuxFocus, IDisposable
             _session?.Dispose();
             _session = null;
         }
+    }
+
+    private static byte[] Copy(ByteQueue queue)
+    {
+        byte[] bytes = new byte[queue.Count];
+        queue.CopyTo(bytes);
+        return bytes;
+    }
+
+    /// <summary>Gate held.</summary>
+    private SocketChardev Open(SafeFileHandle near)
+    {
+        int number = (int)near.DangerousGetHandle();
+        near.SetHandleAsInvalid();
+        var session = new SocketChardev(_mux.Label, _loop, new SocketChardevOptions { Descriptor = number }, logger: null, _mux.Gate);
+        session.Attach(new SessionEnd(this));
+        session.Open();
+        return session;
     }
 
     private void SessionWrote(ReadOnlySpan<byte> bytes)

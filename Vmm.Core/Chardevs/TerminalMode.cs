@@ -4,6 +4,7 @@
 // exit of the process. After a stop and continue from the shell (SIGCONT) the raw mode is set again.
 // A process in the background of the terminal leaves it alone, because the kernel would stop it for the attempt.
 
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
@@ -14,8 +15,9 @@ namespace Vmm.Core.Chardevs;
 public sealed class TerminalMode : IDisposable
 {
     private readonly SafeHandle _terminal;
-    private readonly TerminalAttributes _former;
-    private readonly TerminalAttributes _raw;
+    private readonly bool _signalKeys;
+    private TerminalAttributes _former;
+    private TerminalAttributes _raw;
     private readonly PosixSignalRegistration _continued;
     private readonly IDisposable _modeCleanUp;
     private bool _restored;
@@ -23,11 +25,13 @@ public sealed class TerminalMode : IDisposable
     private TerminalMode(SafeHandle terminal, bool signalKeys)
     {
         _terminal = terminal;
-        _former = TerminalDevice.GetAttributes(terminal);
+        _signalKeys = signalKeys;
+        _former = TerminalCrossing.Former ?? TerminalDevice.GetAttributes(terminal);
         _raw = TerminalDevice.Raw(_former, processOutput: true, signalKeys);
         Set(_raw);
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
         _modeCleanUp = ForcedEnd.Register(Restore);
+        TerminalCrossing.Entered(_former);
 #pragma warning disable CA1416 // Linux only, as the whole program.
         _continued = PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Set(_raw));
 #pragma warning restore CA1416
@@ -39,6 +43,19 @@ public sealed class TerminalMode : IDisposable
     /// <returns>Null if it is no terminal.</returns>
     public static TerminalMode? TryEnterRaw(SafeHandle handle, bool signalKeys) =>
         TerminalDevice.IsTerminal(handle) ? new TerminalMode(handle, signalKeys) : null;
+
+    /// <summary>The former mode as bytes, for a program that replaces this one and finds the terminal raw.</summary>
+    public byte[] Former => MemoryMarshal.AsBytes(new ReadOnlySpan<TerminalAttributes>(in _former)).ToArray();
+
+    /// <summary>Has another program's <see cref="Former"/> put back at the end, in place of the mode that was found. Bytes that are none change nothing.</summary>
+    public void UseFormer(ReadOnlySpan<byte> former)
+    {
+        if (former.Length == Unsafe.SizeOf<TerminalAttributes>())
+        {
+            _former = MemoryMarshal.Read<TerminalAttributes>(former);
+            _raw = TerminalDevice.Raw(_former, processOutput: true, _signalKeys);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,6 +1,8 @@
 // What the machine needs of a hypervisor, by subject: vCPUs that are stopped and started together, memory slots, interrupts, doorbells, the
 // guest's clock, and the state of what lives in the kernel.
 
+using System.Runtime.InteropServices;
+
 namespace Vmm.Core.Hypervisors;
 
 /// <summary>A virtual machine of a hypervisor.</summary>
@@ -29,4 +31,10 @@ public interface IVirtualMachine : IDisposable
     /// capabilities, TSC frequency. Opaque; handed to the next process's <see cref="VirtualMachineOptions.InheritedAbi"/>.
     /// </summary>
     ReadOnlyMemory<byte> GuestAbi { get; }
+
+    /// <summary>
+    /// What in this process stands for it, and is taken apart when the last copy is closed, which takes the host milliseconds; null where there is nothing such.
+    /// It stays this one's.
+    /// </summary>
+    SafeHandle? Descriptor { get; }
 }

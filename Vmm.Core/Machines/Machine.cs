@@ -146,6 +146,7 @@ public sealed partial class Machine : IDisposable
 
     /// <summary>Stops the guest; without effect when it does not run.</summary>
     /// <exception cref="HypervisorException">It cannot be stopped, and runs on.</exception>
+    /// <exception cref="OperationWithdrawnException">It has not begun, and is to be asked for again.</exception>
     public async Task StopAsync()
     {
         if (State is RunState.Inmigrate or RunState.Prelaunch)
@@ -159,13 +160,14 @@ public sealed partial class Machine : IDisposable
             return;
         }
 
-        using var pause = await MachinePause.EnterAsync(this);
+        using var pause = await MachinePause.EnterAsync(this, mayBeWithdrawn: true);
         await pause.HoldAsync(RunState.Paused);
     }
 
     /// <summary>Lets the guest run; without effect when it does.</summary>
     /// <exception cref="MachineException">There is no guest that could.</exception>
     /// <exception cref="HypervisorException">The host refused, and it is stopped as before.</exception>
+    /// <exception cref="OperationWithdrawnException">It has not begun, and is to be asked for again.</exception>
     public async Task ContinueAsync()
     {
         RefuseToContinue();
@@ -175,7 +177,7 @@ public sealed partial class Machine : IDisposable
             return;
         }
 
-        using var pass = await Gate.EnterAsync();
+        using var pass = await Gate.EnterAsync(mayBeWithdrawn: true);
         if (State != RunState.Running)
         {
             // A client that connected before this command is accepted before the guest writes its first byte.
@@ -193,6 +195,7 @@ public sealed partial class Machine : IDisposable
     /// <param name="cause">Why.</param>
     /// <exception cref="MachineException">There is no guest here, or its kernel cannot be loaded again.</exception>
     /// <exception cref="HypervisorException">It cannot be stopped, and runs on; or it was reset, and is paused because it cannot be started.</exception>
+    /// <exception cref="OperationWithdrawnException">It has not begun, and is to be asked for again.</exception>
     public async Task ResetAsync(ShutdownCause cause)
     {
         if (IsLeavingStopped)
@@ -200,7 +203,7 @@ public sealed partial class Machine : IDisposable
             throw NotFinalized();
         }
 
-        using var pause = await MachinePause.EnterAsync(this);
+        using var pause = await MachinePause.EnterAsync(this, mayBeWithdrawn: true);
         await pause.StopAsync(captureState: false);
         await pause.ResetAsync(cause);
         if (pause.Ran)

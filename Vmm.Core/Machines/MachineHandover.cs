@@ -15,6 +15,7 @@ public sealed class MachineHandover
     private readonly IHypervisor _hypervisor;
     private readonly BoardSetup _setup;
     private readonly List<IDescriptorOwner> _owners = [];
+    private readonly List<IExecCrossing> _execParts = [];
     private Func<string>? _outcome;
 
     internal MachineHandover(Machine machine, IHypervisor hypervisor, BoardSetup setup)
@@ -36,6 +37,12 @@ public sealed class MachineHandover
 
     /// <summary>Adds something of the process, not of the board, whose descriptors go with the guest: a monitor's socket, the log.</summary>
     public void Add(IDescriptorOwner owner) => _owners.Add(owner);
+
+    /// <summary>What of the process continues in a program that replaces this one by exec.</summary>
+    public IReadOnlyList<IExecCrossing> ExecParts => _execParts;
+
+    /// <summary>Adds something of the process, not of the board, that continues in a program which replaces this one: the monitors' sessions.</summary>
+    public void AddExec(IExecCrossing part) => _execParts.Add(part);
 
     /// <summary>Stops the guest for the switch. Its time continues, and so do operations that wait at the gate.</summary>
     /// <param name="drainLimit">How long requests of devices may take that the host has not finished; longer is a failure, and the guest runs on.</param>

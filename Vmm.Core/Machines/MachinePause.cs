@@ -41,9 +41,11 @@ internal sealed partial class MachinePause : IDisposable
     private Board Guest => Board ?? throw _machine.NoGuest();
 
     /// <summary>Waits for the operations that came before.</summary>
-    internal static async Task<MachinePause> EnterAsync(Machine machine)
+    /// <param name="machine">The machine.</param>
+    /// <param name="mayBeWithdrawn">Whether who asks for it can ask again (<see cref="OperationGate.WithdrawWaiting"/>).</param>
+    internal static async Task<MachinePause> EnterAsync(Machine machine, bool mayBeWithdrawn = false)
     {
-        var pass = await machine.Gate.EnterAsync();
+        var pass = await machine.Gate.EnterAsync(mayBeWithdrawn);
         return new MachinePause(machine, pass);
     }
 

@@ -57,6 +57,12 @@ public sealed class PauseScope : IDisposable
     /// <summary>The vCPUs are to stop, and nothing else is waited for: a vCPU in the guest that had a priority before would keep the threads that serve its queues from a processor.</summary>
     public void BoostCpus() => _vm.Cpus.SetBoost(true);
 
+    /// <summary>
+    /// A guest is stopped already and waits for the calling thread, and there is no VM for it yet: the thread does not yield and has the priority, until
+    /// <see cref="EndBoost"/>.
+    /// </summary>
+    public static void BeginBoost() => ThreadScheduling.BeginBoost();
+
     /// <summary>The guest does not wait for the calling thread any more, though the scope lasts. Without effect outside of one.</summary>
     public static void EndBoost() => ThreadScheduling.EndBoost();
 

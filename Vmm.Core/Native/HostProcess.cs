@@ -3,7 +3,7 @@ using static Tmds.Linux.LibC;
 
 namespace Vmm.Core.Native;
 
-/// <summary>This process: its user, its standard error, its end.</summary>
+/// <summary>This process: its user, its parent, its standard error, its end.</summary>
 public static partial class HostProcess
 {
     /// <summary>Writes to standard error, once, without allocating anything; what does not go is lost.</summary>
@@ -20,6 +20,9 @@ public static partial class HostProcess
 
     /// <summary>This process's effective user.</summary>
     public static uint EffectiveUserId => (uint)geteuid();
+
+    /// <summary>The process that started this one, or, once that has ended, the one that waits for it instead.</summary>
+    internal static int ParentId => (int)getppid();
 
     [LibraryImport("libc")]
     private static partial void _exit(int status);

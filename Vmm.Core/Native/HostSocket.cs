@@ -26,7 +26,7 @@ public static class HostSocket
     public static bool IsUnix(SafeHandle handle) => TryGetOption(handle, SocketDomain, out int domain) && domain == AF_UNIX;
 
     /// <summary>Ends a connection in both directions, whichever processes have it open. One that has ended already (ENOTCONN) stays so.</summary>
-    internal static void Shutdown(SafeHandle handle)
+    public static void Shutdown(SafeHandle handle)
     {
         using var fd = new BorrowedDescriptor(handle);
         int result = shutdown(fd, SHUT_RDWR);

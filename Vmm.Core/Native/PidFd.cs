@@ -56,6 +56,9 @@ public static partial class PidFd
         CheckLast(pidfd_send_signal(fd, number, 0, 0), $"send signal {number} to a process");
     }
 
+    /// <summary>Waits for a child that has ended, so that nothing is left of it; without effect for other processes.</summary>
+    public static void Reap(SafeHandle process) => _ = TryReap(process);
+
     /// <summary>Waits for a child that has ended, so that nothing is left of it.</summary>
     /// <returns>How it ended; null if it has not ended, or is not this process's child.</returns>
     internal static unsafe ProcessEnd? TryReap(SafeHandle process)

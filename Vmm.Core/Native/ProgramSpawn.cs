@@ -64,8 +64,8 @@ internal static unsafe partial class ProgramSpawn
         string path = Find(arguments[0]) ?? throw new IOException($"start '{arguments[0]}': there is no such program");
         int id = Started(
             path,
-            [.. arguments],
-            [.. Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(entry => $"{entry.Key}={entry.Value}")],
+            Bytes(arguments),
+            Bytes(Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(entry => $"{entry.Key}={entry.Value}")),
             (actions, attributes) =>
             {
                 using var end = new BorrowedDescriptor(pipe);
@@ -75,6 +75,49 @@ internal static unsafe partial class ProgramSpawn
                     AddOpen((byte*)actions, isInput ? 1 : 0, "/dev/null", ReadWrite, 0),
                     AddCloseFrom((byte*)actions, Channel));
             });
+        return Watched(id, out process);
+    }
+
+    /// <summary>
+    /// Starts a program of this product, or what leads to one, that waits for this process's guest: with an environment, and with descriptors under the
+    /// numbers that they have here.
+    /// </summary>
+    /// <param name="path">Its file.</param>
+    /// <param name="arguments">Its arguments, its name first.</param>
+    /// <param name="environment">Its environment, NAME=VALUE each.</param>
+    /// <param name="kept">What it gets besides what this process does not close at exec.</param>
+    /// <param name="errors">Where its standard error goes, and then its standard input and output are /dev/null; null for those of this process.</param>
+    /// <param name="process">The descriptor of its process.</param>
+    /// <returns>The number of the process, which stays its own until it is waited for.</returns>
+    /// <exception cref="PosixException">It cannot be started.</exception>
+    internal static int StartWaiting(
+        string path,
+        IReadOnlyList<byte[]> arguments,
+        IReadOnlyList<byte[]> environment,
+        IReadOnlyList<SafeHandle> kept,
+        SafeHandle? errors,
+        out SafeFileHandle process)
+    {
+        int id = Started(path, arguments, environment, (actions, attributes) =>
+        {
+            var results = new List<int>();
+            if (errors is not null)
+            {
+                using var log = new BorrowedDescriptor(errors);
+                results.Add(AddCopy((byte*)actions, log, 2));
+                results.Add(AddOpen((byte*)actions, 0, "/dev/null", ReadWrite, 0));
+                results.Add(AddOpen((byte*)actions, 1, "/dev/null", ReadWrite, 0));
+            }
+
+            foreach (var handle in kept)
+            {
+                // A copy onto itself is how it is said that one is not closed.
+                using var fd = new BorrowedDescriptor(handle);
+                results.Add(AddCopy((byte*)actions, fd, fd));
+            }
+
+            Describe((byte*)attributes, [.. results]);
+        });
         return Watched(id, out process);
     }
 
@@ -99,8 +142,8 @@ internal static unsafe partial class ProgramSpawn
 
     private static int Start(string path, IReadOnlyList<string> arguments, SafeHandle channel, SafeHandle errors) => Started(
         path,
-        [path, .. arguments],
-        [$"PATH={SearchPath}"],
+        Bytes([path, .. arguments]),
+        Bytes([$"PATH={SearchPath}"]),
         (actions, attributes) =>
         {
             using var socket = new BorrowedDescriptor(channel);
@@ -120,7 +163,7 @@ internal static unsafe partial class ProgramSpawn
     /// <param name="arguments">Its arguments, with its name.</param>
     /// <param name="environment">Its environment.</param>
     /// <param name="describe">Adds its descriptors to the file actions; called with their address and that of the attributes.</param>
-    private static int Started(string path, string[] arguments, string[] environment, Action<nint, nint> describe)
+    private static int Started(string path, IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment, Action<nint, nint> describe)
     {
         byte* actions = stackalloc byte[FileActionsSize];
         byte* attributes = stackalloc byte[AttributesSize];
@@ -170,15 +213,18 @@ internal static unsafe partial class ProgramSpawn
         }
     }
 
-    private static int Spawned(string path, string[] words, string[] variables, byte* actions, byte* attributes)
+    /// <summary>Texts as they go to the kernel, without the zero that ends each.</summary>
+    private static byte[][] Bytes(IEnumerable<string> texts) => [.. texts.Select(text => CString(text)[..^1])];
+
+    private static int Spawned(string path, IReadOnlyList<byte[]> words, IReadOnlyList<byte[]> variables, byte* actions, byte* attributes)
     {
-        byte[][] texts = [.. words.Concat(variables).Select(CString)];
+        byte[][] texts = [.. words.Concat(variables).Select(text => (byte[])[.. text, 0])];
         var pins = Array.ConvertAll(texts, text => GCHandle.Alloc(text, GCHandleType.Pinned));
         try
         {
             nint[] addresses = Array.ConvertAll(pins, pin => pin.AddrOfPinnedObject());
-            nint[] arguments = [.. addresses[..words.Length], 0];
-            nint[] environment = [.. addresses[words.Length..], 0];
+            nint[] arguments = [.. addresses[..words.Count], 0];
+            nint[] environment = [.. addresses[words.Count..], 0];
 
             // The C library returns when the program runs in the child, or could not be started there: a failed exec is an error here.
             int error = Spawn(out int process, path, actions, attributes, arguments, environment);

@@ -311,7 +311,7 @@ public static class UnixSocket
     }
 
     /// <summary>A zero byte, the name, and unless it is tight zero bytes to the end.</summary>
-    private static unsafe sockaddr_un AbstractAddressOf(string name, bool tight, out int length)
+    internal static unsafe sockaddr_un AbstractAddressOf(string name, bool tight, out int length)
     {
         byte[] bytes = System.Text.Encoding.UTF8.GetBytes(name);
         if (bytes.Length is 0 or >= PathCapacity)
@@ -326,7 +326,7 @@ public static class UnixSocket
         return address;
     }
 
-    private static unsafe sockaddr_un AddressOf(string path, out int length)
+    internal static unsafe sockaddr_un AddressOf(string path, out int length)
     {
         byte[] bytes = CString(path);
         if (bytes.Length > PathCapacity || bytes.Length == 1)

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Vmm.Core.Hypervisors;
 
@@ -31,6 +32,8 @@ internal sealed class FakeMachine : IVirtualMachine, IMemorySlots, IGuestClock
     public IGuestClock Clock => this;
 
     public ReadOnlyMemory<byte> GuestAbi { get; }
+
+    public SafeHandle? Descriptor => null;
 
     internal IReadOnlyList<FakeCpu> FakeCpus { get; }
 

@@ -27,6 +27,23 @@ public sealed class OperationGateTests
     }
 
     [Test]
+    public async Task What_can_be_asked_for_again_is_sent_away_and_the_others_keep_their_turns()
+    {
+        var gate = new OperationGate();
+        var first = await gate.EnterAsync(mayBeWithdrawn: true);
+        var second = gate.EnterAsync(mayBeWithdrawn: true);
+        var third = gate.EnterAsync();
+
+        gate.WithdrawWaiting();
+
+        Assert.ThrowsAsync<OperationWithdrawnException>(() => second);
+        Assert.That(third.IsCompleted, Is.False);
+        first.Dispose();
+        (await third).Dispose();
+        Assert.That(gate.EnterAsync().IsCompleted, Is.True, "the gate is free again");
+    }
+
+    [Test]
     public async Task A_pass_given_back_twice_counts_once()
     {
         var first = await _gate.EnterAsync();

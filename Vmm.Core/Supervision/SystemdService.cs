@@ -1,0 +1,24 @@
+// Whether systemd started this process as the main process of a service. Since version 248 it puts the number of the process that it starts into
+// SYSTEMD_EXEC_PID; descendants have the variable too, and another number. Before, all processes of a unit have INVOCATION_ID and nothing that tells
+// them apart, but only those that systemd started have it as their parent: process 1, or a user's own, whose number is in MANAGERPID.
+
+using System.Globalization;
+using Vmm.Core.Native;
+
+namespace Vmm.Core.Supervision;
+
+/// <summary>The service that this process is of. Any thread.</summary>
+public static class SystemdService
+{
+    private const int SystemManager = 1;
+
+    /// <summary>Whether this process was started as the main process of a service, as far as its environment says.</summary>
+    public static bool HasThisAsMain => HasAsMain(Environment.ProcessId, HostProcess.ParentId, Environment.GetEnvironmentVariable);
+
+    internal static bool HasAsMain(int process, int parent, Func<string, string?> variable) => variable("SYSTEMD_EXEC_PID") is { Length: > 0 } started
+        ? IsNumber(started, process)
+        : variable("INVOCATION_ID") is { Length: > 0 } && (parent == SystemManager || IsNumber(variable("MANAGERPID"), parent));
+
+    private static bool IsNumber(string? text, int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value == number;
+}
