@@ -14,7 +14,7 @@ namespace Vmm.Migration;
 /// <summary>The status of a process's migrations. Machine loop only.</summary>
 /// <param name="metrics">What counts attempts that are over.</param>
 /// <param name="hasEvents">Whether clients want events.</param>
-internal sealed class MigrationProgress(MigrationMetrics metrics, Func<bool> hasEvents) : IOutgoingProgress, IIncomingProgress
+internal sealed class MigrationProgress(MigrationMetrics metrics, Func<bool> hasEvents) : IOutgoingProgress, IIncomingProgress, IExecProgress
 {
     private ulong _began;
     private ulong? _totalTime;
@@ -143,6 +143,38 @@ internal sealed class MigrationProgress(MigrationMetrics metrics, Func<bool> has
 
     /// <inheritdoc/>
     void IIncomingProgress.GaveUp(string reason) => IncomingFailed?.Invoke(reason);
+
+    /// <inheritdoc/>
+    void IExecProgress.GiveUp(string reason) => IncomingFailed?.Invoke(reason);
+
+    /// <inheritdoc/>
+    void IExecProgress.Replaced(HandoverTimes times, BestEffort steps)
+    {
+        Continue();
+        Complete(times, steps, isOutgoing: false);
+    }
+
+    /// <inheritdoc/>
+    void IExecProgress.CameBack(Exception failure)
+    {
+        Continue();
+        Stays(failure);
+    }
+
+    /// <inheritdoc/>
+    void IExecProgress.Kept(string reason, HandoverTimes times, BestEffort steps)
+    {
+        Continue();
+        Error = reason;
+        Complete(times, steps, isOutgoing: false);
+    }
+
+    /// <summary>A migration that another program began is under way here; its clients know.</summary>
+    private void Continue()
+    {
+        RestartClock();
+        Status = MigrationStatus.Device;
+    }
 
     private void RestartClock()
     {

@@ -9,9 +9,11 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Machines;
+using Vmm.Core.Supervision;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Cpr;
 using Vmm.Migration.Engines;
+using Vmm.Migration.Exec;
 using Vmm.Migration.Handover;
 using Vmm.Migration.Normal;
 using Vmm.Migration.Settings;
@@ -23,26 +25,31 @@ public sealed class Migrator : IDisposable
 {
     private readonly Machine _machine;
     private readonly ILogger _log;
+    private readonly SystemdNotification _supervisor;
     private readonly MigrationMetrics _metrics;
     private readonly MigrationProgress _progress;
     private readonly Dictionary<MigrationMode, IMigrationEngine> _engines;
     private IIncomingMigration? _incoming;
     private IOutgoingMigration? _outgoing;
     private IPreflight? _preflight;
+    private bool _hasInheritedEvents;
 
     /// <summary>Creates the migrations of a machine.</summary>
     /// <param name="machine">The machine.</param>
     /// <param name="log">Where accounts and failures are reported.</param>
-    public Migrator(Machine machine, ILogger log)
+    /// <param name="supervisor">What is told which process has the guest; null where nothing is.</param>
+    public Migrator(Machine machine, ILogger log, SystemdNotification? supervisor = null)
     {
         _machine = machine;
         _log = log;
+        _supervisor = supervisor ?? SystemdNotification.None;
         _metrics = new MigrationMetrics(this);
-        _progress = new MigrationProgress(_metrics, () => Capabilities.Events);
+        _progress = new MigrationProgress(_metrics, () => Capabilities.Events || _hasInheritedEvents);
         _engines = new()
         {
             [MigrationMode.Normal] = new NormalEngine(machine, () => Capabilities, log),
-            [MigrationMode.CprTransfer] = new CprEngine(machine, log),
+            [MigrationMode.CprTransfer] = new CprEngine(machine, _supervisor, log),
+            [MigrationMode.CprExec] = new ExecEngine(machine, () => new ExecSettings(Parameters, Capabilities), _supervisor, log),
         };
     }
 
@@ -76,7 +83,7 @@ public sealed class Migrator : IDisposable
     /// <summary>The capabilities.</summary>
     public MigrationCapabilities Capabilities { get; private set; } = new();
 
-    /// <summary>The mode that reports its blockers unasked, and that preflights ask for.</summary>
+    /// <summary>The mode that reports its blockers unasked, and that a preflight tries out where none is set.</summary>
     private IMigrationEngine CprTransfer => _engines[MigrationMode.CprTransfer];
 
     /// <summary>Changes parameters, all at once.</summary>
@@ -85,6 +92,7 @@ public sealed class Migrator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(parameters);
         RefuseWhileUnderWay();
+        ExecTarget.RefuseArguments(parameters.CprExecCommand);
         Parameters = parameters;
     }
 
@@ -108,6 +116,37 @@ public sealed class Migrator : IDisposable
     {
         _machine.AwaitGuest();
         _incoming = EngineOf(cpr is null ? MigrationMode.Normal : MigrationMode.CprTransfer).Await(cpr, main, () => Parameters, _progress);
+    }
+
+    /// <summary>Waits for the guest that this program was started for, by exec or beside it.</summary>
+    /// <param name="start">What it was started for.</param>
+    /// <exception cref="HandoverException">This program has replaced another and could not take its guest.</exception>
+    public async Task AwaitGuestAsync(ExecStart start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        if (start.Record is not { } record)
+        {
+            var waiting = new ConnectedIncoming(_machine, start, Parameters, _supervisor, _progress, _log);
+            _incoming = waiting;
+            await waiting.RunAsync();
+            return;
+        }
+
+        if (start.Failure is not null)
+        {
+            (Parameters, Capabilities) = (record.Settings.Parameters, record.Settings.Capabilities);
+        }
+
+        // The clients that came along have been told of the beginning, and wait for the end.
+        _hasInheritedEvents = record.Settings.Capabilities.Events;
+        try
+        {
+            await new ExecIncoming(_machine, start, _supervisor, _progress, _log).RunAsync();
+        }
+        finally
+        {
+            _hasInheritedEvents = false;
+        }
     }
 
     /// <summary>Opens the main channel of a process that was started with -incoming defer.</summary>
@@ -140,6 +179,7 @@ public sealed class Migrator : IDisposable
         ArgumentNullException.ThrowIfNull(target);
         RefuseByRunState();
         RefuseWhileUnderWay();
+        RefuseByTarget(target);
         var outgoing = EngineOf(Parameters.Mode).Leave(target, Parameters, takeDescriptor, _progress);
 
         var former = new BestEffort(_log, "another migration begins");
@@ -178,19 +218,22 @@ public sealed class Migrator : IDisposable
     /// <param name="target">Where to, as for <see cref="Migrate"/>.</param>
     /// <param name="findDescriptor">Shows the descriptor that getfd named; it stays where it is.</param>
     /// <returns>Whether it would succeed, or every reason why not.</returns>
-    /// <exception cref="MigrationException">A migration or another preflight is under way.</exception>
+    /// <exception cref="MigrationException">A migration or another preflight is under way, or the mode has no preflight.</exception>
     public async Task<PreflightVerdict> PreflightAsync(MigrationTarget target, Func<string, SafeHandle?>? findDescriptor = null)
     {
         ArgumentNullException.ThrowIfNull(target);
         RefuseWhileUnderWay();
         var reasons = new List<string>();
         Note(reasons, RefuseByRunState);
-        if (Parameters.Mode != MigrationMode.CprTransfer)
+        Note(reasons, () => RefuseByTarget(target));
+        bool hasLiveUpdate = Parameters.Mode != MigrationMode.Normal;
+        if (!hasLiveUpdate)
         {
             reasons.Add(NormalEngine.NotOfRunningGuests);
         }
 
-        using var preflight = _preflight = CprTransfer.Ask(target, Parameters, findDescriptor);
+        var engine = hasLiveUpdate ? EngineOf(Parameters.Mode) : CprTransfer;
+        using var preflight = _preflight = engine.Ask(target, Parameters, findDescriptor);
         try
         {
             return await preflight.RunAsync(reasons);
@@ -270,6 +313,15 @@ public sealed class Migrator : IDisposable
                 throw new MigrationException("Guest is waiting for an incoming migration");
             case RunState.Postmigrate:
                 throw new MigrationException("Can't migrate the vm that was paused due to previous migration");
+        }
+    }
+
+    /// <summary>What a cpr-exec cannot begin with is the same for an attempt and for a preflight.</summary>
+    private void RefuseByTarget(MigrationTarget target)
+    {
+        if (Parameters.Mode == MigrationMode.CprExec)
+        {
+            ExecTarget.Refuse(target, Parameters);
         }
     }
 

@@ -1,13 +1,18 @@
 using Vmm.CommandLine;
 using Vmm.Hosting;
+using Vmm.Migration.Exec;
 
+ExecStart? exec = null;
 try
 {
     StandardDescriptors.Fill();
-    ProcessSignals.Prepare();
-    var configuration = CommandLineParser.Parse(args);
+    exec = ExecStart.FromEnvironment();
+    ProcessSignals.Prepare(keepsMask: exec?.HasReplaced == true);
+    var configuration = CommandLineParser.Parse(args) with { Exec = exec };
     switch (configuration.Action)
     {
+        case not ProgramAction.Run when exec is not null:
+            throw new CommandLineException("the command line asks for a text, and a guest waits: expected one that runs a machine");
         case ProgramAction.ShowHelp:
             Console.Out.Write(CommandLineHelp.Text);
             return 0;
@@ -23,6 +28,11 @@ try
 }
 catch (Exception e)
 {
+    if (exec?.GoBack(StartUpError.Explain(e)) is { } closed)
+    {
+        StandardStream.WriteError($"vmm: the way back to the program before is closed: {closed}");
+    }
+
     StartUpError.Report(e);
     return 1;
 }

@@ -32,13 +32,18 @@ internal sealed class MessageChannel : IDisposable
     private uint _received;
     private int _checksumSize;
 
-    internal MessageChannel(EventLoop loop, SafeFileHandle socket)
+    /// <summary>Begins on a connected socket.</summary>
+    /// <param name="loop">The machine loop.</param>
+    /// <param name="socket">The socket, which now belongs to the channel.</param>
+    /// <param name="name">The peer in texts, where it is not the process that made the connection.</param>
+    internal MessageChannel(EventLoop loop, SafeFileHandle socket, string? name = null)
     {
         _loop = loop;
         _socket = new LoopSocket(loop, socket);
         var (process, user) = _socket.Peer;
         PeerProcessId = process;
         PeerUserId = user;
+        PeerName = name ?? (process > 0 ? $"process {process}" : "a process in another pid namespace");
     }
 
     /// <summary>The process at the other end when the connection was made; 0 if it is in a pid namespace that this one does not see.</summary>
@@ -48,7 +53,7 @@ internal sealed class MessageChannel : IDisposable
     internal uint PeerUserId { get; }
 
     /// <summary>The peer in an error text.</summary>
-    internal string PeerName => PeerProcessId > 0 ? $"process {PeerProcessId}" : "a process in another pid namespace";
+    internal string PeerName { get; }
 
     /// <summary>Whether the peer has closed it.</summary>
     internal bool HasHungUp => _socket.HasHungUp;

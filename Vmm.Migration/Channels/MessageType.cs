@@ -32,4 +32,7 @@ internal enum MessageType : ushort
 
     /// <summary>New, again and again between Ready and Listening, from protocol version 3 on: it lives, and waits for its operator.</summary>
     Waiting = 10,
+
+    /// <summary>A keeper, to the program of the same file that started it: the state is in its hypervisor, and it takes the guest if no other program does.</summary>
+    Loaded = 11,
 }

@@ -4,7 +4,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Machines;
-using Vmm.Core.Memory;
+using Vmm.Core.Supervision;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Engines;
 using Vmm.Migration.Settings;
@@ -13,26 +13,22 @@ namespace Vmm.Migration.Cpr;
 
 /// <summary>The mode cpr-transfer of a machine. Machine loop only.</summary>
 /// <param name="machine">The machine.</param>
+/// <param name="supervisor">What is told that this process has the guest.</param>
 /// <param name="log">Where accounts and failures are reported.</param>
-internal sealed class CprEngine(Machine machine, ILogger log) : IMigrationEngine
+internal sealed class CprEngine(Machine machine, SystemdNotification supervisor, ILogger log) : IMigrationEngine
 {
     /// <inheritdoc/>
-    public IReadOnlyList<string> Blockers => machine.Configuration.IsRamShared
-        ? []
-        :
-        [
-            $"Memory region {MemoryBackend.OfMachine(machine.Configuration).Id} is not compatible with CPR. share=on is "
-            + "required for memory-backend objects, and aux-ram-share=on is required.",
-        ];
+    public IReadOnlyList<string> Blockers => CprBlockers.Of(machine);
 
     /// <inheritdoc/>
     public IOutgoingMigration Leave(
         MigrationTarget target, MigrationParameters parameters, Func<string, SafeHandle?>? takeDescriptor, IOutgoingProgress progress)
     {
         var cpr = CprTarget.CprAddress(target, parameters);
-        CprTarget.RefuseMain(target.Main);
+        var main = target.NeededMain;
+        CprTarget.RefuseMain(main);
         RefuseBlocked();
-        return new CprOutgoing(machine, parameters, cpr, MainChannel.To(target.Main, takeDescriptor), progress, log);
+        return new CprOutgoing(machine, parameters, cpr, MainChannel.To(main, takeDescriptor), progress, log);
     }
 
     /// <inheritdoc/>
@@ -40,7 +36,7 @@ internal sealed class CprEngine(Machine machine, ILogger log) : IMigrationEngine
         ChannelAddress? cpr, ChannelAddress? main, Func<MigrationParameters> parameters, IIncomingProgress progress)
     {
         ArgumentNullException.ThrowIfNull(cpr);
-        return new CprIncoming(machine, cpr, main, parameters, progress, log);
+        return new CprIncoming(machine, cpr, main, parameters, supervisor, progress, log);
     }
 
     /// <inheritdoc/>

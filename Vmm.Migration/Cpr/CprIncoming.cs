@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
+using Vmm.Core.Supervision;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Engines;
 using Vmm.Migration.Handover;
@@ -18,6 +19,7 @@ internal sealed partial class CprIncoming : IIncomingMigration
 {
     private readonly Machine _machine;
     private readonly Func<MigrationParameters> _parameters;
+    private readonly SystemdNotification _supervisor;
     private readonly IIncomingProgress _progress;
     private readonly ILogger _log;
     private readonly bool _deferred;
@@ -33,14 +35,22 @@ internal sealed partial class CprIncoming : IIncomingMigration
     /// <param name="cpr">Where the old process will connect.</param>
     /// <param name="main">The main channel; null leaves it to <see cref="Listen"/> (-incoming defer).</param>
     /// <param name="parameters">The parameters, read when an attempt begins.</param>
+    /// <param name="supervisor">What is told that this process has the guest.</param>
     /// <param name="progress">What is reported to.</param>
     /// <param name="log">Where accounts and failures are reported.</param>
     /// <exception cref="HandoverException">An address cannot be listened on.</exception>
     internal CprIncoming(
-        Machine machine, ChannelAddress cpr, ChannelAddress? main, Func<MigrationParameters> parameters, IIncomingProgress progress, ILogger log)
+        Machine machine,
+        ChannelAddress cpr,
+        ChannelAddress? main,
+        Func<MigrationParameters> parameters,
+        SystemdNotification supervisor,
+        IIncomingProgress progress,
+        ILogger log)
     {
         _machine = machine;
         _parameters = parameters;
+        _supervisor = supervisor;
         _progress = progress;
         _log = log;
         _deferred = main is null;
@@ -134,7 +144,13 @@ internal sealed partial class CprIncoming : IIncomingMigration
         }
 
         handover.OnBuilt = () => Differences.Log(_log, handover.Warnings);
-        handover.OnOwned = () => ReportReceiving(handover);
+        handover.OnOwned = () =>
+        {
+            ReportReceiving(handover);
+
+            // Where new was started as a process of old's service, that is not over when old ends.
+            _supervisor.FollowThis();
+        };
         _ = ServeAsync(handover);
     }
 

@@ -48,7 +48,12 @@ internal sealed partial class CprOutgoing(
 
     /// <inheritdoc/>
     public void Open() => _handover = new OutgoingHandover(
-        machine, parameters, CprTarget.PathOf(cpr), (loop, cancelled) => main.OpenAsync(loop, parameters.CprConnectTimeout, cancelled), log)
+        machine,
+        parameters,
+        () => new MessageChannel(machine.Loop, Connecting.ToUnix(CprTarget.PathOf(cpr))),
+        channel => PeerProcess.Of(machine.Loop, channel),
+        (loop, cancelled) => main.OpenAsync(loop, parameters.CprConnectTimeout, cancelled),
+        log)
     {
         OnReady = warnings => Differences.Log(log, warnings),
         OnStateSent = ReportSwitch,

@@ -74,7 +74,12 @@ internal sealed class CprPreflight(
         try
         {
             _handover = new OutgoingHandover(
-                machine, parameters, path, (_, _) => throw new InvalidOperationException("a preflight opens no main channel"), log)
+                machine,
+                parameters,
+                () => new MessageChannel(machine.Loop, Connecting.ToUnix(path)),
+                channel => PeerProcess.Of(machine.Loop, channel),
+                (_, _) => throw new InvalidOperationException("a preflight opens no main channel"),
+                log)
             {
                 OnReady = warnings => Differences.Log(log, warnings),
             };
@@ -96,7 +101,7 @@ internal sealed class CprPreflight(
 
     private void RefuseTarget()
     {
-        CprTarget.RefuseMain(target.Main);
+        CprTarget.RefuseMain(target.NeededMain);
         refuseBlocked();
     }
 

@@ -20,12 +20,18 @@ internal static class Boundary
 
     /// <summary>A step is done.</summary>
     [Conditional("VMM_FAULTS")]
-    internal static void Passed(HandoverStep step)
+    internal static void Passed(HandoverStep step) => Report((byte)step);
+
+    /// <inheritdoc cref="Passed(HandoverStep)"/>
+    [Conditional("VMM_FAULTS")]
+    internal static void Passed(ExecStep step) => Report((byte)step);
+
+    private static void Report(byte step)
     {
         if (Observer.Value is { Connected: true } observer)
         {
             Span<byte> leave = stackalloc byte[1];
-            observer.Send([(byte)step]);
+            observer.Send([step]);
             observer.Receive(leave);
         }
     }

@@ -70,6 +70,9 @@ internal sealed class IncomingBuild(Machine machine, Plan plan, HandedOverDescri
     /// <returns>False when the old process was faster; the guest is its.</returns>
     internal bool TakeBaton() => _isTaken = _baton!.Take();
 
+    /// <summary>Whether the guest was taken, and not by this.</summary>
+    internal bool IsTakenByOther => !_isTaken && _baton?.IsHeldByNew == true;
+
     /// <summary>Drops what was built, unless the guest was taken. Does not throw.</summary>
     public void Dispose()
     {

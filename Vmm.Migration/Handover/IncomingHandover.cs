@@ -68,6 +68,20 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Asked when the machine is built: completes when the main channel is open.</summary>
     internal required Func<Task> WaitForListening { get; init; }
 
+    /// <summary>
+    /// Set where this process only keeps the guest for another program, which it takes it from when that ends, or is silent for longer than this; milliseconds.
+    /// </summary>
+    internal uint? KeepsFor { get; init; }
+
+    /// <summary>Whether this process was ready to take the guest that it keeps, and the other one knew that.</summary>
+    internal bool HasKept { get; private set; }
+
+    /// <summary>The process that made the connection.</summary>
+    internal int PeerProcessId => _peer.ProcessId;
+
+    /// <summary>Whether another program took the guest.</summary>
+    internal bool IsTakenByOther => _build?.IsTakenByOther == true;
+
     /// <summary>Called when the guest runs here, before the rest of the process is notified.</summary>
     internal Action? OnOwned { get; set; }
 
@@ -142,6 +156,11 @@ internal sealed class IncomingHandover : IDisposable
             var old = PauseInstants.Read(state[^PauseInstants.Size..]);
             await LoadAsync(board, new StateReader(state[..^PauseInstants.Size]));
             ulong applied = HandoverTimes.Now;
+            if (KeepsFor is { } patience)
+            {
+                await OrReportAsync(() => KeepAsync(patience));
+            }
+
             Take();
 
             // The guest is this process's: from here on nothing is an error, and every line is a step. So is the end of the scope.
@@ -303,6 +322,15 @@ internal sealed class IncomingHandover : IDisposable
             await _peer.SendReasonsAsync(MessageType.Failed, [e.Message]);
             throw new HandoverException($"load of migration failed: {e.Message}", e);
         }
+    }
+
+    /// <summary>Has the guest ready to run until the process that it is kept for, and whatever program that has become, ends, hangs up, or is silent for too long.</summary>
+    private async Task KeepAsync(uint patience)
+    {
+        await _peer.SendAsync(MessageType.Loaded, new StateWriter(16), _peer.AnswerDeadline(TookNoAnswer));
+        HasKept = true;
+        Boundary.Passed(ExecStep.KeeperLoaded);
+        await _peer.EndOrSilenceAsync(TimeSpan.FromMilliseconds(patience));
     }
 
     private void Take()

@@ -30,6 +30,9 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
     /// <summary>The peer, for texts.</summary>
     internal string Name => _channel.PeerName;
 
+    /// <summary>Its number; 0 if it is in a pid namespace that this one does not see.</summary>
+    internal int ProcessId => _channel.PeerProcessId;
+
     /// <summary>
     /// Whether one of the two processes can notice the end of the other, as far as this one can know: it has a pidfd of old, or has sent one of itself. Known
     /// when both have greeted.
@@ -139,6 +142,13 @@ internal sealed class OldPeer(EventLoop loop, SafeFileHandle connection, Migrati
         throw new HandoverException(message.Type == MessageType.Abandoned
             ? $"{Name} gave the attempt up"
             : $"{Name} sent message {(ushort)message.Type} where none was expected");
+    }
+
+    /// <summary>Completes when it has hung up, or when the time has passed; with whatever it may have said.</summary>
+    internal Task EndOrSilenceAsync(TimeSpan silence)
+    {
+        _word ??= ReceiveAsync(Deadline.Never);
+        return Task.WhenAny(_word, loop.Delay(silence));
     }
 
     /// <summary>Hangs up, and closes the descriptors that were not taken.</summary>

@@ -22,9 +22,6 @@ namespace Vmm.Migration.Handover;
 /// <summary>One attempt to hand the guest to a new process. Machine loop only.</summary>
 internal sealed class OutgoingHandover : IDisposable
 {
-    /// <summary>How many signs of life of a new process that waits for its operator are due before old gives it up.</summary>
-    private const uint SignsOfLife = 4;
-
     /// <summary>What a rehearsal cannot know: how long running vCPUs take to leave the guest, and the state to cross. Microseconds.</summary>
     private const ulong KickAllowance = 150;
 
@@ -40,19 +37,22 @@ internal sealed class OutgoingHandover : IDisposable
     private readonly NewPeer _peer;
     private readonly Baton _baton;
     private readonly OutgoingState _state;
+    private readonly OutgoingOffer _offer;
     private HashSet<string>? _notTaken;
 
     /// <summary>Opens the cpr channel.</summary>
     /// <param name="machine">The machine whose guest goes.</param>
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
-    /// <param name="cprPath">Where the new process listens.</param>
+    /// <param name="openCpr">Opens the channel, which then belongs to the handover.</param>
+    /// <param name="findProcess">Finds the process at its other end.</param>
     /// <param name="openMain">Opens the main channel when it is time.</param>
     /// <param name="log">Where it is reported what could not be done once the guest was taken.</param>
-    /// <exception cref="HandoverException">No process listens there.</exception>
+    /// <exception cref="HandoverException">It cannot be opened.</exception>
     internal OutgoingHandover(
         Machine machine,
         MigrationParameters parameters,
-        string cprPath,
+        Func<MessageChannel> openCpr,
+        Func<MessageChannel, PeerProcess> findProcess,
         Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> openMain,
         ILogger log)
     {
@@ -63,12 +63,13 @@ internal sealed class OutgoingHandover : IDisposable
         _openMain = openMain;
         try
         {
-            var channel = new MessageChannel(machine.Loop, Connecting.ToUnix(cprPath));
+            var channel = openCpr();
             _peer = new NewPeer(channel);
-            PeerProcess = PeerProcess.Of(machine.Loop, channel);
+            PeerProcess = findProcess(channel);
             _peer.Process = PeerProcess;
             _baton = Baton.Create();
             _state = new OutgoingState(_baton.Attempt, _peer.Name);
+            _offer = new OutgoingOffer(machine, parameters, _peer, _baton);
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
@@ -107,6 +108,21 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>Called when the guest stays after it was stopped and runs again, between the events of its stop and of its resumption.</summary>
     internal Action<HandoverException>? OnStaying { get; init; }
 
+    /// <summary>The protocol version that both speak; known when both have greeted.</summary>
+    internal ushort Protocol => _offer.Protocol;
+
+    /// <inheritdoc cref="OutgoingOffer.Besides"/>
+    internal IReadOnlyList<HandoverDescriptor> Besides { init => _offer.Besides = value; }
+
+    /// <summary>Called when everything is ready, the guest still runs, and nothing but the stop is left to do.</summary>
+    internal Func<Task>? BeforeStop { get; init; }
+
+    /// <summary>
+    /// Called when the peer has the state and the baton is offered, where this process does not give its guest to the peer but becomes another program: with the
+    /// descriptors and the plan that the peer has, and the state. Returns only with the reason why it did not.
+    /// </summary>
+    internal Func<OutgoingOffer, ReadOnlyMemory<byte>, Exception>? BecomeOther { get; init; }
+
     /// <summary>Runs the handover. Completes when the guest is in the new process; whatever fails from there on is a step of what is returned.</summary>
     /// <exception cref="HandoverException">It is not, and runs on here (or is paused here, if it was).</exception>
     internal async Task<BestEffort> RunAsync()
@@ -121,6 +137,12 @@ internal sealed class OutgoingHandover : IDisposable
             var load = Deadline.In(_parameters.CprLoadTimeout, PeerName, "did not take the guest");
             await SendAsync(load);
             await OfferAsync(load);
+            if (BecomeOther is not null)
+            {
+                await _peer.ExpectAsync(MessageType.Loaded, load.For("did not load the guest's state"));
+                throw Become(pause);
+            }
+
             PauseScope.EndBoost();
             Times.Collections = scope.Collections;
             taken = ReceiveTakenAsync();
@@ -238,6 +260,7 @@ internal sealed class OutgoingHandover : IDisposable
             await _peer.ListensAsync(_parameters.CprConnectTimeout);
             Boundary.Passed(HandoverStep.OldPeerReady);
             await ConnectMainAsync();
+            await (BeforeStop?.Invoke() ?? Task.CompletedTask);
         }
         catch (Exception e)
         {
@@ -245,48 +268,25 @@ internal sealed class OutgoingHandover : IDisposable
         }
     }
 
+    /// <summary>Becomes another program. What is to be reported of the pause is reported before, because that goes along.</summary>
+    /// <returns>Why it did not.</returns>
+    private Exception Become(HandoverPause pause)
+    {
+        pause.ReportStopped();
+        OnStateSent?.Invoke();
+        PauseScope.EndBoost();
+        Boundary.Passed(ExecStep.OldKept);
+        return BecomeOther!(_offer, _state.Saved);
+    }
+
     /// <summary>Greets, sends the plan, and waits until the new process has built the machine.</summary>
     private async Task<ReadyReport> MakeReadyAsync(bool isPreflight)
     {
-        ushort protocol = await _peer.GreetAsync(_parameters.CprConnectTimeout);
-        Boundary.Passed(HandoverStep.OldGreeted);
-
-        var board = Board;
-        var ready = Deadline.In(_parameters.CprReadyTimeout, _peer.Name, "was not ready");
-        await Paced.RunAsync(() => SendDescriptorsAsync(ready), () => SendPlanAsync(board, isPreflight, protocol, ready));
-        Boundary.Passed(HandoverStep.OldPlanSent);
-
-        var report = ReadyReport.Read((await ExpectReadyAsync(ready)).Reader(), protocol);
+        var report = await _offer.MakeReadyAsync(Board, isPreflight);
         Times.Prefault = report.Prefault;
         ExpectedPause = report.Rehearsed + KickAllowance;
         OnReady?.Invoke(report.Warnings);
         return report;
-    }
-
-    /// <summary>Where the new process lacks a back end, its command line is what the operator wants to know.</summary>
-    private async Task<Message> ExpectReadyAsync(Deadline ready)
-    {
-        try
-        {
-            return await _peer.ExpectAsync(MessageType.Ready, ready);
-        }
-        catch (PlanRefusedException refusal)
-            when (MissingOptions.Of(_machine, refusal) is { } missing)
-        {
-            throw refusal.With(missing);
-        }
-    }
-
-    private Task SendDescriptorsAsync(Deadline ready) =>
-        _peer.SendDescriptorsAsync([.. _machine.Handover.Descriptors, new HandoverDescriptor(DescriptorNames.Baton, _baton.File)], ready);
-
-    private async Task SendPlanAsync(Board board, bool isPreflight, ushort protocol, Deadline ready)
-    {
-        var body = new StateWriter();
-        uint signOfLifeWithin = Math.Max(1, _parameters.CprConnectTimeout / SignsOfLife);
-        var plan = OutgoingPlan.Of(_machine, board, _baton.Attempt, _parameters.CprPrefaultBudget, signOfLifeWithin, isPreflight);
-        PlanCodec.Write(body, plan, protocol);
-        await _peer.SendAsync(MessageType.Plan, body, ready);
     }
 
     private async Task ConnectMainAsync()

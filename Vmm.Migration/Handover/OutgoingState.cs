@@ -31,6 +31,9 @@ internal sealed class OutgoingState(ulong attempt, string peerName) : IDisposabl
     /// <summary>Bytes sent.</summary>
     internal ulong Transferred { get; private set; }
 
+    /// <summary>What was saved: the state, and behind it the instants of the pause.</summary>
+    internal ReadOnlyMemory<byte> Saved => _state.WrittenMemory[StateFrame.Size..];
+
     /// <summary>When the stop was decided, when the back ends were quiesced, the guest stopped, its state saved.</summary>
     internal PauseInstants Instants { get; private set; }
 

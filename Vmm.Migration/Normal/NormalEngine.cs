@@ -43,12 +43,13 @@ internal sealed class NormalEngine(Machine machine, Func<MigrationCapabilities> 
             throw new MigrationException("a channel of type cpr is for migration mode 'cpr-transfer'");
         }
 
-        return target.Main switch
+        var main = target.NeededMain;
+        return main switch
         {
-            FileAddress or ExecAddress or UnixAddress => Saving(target.Main, opened: null),
+            FileAddress or ExecAddress or UnixAddress => Saving(main, opened: null),
             DescriptorAddress descriptor => Saving(descriptor, Taken(descriptor, takeDescriptor)),
             InetAddress inet when InetEndPoints.ToListen(inet).Count > 0 => Saving(inet, opened: null),
-            _ => throw new MigrationException($"'{target.Main}' is not supported for a saved guest: expected file:, exec:, fd:, unix: or tcp:"),
+            _ => throw new MigrationException($"'{main}' is not supported for a saved guest: expected file:, exec:, fd:, unix: or tcp:"),
         };
 
         SavingMigration Saving(ChannelAddress address, StreamFile? opened) => new(machine, parameters, capabilities(), address, opened, progress, log);

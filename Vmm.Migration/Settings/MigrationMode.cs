@@ -8,4 +8,7 @@ public enum MigrationMode
 
     /// <summary>To a new process on the same host, RAM and descriptors staying in place.</summary>
     CprTransfer,
+
+    /// <summary>To another program in the same process, RAM and descriptors staying in place.</summary>
+    CprExec,
 }

@@ -1,16 +1,26 @@
 // Where a migration goes, as users say it: a URI for the main channel (and the parameter cpr-uri for the other), or a
-// list of channels with their types.
+// list of channels with their types. In the mode whose state stays in the process there may be neither.
 
 using Vmm.Migration.Channels;
 
 namespace Vmm.Migration.Settings;
 
 /// <summary>The channels that a migrate command names.</summary>
-/// <param name="Main">The main channel.</param>
+/// <param name="Main">The main channel; null where the command names none.</param>
 /// <param name="Cpr">The cpr channel, where the command names one.</param>
 /// <param name="IsUri">Whether the command gave a URI instead of a list.</param>
-public sealed record MigrationTarget(ChannelAddress Main, ChannelAddress? Cpr, bool IsUri)
+public sealed record MigrationTarget(ChannelAddress? Main, ChannelAddress? Cpr, bool IsUri)
 {
+    /// <summary>What is said of a command that names no target, or two.</summary>
+    public const string NeedOneOf = "need either 'uri' or 'channels' argument";
+
+    /// <summary>The target of a command with neither a URI nor a list.</summary>
+    public static MigrationTarget None { get; } = new(null, null, IsUri: false);
+
+    /// <summary>The main channel, in a mode that needs one.</summary>
+    /// <exception cref="MigrationException">The command names none.</exception>
+    public ChannelAddress NeededMain => Main ?? throw new MigrationException(NeedOneOf);
+
     /// <summary>The target of a command with a URI.</summary>
     public static MigrationTarget FromUri(string uri) => new(ChannelAddress.ParseUri(uri), null, IsUri: true);
 

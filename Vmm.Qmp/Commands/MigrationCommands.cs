@@ -16,8 +16,6 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     /// <summary>Bytes of a page in a stream.</summary>
     private const int StreamPage = 4096;
 
-    private const string NeedOneOf = "need either 'uri' or 'channels' argument";
-
     /// <inheritdoc/>
     public ValueTask<MigrationInfo> QueryMigrate(CommandContext context) => ValueTask.FromResult(Info(migrator.Report()));
 
@@ -56,13 +54,9 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
         var now = migrator.Parameters;
         migrator.SetParameters(now with
         {
-            Mode = arguments.Mode switch
-            {
-                null => now.Mode,
-                MigMode.CprTransfer => MigrationMode.CprTransfer,
-                _ => MigrationMode.Normal,
-            },
+            Mode = arguments.Mode?.FromQapi() ?? now.Mode,
             CprUri = arguments.CprUri is null ? now.CprUri : arguments.CprUri.Str ?? string.Empty,
+            CprExecCommand = arguments.CprExecCommand ?? now.CprExecCommand,
             CprConnectTimeout = arguments.CprConnectTimeout ?? now.CprConnectTimeout,
             CprPlanTimeout = arguments.CprPlanTimeout ?? now.CprPlanTimeout,
             CprReadyTimeout = arguments.CprReadyTimeout ?? now.CprReadyTimeout,
@@ -80,8 +74,9 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
         var now = migrator.Parameters;
         return ValueTask.FromResult(new Schema.MigrationParameters
         {
-            Mode = now.Mode == MigrationMode.CprTransfer ? MigMode.CprTransfer : MigMode.Normal,
+            Mode = now.Mode.ToQapi(),
             CprUri = now.CprUri,
+            CprExecCommand = now.CprExecCommand,
             CprConnectTimeout = now.CprConnectTimeout,
             CprPlanTimeout = now.CprPlanTimeout,
             CprReadyTimeout = now.CprReadyTimeout,
@@ -102,7 +97,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             throw new MigrationException("there is no postcopy migration to resume");
         }
 
-        migrator.Migrate(Target(uri, channels), name => (context as MonitorContext)?.Descriptors.Take(name));
+        migrator.Migrate(Target(uri, channels, MayBeAbsent), name => (context as MonitorContext)?.Descriptors.Take(name));
     });
 
     /// <inheritdoc/>
@@ -110,7 +105,7 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
     {
         try
         {
-            var verdict = await migrator.PreflightAsync(Target(uri, channels), name => (context as MonitorContext)?.Descriptors.Find(name));
+            var verdict = await migrator.PreflightAsync(Target(uri, channels, MayBeAbsent), name => (context as MonitorContext)?.Descriptors.Find(name));
             return new CprPreflight
             {
                 WouldSucceed = verdict.WouldSucceed,
@@ -134,26 +129,24 @@ public sealed class MigrationCommands(Migrator migrator) : IMigrationCommands
             throw new MigrationException("Channel list must have only one entry, for type 'main'");
         }
 
-        migrator.StartIncoming(Target(uri, channels).Main, name => (context as MonitorContext)?.Descriptors.Take(name));
+        migrator.StartIncoming(Target(uri, channels, mayBeAbsent: false).NeededMain, name => (context as MonitorContext)?.Descriptors.Take(name));
     });
 
     /// <inheritdoc/>
     public ValueTask MigrateCancel(CommandContext context) => Refusals.ToQmpErrors(migrator.Cancel);
 
-    private static MigrationTarget Target(string? uri, IReadOnlyList<MigrationChannel>? channels)
-    {
-        // An empty list counts as none.
-        bool hasChannels = channels is { Count: > 0 };
-        if (uri is null == !hasChannels)
-        {
-            throw new MigrationException(NeedOneOf);
-        }
+    /// <summary>Whether a target may be left out: in the mode in which the state stays in this process.</summary>
+    private bool MayBeAbsent => migrator.Parameters.Mode == MigrationMode.CprExec;
 
-        return uri is not null
-            ? MigrationTarget.FromUri(uri)
-            : MigrationTarget.FromChannels(
-                [.. channels!.Select(c => (c.ChannelType == MigrationChannelType.Cpr, ChannelAddresses.FromQapi(c.Addr)))]);
-    }
+    // An empty list counts as none.
+    private static MigrationTarget Target(string? uri, IReadOnlyList<MigrationChannel>? channels, bool mayBeAbsent) => (uri, channels) switch
+    {
+        (null, null or []) when mayBeAbsent => MigrationTarget.None,
+        (null, { Count: > 0 }) => MigrationTarget.FromChannels(
+            [.. channels.Select(c => (c.ChannelType == MigrationChannelType.Cpr, ChannelAddresses.FromQapi(c.Addr)))]),
+        (not null, null or []) => MigrationTarget.FromUri(uri),
+        _ => throw new MigrationException(MigrationTarget.NeedOneOf),
+    };
 
     private static MigrationInfo Info(MigrationReport report)
     {

@@ -1,5 +1,6 @@
 using Vmm.Core.Machines;
 using Vmm.Migration;
+using Vmm.Migration.Settings;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Commands;
@@ -12,6 +13,16 @@ internal static class QapiNames
 
     internal static Schema.MigrationStatus ToQapi(this Migration.MigrationStatus status) =>
         MigrationStatusQapi.TryParse(status.Name(), out var found) ? found : throw Missing(status.Name());
+
+    internal static MigMode ToQapi(this MigrationMode mode) => MigModeQapi.TryParse(mode.Name(), out var found) ? found : throw Missing(mode.Name());
+
+    internal static MigrationMode FromQapi(this MigMode mode) => mode switch
+    {
+        MigMode.Normal => MigrationMode.Normal,
+        MigMode.CprTransfer => MigrationMode.CprTransfer,
+        MigMode.CprExec => MigrationMode.CprExec,
+        _ => throw new InvalidOperationException($"the schema has a mode that is unknown here: {mode.ToQapi()}"),
+    };
 
     /// <summary>The same cause; both enums have QEMU's members in QEMU's order.</summary>
     internal static Schema.ShutdownCause ToQapi(this Core.Machines.ShutdownCause cause) =>

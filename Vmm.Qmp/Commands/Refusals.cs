@@ -1,4 +1,5 @@
 using Vmm.Core.Errors;
+using Vmm.Core.Machines;
 using Vmm.Qmp.Schema;
 
 namespace Vmm.Qmp.Commands;
@@ -6,14 +7,14 @@ namespace Vmm.Qmp.Commands;
 /// <summary>Turns what the machine and the migrations refuse into QMP errors.</summary>
 internal static class Refusals
 {
-    /// <summary>Runs an operation; a refusal becomes a GenericError with the same text.</summary>
+    /// <summary>Runs an operation; a refusal becomes a GenericError with the same text. One that was withdrawn is the session's to repeat.</summary>
     internal static async Task ToQmpErrors(Func<Task> operation)
     {
         try
         {
             await operation();
         }
-        catch (Exception e) when (e is VmmException or IOException)
+        catch (Exception e) when (e is VmmException and not OperationWithdrawnException or IOException)
         {
             throw QmpException.GenericError(e.Message);
         }

@@ -19,6 +19,8 @@ public sealed class HmpExecutor
 {
     private readonly Dictionary<string, HmpCommand> _commands = [];
     private readonly Dictionary<string, HmpCommand> _info = [];
+    private readonly CommandHandlers _handlers;
+    private readonly Func<Task> _migrationSettled;
     private readonly ILogger _log;
 
     /// <summary>Creates the monitor's commands.</summary>
@@ -39,6 +41,8 @@ public sealed class HmpExecutor
         ILogger? log = null)
     {
         ArgumentNullException.ThrowIfNull(handlers);
+        _handlers = handlers;
+        _migrationSettled = migrationSettled;
         _log = log ?? NullLogger.Instance;
         Add(_commands, new HmpCommand("help", "show the help", Help) { Alias = "?", Parameters = [HmpParameter.Optional("cmd"), HmpParameter.Optional("topic")] });
         Add(_commands, new HmpCommand("info", "show various information about the system state", InfoHelp)
@@ -95,8 +99,7 @@ public sealed class HmpExecutor
         }
         else if (line.Read(command, invocation) is { } error)
         {
-            invocation.Line(error);
-            invocation.Line($"Try \"help {path}\" for more information");
+            invocation.Misused(path, error);
         }
         else
         {
@@ -106,11 +109,24 @@ public sealed class HmpExecutor
         return invocation.Output;
     }
 
+    /// <summary>The rest of <c>migrate</c>, for a user who has waited for it since before another program was replaced by this one.</summary>
+    internal async Task<string> MigrationOutcomeAsync(CommandContext context)
+    {
+        var invocation = new HmpInvocation(context, interactive: true);
+        await RunAsync(new HmpCommand("migrate", "", hmp => HmpMigrationCommands.AwaitOutcome(_handlers, _migrationSettled, hmp)), invocation);
+        return invocation.Output;
+    }
+
     private async ValueTask RunAsync(HmpCommand command, HmpInvocation invocation)
     {
         try
         {
             await command.Run(invocation);
+        }
+        catch (OperationWithdrawnException)
+        {
+            // The line is executed again, from its beginning.
+            throw;
         }
         catch (VmmException e)
         {

@@ -25,5 +25,14 @@ internal sealed class HmpInvocation(CommandContext context, bool interactive)
 
     internal void Set(string parameter, string value) => _given[parameter] = value;
 
+    /// <summary>Answers that the line was not as the command expects it.</summary>
+    /// <param name="path">The command, with "info" before a topic.</param>
+    /// <param name="problem">What is wrong.</param>
+    internal void Misused(string path, string problem)
+    {
+        Line(problem);
+        Line($"Try \"help {path}\" for more information");
+    }
+
     internal void Line(string text = "") => _output.Append(text).Append("\r\n");
 }

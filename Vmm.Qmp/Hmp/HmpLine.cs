@@ -44,6 +44,19 @@ internal sealed class HmpLine(string text)
         return text[_at] == '"' ? Quoted() : Word();
     }
 
+    /// <summary>All that is left, unchanged; null when there is nothing.</summary>
+    internal string? Rest()
+    {
+        if (IsAtEnd)
+        {
+            return null;
+        }
+
+        string rest = text[_at..];
+        _at = text.Length;
+        return rest;
+    }
+
     /// <summary>Takes what follows for a command's parameters.</summary>
     /// <returns>Null, or what is wrong.</returns>
     internal string? Read(HmpCommand command, HmpInvocation invocation)
@@ -55,7 +68,8 @@ internal sealed class HmpLine(string text)
                 return error;
             }
 
-            string? given = parameter is null ? null : Text();
+            bool isThere = !IsAtEnd;
+            string? given = parameter is null ? null : parameter.IsRestOfLine?.Invoke(invocation) == true ? Rest() : Text();
             if (given is not null)
             {
                 invocation.Set(parameter!.Name, given);
@@ -64,6 +78,7 @@ internal sealed class HmpLine(string text)
             switch (parameter?.Kind)
             {
                 case HmpParameterKind.Text when given is null:
+                case HmpParameterKind.OptionalText when given is null && isThere:
                     return $"{command.Names}: string expected";
                 case HmpParameterKind.OnOff when given is not ("on" or "off"):
                     return "Expected 'on' or 'off'";

@@ -5,6 +5,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using Vmm.Qmp.Schema;
+using Vmm.Qmp.Sessions;
 
 namespace Vmm.Qmp.Hmp;
 
@@ -14,22 +15,29 @@ internal static class HmpMigrationCommands
     // Text parameters that are shown in quotes; enumerations are shown without.
     private static readonly HashSet<string> Quoted = ["cpr-uri", "tls-creds", "tls-hostname", "tls-authz"];
 
+    // Parameters that are command lines: they are typed as in a shell, so the line is theirs to its end.
+    private static readonly HashSet<string> CommandLines = ["cpr-exec-command"];
+
     internal static IEnumerable<HmpCommand> Commands(CommandHandlers handlers, Func<Task> migrationSettled) =>
     [
         new("migrate", "migrate to URI (using -d to not wait for completion)", hmp => Migrate(handlers, migrationSettled, hmp))
         {
-            Parameters = [HmpParameter.Flag('d'), HmpParameter.Text("uri")],
+            Parameters = [HmpParameter.Flag('d'), HmpParameter.Optional("uri")],
         },
         new("x_cpr_preflight", "try out a live update to URI, up to the pause", hmp => Preflight(handlers, hmp))
         {
-            Parameters = [HmpParameter.Text("uri")],
+            Parameters = [HmpParameter.Optional("uri")],
         },
         new("migrate_incoming", "continue an incoming migration from an -incoming defer", hmp =>
             handlers.Migration.MigrateIncoming(hmp.Context, hmp["uri"], null)) { Parameters = [HmpParameter.Text("uri")] },
         new("migrate_cancel", "cancel the current VM migration", hmp => handlers.Migration.MigrateCancel(hmp.Context)),
         new("migrate_set_parameter", "set the parameter for migration", hmp => SetParameter(handlers, hmp))
         {
-            Parameters = [HmpParameter.Text("parameter"), HmpParameter.Text("value")],
+            Parameters =
+            [
+                HmpParameter.Text("parameter"),
+                HmpParameter.Text("value") with { IsRestOfLine = hmp => CommandLines.Contains(hmp["parameter"]!) },
+            ],
         },
         new("migrate_set_capability", "enable/disable the usage of a capability for migration", hmp => SetCapability(handlers, hmp))
         {
@@ -45,7 +53,7 @@ internal static class HmpMigrationCommands
             using var parameters = await QueryParameters(handlers, hmp);
             foreach (var member in parameters.RootElement.EnumerateObject())
             {
-                hmp.Line($"{member.Name}: {Shown(member)}");
+                hmp.Line($"{member.Name}:{Shown(member)}");
             }
         }),
         new("migrate_capabilities", "show current migration capabilities", async hmp =>
@@ -59,13 +67,28 @@ internal static class HmpMigrationCommands
 
     private static async ValueTask Migrate(CommandHandlers handlers, Func<Task> settled, HmpInvocation hmp)
     {
+        if (await IsUriMissing("migrate", handlers, hmp))
+        {
+            return;
+        }
+
         await handlers.Migration.Migrate(hmp.Context, hmp["uri"], null, null, null);
         if (hmp.Has('d') || !hmp.IsInteractive)
         {
             return;
         }
 
-        await settled();
+        await AwaitOutcome(handlers, settled, hmp);
+    }
+
+    /// <summary>Waits until no migration is under way, and says what has become of it.</summary>
+    internal static async ValueTask AwaitOutcome(CommandHandlers handlers, Func<Task> settled, HmpInvocation hmp)
+    {
+        using (hmp.Context is MonitorContext monitor ? monitor.AwaitMigration() : null)
+        {
+            await settled();
+        }
+
         var info = await handlers.Migration.QueryMigrate(hmp.Context);
         if (info.Status == MigrationStatus.Failed)
         {
@@ -75,6 +98,11 @@ internal static class HmpMigrationCommands
 
     private static async ValueTask Preflight(CommandHandlers handlers, HmpInvocation hmp)
     {
+        if (await IsUriMissing("x_cpr_preflight", handlers, hmp))
+        {
+            return;
+        }
+
         var verdict = await handlers.Migration.XCprPreflight(hmp.Context, hmp["uri"], null);
         if (verdict.WouldSucceed)
         {
@@ -98,6 +126,18 @@ internal static class HmpMigrationCommands
                 hmp.Line($"  {line}");
             }
         }
+    }
+
+    /// <summary>Only in the mode in which the state stays in the process is no URI needed.</summary>
+    private static async ValueTask<bool> IsUriMissing(string command, CommandHandlers handlers, HmpInvocation hmp)
+    {
+        if (hmp["uri"] is not null || (await handlers.Migration.QueryMigrateParameters(hmp.Context)).Mode == MigMode.CprExec)
+        {
+            return false;
+        }
+
+        hmp.Misused(command, $"{command}: string expected");
+        return true;
     }
 
     private static async ValueTask SetParameter(CommandHandlers handlers, HmpInvocation hmp)
@@ -130,7 +170,17 @@ internal static class HmpMigrationCommands
     /// <summary>Writes what was typed as a value of the type that the parameter has now; what is none goes as text and is refused by the schema.</summary>
     private static void WriteLike(JsonElement now, string typed, Utf8JsonWriter writer)
     {
-        if (now.ValueKind is JsonValueKind.True or JsonValueKind.False && typed is "on" or "off")
+        if (now.ValueKind == JsonValueKind.Array)
+        {
+            writer.WriteStartArray();
+            foreach (string word in ShellWords.Split(typed))
+            {
+                writer.WriteStringValue(word);
+            }
+
+            writer.WriteEndArray();
+        }
+        else if (now.ValueKind is JsonValueKind.True or JsonValueKind.False && typed is "on" or "off")
         {
             writer.WriteBooleanValue(typed == "on");
         }
@@ -144,12 +194,14 @@ internal static class HmpMigrationCommands
         }
     }
 
+    /// <summary>A value behind its colon; each word of a list has its blank, and an empty one none.</summary>
     private static string Shown(JsonProperty member) => member.Value.ValueKind switch
     {
-        JsonValueKind.String when Quoted.Contains(member.Name) => $"'{member.Value.GetString()}'",
-        JsonValueKind.True => "on",
-        JsonValueKind.False => "off",
-        _ => member.Value.ToString(),
+        JsonValueKind.Array => string.Concat(member.Value.EnumerateArray().Select(word => $" {word.GetString()}")),
+        JsonValueKind.String when Quoted.Contains(member.Name) => $" '{member.Value.GetString()}'",
+        JsonValueKind.True => " on",
+        JsonValueKind.False => " off",
+        _ => $" {member.Value}",
     };
 
     private static void Describe(HmpInvocation hmp, MigrationInfo info)

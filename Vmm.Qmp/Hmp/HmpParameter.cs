@@ -5,6 +5,9 @@ namespace Vmm.Qmp.Hmp;
 /// <param name="Kind">What it looks like.</param>
 internal sealed record HmpParameter(string Name, HmpParameterKind Kind)
 {
+    /// <summary>Whether it is all that is left of the line, quotes and blanks included, instead of a word; null where it never is.</summary>
+    internal Func<HmpInvocation, bool>? IsRestOfLine { get; init; }
+
     /// <summary>How help shows it.</summary>
     internal string Usage => Kind switch
     {

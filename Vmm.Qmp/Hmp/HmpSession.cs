@@ -9,6 +9,8 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
 using Vmm.Core.Loop;
+using Vmm.Core.Machines;
+using Vmm.Core.State;
 using Vmm.Qmp.Schema;
 using Vmm.Qmp.Sessions;
 using Vmm.Qmp.Wire;
@@ -32,14 +34,19 @@ internal sealed class HmpSession : ClientSession
     private readonly LineEditor? _editor;
     private readonly TerminalMode? _terminal;
     private bool _lastWasReturn;
+    private readonly CommandHold _hold;
     private bool _running;
+    private string? _line;
+    private CommandPass? _pass;
+    private bool _awaitsMigration;
 
-    internal HmpSession(Connection connection, HmpExecutor executor, EventLoop machine, EventLoop io, ILogger log, IEndWatch? endWatch)
+    internal HmpSession(Connection connection, HmpExecutor executor, EventLoop machine, EventLoop io, ILogger log, IEndWatch? endWatch, CommandHold hold)
         : base(connection, machine, io, log)
     {
         _executor = executor;
         _machine = machine;
         _endWatch = endWatch;
+        _hold = hold;
         if (connection.IsTerminal)
         {
             _editor = new LineEditor(Prompt, executor.Completions);
@@ -53,8 +60,24 @@ internal sealed class HmpSession : ClientSession
     /// <summary>Shows banner and prompt and starts to serve.</summary>
     internal override void Start()
     {
-        Write($"{QmpVersion.Current.Package} monitor - type 'help' for more information\r\n{Prompt}");
+        if (!IsRestored)
+        {
+            Write($"{QmpVersion.Current.Package} monitor - type 'help' for more information\r\n{Prompt}");
+        }
+
         Begin();
+        foreach (string line in _lines)
+        {
+            NoteEndRequest(line);
+        }
+
+        if (_awaitsMigration)
+        {
+            _running = true;
+            _ = RunAsync(null);
+        }
+
+        Continue();
     }
 
     /// <inheritdoc/>
@@ -71,11 +94,7 @@ internal sealed class HmpSession : ClientSession
             if ((_editor is null ? TakeByte(b) : _editor.Press(b, echo)) is { } line)
             {
                 _lines.Enqueue(line);
-                if (_executor.IsLast(line))
-                {
-                    // Though a line before it may be stuck.
-                    _endWatch?.Requested();
-                }
+                NoteEndRequest(line);
             }
         }
 
@@ -112,6 +131,47 @@ internal sealed class HmpSession : ClientSession
         _terminal?.Dispose();
     }
 
+    /// <inheritdoc/>
+    protected override void SaveRest(StateWriter record, SessionDescriptors descriptors)
+    {
+        record.WriteFlag(_awaitsMigration);
+        record.WriteList([.. _line is { } line && _pass is null ? [line] : Array.Empty<string>(), .. _lines], record.WriteText);
+        record.WriteBlob(CollectionsMarshal.AsSpan(_partial));
+        record.WriteFlag(_lastWasReturn);
+        record.WriteFlag(_editor is not null);
+        _editor?.Save().Write(record);
+        record.WriteBlob(_terminal is null ? [] : _terminal.Former);
+    }
+
+    /// <inheritdoc/>
+    protected override void TakeRest(SessionRecord record, SessionDescriptors descriptors)
+    {
+        var own = (HmpSessionRecord)record;
+        _awaitsMigration = own.OwesOutcome;
+        foreach (string line in own.Lines)
+        {
+            _lines.Enqueue(line);
+        }
+
+        _partial.AddRange(own.Partial);
+        _lastWasReturn = own.LastWasReturn;
+        if (own.Editor is { } editor)
+        {
+            _editor?.Restore(editor);
+        }
+
+        _terminal?.UseFormer(own.FormerMode);
+    }
+
+    private void NoteEndRequest(string line)
+    {
+        if (_executor.IsLast(line))
+        {
+            // Though a line before it may be stuck.
+            _endWatch?.Requested();
+        }
+    }
+
     private string? TakeByte(byte b)
     {
         bool secondHalf = b == '\n' && _lastWasReturn;
@@ -136,18 +196,21 @@ internal sealed class HmpSession : ClientSession
         return null;
     }
 
-    private async Task RunAsync(string line)
+    /// <summary>Runs a line; null is the rest of a <c>migrate</c> that began in another program.</summary>
+    private async Task RunAsync(string? line)
     {
         try
         {
-            bool isLast = _executor.IsLast(line);
-            string answer = await _machine.InvokeAsync(() => _executor.ExecuteAsync(line, new Context(Named), interactive: true));
+            bool isLast = line is not null && _executor.IsLast(line);
+            _line = line;
+            string answer = await _machine.InvokeAsync(() => ExecuteAsync(line));
             if (isLast && answer.Length > 0)
             {
                 _endWatch?.Refused();
             }
 
             _running = false;
+            _line = null;
 
             // A turn follows, and with it the next line.
             Write(answer.Length == 0 && isLast ? answer : answer + Prompt);
@@ -156,19 +219,76 @@ internal sealed class HmpSession : ClientSession
         {
             Failed(defect);
         }
+        finally
+        {
+            _pass?.Dispose();
+            _pass = null;
+        }
+    }
+
+    /// <summary>On the machine loop.</summary>
+    private async Task<string> ExecuteAsync(string? line)
+    {
+        var context = new Context(this);
+        while (true)
+        {
+            var entering = _hold.EnterAsync(line ?? "migrate");
+            bool waited = !entering.IsCompleted;
+            var pass = await entering;
+            if (waited && IsClosed)
+            {
+                pass.Dispose();
+                return "";
+            }
+
+            try
+            {
+                _pass = pass;
+                return await (line is null
+                    ? _executor.MigrationOutcomeAsync(context)
+                    : _executor.ExecuteAsync(line, context, interactive: true));
+            }
+            catch (OperationWithdrawnException)
+            {
+                // It has had no effect, and waits for another turn, here or in the next program.
+                _pass = null;
+                pass.Dispose();
+            }
+        }
     }
 
     private void Write(string text) => Outbound.Enqueue(Encoding.UTF8.GetBytes(text));
 
-    private sealed class Context(NamedDescriptors named) : MonitorContext
+    private sealed class Context(HmpSession session) : MonitorContext
     {
         public override bool IsOob => false;
 
-        public override NamedDescriptors Descriptors => named;
+        public override NamedDescriptors Descriptors => session.Named;
+
+        public override IDisposable AwaitMigration() => new Wait(session);
 
         public override void EnableCapabilities(IReadOnlyList<QMPCapability> capabilities) =>
             throw QmpException.CommandNotFound("The human monitor negotiates nothing");
 
         public override SafeHandle? TakeReceivedDescriptor() => null;
+    }
+
+    /// <summary>The time that a line waits for the end of a migration, which may be the end of this program.</summary>
+    private sealed class Wait : IDisposable
+    {
+        private readonly HmpSession _session;
+
+        internal Wait(HmpSession session)
+        {
+            _session = session;
+            session._awaitsMigration = true;
+            session._pass!.Rest();
+        }
+
+        public void Dispose()
+        {
+            _session._awaitsMigration = false;
+            _session._pass!.Continue();
+        }
     }
 }

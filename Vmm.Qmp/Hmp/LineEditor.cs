@@ -62,6 +62,20 @@ internal sealed class LineEditor(string prompt, IEnumerable<string> completions)
         return null;
     }
 
+    /// <summary>Where it is.</summary>
+    internal LineEditorRecord Save() => new(Text, _cursor, _history, _recalled, [.. _sequence], _afterReturn);
+
+    /// <summary>Continues where another one was; the terminal shows that line.</summary>
+    internal void Restore(LineEditorRecord record)
+    {
+        Replace(record.Line);
+        _cursor = record.Cursor;
+        _history.AddRange(record.History);
+        _recalled = record.Recalled;
+        _sequence.AddRange(record.Sequence);
+        _afterReturn = record.AfterReturn;
+    }
+
     private string TakeLine()
     {
         string line = Text;

@@ -16,6 +16,18 @@ public sealed class ConnectedSource(Connection connection) : IConnectionSource
         return Task.FromResult(client);
     }
 
+    /// <summary>The client, if it is at two descriptors that are not the connection's own: one whose session began in another program.</summary>
+    internal Connection? TakePair()
+    {
+        if (_connection is not { Socket: null } client)
+        {
+            return null;
+        }
+
+        _connection = null;
+        return client;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _connection?.Dispose();
 }

@@ -31,6 +31,8 @@ public sealed class Connection : IDisposable
     private bool _wantsInput;
     private bool _inputEnded;
     private bool _closed;
+    private bool _isHeld;
+    private bool _readsAlways;
 
     private Connection(SafeHandle input, SafeHandle output, bool isSocket, bool owned, bool isTyped = false)
     {
@@ -49,6 +51,12 @@ public sealed class Connection : IDisposable
 
     /// <summary>The terminal's descriptor.</summary>
     internal SafeHandle Input => _input;
+
+    /// <summary>The client's socket; null where it is two descriptors that are not the connection's own.</summary>
+    internal SafeHandle? Socket => _isSocket ? _input : null;
+
+    /// <summary>Whether a terminal that shows what is sent to it is behind the socket.</summary>
+    internal bool IsTyped => _isTyped;
 
     /// <summary>A connected, non-blocking stream socket.</summary>
     /// <param name="socket">The socket, which now belongs to the connection.</param>
@@ -69,6 +77,36 @@ public sealed class Connection : IDisposable
         WantInput(true);
     }
 
+    /// <summary>Moves no byte and looks at nothing, until <see cref="Continue"/>.</summary>
+    internal void Hold()
+    {
+        _isHeld = true;
+        _inputWatch?.Dispose();
+        _outputWatch?.Dispose();
+        _inputWatch = _outputWatch = null;
+    }
+
+    /// <summary>Moves bytes again.</summary>
+    internal void Continue()
+    {
+        _isHeld = false;
+        if (_closed)
+        {
+            return;
+        }
+
+        if (_isSocket)
+        {
+            WatchSocket(sending: false);
+        }
+        else if (_wantsInput)
+        {
+            WatchInput();
+        }
+
+        Send();
+    }
+
     /// <summary>Starts or stops reading.</summary>
     internal void WantInput(bool wanted)
     {
@@ -78,6 +116,11 @@ public sealed class Connection : IDisposable
         }
 
         _wantsInput = wanted;
+        if (_isHeld)
+        {
+            return;
+        }
+
         if (_isSocket)
         {
             WatchSocket(sending: _inputWatch is { } watch && watch.Events.HasFlag(FdEvents.Out));
@@ -97,7 +140,7 @@ public sealed class Connection : IDisposable
     /// <summary>Sends what is queued, as far as there is room.</summary>
     internal void Send()
     {
-        if (_closed)
+        if (_closed || _isHeld)
         {
             return;
         }
@@ -196,16 +239,26 @@ public sealed class Connection : IDisposable
         catch (InvalidOperationException)
         {
             // A regular file: there is nothing to wait for.
+            ReadAlways();
+        }
+    }
+
+    private void ReadAlways()
+    {
+        if (!_readsAlways)
+        {
+            _readsAlways = true;
             _io!.Post(ReadAlwaysReady);
         }
     }
 
     private void ReadAlwaysReady()
     {
-        if (_wantsInput && !_closed)
+        _readsAlways = false;
+        if (_wantsInput && !_closed && !_isHeld)
         {
             Ready(FdEvents.In);
-            _io!.Post(ReadAlwaysReady);
+            ReadAlways();
         }
     }
 

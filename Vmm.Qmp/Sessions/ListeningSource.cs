@@ -25,6 +25,7 @@ public sealed class ListeningSource : IConnectionSource
     private FdWatch? _watch;
     private bool _disposed;
     private bool _isFailing;
+    private bool _isHeld;
 
     /// <summary>A source that has no socket yet; it gets one by <see cref="Adopt"/>.</summary>
     public ListeningSource()
@@ -63,7 +64,7 @@ public sealed class ListeningSource : IConnectionSource
 
         _wanted = new TaskCompletionSource<Connection?>();
         var wanted = _wanted.Task;
-        if (_accepting && _listener is not null)
+        if (_accepting && !_isHeld && _listener is not null)
         {
             Accept();
         }
@@ -83,6 +84,20 @@ public sealed class ListeningSource : IConnectionSource
     }
 
     /// <inheritdoc/>
+    public void Hold()
+    {
+        _isHeld = true;
+        StopWatching();
+    }
+
+    /// <inheritdoc/>
+    public void Continue()
+    {
+        _isHeld = false;
+        Watch();
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _disposed = true;
@@ -93,7 +108,7 @@ public sealed class ListeningSource : IConnectionSource
 
     private void Watch()
     {
-        if (_accepting && _listener is not null && _wanted is not null && _watch is null)
+        if (_accepting && !_isHeld && _listener is not null && _wanted is not null && _watch is null)
         {
             _watch = _io!.Watch(_listener, FdEvents.In, _ => Accept());
         }
@@ -107,7 +122,7 @@ public sealed class ListeningSource : IConnectionSource
 
     private void Accept()
     {
-        if (!_accepting)
+        if (!_accepting || _isHeld)
         {
             StopWatching();
             return;

@@ -11,6 +11,7 @@ public sealed class MonitorServer : IDisposable
 {
     private readonly EventLoop _io = new("monitor");
     private readonly List<Monitor> _monitors = [];
+    private bool _isHeld;
 
     /// <summary>Starts the loop; monitors are added to it.</summary>
     /// <param name="log">Where a failure on the loop is reported: it costs a client its session at worst, never the guest its process.</param>
@@ -25,6 +26,11 @@ public sealed class MonitorServer : IDisposable
     public void Add(Monitor monitor) => _io.Post(() =>
     {
         _monitors.Add(monitor);
+        if (_isHeld)
+        {
+            monitor.Hold();
+        }
+
         _ = monitor.RunAsync(_io);
     });
 
@@ -47,12 +53,42 @@ public sealed class MonitorServer : IDisposable
         return true;
     });
 
+    /// <summary>The monitors' loop.</summary>
+    internal EventLoop Loop => _io;
+
+    /// <summary>Nothing is received, sent or accepted, until <see cref="Continue"/>; first replies that are being written come into their queues.</summary>
+    /// <param name="flushLimit">How long a client that will be greeted anew may take to read what is queued for it.</param>
+    internal Task HoldAsync(TimeSpan flushLimit) => _io.InvokeAsync(async () =>
+    {
+        await Task.WhenAll(_monitors.Select(monitor => monitor.WrittenAsync()));
+        var flushed = Task.WhenAll(_monitors.Select(monitor => monitor.FlushLastAsync()));
+        await await Task.WhenAny(flushed, _io.Delay(flushLimit));
+        HoldAll();
+        return true;
+    });
+
+    /// <summary>The same for monitors that are added from now on, before they have a client.</summary>
+    internal void Hold() => _io.Post(HoldAll);
+
+    /// <summary>Everything moves again.</summary>
+    internal void Continue() => _io.Post(() =>
+    {
+        _isHeld = false;
+        _monitors.ForEach(monitor => monitor.Continue());
+    });
+
     /// <summary>Closes all sessions and sources and ends the loop.</summary>
     public void Dispose()
     {
         _io.Post(() => _monitors.ForEach(monitor => monitor.Stop()));
         _io.StopAndJoin();
         _io.Dispose();
+    }
+
+    private void HoldAll()
+    {
+        _isHeld = true;
+        _monitors.ForEach(monitor => monitor.Hold());
     }
 
     private Task<bool> OnLoop(Action action) => _io.InvokeAsync(() =>

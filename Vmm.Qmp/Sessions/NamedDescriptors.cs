@@ -32,6 +32,9 @@ public sealed class NamedDescriptors : IDisposable
     /// <returns>The descriptor, or null when there is none of that name.</returns>
     public SafeHandle? Find(string name) => _handles.GetValueOrDefault(name);
 
+    /// <summary>All of them by name.</summary>
+    internal IReadOnlyCollection<KeyValuePair<string, SafeHandle>> All => _handles;
+
     /// <summary>Closes a descriptor.</summary>
     /// <returns>False when there is none of that name.</returns>
     public bool Remove(string name)

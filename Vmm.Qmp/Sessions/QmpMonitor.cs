@@ -1,3 +1,5 @@
+using Vmm.Core.State;
+
 namespace Vmm.Qmp.Sessions;
 
 /// <summary>A monitor whose clients speak QMP.</summary>
@@ -8,5 +10,9 @@ namespace Vmm.Qmp.Sessions;
 public sealed class QmpMonitor(string name, IConnectionSource source, QmpService service, bool pretty = false)
     : Monitor(name, source, service.Log)
 {
+    internal override byte Language => 1;
+
+    internal override SessionRecord Read(StateReader record) => new QmpSessionRecord(record);
+
     private protected override ClientSession Open(Connection connection) => new QmpSession(connection, service, Io, pretty);
 }

@@ -17,6 +17,9 @@ public sealed class QmpService(EventLoop machine, IReadOnlyDictionary<string, Qm
     /// <summary>Notified of a request for the end.</summary>
     public IEndWatch? EndWatch { get; init; }
 
+    /// <summary>Holds the commands of all monitors of the process while the program is replaced.</summary>
+    public CommandHold Hold { get; init; } = new(machine);
+
     internal EventLoop Machine => machine;
 
     internal IReadOnlyDictionary<string, QmpCommand> Commands => commands;

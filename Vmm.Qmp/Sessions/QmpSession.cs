@@ -11,6 +11,8 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Errors;
 using Vmm.Core.Loop;
+using Vmm.Core.Machines;
+using Vmm.Core.State;
 using Vmm.Qmp.Schema;
 using Vmm.Qmp.Wire;
 
@@ -23,12 +25,13 @@ internal sealed class QmpSession : ClientSession, IEventSink
     private const string End = "quit";
 
     private readonly QmpService _service;
-    private readonly JsonSource _source = new();
+    private JsonSource _source = new();
     private readonly QmpMessageFormatter _formatter;
     private readonly RequestQueue _requests;
     private readonly ReceivedDescriptors _received = new();
     private readonly QmpRpc _rpc;
     private byte[] _unread = [];
+    private IReadOnlyList<QmpRequest> _restored = [];
     private long _receivedBytes;
     private volatile bool _negotiated;
 
@@ -54,7 +57,12 @@ internal sealed class QmpSession : ClientSession, IEventSink
     /// <inheritdoc/>
     internal override void Start()
     {
-        Outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));
+        if (!IsRestored)
+        {
+            Outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));
+            _service.Events.Add(this);
+        }
+
         _rpc.Disconnected += (_, end) =>
         {
             // It reports the end also when the session was ended here, and then that is closed already.
@@ -64,8 +72,13 @@ internal sealed class QmpSession : ClientSession, IEventSink
             }
         };
         _rpc.StartListening();
-        _service.Events.Add(this);
         Begin();
+        foreach (var request in _restored)
+        {
+            _requests.Add(request);
+        }
+
+        Read(_unread);
     }
 
     /// <inheritdoc/>
@@ -81,6 +94,41 @@ internal sealed class QmpSession : ClientSession, IEventSink
 
     /// <inheritdoc/>
     protected override void Continue() => Read(_unread);
+
+    /// <inheritdoc/>
+    protected override void SaveRest(StateWriter record, SessionDescriptors descriptors)
+    {
+        record.WriteFlag(_negotiated);
+        record.WriteFlag(_formatter.OobEnabled);
+        record.WriteUInt64((ulong)_receivedBytes);
+        _source.Save(record);
+        record.WriteBlob(_unread);
+        record.WriteList([.. _formatter.NotBegun], request => QmpRequestRecord.Write(record, request));
+        record.WriteList(_received.Pending, sent =>
+        {
+            record.WriteUInt64((ulong)sent.Start);
+            record.WriteUInt64((ulong)sent.End);
+            descriptors.Add(sent.Handle);
+        });
+    }
+
+    /// <inheritdoc/>
+    protected override void TakeRest(SessionRecord record, SessionDescriptors descriptors)
+    {
+        var own = (QmpSessionRecord)record;
+        _negotiated = WantsEvents = own.IsNegotiated;
+        _formatter.OobEnabled = own.HasOob;
+        _receivedBytes = own.ReceivedBytes;
+        _source = own.Source;
+        _unread = own.Unread;
+        _restored = [.. own.Requests.Select(_formatter.Create)];
+        foreach (var (start, end) in own.Sent)
+        {
+            _received.Add(descriptors.Take(), start, end);
+        }
+
+        _service.Events.Add(this);
+    }
 
     /// <inheritdoc/>
     protected override void OnClosed()
@@ -113,12 +161,44 @@ internal sealed class QmpSession : ClientSession, IEventSink
     /// <summary>Runs a request on the machine loop. The reply's place is taken where the command ends, before anything else can happen there.</summary>
     private async Task<object?> ExecuteAsync(QmpRequest request)
     {
+        while (true)
+        {
+            var entering = _service.Hold.EnterAsync(request.Command);
+            bool waited = !entering.IsCompleted;
+            using var pass = await entering;
+            if (waited && IsClosed)
+            {
+                WithdrawEndRequest(request);
+                return null;
+            }
+
+            request.HasBegun = true;
+            try
+            {
+                return await RunAsync(request);
+            }
+            catch (OperationWithdrawnException)
+            {
+                // It has had no effect, and waits for another turn, here or in the next program.
+                request.HasBegun = false;
+            }
+        }
+    }
+
+    private async Task<object?> RunAsync(QmpRequest request)
+    {
+        bool isWithdrawn = false;
         try
         {
             var command = Find(request);
             var result = new ArrayBufferWriter<byte>();
             await command.Invoke(new Context(this, request), request.CommandArguments, result);
             return command.SuccessResponse ? result : null;
+        }
+        catch (OperationWithdrawnException)
+        {
+            isWithdrawn = true;
+            throw;
         }
         catch (Exception e)
         {
@@ -133,9 +213,12 @@ internal sealed class QmpSession : ClientSession, IEventSink
         }
         finally
         {
-            _received.Release(request.End);
-            request.Reply = Outbound.Reserve();
-            WantsEvents = _negotiated;
+            if (!isWithdrawn)
+            {
+                _received.Release(request.End);
+                request.Reply = Outbound.Reserve();
+                WantsEvents = _negotiated;
+            }
         }
     }
 

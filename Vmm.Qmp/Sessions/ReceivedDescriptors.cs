@@ -48,6 +48,27 @@ internal sealed class ReceivedDescriptors : IDisposable
         }
     }
 
+    /// <summary>What no command has taken, with the piece of the stream that each came with, oldest first.</summary>
+    internal IReadOnlyList<(SafeFileHandle Handle, long Start, long End)> Pending
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _pending];
+            }
+        }
+    }
+
+    /// <summary>Takes in what had come to another program before this one took its place.</summary>
+    internal void Add(SafeFileHandle handle, long start, long end)
+    {
+        lock (_lock)
+        {
+            _pending.AddLast((handle, start, end));
+        }
+    }
+
     /// <summary>Takes the oldest descriptor that a command may claim.</summary>
     /// <param name="commandEnd">Bytes of the stream up to the command's end.</param>
     internal SafeFileHandle? Take(long commandEnd)

@@ -17,6 +17,9 @@ internal static partial class SessionLog
     [LoggerMessage(Level = LogLevel.Error, Message = "internal error in a monitor session, which ends: {Trace}")]
     internal static partial void SessionFailed(this ILogger log, string trace);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the client of monitor '{Name}' is disconnected: this program has no such monitor, or one where something else is spoken")]
+    internal static partial void SessionNotContinued(this ILogger log, string name);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "internal error on the monitors' loop: {Trace}")]
     internal static partial void MonitorLoopFailed(this ILogger log, string trace);
 

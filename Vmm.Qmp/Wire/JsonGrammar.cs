@@ -29,6 +29,9 @@ internal sealed class JsonGrammar
     /// <summary>Containers that are open; a value is complete when a token was accepted and none is.</summary>
     internal int Depth => _open.Count;
 
+    /// <summary>The value so far, as strict JSON; as tokens it leads to the same place again.</summary>
+    internal ReadOnlySpan<byte> Text => _output.WrittenSpan;
+
     /// <summary>Takes the complete value, in memory of its own, and starts over.</summary>
     internal ReadOnlyMemory<byte> TakeValue()
     {

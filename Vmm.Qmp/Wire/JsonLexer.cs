@@ -40,6 +40,9 @@ internal sealed class JsonLexer
     /// <summary>Bytes of an unfinished token that are kept aside.</summary>
     internal int KeptLength => _keptLength;
 
+    /// <summary>The bytes of an unfinished token.</summary>
+    internal ReadOnlySpan<byte> Unfinished => _state == State.Start ? [] : _kept.AsSpan(0, _keptLength);
+
     /// <summary>The quote of a string whose end has not been seen, or 0.</summary>
     internal byte OpenQuote => _state is State.String or State.Escape ? _quote : (byte)0;
 

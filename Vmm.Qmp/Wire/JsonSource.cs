@@ -5,9 +5,12 @@
 // a string among them, is the client's way to force a fresh start. After such a start, and after an error outside of all
 // brackets, everything up to the next opening bracket or line is part of the same error. Nothing is kept while skipping.
 //
+// Half a value crosses the exec of another program as the tokens that there are of it, and as the beginning of the next one.
+//
 // Limits, as QEMU's: 64 MiB of text, 2 Mi tokens, 1024 levels of nesting.
 
 using System.Text;
+using Vmm.Core.State;
 
 namespace Vmm.Qmp.Wire;
 
@@ -23,7 +26,7 @@ internal sealed class JsonSource
 
     private readonly JsonLexer _lexer = new();
     private readonly JsonGrammar _grammar = new();
-    private readonly OpenBrackets _brackets = new(MostLevels);
+    private OpenBrackets _brackets = new(MostLevels);
     private Mode _mode;
     private byte _skippedQuote;
     private bool _skippedEscape;
@@ -66,9 +69,65 @@ internal sealed class JsonSource
         return null;
     }
 
+    /// <summary>Writes where it stands.</summary>
+    internal void Save(StateWriter record)
+    {
+        record.WriteByte((byte)_mode);
+        record.WriteUInt64((ulong)_consumed);
+        record.WriteUInt64((ulong)_size);
+        record.WriteUInt32((uint)_tokens);
+        record.WriteByte(_skippedQuote);
+        record.WriteFlag(_skippedEscape);
+        _brackets.Save(record);
+        record.WriteBlob(_grammar.Text);
+        record.WriteBlob(_lexer.Unfinished);
+    }
+
+    /// <summary>Takes what <see cref="Save"/> wrote, before anything else was read.</summary>
+    /// <exception cref="StateException">It does not stand where a source can stand.</exception>
+    internal void Load(StateReader record)
+    {
+        byte mode = record.ReadByte();
+        ulong consumed = record.ReadUInt64();
+        ulong size = record.ReadUInt64();
+        uint tokens = record.ReadUInt32();
+        _skippedQuote = record.ReadByte();
+        _skippedEscape = record.ReadFlag();
+        var brackets = new OpenBrackets(MostLevels);
+        brackets.Load(record);
+        byte[] text = record.ReadBlob();
+        byte[] unfinished = record.ReadBlob();
+        if (mode > (byte)Mode.Discarding || consumed > long.MaxValue || size > MostBytes || tokens > MostTokens || unfinished.Length > MostBytes)
+        {
+            throw RecordFields.Damaged("no input leads to where a request was being read");
+        }
+
+        // Strict JSON may be longer than what the client sent; the limits were kept when that came. A blank ends a number.
+        (_size, _tokens) = (long.MinValue / 2, int.MinValue / 2);
+        if ((Mode)mode == Mode.Reading)
+        {
+            ReadAgain([.. text, (byte)' ']);
+            ReadAgain(unfinished);
+        }
+
+        _brackets = brackets;
+        (_mode, _consumed, _size, _tokens) = ((Mode)mode, (long)consumed, (long)size, (int)tokens);
+    }
+
     /// <summary>A client's own bytes for an error text: no longer than need be, marked where they are no text.</summary>
     internal static string Quote(ReadOnlySpan<byte> text) =>
         text.Length <= MostQuoted ? Encoding.UTF8.GetString(text) : Encoding.UTF8.GetString(text[..MostQuoted]) + "...";
+
+    private void ReadAgain(ReadOnlySpan<byte> part)
+    {
+        while (!part.IsEmpty)
+        {
+            if (ReadToken(ref part) is not null || _mode != Mode.Reading)
+            {
+                throw RecordFields.Damaged("half a request is none");
+            }
+        }
+    }
 
     private JsonItem? ReadToken(ref ReadOnlySpan<byte> input)
     {

@@ -1,3 +1,5 @@
+using Vmm.Core.State;
+
 namespace Vmm.Qmp.Wire;
 
 /// <summary>
@@ -37,6 +39,28 @@ internal sealed class OpenBrackets(int most)
     {
         _depth = 0;
         _deeper = 0;
+    }
+
+    /// <summary>Writes what is open.</summary>
+    internal void Save(StateWriter record)
+    {
+        record.WriteUInt64((ulong)_deeper);
+        record.WriteBlob(_closers.AsSpan(0, _depth));
+    }
+
+    /// <summary>Takes what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="StateException">It cannot have been open.</exception>
+    internal void Load(StateReader record)
+    {
+        ulong deeper = record.ReadUInt64();
+        byte[] closers = record.ReadBlob();
+        if (closers.Length > _closers.Length || deeper > long.MaxValue || closers.AsSpan().ContainsAnyExcept((byte)'}', (byte)']'))
+        {
+            throw RecordFields.Damaged("brackets are open that cannot be");
+        }
+
+        closers.CopyTo(_closers, 0);
+        (_depth, _deeper) = (closers.Length, (long)deeper);
     }
 
     private bool Open(byte closer)

@@ -7,6 +7,8 @@
 // A client that does not read is not waited for: when more than the limit is queued, the owner is asked to disconnect it. One
 // message may be larger than the limit.
 
+using Vmm.Core.State;
+
 namespace Vmm.Qmp.Wire;
 
 /// <summary>A session's outbound messages. Any thread.</summary>
@@ -21,6 +23,8 @@ internal sealed class OutboundQueue(long limit, Action changed, Action overflowe
     private readonly Lock _lock = new();
     private readonly Queue<OutboundMessage> _messages = new();
     private TaskCompletionSource? _empty;
+    private TaskCompletionSource? _filled;
+    private int _places;
     private long _waiting;
     private int _sent;
     private bool _closed;
@@ -46,6 +50,7 @@ internal sealed class OutboundQueue(long limit, Action changed, Action overflowe
             if (!_closed)
             {
                 _messages.Enqueue(message);
+                _places++;
             }
         }
 
@@ -56,13 +61,20 @@ internal sealed class OutboundQueue(long limit, Action changed, Action overflowe
     internal void Fill(OutboundMessage message, ReadOnlyMemory<byte> bytes)
     {
         bool overflow;
+        TaskCompletionSource? filled = null;
         lock (_lock)
         {
+            if (!_closed && --_places == 0)
+            {
+                (filled, _filled) = (_filled, null);
+            }
+
             message.Bytes = bytes;
             overflow = _waiting > limit;
             _waiting += bytes.Length;
         }
 
+        filled?.SetResult();
         (overflow ? overflowed : changed)();
     }
 
@@ -108,6 +120,39 @@ internal sealed class OutboundQueue(long limit, Action changed, Action overflowe
         }
     }
 
+    /// <summary>Completes when every place has its text, or the client has disconnected.</summary>
+    internal Task WhenFilled()
+    {
+        lock (_lock)
+        {
+            if (_closed || _places == 0)
+            {
+                return Task.CompletedTask;
+            }
+
+            _filled ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _filled.Task;
+        }
+    }
+
+    /// <summary>Writes the bytes that wait, from the first that was not sent. No message is being written now.</summary>
+    internal void Save(StateWriter record)
+    {
+        lock (_lock)
+        {
+            int at = record.Length;
+            record.WriteUInt32(0);
+            int sent = _sent;
+            foreach (var message in _messages)
+            {
+                record.WriteBytes(message.Bytes.GetValueOrDefault().Span[sent..]);
+                sent = 0;
+            }
+
+            record.PatchUInt32(at, (uint)(record.Length - at - sizeof(uint)));
+        }
+    }
+
     /// <summary>Completes when all that is queued now has been sent, or never will be.</summary>
     internal Task WhenEmpty()
     {
@@ -127,13 +172,16 @@ internal sealed class OutboundQueue(long limit, Action changed, Action overflowe
     internal void Close()
     {
         TaskCompletionSource? empty;
+        TaskCompletionSource? filled;
         lock (_lock)
         {
             _closed = true;
             _messages.Clear();
             (empty, _empty) = (_empty, null);
+            (filled, _filled) = (_filled, null);
         }
 
         empty?.SetResult();
+        filled?.SetResult();
     }
 }

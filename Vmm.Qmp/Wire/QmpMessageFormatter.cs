@@ -55,6 +55,22 @@ internal sealed class QmpMessageFormatter(bool pretty) : IJsonRpcMessageFormatte
         }
     }
 
+    /// <summary>Requests that have not begun, in the order in which they came.</summary>
+    internal IEnumerable<QmpRequest> NotBegun => _unanswered.Values.Where(request => !request.HasBegun).OrderBy(request => request.RequestId.Number);
+
+    /// <summary>Numbers a request that came to another program before this one took its place.</summary>
+    internal QmpRequest Create(QmpRequestRecord record)
+    {
+        var request = Create();
+        request.ClientId = record.ClientId;
+        request.Command = record.Command;
+        request.CommandArguments = record.Arguments;
+        request.IsOob = record.IsOob;
+        request.RequestError = record.Error;
+        request.End = record.End;
+        return request;
+    }
+
     /// <summary>The request that a reply answers, which is then forgotten; null if there is none.</summary>
     internal QmpRequest? TakeRequest(JsonRpcMessage reply) =>
         reply is IJsonRpcMessageWithId { RequestId.Number: { } number } && _unanswered.TryRemove(number, out var request) ? request : null;

@@ -37,6 +37,9 @@ internal sealed class QmpRequest : JsonRpcRequest
     /// <summary>Whether the process was notified that this request asks for its end.</summary>
     internal bool AsksForEnd { get; set; }
 
+    /// <summary>Whether its command runs, or has run: it may have had an effect.</summary>
+    internal bool HasBegun { get; set; }
+
     /// <summary>Bytes of the session's input up to the request's end.</summary>
     internal long End { get; set; }
 

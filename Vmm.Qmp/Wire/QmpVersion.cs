@@ -8,5 +8,5 @@ namespace Vmm.Qmp.Wire;
 public sealed record QmpVersion(int Major, int Minor, int Micro, string Package)
 {
     /// <summary>This program.</summary>
-    public static QmpVersion Current { get; } = new(10, 0, 0, $"vmm {typeof(QmpVersion).Assembly.GetName().Version?.ToString(3)}");
+    public static QmpVersion Current { get; } = new(10, 2, 0, $"vmm {typeof(QmpVersion).Assembly.GetName().Version?.ToString(3)}");
 }

@@ -1,4 +1,5 @@
 using Vmm.Core.Configuration;
+using Vmm.Migration.Exec;
 
 namespace Vmm.CommandLine;
 
@@ -19,6 +20,9 @@ internal sealed record ProgramConfiguration
 
     /// <summary>Where the guest comes from; null when it boots.</summary>
     public IncomingConfiguration? Incoming { get; init; }
+
+    /// <summary>What this program was started for, where that is a guest of cpr-exec: then it boots none, whatever the command line says.</summary>
+    public ExecStart? Exec { get; init; }
 
     /// <summary>File that holds the process id (-pidfile).</summary>
     public string? PidFile { get; init; }

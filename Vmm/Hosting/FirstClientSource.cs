@@ -25,5 +25,11 @@ internal sealed class FirstClientSource(IConnectionSource source) : IConnectionS
     }
 
     /// <inheritdoc/>
+    public void Hold() => source.Hold();
+
+    /// <inheritdoc/>
+    public void Continue() => source.Continue();
+
+    /// <inheritdoc/>
     public void Dispose() => source.Dispose();
 }

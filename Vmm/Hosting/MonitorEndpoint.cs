@@ -5,6 +5,7 @@
 // listens; a path that is free, or becomes free, it serves at once, so that its own monitor answers while it waits. A socket that
 // crosses is taken only if its path is this monitor's own: with another path it stays the old process's.
 
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Chardevs;
@@ -34,6 +35,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     private readonly ListeningSource? _listening;
     private LoopTimer? _retry;
     private SafeFileHandle? _preparedToServe;
+    private SafeHandle? _inherited;
     private bool _isRefused;
 
     /// <summary>Makes the end; nothing is opened yet.</summary>
@@ -87,7 +89,28 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
     /// <inheritdoc/>
     public IEnumerable<HandoverDescriptor> HandoverDescriptors => _socket?.Export() ?? [];
 
+    /// <summary>The descriptor that the command line names by number, under a name; it has to keep that number in a program that replaces this one.</summary>
+    internal HandoverDescriptor? Inherited =>
+        (_inherited ?? (IsInherited ? Listener?.Handle : null)) is { IsClosed: false } handle ? new HandoverDescriptor(InheritedName, handle) : null;
+
+    private string InheritedName => $"{IExecCrossing.InheritedPrefix}{Label}";
+
+    private bool IsInherited => _configuration is SocketChardevConfiguration { Descriptor: not null };
+
     private SocketListener? Listener => _socket?.Listener;
+
+    /// <summary>
+    /// In a program that has replaced another one: what the command line names by number belongs to who takes it from there, and is closed neither
+    /// under that name nor under the one that the listening socket crosses with.
+    /// </summary>
+    internal void LeaveInherited(HandedOverDescriptors descriptors)
+    {
+        foreach (string name in IsInherited ? (string[])[InheritedName, _socket!.Crossing.Name] : [])
+        {
+            int number = ((SocketChardevConfiguration)_configuration).Descriptor!.Value;
+            descriptors.Claim(name, handle => (int)handle.DangerousGetHandle() == number)?.SetHandleAsInvalid();
+        }
+    }
 
     /// <summary>Opens the end.</summary>
     /// <param name="waiting">Whether this process waits for a guest: then a path that is taken is left alone.</param>
@@ -262,6 +285,7 @@ internal sealed partial class MonitorEndpoint : IDescriptorOwner, IDisposable
         {
             var connection = socket.Connect();
             FileDescriptor.MakePrivate(connection);
+            _inherited = IsInherited ? connection : null;
             return connection;
         }
         catch (IOException e)

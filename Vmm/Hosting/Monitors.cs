@@ -23,6 +23,7 @@ internal sealed class Monitors : IDisposable
     private readonly List<MuxMonitor> _muxed = [];
     private readonly List<Qmp.Sessions.Monitor> _monitors = [];
     private readonly List<Qmp.Sessions.Monitor> _others = [];
+    private bool _serves;
 
     internal Monitors(
         ProgramConfiguration configuration, Machine machine, EventLoop ioLoop, Migrator migrator, IEndWatch endWatch, ILogger log)
@@ -32,6 +33,7 @@ internal sealed class Monitors : IDisposable
         var events = new EventBroadcaster(machine.Loop, TimeProvider.System);
         MachineEvents.Broadcast(machine, migrator, events);
 
+        var hold = new CommandHold(machine.Loop);
         HmpExecutor? hmp = null;
         var handlers = new CommandHandlers
         {
@@ -49,16 +51,16 @@ internal sealed class Monitors : IDisposable
             Stats = new StatsCommands(machine.Netdevs),
         };
         hmp = new HmpExecutor(handlers, migrator.SettledAsync, () => machine.Board?.Regions ?? [], ChardevOption.Read, NetdevOption.Read, () => NetCommands.Lines(machine.Netdevs), log);
-        var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log) { EndWatch = endWatch };
+        var qmp = new QmpService(machine.Loop, QmpCommand.Catalogue(handlers), events, log) { EndWatch = endWatch, Hold = hold };
         foreach (var monitor in configuration.Monitors)
         {
             var chardev = configuration.Machine.Chardevs.First(c => c.Id == monitor.ChardevId);
             if (chardev.Mux && configuration.Machine.Devices.Any(device => device.UsesChardev(chardev.Id)))
             {
-                var muxed = new MuxMonitor(chardev.Id, machine, ioLoop);
+                var muxed = new MuxMonitor(chardev.Id, _others.Count(other => other.Name == chardev.Id) + 1, machine, ioLoop);
                 _muxed.Add(muxed);
                 machine.Handover.Add(muxed);
-                _others.Add(new HmpMonitor(chardev.Id, muxed, hmp, machine.Loop, log, endWatch));
+                _others.Add(new HmpMonitor(chardev.Id, muxed, hmp, machine.Loop, log, endWatch, hold));
                 continue;
             }
 
@@ -67,8 +69,11 @@ internal sealed class Monitors : IDisposable
             machine.Handover.Add(endpoint);
             _monitors.Add(monitor.Mode == MonitorMode.Control
                 ? new QmpMonitor(chardev.Id, endpoint.Source, qmp, monitor.Pretty)
-                : new HmpMonitor(chardev.Id, endpoint.Source, hmp, machine.Loop, log, endWatch));
+                : new HmpMonitor(chardev.Id, endpoint.Source, hmp, machine.Loop, log, endWatch, hold));
         }
+
+        var sessions = new SessionCrossing(_server, [.. _monitors, .. _others], hold, machine.Gate.WithdrawWaiting, log);
+        machine.Handover.AddExec(new MonitorCrossing(sessions, _endpoints, _muxed, Serve));
     }
 
     /// <summary>Opens every monitor's end and begins to serve; the machine can answer from now on.</summary>
@@ -76,6 +81,18 @@ internal sealed class Monitors : IDisposable
     internal void Open(bool waiting)
     {
         _endpoints.ForEach(endpoint => endpoint.Open(waiting));
+        Serve();
+    }
+
+    /// <summary>Begins to serve, once; without opening anything: the guest of another program brings the sockets.</summary>
+    internal void Serve()
+    {
+        if (_serves)
+        {
+            return;
+        }
+
+        _serves = true;
         _monitors.ForEach(_server.Add);
         _others.ForEach(_server.Add);
     }

@@ -32,7 +32,8 @@ internal static class ProcessSignals
     private static readonly int[] Needless = [10, 12, 13, 14, 16, 24, 25, 26, 27, 29, 30];
 
     /// <summary>Ignores what would end the process for no reason, and lets every other signal through.</summary>
-    internal static void Prepare()
+    /// <param name="keepsMask">Whether what is blocked stays so: a program that replaces another finds signals that came meanwhile, and reads them when it can.</param>
+    internal static void Prepare(bool keepsMask)
     {
         foreach (int number in Needless.Concat(Enumerable.Range(FirstRealTime, Last - FirstRealTime + 1)))
         {
@@ -47,6 +48,9 @@ internal static class ProcessSignals
             HostSignals.Restore(ChildEnded);
         }
 
-        HostSignals.UnblockAll();
+        if (!keepsMask)
+        {
+            HostSignals.UnblockAll();
+        }
     }
 }

@@ -16,6 +16,7 @@ using Vmm.Core.Configuration;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
+using Vmm.Core.Supervision;
 using Vmm.Kvm;
 using Vmm.Migration;
 
@@ -40,6 +41,7 @@ internal sealed partial class VmmHost : IDisposable
     private readonly EventLoop _ioLoop = new("io");
     private readonly LogSink _sink;
     private readonly LineLogger _logger;
+    private readonly SystemdNotification _supervisor;
     private readonly EndWatch _endWatch;
     private readonly KvmHypervisor _hypervisor;
     private readonly Machine _machine;
@@ -65,6 +67,7 @@ internal sealed partial class VmmHost : IDisposable
             _sink.UseFile(log);
         }
 
+        _supervisor = SystemdNotification.FromEnvironment(_logger);
         ContinueAfterDefects();
         _endWatch = new EndWatch(endingSignals, LimitOfEnd, Signalled, _logger);
         _endWatch.Start();
@@ -80,7 +83,7 @@ internal sealed partial class VmmHost : IDisposable
         }
 
         _machine = new Machine(configuration.Machine, _hypervisor, _loop, _ioLoop, TimeProvider.System, LoggerOf("core"));
-        _migrator = new Migrator(_machine, LoggerOf("migration"));
+        _migrator = new Migrator(_machine, LoggerOf("migration"), _supervisor);
         _monitors = new Monitors(configuration, _machine, _ioLoop, _migrator, _endWatch, LoggerOf("qmp"));
         if (configuration.MigrationEvents)
         {
@@ -136,6 +139,12 @@ internal sealed partial class VmmHost : IDisposable
             }
             catch (Exception e)
             {
+                // Without effect unless this program has replaced another; then what was here before takes the guest, and nothing is closed.
+                if (_configuration.Exec?.GoBack(StartUpError.Explain(e)) is { } closed)
+                {
+                    _sink.Write($"vmm: the way back to the program before is closed: {closed}");
+                }
+
                 failure = e;
                 _loop.Stop();
             }
@@ -151,10 +160,23 @@ internal sealed partial class VmmHost : IDisposable
 
     private async Task StartAsync()
     {
+        _machine.Handover.AddExec(new TerminalCrossing());
         _machine.Handover.Add(_sink);
         if (_pidFile is not null)
         {
             _machine.Handover.Add(_pidFile);
+        }
+
+        if (_configuration.Exec is { } exec)
+        {
+            _machine.AwaitGuest();
+            await _migrator.AwaitGuestAsync(exec);
+            if (_machine.State != RunState.Inmigrate)
+            {
+                _monitors.Serve();
+            }
+
+            return;
         }
 
         var incoming = _configuration.Incoming;
@@ -193,6 +215,9 @@ internal sealed partial class VmmHost : IDisposable
             _monitors.TakePlaces();
             ReportTerminals();
         }
+
+        // A process that waits for a guest is ready too: its operator would wait for its start otherwise, and it for its operator.
+        _supervisor.Ready();
     }
 
     /// <summary>Says under which names the pseudo-terminals of a first boot are found, as QEMU does: on stdout, unless bytes of a back end go there.</summary>
@@ -287,6 +312,12 @@ internal sealed partial class VmmHost : IDisposable
             Volatile.Write(ref _ending, true);
             _status = status;
             _endWatch.Begin(status);
+            if (_machine.State is not (RunState.Inmigrate or RunState.Postmigrate))
+            {
+                // Without a guest it may be one of several processes of a service that goes on.
+                _supervisor.Stopping();
+            }
+
             _loop.Post(async () =>
             {
                 try
