@@ -36,6 +36,9 @@ public sealed class HmpTests : EndToEndTest
     [TestCase("migrate_set_parameter nope 1", "Error: invalid parameter value: nope\n")]
     [TestCase("migrate_set_parameter mode cpr-transfer", "")]
     [TestCase("migrate_set_capability events on", "")]
+    [TestCase("migrate_set_parameter cpr-exec-command /bin/x -a \"b c\" d", "")]
+    [TestCase("migrate_set_parameter cpr-exec-command", "migrate_set_parameter: string expected\nTry \"help migrate_set_parameter\" for more information\n")]
+    [TestCase("savevm x", "unknown command: 'savevm'\n")]
     [TestCase("migrate_cancel", "")]
     [TestCase("", "")]
     public async Task It_answers(string line, string answer)
@@ -47,7 +50,7 @@ public sealed class HmpTests : EndToEndTest
         Assert.That(overQmp, Is.EqualTo(answer.Replace("\n", "\r\n", StringComparison.Ordinal)), "QMP clients get the same text");
     }
 
-    [TestCase("info version", @"^10\.0\.0 \(vmm \d+\.\d+\.\d+\)\n$")]
+    [TestCase("info version", @"^10\.2\.0 \(vmm \d+\.\d+\.\d+\)\n$")]
     [TestCase("info cpus", @"^\* CPU #0: thread_id=\d+\n  CPU #1: thread_id=\d+\n$")]
     [TestCase("info memdev", "memory backend: ram0\n  size:  16777216\n(.*\n)*  share: true\n")]
     [TestCase("info chardev", "(?m)^compat_monitor0: filename=.*a\\.qmp")]
@@ -55,7 +58,7 @@ public sealed class HmpTests : EndToEndTest
     [TestCase("info migrate_parameters", "(?m)^mode: normal\ncpr-uri: ''$")]
     [TestCase("info migrate_capabilities", "(?m)^events: off$")]
     [TestCase("help", "(?m)^migrate_set_parameter parameter value -- ")]
-    [TestCase("help migrate", @"^migrate \[-d\] uri -- ")]
+    [TestCase("help migrate", @"^migrate \[-d\] \[uri\] -- ")]
     [TestCase("info", "(?m)^info status +-- ")]
     public async Task It_shows(string line, string pattern) =>
         Assert.That(await _monitor.ExecuteAsync(line), Does.Match(pattern));
@@ -85,6 +88,9 @@ public sealed class HmpTests : EndToEndTest
         Assert.That(parameters.GetProperty("cpr-uri").GetString(), Is.EqualTo("unix:cpr.sock"));
         Assert.That(parameters.GetProperty("cpr-load-timeout").GetInt32(), Is.EqualTo(1234));
         Assert.That(await _monitor.ExecuteAsync("info migrate_parameters"), Does.Contain("cpr-uri: 'unix:cpr.sock'\n"));
+
+        await _qmp.ExecuteAsync("migrate-set-parameters", """{"mode": "cpr-exec", "cpr-exec-command": ["/bin/x", "-a", "b c", "d"]}""");
+        Assert.That(await _monitor.ExecuteAsync("info migrate_parameters"), Does.Contain("mode: cpr-exec\n").And.Contain("cpr-exec-command: /bin/x -a b c d\n"));
     }
 
     [Test]

@@ -12,7 +12,7 @@ public sealed class MigrationSettingsTests : EndToEndTest
 {
     private const string Defaults =
         """
-        {"mode": "normal", "cpr-uri": "", "cpr-connect-timeout": 5000, "cpr-plan-timeout": 10000, "cpr-ready-timeout": 30000,
+        {"mode": "normal", "cpr-uri": "", "cpr-exec-command": [], "cpr-connect-timeout": 5000, "cpr-plan-timeout": 10000, "cpr-ready-timeout": 30000,
          "cpr-state-timeout":10000,"cpr-drain-timeout":500,"cpr-load-timeout": 2000, "cpr-acknowledge-timeout": 2000, "cpr-prefault-budget": 50}
         """;
 
@@ -30,6 +30,9 @@ public sealed class MigrationSettingsTests : EndToEndTest
 
     [TestCase("mode", "\"cpr-transfer\"")]
     [TestCase("cpr-uri", "\"unix:/somewhere\"")]
+    [TestCase("mode", "\"cpr-exec\"")]
+    [TestCase("cpr-exec-command", "[\"/bin/x\", \"-a\", \"b c\"]")]
+    [TestCase("cpr-exec-command", "[\"\"]")]
     [TestCase("cpr-connect-timeout", "0")]
     [TestCase("cpr-plan-timeout", "1")]
     [TestCase("cpr-ready-timeout", "4294967295")]
@@ -49,6 +52,8 @@ public sealed class MigrationSettingsTests : EndToEndTest
     [TestCase("\"cpr-load-timeout\": -1", "Parameter 'cpr-load-timeout' expects uint32_t")]
     [TestCase("\"cpr-prefault-budget\": 4294967296", "Parameter 'cpr-prefault-budget' expects uint32_t")]
     [TestCase("\"cpr-state-timeout\": 1.0", "Parameter 'cpr-state-timeout' expects uint64")]
+    [TestCase("\"cpr-exec-command\": null", "Invalid parameter type for 'cpr-exec-command', expected: array")]
+    [TestCase("\"cpr-exec-command\": [5]", "Invalid parameter type for 'cpr-exec-command[0]', expected: string")]
     [TestCase("\"max-bandwidth\": 5", "Parameter 'max-bandwidth' is unexpected")]
     public async Task Of_parameters_of_which_one_is_refused_none_is_set(string bad, string text)
     {

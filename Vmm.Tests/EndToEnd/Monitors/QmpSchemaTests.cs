@@ -29,13 +29,17 @@ public sealed class QmpSchemaTests : EndToEndTest
     }
 
     [Test]
-    public void From_migrate_set_parameters_one_gets_to_the_mode_cpr_transfer_and_to_cpr_uri()
+    public void From_migrate_set_parameters_one_gets_to_the_cpr_modes_and_what_they_need()
     {
         var parameters = Entry(Text(Command("migrate-set-parameters"), "arg-type"));
         var mode = Entry(Text(Member(parameters, "mode"), "type"));
         var uri = Entry(Text(Member(parameters, "cpr-uri"), "type"));
 
-        Assert.That(Values(mode), Is.EqualTo(new[] { "normal", "cpr-transfer" }));
+        var command = Member(parameters, "cpr-exec-command");
+
+        Assert.That(Values(mode), Is.EqualTo(new[] { "normal", "cpr-transfer", "cpr-exec" }));
+        Assert.That(Text(command, "type"), Is.EqualTo("[str]"));
+        Assert.That(command.GetProperty("default").ValueKind, Is.EqualTo(JsonValueKind.Null), "cpr-exec-command is optional");
         Assert.That(Text(uri, "meta-type"), Is.EqualTo("alternate"));
         Assert.That(uri.GetProperty("members").EnumerateArray().Select(m => Text(m, "type")), Is.EquivalentTo(new[] { "str", "null" }));
     }

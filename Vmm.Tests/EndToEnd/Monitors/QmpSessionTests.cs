@@ -27,7 +27,7 @@ public sealed class QmpSessionTests : EndToEndTest
         Assert.Multiple(() =>
         {
             Assert.That(level.GetProperty("major").GetInt32(), Is.EqualTo(10));
-            Assert.That(level.GetProperty("minor").GetInt32(), Is.Zero);
+            Assert.That(level.GetProperty("minor").GetInt32(), Is.EqualTo(2));
             Assert.That(level.GetProperty("micro").GetInt32(), Is.Zero);
             Assert.That(version.GetProperty("package").GetString(), Does.StartWith("vmm "));
             Assert.That(greeting.GetProperty("capabilities").EnumerateArray().Select(c => c.GetString()), Is.EqualTo(new[] { "oob" }));

@@ -23,7 +23,7 @@ internal static partial class OperatorTexts
     ];
 
     /// <summary>Folders that an update calls: their exceptions are its reasons.</summary>
-    private static readonly string[] CalledByTheUpdate = ["Vmm.Kvm", "Vmm.Core/Chardevs", "Vmm.Core/Machines", "Vmm.Core/Memory", "Vmm.Core/Backends/Block/BlockImage.cs"];
+    private static readonly string[] CalledByTheUpdate = ["Vmm.Kvm", "Vmm.Core/Chardevs", "Vmm.Core/Machines", "Vmm.Core/Memory", "Vmm.Core/Backends/Block/BlockImage.cs", "Vmm.Qmp/Sessions/CommandHold.cs", "Vmm.Qmp/Sessions/SessionCrossing.cs", "Vmm.Qmp/Wire/RecordFields.cs", "Vmm/Hosting/MonitorCrossing.cs"];
 
     /// <summary>Texts of accounts and of instruments.</summary>
     private static readonly string[] NoErrors = ["Vmm.Migration/MigrationMetrics.cs", "Vmm.Migration/Handover/HandoverTimes.cs"];

@@ -18,7 +18,7 @@ public sealed class SchedulingTests
     [TestCase(
         "SetBoost", "Vmm.Core/Hypervisors/IVirtualCpus.cs", "Vmm.Core/Machines/PauseScope.cs", "Vmm.Kvm/Cpus/KvmCpu.cs", "Vmm.Kvm/Cpus/KvmCpus.cs")]
     [TestCase(
-        "PauseScope", "Vmm.Kvm/Cpus/KvmCpus.cs", "Vmm.Migration/Handover/IncomingHandover.cs", "Vmm.Migration/Handover/OutgoingHandover.cs")]
+        "PauseScope", "Vmm.Kvm/Cpus/KvmCpus.cs", "Vmm.Migration/Exec/ExecIncoming.cs", "Vmm.Migration/Handover/IncomingHandover.cs", "Vmm.Migration/Handover/OutgoingHandover.cs")]
     public void Scheduling_is_named_by_scopes_and_where_they_are_entered(string name, params string[] places)
     {
         var users = from file in SourceFile.All()

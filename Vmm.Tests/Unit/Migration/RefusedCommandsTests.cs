@@ -48,6 +48,22 @@ public sealed class RefusedCommandsTests : IDisposable
     });
 
     [Test]
+    public void No_target() =>
+        RefusesQuietly(MigrationTarget.None, "need either 'uri' or 'channels' argument", p => p with { CprUri = $"unix:{_fixture.CprPath}" });
+
+    [Test]
+    public async Task No_target_for_a_guest_that_is_saved()
+    {
+        var old = _fixture.Old();
+        old.Set(p => p with { Mode = MigrationMode.Normal });
+        await old.DoAsync(old.Machine.StopAsync);
+        old.Events.Clear();
+
+        Assert.That(() => old.Migrate(MigrationTarget.None), Refused("need either 'uri' or 'channels' argument"));
+        Assert.That(old.Events.All, Is.Empty);
+    }
+
+    [Test]
     public void RAM_that_is_not_shared()
     {
         var old = _fixture.Old(_fixture.Configuration with { AuxRamShare = false });

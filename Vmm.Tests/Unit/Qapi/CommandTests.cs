@@ -110,7 +110,7 @@ public sealed class CommandTests
     [TestCase("query-block", "[]")]
     [TestCase("query-iothreads", """[{"id":"t","thread-id":7,"poll-max-ns":32768,"poll-grow":0,"poll-shrink":0,"aio-max-batch":0}]""")]
     [TestCase("query-version", """{"qemu":{"major":10,"minor":0,"micro":0},"package":""}""")]
-    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-drain-timeout":8,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
+    [TestCase("query-migrate-parameters", """{"mode":"normal","cpr-uri":"","cpr-exec-command":[],"cpr-connect-timeout":1,"cpr-plan-timeout":2,"cpr-ready-timeout":3,"cpr-state-timeout":4,"cpr-drain-timeout":8,"cpr-load-timeout":5,"cpr-acknowledge-timeout":6,"cpr-prefault-budget":50}""")]
     [TestCase("stop", "{}")]
     public async Task A_command_answers(string command, string expected)
     {
@@ -189,6 +189,9 @@ public sealed class CommandTests
     [TestCase("migrate-set-parameters", """{"mode":"bogus"}""", "Parameter 'mode' does not accept value 'bogus'")]
     [TestCase("migrate-set-parameters", """{"mode":5}""", "Invalid parameter type for 'mode', expected: string")]
     [TestCase("migrate-set-parameters", """{"cpr-uri":5}""", "Invalid parameter type for 'cpr-uri', expected: StrOrNull")]
+    [TestCase("migrate-set-parameters", """{"cpr-exec-command":"x"}""", "Invalid parameter type for 'cpr-exec-command', expected: array")]
+    [TestCase("migrate-set-parameters", """{"cpr-exec-command":[5]}""", "Invalid parameter type for 'cpr-exec-command[0]', expected: string")]
+    [TestCase("migrate-set-parameters", """{"mode":"cpr-reboot"}""", "Parameter 'mode' does not accept value 'cpr-reboot'")]
     [TestCase("migrate-set-parameters", """{"cpr-load-timeout":"5"}""", "Parameter 'cpr-load-timeout' expects uint64")]
     [TestCase("migrate-set-parameters", """{"cpr-load-timeout":4294967296}""", "Parameter 'cpr-load-timeout' expects uint32_t")]
     [TestCase("migrate-set-parameters", """{"nope":1}""", "Parameter 'nope' is unexpected")]

@@ -12,7 +12,7 @@ public sealed class IntrospectionTests
     private static readonly Dictionary<string, JsonElement> Schema = Entries.ToDictionary(e => e.GetProperty("name").GetString()!);
 
     [Test]
-    public void A_client_finds_the_channel_type_cpr_and_the_mode_cpr_transfer()
+    public void A_client_finds_the_channel_type_cpr_and_the_modes()
     {
         var channels = Member(Follow("migrate", "arg-type"), "channels");
         var channel = Schema[Schema[channels.GetProperty("type").GetString()!].GetProperty("element-type").GetString()!];
@@ -21,7 +21,7 @@ public sealed class IntrospectionTests
         Assert.Multiple(() =>
         {
             Assert.That(Values(Member(channel, "channel-type")), Is.EqualTo(["main", "cpr"]));
-            Assert.That(Values(mode), Is.EqualTo(["normal", "cpr-transfer"]));
+            Assert.That(Values(mode), Is.EqualTo(["normal", "cpr-transfer", "cpr-exec"]));
             Assert.That(mode.GetProperty("default").ValueKind, Is.EqualTo(JsonValueKind.Null), "may be left out");
             Assert.That(Member(channel, "addr").TryGetProperty("default", out _), Is.False, "must be given");
         });

@@ -104,6 +104,7 @@ internal sealed class RecordingHandlers : IControlCommands, IRunStateCommands, I
     {
         Mode = MigMode.Normal,
         CprUri = "",
+        CprExecCommand = [],
         CprConnectTimeout = 1,
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,

@@ -12,6 +12,7 @@ public sealed class HmpExecutorTests
     {
         Mode = MigMode.CprTransfer,
         CprUri = "unix:/x",
+        CprExecCommand = [],
         CprConnectTimeout = 1,
         CprPlanTimeout = 2,
         CprReadyTimeout = 3,
@@ -30,8 +31,7 @@ public sealed class HmpExecutorTests
     [TestCase("nosuch", "unknown command: 'nosuch'\r\n")]
     [TestCase("info nosuch", "unknown command: 'info nosuch'\r\n")]
     [TestCase("help nosuch", "unknown command: 'nosuch'\r\n")]
-    [TestCase("migrate", "migrate: string expected\r\nTry \"help migrate\" for more information\r\n")]
-    [TestCase("migrate -d", "migrate: string expected\r\nTry \"help migrate\" for more information\r\n")]
+    [TestCase("help \"nosuch", "help|?: string expected\r\nTry \"help help\" for more information\r\n")]
     [TestCase("migrate \"unix:x", "migrate: string expected\r\nTry \"help migrate\" for more information\r\n")]
     [TestCase("migrate -x foo", "migrate: unsupported option -x\r\nTry \"help migrate\" for more information\r\n")]
     [TestCase("migrate unix:x extra", "migrate: extraneous characters at the end of line\r\nTry \"help migrate\" for more information\r\n")]
@@ -39,12 +39,31 @@ public sealed class HmpExecutorTests
     [TestCase("info status extra", "status: extraneous characters at the end of line\r\nTry \"help info status\" for more information\r\n")]
     [TestCase("migrate_set_parameter mode", "migrate_set_parameter: string expected\r\nTry \"help migrate_set_parameter\" for more information\r\n")]
     [TestCase("migrate_set_capability events foo", "Expected 'on' or 'off'\r\nTry \"help migrate_set_capability\" for more information\r\n")]
-    [TestCase("help migrate", "migrate [-d] uri -- migrate to URI (using -d to not wait for completion)\r\n")]
+    [TestCase("help migrate", "migrate [-d] [uri] -- migrate to URI (using -d to not wait for completion)\r\n")]
     [TestCase("? info status", "info status  -- show the current VM status (running|paused)\r\n")]
     public async Task A_line_that_names_no_runnable_command_is_answered_in_the_known_words(string line, string answer)
     {
         Assert.That(await Run(line), Is.EqualTo(answer));
         Assert.That(_handlers.Calls, Is.Empty);
+    }
+
+    [TestCase("migrate", MigMode.CprTransfer)]
+    [TestCase("migrate -d", MigMode.Normal)]
+    public async Task Migrate_without_a_uri_is_answered_in_the_known_words(string line, MigMode mode)
+    {
+        _handlers.On("QueryMigrateParameters", Parameters with { Mode = mode });
+
+        Assert.That(await Run(line), Is.EqualTo("migrate: string expected\r\nTry \"help migrate\" for more information\r\n"));
+        Assert.That(_handlers.Calls, Is.EqualTo(new[] { "QueryMigrateParameters()" }));
+    }
+
+    [Test]
+    public async Task Migrate_needs_no_uri_in_the_mode_whose_state_stays_in_the_process()
+    {
+        _handlers.On("QueryMigrateParameters", Parameters with { Mode = MigMode.CprExec });
+
+        Assert.That(await Run("migrate -d"), Is.Empty);
+        Assert.That(_handlers.Calls, Does.Contain("Migrate(null, null, null, null)"));
     }
 
     [TestCase("stop", "Stop()")]
@@ -116,7 +135,7 @@ public sealed class HmpExecutorTests
             Assert.That(await Run("info kvm"), Is.EqualTo("kvm support: enabled\r\n"));
             Assert.That(await Run("info chardev"), Is.EqualTo("serial0: filename=stdio\r\n"));
             Assert.That(await Run("info cpus"), Is.EqualTo("* CPU #0: thread_id=70\r\n  CPU #1: thread_id=71\r\n"));
-            Assert.That(await Run("info version"), Does.StartWith("10.0.0 (vmm "));
+            Assert.That(await Run("info version"), Does.StartWith("10.2.0 (vmm "));
             Assert.That(await Run("info memdev"), Is.EqualTo(
                 "memory backend: mem0\r\n  size:  1073741824\r\n  merge: true\r\n  dump: true\r\n  prealloc: false\r\n  share: true\r\n"
                 + "  policy: default\r\n  host nodes: \r\n\r\n"));

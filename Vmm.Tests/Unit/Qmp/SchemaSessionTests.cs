@@ -66,7 +66,7 @@ public sealed class SchemaSessionTests : IDisposable
 
         Assert.That(
             _client.Ask("{\"execute\":\"query-version\"}"),
-            Does.Match("^{\"return\":{\"qemu\":{\"major\":10,\"minor\":0,\"micro\":0},\"package\":\"vmm [0-9.]+\"}}$"));
+            Does.Match("^{\"return\":{\"qemu\":{\"major\":10,\"minor\":2,\"micro\":0},\"package\":\"vmm [0-9.]+\"}}$"));
     }
 
     [Test]

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using Vmm.Lab.Drivers;
+using Vmm.Tests.EndToEnd.Driving;
+
+namespace Vmm.Tests.EndToEnd.Exec;
+
+/// <summary>A process becomes another program, and its guest and its clients do not notice.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ReplacedProgramTests : ExecTest
+{
+    private static readonly string[] Reported =
+    [
+        "MIGRATION setup", "STOP", "MIGRATION_PASS 1", "MIGRATION active", "MIGRATION_PASS 2", "MIGRATION device", "MIGRATION completed", "RESUME",
+    ];
+
+    [Test]
+    [Promise(59)]
+    public async Task The_guest_the_session_and_the_process_go_on()
+    {
+        await BootAsync();
+        int process = ProcessId;
+        string before = Image(process);
+
+        await AskAsync(["sh", "-c", "exec \"$0\" \"$@\" -name second", .. Command]);
+        await Guest.ExpectAsync("completed");
+
+        await CountsAsync();
+        Assert.That(Guest.Process.Exited.IsCompleted, Is.False);
+        Assert.That(ProcessId, Is.EqualTo(process));
+        Assert.That(Image(process), Is.EqualTo(before));
+        Assert.That(File.ReadAllText($"/proc/{process}/cmdline"), Does.Contain("second"));
+        Assert.That(await Guest.StatusAsync(), Is.EqualTo("running"));
+        Assert.That(Guest.History, Is.EqualTo(Reported));
+        AssertWhole();
+    }
+
+    [Test]
+    public async Task The_new_program_begins_with_its_own_settings()
+    {
+        await BootAsync();
+
+        await HopAsync();
+
+        var parameters = await Guest.Qmp.ExecuteAsync("query-migrate-parameters");
+        Assert.That(parameters.GetProperty("mode").GetString(), Is.EqualTo("normal"));
+        Assert.That(parameters.GetProperty("cpr-exec-command").GetArrayLength(), Is.Zero);
+        var account = await Guest.AccountAsync();
+        Assert.That(account.GetProperty("cpr").GetProperty("pause").GetUInt64(), Is.Positive);
+    }
+
+    [Test]
+    public async Task A_paused_guest_stays_paused()
+    {
+        await BootAsync();
+        await Guest.Qmp.ExecuteAsync("stop");
+
+        await AskAsync(Command);
+        await Guest.ExpectAsync("completed");
+
+        Assert.That(await Guest.StatusAsync(), Is.EqualTo("paused"));
+        await Guest.Qmp.ExecuteAsync("cont");
+        await CountsAsync();
+        AssertWhole();
+    }
+
+    [Test]
+    public async Task A_new_client_is_served_after_the_first_has_gone()
+    {
+        await BootAsync();
+        await HopAsync();
+
+        await Guest.Qmp.DisposeAsync();
+
+        var next = await ReopenAsync();
+        Assert.That((await next.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+    }
+
+    [Test]
+    public async Task The_keeper_ends_and_leaves_no_zombie()
+    {
+        await BootAsync();
+        await HopAsync();
+
+        await UntilAsync(() => Children(Guest.Process.Pid).Length == 0, () => string.Join(", ", Children(Guest.Process.Pid)));
+    }
+
+    [Test]
+    public async Task A_console_keeps_its_client()
+    {
+        await BootAsync("-chardev", "socket,id=console,path=console.sock,server=on,wait=off", "-serial", "chardev:console");
+        await using var client = await Guest.Process.ConnectAsync("console.sock");
+
+        await HopAsync();
+
+        var chardevs = await Guest.Qmp.ExecuteAsync("query-chardev");
+        string shown = chardevs.EnumerateArray().Single(c => c.GetProperty("label").GetString() == "console").GetProperty("filename").GetString()!;
+        Assert.That(shown, Does.Not.StartWith("disconnected"));
+    }
+
+    private static string Image(int process) => new FileInfo($"/proc/{process}/exe").LinkTarget!;
+
+    private static string[] Children(int process) =>
+        [.. Directory.GetDirectories($"/proc/{process}/task").SelectMany(task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))];
+
+    private static async Task UntilAsync(Func<bool> condition, Func<string> state)
+    {
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        while (!condition())
+        {
+            try
+            {
+                await Task.Delay(10, deadline.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail(state());
+            }
+        }
+    }
+}

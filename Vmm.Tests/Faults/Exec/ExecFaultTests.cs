@@ -1,0 +1,204 @@
+// An update by exec, struck at each boundary of each of its programs: the program is killed, or hangs. The guest counts on standard output, which all programs
+// have, so a gap or a number that is there twice shows whatever became of it.
+//
+// What comes of it follows from who strikes when. The guest's process that ends before the keeper has the state takes the guest with it, as always. From
+// there to the take the keeper has it. A keeper, or a program that is only asked, that fails costs nothing but the attempt, or not even that.
+
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Vmm.Lab.Drivers;
+using Vmm.Lab.Hosts;
+using Vmm.Migration.Handover;
+using Vmm.Tests.EndToEnd.Driving;
+using Vmm.Tests.EndToEnd.Exec;
+
+namespace Vmm.Tests.Faults.Exec;
+
+/// <summary>Nothing is lost, whatever goes wrong in an update by exec, and whenever.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ExecFaultTests
+{
+    private const string Console = "console";
+
+    private static readonly string[] Old = ["OldKept", "OldLeaving"];
+
+    private static readonly string[] New =
+        ["NewRecordRead", "NewPlanAccepted", "NewBackEndsAdopted", "NewBuilt", "NewLoaded", "NewApplied"];
+
+    private static readonly string[] Asked = ["NewAccepted", "NewPlanReceived", "NewPlanAccepted", "NewBackEndsAdopted", "NewBuilt"];
+
+    private static readonly string[] Keeping = [.. Asked, "NewReady", "NewMainAccepted", "NewStateVerified", "NewLoaded", "NewApplied", "KeeperLoaded"];
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("vmm-exec-fault-").FullName;
+    private readonly List<IAsyncDisposable> _opened = [];
+
+    [TearDown]
+    public async Task EndAll()
+    {
+        foreach (var opened in Enumerable.Reverse(_opened))
+        {
+            await opened.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>The guest's process ends with the keeper at hand.</summary>
+    [Test]
+    [Promise(62)]
+    public async Task The_keeper_has_the_guest_when_its_process_is_killed([ValueSource(nameof(Owners))] string step)
+    {
+        await using var world = await StartAsync((passage, guest) => passage.Process == guest && passage.Name == step && IsInOwners(passage), Kill);
+        await world.Observer.StruckAsync();
+
+        Assert.That(await world.Process.Exited, Is.EqualTo(137));
+        await IsKeptAsync(world);
+    }
+
+    /// <summary>The same with a process that does not end and does nothing. When it continues, it finds the guest taken and ends.</summary>
+    [Test]
+    [Promise(62)]
+    public async Task The_keeper_has_the_guest_when_its_process_hangs([ValueSource(nameof(New))] string step)
+    {
+        await using var world = await StartAsync((passage, guest) => passage.Process == guest && passage.Program > 2 && passage.Name == step, _ => false);
+        await world.Observer.StruckAsync();
+        await IsKeptAsync(world);
+
+        world.Observer.Release();
+
+        Assert.That(await world.Process.Exited, Is.EqualTo(1));
+        await CountsAsync();
+        AssertWhole();
+    }
+
+    [Test]
+    public async Task The_guest_stays_when_the_new_program_is_killed_while_it_is_asked([ValueSource(nameof(Asked))] string step)
+    {
+        await using var world = await StartAsync((passage, guest) => passage.Process != guest && passage.Program == 1 && passage.Name == step, Kill);
+        await world.Observer.StruckAsync();
+
+        await StaysAsync(world, "failed");
+    }
+
+    [Test]
+    public async Task The_guest_stays_when_the_keeper_is_killed([ValueSource(nameof(Keeping))] string step)
+    {
+        await using var world = await StartAsync((passage, guest) => passage.Process != guest && passage.Program == 2 && passage.Name == step, Kill);
+        await world.Observer.StruckAsync();
+
+        await StaysAsync(world, step == "KeeperLoaded" ? null : "failed");
+    }
+
+    /// <summary>After the take there is no keeper any more, and a guest ends with its process, as always.</summary>
+    [TestCase("NewTaken")]
+    [TestCase("NewReleased")]
+    [TestCase("NewRunning")]
+    public async Task The_keeper_does_not_run_a_guest_that_was_taken(string step)
+    {
+        await using var world = await StartAsync((passage, guest) => passage.Process == guest && passage.Program > 2 && passage.Name == step, Kill);
+        await world.Observer.StruckAsync();
+        await world.Process.Exited;
+
+        long length = ConsoleLength;
+        int keeper = world.Observer.Passed.First(passage => passage.Name == "KeeperLoaded").Process;
+        await EndedAsync(keeper);
+        Assert.That(ConsoleLength, Is.EqualTo(length));
+        AssertWhole();
+    }
+
+    private static IEnumerable<string> Owners => [.. Old, .. New];
+
+    private long ConsoleLength => new FileInfo(Path.Combine(_folder, Console)).Length;
+
+    /// <summary>Steps that old has too are meant of the new program.</summary>
+    private static bool IsInOwners(Passage passage) => Old.Contains(passage.Name) || passage.Program > 2;
+
+    private static bool Kill(Passage passage)
+    {
+        using var process = Process.GetProcessById(passage.Process);
+        process.Kill();
+        return false;
+    }
+
+    private async Task<World> StartAsync(Func<Passage, int, bool> isStruck, Func<Passage, bool> strike)
+    {
+        int guest = 0;
+        var observer = new ExecObserver(Path.Combine(_folder, "steps"), passage => isStruck(passage, Volatile.Read(ref guest)), strike);
+        ArgumentList arguments = TinyMachine.Silent("ticker").With(TinyMachine.Monitor(TinyMachine.Qmp)).With("-debugcon", "stdio", "-pidfile", "pid");
+        var process = await VmmProcess.StartAsync(
+            FaultProgram.Host,
+            "/bin/sh",
+            ["-c", $"exec env {Boundary.Variable}=steps \"$0\" \"$@\" > {Console}", FaultProgram.Path, .. arguments],
+            _folder);
+        _opened.Add(process);
+        Volatile.Write(ref guest, process.Pid);
+        var qmp = await process.OpenQmpAsync(TinyMachine.Qmp);
+        _opened.Add(qmp);
+        await CountsAsync();
+        await qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        await qmp.ExecuteAsync("migrate-set-parameters", new JsonObject
+        {
+            ["mode"] = "cpr-exec",
+            ["cpr-exec-command"] = new JsonArray([.. arguments.Prepend(FaultProgram.Path).Select(word => JsonValue.Create(word))]),
+        });
+        await qmp.ExecuteAsync("migrate");
+        return new World(process, qmp, observer);
+    }
+
+    private async Task IsKeptAsync(World world)
+    {
+        await CountsAsync();
+        int now = int.Parse(File.ReadAllText(Path.Combine(_folder, "pid")), CultureInfo.InvariantCulture);
+        _opened.Add(new OtherProcess(now));
+        Assert.That(now, Is.Not.EqualTo(world.Process.Pid));
+        await using var qmp = await ReopenAsync();
+        Assert.That((await qmp.ExecuteAsync("query-migrate")).GetProperty("error-desc").GetString(), Does.Contain($"process {now}"));
+        await CountsAsync();
+        AssertWhole();
+    }
+
+    private async Task StaysAsync(World world, string? status)
+    {
+        await CountsAsync();
+        Assert.That(world.Process.Exited.IsCompleted, Is.False);
+        string ended = await world.Qmp.WaitForMigrationAsync("completed", "failed");
+        if (status is not null)
+        {
+            Assert.That(ended, Is.EqualTo(status));
+        }
+
+        await CountsAsync();
+        AssertWhole();
+    }
+
+    private async Task<QmpClient> ReopenAsync() => await QmpClient.OpenAsync(
+        await FaultProgram.Host.ConnectAsync(Path.Combine(_folder, TinyMachine.Qmp), CancellationToken.None), negotiate: true);
+
+    private async Task CountsAsync()
+    {
+        long before = ConsoleLength;
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        while (ConsoleLength < before + 4)
+        {
+            await Task.Delay(5, deadline.Token);
+        }
+    }
+
+    private static async Task EndedAsync(int process)
+    {
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        while (Directory.Exists($"/proc/{process}") && !File.ReadAllText($"/proc/{process}/stat").Contains(") Z", StringComparison.Ordinal))
+        {
+            await Task.Delay(5, deadline.Token);
+        }
+    }
+
+    private void AssertWhole() => Assert.That(GuestCount.Deviation(File.ReadAllText(Path.Combine(_folder, Console))), Is.Null);
+
+    private sealed record World(VmmProcess Process, QmpClient Qmp, ExecObserver Observer) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => Observer.DisposeAsync();
+    }
+}
