@@ -43,7 +43,7 @@ public static unsafe partial class ProgramImage
     public static PosixException Replace(IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        int error = Replace(arguments, environment, &FindAndReplace, arguments[0]);
+        int error = Replace(arguments, environment, arguments[0], isFound: false);
         return new PosixException($"execvp {Encoding.UTF8.GetString(arguments[0])}", error);
     }
 
@@ -61,10 +61,10 @@ public static unsafe partial class ProgramImage
         // By its name, if that still leads to it: the process is shown under the name that it was started by.
         if (new FileInfo(path).LinkTarget is { } name && HostFile.StatPath(name)?.Identity == HostFile.Stat(file).Identity)
         {
-            error = Replace(arguments, environment, &ReplaceBy, Encoding.UTF8.GetBytes(name));
+            error = Replace(arguments, environment, Encoding.UTF8.GetBytes(name), isFound: true);
         }
 
-        error = Replace(arguments, environment, &ReplaceBy, Encoding.UTF8.GetBytes(path)) is not 0 and var last ? last : error;
+        error = Replace(arguments, environment, Encoding.UTF8.GetBytes(path), isFound: true) is not 0 and var last ? last : error;
         return new PosixException("start the program anew", error);
     }
 
@@ -88,8 +88,12 @@ public static unsafe partial class ProgramImage
         return words;
     }
 
-    private static int Replace(
-        IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment, delegate*<byte*, byte**, byte**, int> call, byte[] name)
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="environment">The environment.</param>
+    /// <param name="name">The program's name, or its path.</param>
+    /// <param name="isFound">Whether it is a path.</param>
+    /// <returns>The error number.</returns>
+    private static int Replace(IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment, byte[] name, bool isFound)
     {
         byte[][] texts = [.. arguments.Concat(environment).Append(name).Select(text => (byte[])[.. text, 0])];
         var pins = Array.ConvertAll(texts, text => GCHandle.Alloc(text, GCHandleType.Pinned));
@@ -100,7 +104,9 @@ public static unsafe partial class ProgramImage
             nint[] variables = [.. addresses[arguments.Count..^1], 0];
             fixed (nint* w = words, v = variables)
             {
-                return call((byte*)addresses[^1], (byte**)w, (byte**)v);
+                byte* program = (byte*)addresses[^1];
+                int result = isFound ? SetImage(program, (byte**)w, (byte**)v) : FindImage(program, (byte**)w, (byte**)v);
+                return result < 0 ? Marshal.GetLastPInvokeError() : 0;
             }
         }
         finally
@@ -108,12 +114,6 @@ public static unsafe partial class ProgramImage
             Array.ForEach(pins, pin => pin.Free());
         }
     }
-
-    private static int FindAndReplace(byte* name, byte** arguments, byte** environment) =>
-        FindImage(name, arguments, environment) < 0 ? Marshal.GetLastPInvokeError() : 0;
-
-    private static int ReplaceBy(byte* path, byte** arguments, byte** environment) =>
-        SetImage(path, arguments, environment) < 0 ? Marshal.GetLastPInvokeError() : 0;
 
     [LibraryImport("libc", EntryPoint = "execvpe", SetLastError = true)]
     private static partial int FindImage(byte* name, byte** arguments, byte** environment);
