@@ -39,6 +39,14 @@ internal static class HmpMigrationCommands
                 HmpParameter.Text("value") with { IsRestOfLine = hmp => CommandLines.Contains(hmp["parameter"]!) },
             ],
         },
+        new("savevm", "refused, with what to do instead: a guest is saved by migrate", hmp => RefuseSnapshot(handlers, hmp))
+        {
+            Parameters = [HmpParameter.Optional("name")],
+        },
+        new("loadvm", "refused, with what to do instead: a guest is restored by -incoming", hmp => RefuseSnapshot(handlers, hmp))
+        {
+            Parameters = [HmpParameter.Text("name")],
+        },
         new("migrate_set_capability", "enable/disable the usage of a capability for migration", hmp => SetCapability(handlers, hmp))
         {
             Parameters = [HmpParameter.Text("capability"), HmpParameter.OnOff("state")],
@@ -94,6 +102,15 @@ internal static class HmpMigrationCommands
         {
             hmp.Line($"Error: {info.ErrorDesc}");
         }
+    }
+
+    /// <summary>There are no snapshots inside of images; QEMU's clients look for the text that says with which modes they cannot be had at all.</summary>
+    private static async ValueTask RefuseSnapshot(CommandHandlers handlers, HmpInvocation hmp)
+    {
+        var parameters = await handlers.Migration.QueryMigrateParameters(hmp.Context);
+        throw QmpException.GenericError(parameters.Mode is { } mode and not MigMode.Normal
+            ? $"Snapshots are not compatible with migration mode {mode.ToQapi()}"
+            : "there are no snapshots of this machine: expected 'migrate file:PATH' of a guest that is stopped, and -incoming file:PATH");
     }
 
     private static async ValueTask Preflight(CommandHandlers handlers, HmpInvocation hmp)

@@ -38,7 +38,7 @@ public sealed class HmpTests : EndToEndTest
     [TestCase("migrate_set_capability events on", "")]
     [TestCase("migrate_set_parameter cpr-exec-command /bin/x -a \"b c\" d", "")]
     [TestCase("migrate_set_parameter cpr-exec-command", "migrate_set_parameter: string expected\nTry \"help migrate_set_parameter\" for more information\n")]
-    [TestCase("savevm x", "unknown command: 'savevm'\n")]
+    [TestCase("savevm x", "Error: there are no snapshots of this machine: expected 'migrate file:PATH' of a guest that is stopped, and -incoming file:PATH\n")]
     [TestCase("migrate_cancel", "")]
     [TestCase("", "")]
     public async Task It_answers(string line, string answer)
