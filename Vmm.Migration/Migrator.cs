@@ -33,6 +33,7 @@ public sealed class Migrator : IDisposable
     private IOutgoingMigration? _outgoing;
     private IPreflight? _preflight;
     private bool _hasInheritedEvents;
+    private bool _cameByExec;
 
     /// <summary>Creates the migrations of a machine.</summary>
     /// <param name="machine">The machine.</param>
@@ -142,6 +143,7 @@ public sealed class Migrator : IDisposable
         try
         {
             await new ExecIncoming(_machine, start, _supervisor, _progress, _log).RunAsync();
+            _cameByExec = start.Failure is null;
         }
         finally
         {
@@ -155,6 +157,12 @@ public sealed class Migrator : IDisposable
     /// <exception cref="MigrationException">It was not, or the channel is open, or cannot be opened.</exception>
     public void StartIncoming(ChannelAddress main, Func<string, SafeHandle?>? takeDescriptor = null)
     {
+        if (_cameByExec)
+        {
+            // A client of a program with "-incoming defer" on its command line, as QEMU's has it, asks: the guest came otherwise, and is here.
+            return;
+        }
+
         if (_incoming is null)
         {
             throw new MigrationException("'-incoming' was not specified on the command line");

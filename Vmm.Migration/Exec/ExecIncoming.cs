@@ -79,13 +79,18 @@ internal sealed partial class ExecIncoming(
         catch (Exception e)
         {
             PauseScope.EndBoost();
+            if (build?.IsTakenByOther == true)
+            {
+                start.Lose();
+            }
 
             // Nothing is closed: the program before finds everything under its number.
-            string? wayBack = build?.IsTakenByOther == true ? null : start.GoBack(IncomingBuild.Reason(e));
+            string? wayBack = start.GoBack(IncomingBuild.Reason(e));
             throw new HandoverException($"the guest was not taken, and this process ends: {e.Message}{(wayBack is null ? "" : $"; and the way back is closed: {wayBack}")}", e);
         }
 
         PauseScope.EndBoost();
+        start.Lose();
         throw new HandoverException($"the guest is in process {Record.Keeper.ProcessId}, which kept it and took it, because this process was too late");
     }
 

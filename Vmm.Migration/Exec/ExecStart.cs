@@ -79,6 +79,9 @@ public sealed class ExecStart
         return start;
     }
 
+    /// <summary>The keeper has the guest: there is nothing to go back for.</summary>
+    internal void Lose() => _isOver = true;
+
     /// <summary>The guest was taken: what was kept for the way back is closed.</summary>
     internal void Arrive()
     {

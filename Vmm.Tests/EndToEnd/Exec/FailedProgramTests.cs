@@ -73,7 +73,7 @@ public sealed class FailedProgramTests : ExecTest
         File.WriteAllText(InFolder("late"), "");
 
         Assert.That(await Guest.Process.Exited, Is.EqualTo(1));
-        Assert.That(Guest.Process.Errors, Does.Contain("kept"));
+        Assert.That(Guest.Process.Errors, Does.Contain("which kept it and took it"));
         await CountsAsync();
         AssertWhole();
     }

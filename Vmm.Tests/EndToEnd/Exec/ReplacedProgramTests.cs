@@ -49,6 +49,21 @@ public sealed class ReplacedProgramTests : ExecTest
         Assert.That(account.GetProperty("cpr").GetProperty("pause").GetUInt64(), Is.Positive);
     }
 
+    /// <summary>As clients of QEMU do it: the new program is started with -incoming defer, and is told where the state is.</summary>
+    [Test]
+    public async Task A_client_may_say_where_the_state_is()
+    {
+        await BootAsync();
+        await AskAsync([.. Command, "-incoming", "defer"]);
+        await Guest.ExpectAsync("completed");
+
+        await Guest.Qmp.ExecuteAsync("migrate-incoming", """{"uri": "file:state"}""");
+
+        await CountsAsync();
+        Assert.That(await Guest.StatusAsync(), Is.EqualTo("running"));
+        AssertWhole();
+    }
+
     [Test]
     public async Task A_paused_guest_stays_paused()
     {
