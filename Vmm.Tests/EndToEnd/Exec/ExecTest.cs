@@ -35,6 +35,7 @@ public abstract class ExecTest : EndToEndTest
         ArgumentList arguments = new ArgumentList().With(sharesRam ? machine : machine.Select(word => word.Replace("share=on", "share=off", StringComparison.Ordinal)))
             .With(TinyMachine.Monitor(TinyMachine.Qmp)).With("-debugcon", "stdio", "-pidfile", "pid").With(more);
         Command = [ProgramFixture.Program, .. arguments];
+        Keep(new NamedProcess(InFolder("pid")));
         var process = await StartAsync(["/bin/sh", "-c", $"{Variables} exec \"$0\" \"$@\" > {Console}", ProgramFixture.Program], arguments);
         Guest = new Generation(process, await OpenQmpAsync(process));
         await Guest.Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");

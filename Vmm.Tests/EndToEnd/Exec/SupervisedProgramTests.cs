@@ -150,7 +150,10 @@ public sealed class SupervisedProgramTests : ExecTest, IDisposable
     private static async Task EndedAsync(int process)
     {
         using var deadline = new CancellationTokenSource(Timeouts.Answer);
-        while (new FileInfo($"/proc/{process}/exe").LinkTarget is not null)
+
+        // Its program is gone before its last thread is, and it has not ended before that.
+        while (Directory.Exists($"/proc/{process}/task")
+            && (new FileInfo($"/proc/{process}/exe").LinkTarget is not null || Directory.GetDirectories($"/proc/{process}/task").Length > 1))
         {
             await Task.Delay(5, deadline.Token);
         }

@@ -130,6 +130,7 @@ public sealed class ExecFaultTests
         int guest = 0;
         var observer = new ExecObserver(Path.Combine(_folder, "steps"), passage => isStruck(passage, Volatile.Read(ref guest)), strike);
         ArgumentList arguments = TinyMachine.Silent("ticker").With(TinyMachine.Monitor(TinyMachine.Qmp)).With("-debugcon", "stdio", "-pidfile", "pid");
+        _opened.Add(new NamedProcess(Path.Combine(_folder, "pid")));
         var process = await VmmProcess.StartAsync(
             FaultProgram.Host,
             "/bin/sh",
