@@ -38,7 +38,7 @@ public sealed class Migrator : IDisposable
     /// <summary>Creates the migrations of a machine.</summary>
     /// <param name="machine">The machine.</param>
     /// <param name="log">Where accounts and failures are reported.</param>
-    /// <param name="supervisor">What is told which process has the guest; null where nothing is.</param>
+    /// <param name="supervisor">What learns from this one which process has the guest; null where nothing is.</param>
     public Migrator(Machine machine, ILogger log, SystemdNotification? supervisor = null)
     {
         _machine = machine;
@@ -138,7 +138,7 @@ public sealed class Migrator : IDisposable
             (Parameters, Capabilities) = (record.Settings.Parameters, record.Settings.Capabilities);
         }
 
-        // The clients that came along have been told of the beginning, and wait for the end.
+        // The clients whose sessions continue have the events of the beginning, and wait for the last.
         _hasInheritedEvents = record.Settings.Capabilities.Events;
         try
         {

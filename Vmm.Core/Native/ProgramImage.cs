@@ -23,14 +23,8 @@ public static unsafe partial class ProgramImage
     public static IReadOnlyList<byte[]> Environment => Split(File.ReadAllBytes("/proc/self/environ"));
 
     /// <summary>The file of a program: itself if it is a path, otherwise the first of that name in the folders of PATH; null if there is none.</summary>
-    public static string? Find(string program)
-    {
-        ArgumentNullException.ThrowIfNull(program);
-        return program.Contains('/', StringComparison.Ordinal)
-            ? File.Exists(program) ? program : null
-            : (System.Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").Split(':')
-                .Select(folder => Path.Combine(folder.Length == 0 ? "." : folder, program)).FirstOrDefault(File.Exists);
-    }
+    public static string? Find(string program) =>
+        ProgramSpawn.Find(program, System.Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin");
 
     /// <summary>Opens the file that this process runs: it stays what it is when another is put in its place.</summary>
     /// <exception cref="PosixException">The host does not let it be opened.</exception>

@@ -34,9 +34,11 @@ internal static unsafe partial class ProgramSpawn
     private const short Flags = 0x04 | 0x08 | 0x20 | 0x80;
 
     /// <summary>The file of a program: itself if it is a path, otherwise the first of that name where programs are; null if there is none.</summary>
-    internal static string? Find(string program) => program.Contains('/', StringComparison.Ordinal)
+    /// <param name="program">The path, or the name.</param>
+    /// <param name="searchPath">The folders, as PATH has them.</param>
+    internal static string? Find(string program, string searchPath = SearchPath) => program.Contains('/', StringComparison.Ordinal)
         ? File.Exists(program) ? program : null
-        : SearchPath.Split(':').Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+        : searchPath.Split(':').Select(folder => Path.Combine(folder.Length == 0 ? "." : folder, program)).FirstOrDefault(File.Exists);
 
     /// <summary>Starts a program.</summary>
     /// <param name="path">Its file.</param>

@@ -44,29 +44,12 @@ public static partial class ProgramStart
     }
 
     /// <summary>Starts this program anew in this process, with the same arguments and environment. Returns only with an error.</summary>
-    public static unsafe PosixException StartAnew()
+    public static PosixException StartAnew()
     {
-        // As the kernel keeps them: each ends with a zero, and none need be text. The block is never freed: it lives as long as this image.
-        byte[] words = File.ReadAllBytes("/proc/self/cmdline");
-        int count = words.Count(static b => b == 0);
-        byte* text = (byte*)NativeMemory.Alloc((nuint)words.Length + 1);
-        byte** arguments = (byte**)NativeMemory.AllocZeroed((nuint)count + 1, (nuint)sizeof(byte*));
-        words.CopyTo(new Span<byte>(text, words.Length));
-        for (int word = 0, at = 0; word < count; word++)
-        {
-            arguments[word] = text + at;
-            at += words.AsSpan(at).IndexOf((byte)0) + 1;
-        }
-
-        // By its path, from which the process has its name; a file that has been replaced meanwhile is still there as what this process runs.
-        _ = ReplaceImage(Environment.ProcessPath ?? "/proc/self/exe", arguments);
-        _ = ReplaceImage("/proc/self/exe", arguments);
-        return new PosixException("start the program anew", Marshal.GetLastPInvokeError());
+        using var file = ProgramImage.OpenFile();
+        return ProgramImage.Replace(file, ProgramImage.Arguments, ProgramImage.Environment);
     }
 
     [LibraryImport("libc", EntryPoint = "dup2")]
     private static partial int CopyDescriptor(int from, int to);
-
-    [LibraryImport("libc", EntryPoint = "execv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static unsafe partial int ReplaceImage(string path, byte** arguments);
 }

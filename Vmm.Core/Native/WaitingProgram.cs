@@ -5,7 +5,6 @@
 // standard error.
 
 using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Vmm.Core.Native;
@@ -13,20 +12,17 @@ namespace Vmm.Core.Native;
 /// <summary>A child that waits for a guest. One thread at a time.</summary>
 public sealed class WaitingProgram : IDisposable
 {
-    private const int Kill = 9; // SIGKILL
+    private const int KillSignal = 9; // SIGKILL
 
-    /// <summary>How much of what it writes to its standard error is kept, from its start on.</summary>
-    private const int MostWords = 4 << 10;
-
-    private readonly SafeFileHandle? _words;
+    private readonly LastWords? _words;
     private bool _isReaped;
 
-    private WaitingProgram(int id, SafeFileHandle process, SafeFileHandle? words)
+    private WaitingProgram(int id, SafeFileHandle process, LastWords? words)
     {
         (Id, Process, _words) = (id, process, words);
     }
 
-    /// <summary>Its number, which is no other's before <see cref="Dispose"/>.</summary>
+    /// <summary>Its number, which is no other's before <see cref="End"/> says that it has ended.</summary>
     public int Id { get; }
 
     /// <summary>The descriptor of its process.</summary>
@@ -42,17 +38,10 @@ public sealed class WaitingProgram : IDisposable
     public static WaitingProgram Start(
         string path, IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment, IReadOnlyList<SafeHandle> kept, bool keepsWords)
     {
-        SafeFileHandle? words = null;
+        var words = keepsWords ? new LastWords() : null;
         try
         {
-            if (keepsWords)
-            {
-                // Of a fixed size: however much the program writes, it never blocks and uses no more memory.
-                words = Memfd.Create("program-errors", MostWords);
-                Memfd.SealSize(words);
-            }
-
-            int id = ProgramSpawn.StartWaiting(path, arguments, environment, kept, words, out var process);
+            int id = ProgramSpawn.StartWaiting(path, arguments, environment, kept, words?.File, out var process);
             return new WaitingProgram(id, process, words);
         }
         catch
@@ -71,44 +60,16 @@ public sealed class WaitingProgram : IDisposable
         }
 
         _isReaped = true;
-        return LastWords() is { } words ? $"{end}: {words}" : $"{end}";
+        return _words?.Read() is { } words ? $"{end}: {words}" : $"{end}";
     }
 
-    /// <summary>Closes what is here of it; if it has not ended, it is not this process's any more to end, nor to wait for.</summary>
-    public void Leave()
-    {
-        _isReaped = true;
-        Dispose();
-    }
+    /// <summary>Kills it, with all that it has started. It has not ended, as <see cref="End"/> says, and so has its number to itself.</summary>
+    public void Kill() => ProgramSpawn.KillGroup(Id, KillSignal);
 
-    /// <summary>Ends it by force if it has not ended, with all that it has started.</summary>
+    /// <summary>Closes what is here of it; whether it has ended or not.</summary>
     public void Dispose()
     {
-        if (!_isReaped && PidFd.TryReap(Process) is null)
-        {
-            // A child that was not waited for has its number to itself, and its group is its own.
-            ProgramSpawn.KillGroup(Id, Kill);
-            FileDescriptor.WaitFor(Process, FdEvents.In);
-            PidFd.TryReap(Process);
-        }
-
-        _isReaped = true;
         Process.Dispose();
         _words?.Dispose();
-    }
-
-    private string? LastWords()
-    {
-        if (_words is null)
-        {
-            return null;
-        }
-
-        byte[] bytes = new byte[MostWords];
-        int count = HostFile.ReadAt(_words, bytes, 0);
-        int end = bytes.AsSpan(0, count).IndexOf((byte)0);
-        return Encoding.UTF8.GetString(bytes, 0, end < 0 ? count : end)
-            .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .LastOrDefault();
     }
 }

@@ -1,6 +1,6 @@
-// Whether systemd started this process as the main process of a service. Since version 248 it puts the number of the process that it starts into
-// SYSTEMD_EXEC_PID; descendants have the variable too, and another number. Before, all processes of a unit have INVOCATION_ID and nothing that tells
-// them apart, but only those that systemd started have it as their parent: process 1, or a user's own, whose number is in MANAGERPID.
+// Whether systemd started this process as the main process of a service. Since version 248 it puts the PID of the process that it starts into
+// SYSTEMD_EXEC_PID; descendants inherit the variable and have another PID. Earlier versions set only INVOCATION_ID, in all processes of a unit; there the
+// main process is the one whose parent is the service manager: PID 1, or the user's, whose PID is in MANAGERPID.
 
 using System.Globalization;
 using Vmm.Core.Native;

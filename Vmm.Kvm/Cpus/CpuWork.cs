@@ -1,9 +1,9 @@
 // Work that each stopped vCPU needs once: its state read out of KVM, or pushed into it.
 //
-// KVM takes it from any thread, so it is shared out by vCPU and not by thread: whoever takes part takes the next vCPU, until none is left. The
-// thread that begins takes part at once. It wakes as many others as the host has processors for: a wake-up costs a third of a vCPU's
-// work, and with more vCPUs than processors each further one would only take turns with the others. One that comes late, because its
-// processor is busy, finds nothing left to do, and nobody waits for it.
+// KVM accepts the ioctls from any thread, so the work is divided by vCPU and not by thread: each participating thread takes the next vCPU, until none is
+// left. The thread that begins participates at once. It wakes as many others as the host has processors for: a wake-up costs a third of a vCPU's
+// work, and with more vCPUs than processors each further one would only take turns with the others. A thread that wakes late, because its
+// processor is busy, finds no vCPU left, and the work does not wait for it.
 
 using Vmm.Kvm.Native;
 
@@ -41,7 +41,7 @@ internal sealed class CpuWork(IReadOnlyList<KvmCpu> cpus, Action<Exception?> don
         TakePart();
     }
 
-    /// <summary>Does what is left to do and nobody else has taken. Allocates nothing.</summary>
+    /// <summary>Does the work of each vCPU that no other thread has taken. Allocates nothing.</summary>
     internal void TakePart()
     {
         int index;

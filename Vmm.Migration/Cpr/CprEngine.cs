@@ -13,7 +13,7 @@ namespace Vmm.Migration.Cpr;
 
 /// <summary>The mode cpr-transfer of a machine. Machine loop only.</summary>
 /// <param name="machine">The machine.</param>
-/// <param name="supervisor">What is told that this process has the guest.</param>
+/// <param name="supervisor">What learns from this one that it has the guest.</param>
 /// <param name="log">Where accounts and failures are reported.</param>
 internal sealed class CprEngine(Machine machine, SystemdNotification supervisor, ILogger log) : IMigrationEngine
 {

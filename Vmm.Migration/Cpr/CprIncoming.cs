@@ -35,7 +35,7 @@ internal sealed partial class CprIncoming : IIncomingMigration
     /// <param name="cpr">Where the old process will connect.</param>
     /// <param name="main">The main channel; null leaves it to <see cref="Listen"/> (-incoming defer).</param>
     /// <param name="parameters">The parameters, read when an attempt begins.</param>
-    /// <param name="supervisor">What is told that this process has the guest.</param>
+    /// <param name="supervisor">What learns from this one that it has the guest.</param>
     /// <param name="progress">What is reported to.</param>
     /// <param name="log">Where accounts and failures are reported.</param>
     /// <exception cref="HandoverException">An address cannot be listened on.</exception>

@@ -50,9 +50,7 @@ internal sealed partial class CprOutgoing(
     public void Open() => _handover = new OutgoingHandover(
         machine,
         parameters,
-        () => new MessageChannel(machine.Loop, Connecting.ToUnix(CprTarget.PathOf(cpr))),
-        channel => PeerProcess.Of(machine.Loop, channel),
-        (loop, cancelled) => main.OpenAsync(loop, parameters.CprConnectTimeout, cancelled),
+        HandoverLink.ToPath(machine.Loop, CprTarget.PathOf(cpr), (loop, cancelled) => main.OpenAsync(loop, parameters.CprConnectTimeout, cancelled)),
         log)
     {
         OnReady = warnings => Differences.Log(log, warnings),

@@ -76,9 +76,7 @@ internal sealed class CprPreflight(
             _handover = new OutgoingHandover(
                 machine,
                 parameters,
-                () => new MessageChannel(machine.Loop, Connecting.ToUnix(path)),
-                channel => PeerProcess.Of(machine.Loop, channel),
-                (_, _) => throw new InvalidOperationException("a preflight opens no main channel"),
+                HandoverLink.ToPath(machine.Loop, path, (_, _) => throw new InvalidOperationException("a preflight opens no main channel")),
                 log)
             {
                 OnReady = warnings => Differences.Log(log, warnings),

@@ -1,8 +1,8 @@
 // The other side of an update by exec, of a program that was started beside the guest: it waits on sockets that it was started with, for one attempt. One that
 // is only asked answers and ends. A keeper has the guest ready to run, and ends when another program has taken it, or it was kept where it was.
 //
-// A supervisor that is told of processes follows the keeper from before the exec on, and may believe no other process: so a keeper that ends without the
-// guest names the process that has it. A program that is only asked, and a keeper that was never ready, says nothing.
+// A supervisor that takes messages (systemd) follows the keeper from before the exec on, and may accept them from no other process: so a keeper that ends
+// without the guest names the process that has it. A program that is only asked, and a keeper that was never ready, says nothing.
 
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
@@ -22,7 +22,7 @@ namespace Vmm.Migration.Exec;
 /// <param name="machine">The machine that waits.</param>
 /// <param name="start">What this program was started for.</param>
 /// <param name="parameters">The parameters.</param>
-/// <param name="supervisor">What is told which process has the guest.</param>
+/// <param name="supervisor">What learns from this one which process has the guest.</param>
 /// <param name="progress">What is reported to.</param>
 /// <param name="log">Where it is reported that this process has the guest.</param>
 internal sealed partial class ConnectedIncoming(

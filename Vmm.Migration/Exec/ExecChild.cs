@@ -1,14 +1,12 @@
 // A program that is started beside the guest for an update by exec: the new one, to be asked, or the keeper. It speaks the protocol of a process that waits
 // for a guest, over sockets that it was started with.
 
-using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
 using Vmm.Core.Machines;
 using Vmm.Core.Native;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Handover;
-using Vmm.Migration.Settings;
 
 namespace Vmm.Migration.Exec;
 
@@ -18,12 +16,14 @@ internal sealed class ExecChild : IDisposable
     /// <summary>How long it may take to end after this process has hung up.</summary>
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(1);
 
+    private readonly EventLoop _loop;
     private readonly SafeFileHandle _channel;
     private readonly SafeFileHandle? _main;
+    private bool _isClosed;
 
-    private ExecChild(WaitingProgram program, SafeFileHandle channel, SafeFileHandle? main, string name)
+    private ExecChild(EventLoop loop, WaitingProgram program, SafeFileHandle channel, SafeFileHandle? main, string name)
     {
-        (Program, _channel, _main, Name) = (program, channel, main, name);
+        (_loop, Program, _channel, _main, Name) = (loop, program, channel, main, name);
     }
 
     /// <summary>The child.</summary>
@@ -68,47 +68,61 @@ internal sealed class ExecChild : IDisposable
         }
     }
 
-    /// <summary>Begins to hand the guest to it.</summary>
-    internal OutgoingHandover Connect(Machine machine, MigrationParameters parameters, ILogger log, ExecSteps steps) => new(
-        machine,
-        parameters,
-        () => new MessageChannel(machine.Loop, FileDescriptor.Duplicate(_channel), Name),
-        _ => new PeerProcess(machine.Loop, Name, FileDescriptor.Duplicate(Program.Process)),
-        (loop, _) => ValueTask.FromResult(new LoopSocket(loop, FileDescriptor.Duplicate(_main ?? throw new HandoverException("there is no main channel")))),
-        log)
-    {
-        OnReady = steps.OnReady,
-        OnStateSent = steps.OnStateSent,
-        OnStaying = steps.OnStaying,
-        Besides = steps.Besides,
-        BeforeStop = steps.BeforeStop,
-        BecomeOther = steps.BecomeOther,
-    };
+    /// <summary>How a handover reaches it.</summary>
+    internal HandoverLink Link => new(
+        () => new MessageChannel(_loop, FileDescriptor.Duplicate(_channel), Name),
+        _ => new PeerProcess(_loop, Name, FileDescriptor.Duplicate(Program.Process)),
+        (loop, _) => ValueTask.FromResult(new LoopSocket(loop, FileDescriptor.Duplicate(_main ?? throw new HandoverException("there is no main channel")))));
 
     /// <summary>This process's end of the cpr channel, as long as which is open the keeper waits.</summary>
     internal SafeFileHandle Channel => _channel;
 
     /// <summary>Hangs up, and waits until it has ended, at most for a second; one that does not end is killed.</summary>
-    internal async Task EndAsync(EventLoop loop)
+    internal async Task EndAsync()
     {
-        _channel.Dispose();
-        _main?.Dispose();
+        HangUp();
         if (!PidFd.HasEnded(Program.Process))
         {
             var ended = new TaskCompletionSource();
-            using var watch = loop.Watch(Program.Process, FdEvents.In, _ => ended.TrySetResult());
-            await Task.WhenAny(ended.Task, loop.Delay(EndLimit));
+            using var watch = _loop.Watch(Program.Process, FdEvents.In, _ => ended.TrySetResult());
+            await Task.WhenAny(ended.Task, _loop.Delay(EndLimit));
         }
 
         Dispose();
     }
 
-    /// <summary>Ends it, if it has not ended.</summary>
+    /// <summary>It has the guest, and is not this process's to end.</summary>
+    internal void Leave()
+    {
+        _isClosed = true;
+        HangUp();
+        new ChildEnd(FileDescriptor.Duplicate(Program.Process)).Await(_loop);
+        Program.Dispose();
+    }
+
+    /// <summary>Kills it if it has not ended. What is killed may take a while to end, and is not waited for here.</summary>
     public void Dispose()
+    {
+        if (_isClosed)
+        {
+            return;
+        }
+
+        _isClosed = true;
+        HangUp();
+        if (Program.End() is null)
+        {
+            Program.Kill();
+            new ChildEnd(FileDescriptor.Duplicate(Program.Process)).Await(_loop);
+        }
+
+        Program.Dispose();
+    }
+
+    private void HangUp()
     {
         _channel.Dispose();
         _main?.Dispose();
-        Program.Dispose();
     }
 
     private static ExecChild Start(Machine machine, string path, IReadOnlyList<byte[]> arguments, uint? patience)
@@ -135,7 +149,7 @@ internal sealed class ExecChild : IDisposable
                 [.. theirs, .. machine.Handover.ExecParts.SelectMany(part => part.Inherited).Select(inherited => inherited.Handle)],
                 keepsWords: !isKeeper);
             return new ExecChild(
-                program, ours[0], isKeeper ? ours[1] : null, isKeeper ? $"the keeper (process {program.Id})" : $"the new program (process {program.Id})");
+                machine.Loop, program, ours[0], isKeeper ? ours[1] : null, isKeeper ? $"the keeper (process {program.Id})" : $"the new program (process {program.Id})");
         }
         catch
         {

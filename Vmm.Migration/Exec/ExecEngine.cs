@@ -20,7 +20,7 @@ namespace Vmm.Migration.Exec;
 /// <summary>The mode cpr-exec of a machine. Machine loop only.</summary>
 /// <param name="machine">The machine.</param>
 /// <param name="settings">What the operator has set, for the program that comes back.</param>
-/// <param name="supervisor">What is told which process has the guest.</param>
+/// <param name="supervisor">What learns from this one which process has the guest.</param>
 /// <param name="log">Where accounts and failures are reported.</param>
 internal sealed class ExecEngine(Machine machine, Func<ExecSettings> settings, SystemdNotification supervisor, ILogger log) : IMigrationEngine
 {

@@ -4,7 +4,6 @@
 //
 // Where the keeper was faster, the guest is in that process, and there is nothing left to do here.
 
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Machines;
@@ -16,7 +15,6 @@ using Vmm.Migration.Cpr;
 using Vmm.Migration.Engines;
 using Vmm.Migration.Handover;
 using Vmm.Migration.Plans;
-using Vmm.Migration.Settings;
 using Vmm.Migration.Streams;
 
 namespace Vmm.Migration.Exec;
@@ -24,33 +22,16 @@ namespace Vmm.Migration.Exec;
 /// <summary>The arrival of a guest whose process has become this program. Machine loop only.</summary>
 /// <param name="machine">The machine that waits.</param>
 /// <param name="start">What the program before has left.</param>
-/// <param name="supervisor">What is told that this process has the guest, where there is no keeper to say so.</param>
+/// <param name="supervisor">What learns from this one that it has the guest, where there is no keeper to say so.</param>
 /// <param name="progress">What is reported to.</param>
 /// <param name="log">Where account and failures are reported.</param>
 internal sealed partial class ExecIncoming(
-    Machine machine, ExecStart start, SystemdNotification supervisor, IExecProgress progress, ILogger log) : IIncomingMigration
+    Machine machine, ExecStart start, SystemdNotification supervisor, IExecProgress progress, ILogger log)
 {
     private readonly List<IExecCrossing> _restored = [];
     private readonly HandoverTimes _times = new();
 
-    /// <inheritdoc/>
-    public ChannelAddress? ListeningAddress => null;
-
     private ExecRecord Record => start.Record!;
-
-    /// <inheritdoc/>
-    public void Listen(ChannelAddress main, Func<string, SafeHandle?>? takeDescriptor = null) =>
-        throw new MigrationException("The incoming migration has already been started");
-
-    /// <inheritdoc/>
-    public void Cancel()
-    {
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
 
     /// <summary>Takes the guest. Where it is not taken this returns only if the way back is closed.</summary>
     /// <exception cref="HandoverException">The guest was not taken, and this process has nothing left to do.</exception>
@@ -58,6 +39,10 @@ internal sealed partial class ExecIncoming(
     {
         IncomingBuild? build = null;
         PauseScope.BeginBoost();
+        Board board;
+        PauseInstants old;
+        ArrivalInstants arrival;
+        bool isTaken;
         try
         {
             ulong received = HandoverTimes.Now;
@@ -66,22 +51,18 @@ internal sealed partial class ExecIncoming(
             Boundary.Passed(ExecStep.NewRecordRead);
             Restore();
             build = new IncomingBuild(machine, plan, start.HandedOver, log);
-            var board = Build(build);
-            var old = await LoadAsync(board);
+            board = Build(build);
+            old = await LoadAsync(board);
             ulong applied = HandoverTimes.Now;
-            if (build.TakeBaton())
-            {
-                Take(board, old, new ArrivalInstants(received, applied, HandoverTimes.Now, 0));
-                build.Dispose();
-                return;
-            }
+            isTaken = build.TakeBaton();
+            arrival = new ArrivalInstants(received, applied, HandoverTimes.Now, 0);
         }
         catch (Exception e)
         {
             PauseScope.EndBoost();
             if (build?.IsTakenByOther == true)
             {
-                start.Lose();
+                start.Decided();
             }
 
             // Nothing is closed: the program before finds everything under its number.
@@ -89,9 +70,16 @@ internal sealed partial class ExecIncoming(
             throw new HandoverException($"the guest was not taken, and this process ends: {e.Message}{(wayBack is null ? "" : $"; and the way back is closed: {wayBack}")}", e);
         }
 
-        PauseScope.EndBoost();
-        start.Lose();
-        throw new HandoverException($"the guest is in process {Record.Keeper.ProcessId}, which kept it and took it, because this process was too late");
+        // Up to here every error leads back, from here on none does.
+        start.Decided();
+        if (!isTaken)
+        {
+            PauseScope.EndBoost();
+            throw new HandoverException($"the guest is in process {Record.Keeper.ProcessId}, which kept it and took it, because this process was too late");
+        }
+
+        Take(board, old, arrival);
+        build.Dispose();
     }
 
     private Board Build(IncomingBuild build)
@@ -183,14 +171,15 @@ internal sealed partial class ExecIncoming(
     private void LeaveKeeper()
     {
         var process = start.Original(Record.Keeper.Process);
-        if (PidFd.HasEnded(process))
-        {
-            supervisor.FollowThis();
-        }
-
+        bool hasEnded = PidFd.HasEnded(process);
         HostSocket.Shutdown(start.Original(Record.Keeper.Channel));
-        var keeper = new ChildEnd(FileDescriptor.Duplicate(process));
-        keeper.Await(machine.Loop);
+        new ChildEnd(FileDescriptor.Duplicate(process)).Await(machine.Loop, isKilled =>
+        {
+            if (hasEnded || isKilled)
+            {
+                supervisor.FollowThis();
+            }
+        });
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: this program has the guest: {Times}")]

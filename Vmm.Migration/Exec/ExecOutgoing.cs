@@ -23,7 +23,7 @@ namespace Vmm.Migration.Exec;
 /// <summary>One attempt to have the guest in a new program of this process. Machine loop only.</summary>
 /// <param name="machine">The machine whose guest goes.</param>
 /// <param name="settings">What the operator has set.</param>
-/// <param name="supervisor">What is told which process has the guest.</param>
+/// <param name="supervisor">What learns from this one which process has the guest.</param>
 /// <param name="progress">What is reported to.</param>
 /// <param name="log">Where account and failures are reported.</param>
 internal sealed partial class ExecOutgoing(
@@ -77,7 +77,7 @@ internal sealed partial class ExecOutgoing(
             _question.Dispose();
             ThrowIfCancelled();
             _keeper = ExecChild.StartKeeper(machine, _image!, settings.Parameters.CprLoadTimeout);
-            _handover = _keeper.Connect(machine, settings.Parameters, log, new ExecSteps
+            _handover = new OutgoingHandover(machine, settings.Parameters, _keeper.Link, log)
             {
                 OnReady = warnings => Differences.Log(log, warnings),
                 OnStateSent = ReportSwitch,
@@ -85,7 +85,7 @@ internal sealed partial class ExecOutgoing(
                 Besides = VmKept,
                 BeforeStop = HoldAsync,
                 BecomeOther = Become,
-            });
+            };
             ThrowIfCancelled();
             Finish(await _handover.RunAsync());
         }
@@ -97,7 +97,7 @@ internal sealed partial class ExecOutgoing(
             steps.Do("report that the migration failed", () => Stay(e));
             steps.Do("log that", () => LogStayed(log, e.Message));
             steps.Do("hang up", () => _handover?.Dispose());
-            await steps.DoAsync("end the keeper", () => _keeper?.EndAsync(machine.Loop) ?? Task.CompletedTask);
+            await steps.DoAsync("end the keeper", () => _keeper?.EndAsync() ?? Task.CompletedTask);
         }
 
         Dispose();
@@ -165,9 +165,10 @@ internal sealed partial class ExecOutgoing(
     /// <summary>The keeper took the guest before this program had become another one: it is as after an update to another process.</summary>
     private void Finish(BestEffort steps)
     {
-        progress.Left(_handover!.Times, steps, $"the guest is in {_keeper!.Name}: this process did not become the new program in time");
-        steps.Do("leave the keeper alone", _keeper.Program.Leave);
-        steps.Do("log that", () => LogKept(log, _keeper.Name));
+        string name = _keeper!.Name;
+        progress.Left(_handover!.Times, steps, $"the guest is in {name}: this process did not become the new program in time");
+        steps.Do("leave the keeper alone", _keeper.Leave);
+        steps.Do("log that", () => LogKept(log, name));
     }
 
     /// <summary>Where the supervisor believes the main process only, and that is the keeper now, the keeper says the same when it ends.</summary>
@@ -181,10 +182,10 @@ internal sealed partial class ExecOutgoing(
 
     private void Stay(Exception failure) => progress.Stays(failure);
 
+    /// <summary>In QEMU's order, which in this mode has no first pass.</summary>
     private void ReportSwitch()
     {
         progress.Prepared();
-        progress.PassBegan(1);
         progress.Sending();
         progress.PassBegan(2);
         progress.Stopped();
@@ -232,7 +233,11 @@ internal sealed partial class ExecOutgoing(
         // The number of this process stays, but what becomes of it does not matter to the guest any more: the keeper takes it.
         supervisor.Follow(_keeper.Program.Id);
         _isKeeperFollowed = true;
-        RecordFile.Write(_record!, record.Write().Span);
+        var bytes = record.Write();
+
+        // What this program cannot read, the new one cannot either, nor this one if it comes back.
+        _ = ExecRecord.Read(bytes);
+        RecordFile.Write(_record!, bytes.Span);
 
         System.Runtime.InteropServices.SafeHandle[] inherited =
             [.. crossing.Select(descriptor => descriptor.Handle), _record!, _image!, _keeper.Channel, _keeper.Program.Process];

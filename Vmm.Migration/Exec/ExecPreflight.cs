@@ -12,7 +12,7 @@ namespace Vmm.Migration.Exec;
 /// <summary>Tries an update by exec out, up to the pause. Machine loop only.</summary>
 /// <param name="machine">The machine whose guest would go.</param>
 /// <param name="parameters">The parameters of the attempt.</param>
-/// <param name="supervisor">Whether it can be told which process has the guest decides about a warning.</param>
+/// <param name="supervisor">Whether it takes messages decides about a warning.</param>
 /// <param name="refuse">Throws what keeps it from leaving so.</param>
 /// <param name="log">Where differences are reported.</param>
 internal sealed class ExecPreflight(Machine machine, MigrationParameters parameters, SystemdNotification supervisor, Action refuse, ILogger log) : IPreflight

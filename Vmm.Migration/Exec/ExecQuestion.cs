@@ -1,8 +1,8 @@
 // The new program is asked before anything stops: started as a child, it gets the plan and every descriptor, builds the machine, rehearses, and answers. A
 // program that does not speak the protocol ends, or is ended, and what it wrote last is the reason.
 //
-// What the program cannot know is what becomes of the guest if it crashes later: a supervisor that follows this process by its number, and was never told
-// of the keeper, ends the keeper too. It is a warning of the answer.
+// What the program cannot know is what becomes of the guest if it crashes later: a supervisor that follows this process by its number, and does not
+// know of the keeper, ends the keeper too. It is a warning of the answer.
 
 using Microsoft.Extensions.Logging;
 using Vmm.Core.Machines;
@@ -33,12 +33,12 @@ internal sealed partial class ExecQuestion(Machine machine, MigrationParameters 
     internal async Task<(PreflightVerdict Verdict, ushort Protocol)> AskAsync()
     {
         _child = ExecChild.StartNew(machine, parameters.CprExecCommand);
-        _handover = _child.Connect(machine, parameters, log, new ExecSteps { OnReady = warnings => Differences.Log(log, warnings) });
+        _handover = new OutgoingHandover(machine, parameters, _child.Link, log) { OnReady = warnings => Differences.Log(log, warnings) };
         try
         {
             var verdict = await _handover.PreflightAsync();
             _handover.Dispose();
-            await _child.EndAsync(machine.Loop);
+            await _child.EndAsync();
             Boundary.Passed(ExecStep.OldAsked);
             return (verdict with { Warnings = [.. verdict.Warnings, .. WarnOfSupervisor()] }, _handover.Protocol);
         }

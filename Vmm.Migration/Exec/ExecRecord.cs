@@ -12,7 +12,7 @@ using Vmm.Migration.Plans;
 
 namespace Vmm.Migration.Exec;
 
-/// <summary>What the replacing program is told.</summary>
+/// <summary>What the replacing program needs to know.</summary>
 internal sealed record ExecRecord
 {
     private const uint Magic = 0x564d_4d78;
@@ -21,8 +21,6 @@ internal sealed record ExecRecord
 
     /// <summary>More than any machine and its clients have.</summary>
     private const int Largest = 512 << 20;
-
-    private const int MostArguments = 64 << 10;
 
     /// <summary>What the parts are; the numbers never change.</summary>
     private enum Tag : uint
@@ -90,11 +88,7 @@ internal sealed record ExecRecord
         Part(writer, Tag.WayBack, () =>
         {
             writer.WriteUInt32((uint)WayBack.Image);
-            foreach (byte[] argument in WayBack.Arguments)
-            {
-                writer.WriteUInt32((uint)argument.Length);
-                writer.WriteBytes(argument);
-            }
+            ExecArguments.Write(writer, WayBack.Arguments);
         });
         Part(writer, Tag.Keeper, () =>
         {
@@ -189,7 +183,7 @@ internal sealed record ExecRecord
                     return (reader.ReadText(), part.Content[reader.Position..]);
                 }),
             ],
-            WayBack = Whole(Tag.WayBack, reader => (ReadNumber(reader), ReadArguments(reader))),
+            WayBack = Whole(Tag.WayBack, ReadWayBack),
             Keeper = Whole(Tag.Keeper, reader => (ReadNumber(reader), ReadNumber(reader), ReadNumber(reader))),
             Settings = ExecSettings.Read(new StateReader(Only(Tag.Settings))),
         };
@@ -204,23 +198,13 @@ internal sealed record ExecRecord
         writer.PatchUInt32(length, (uint)(writer.Length - length - sizeof(uint)));
     }
 
+    private static (int Image, IReadOnlyList<byte[]> Arguments) ReadWayBack(StateReader reader)
+    {
+        int image = ReadNumber(reader);
+        var arguments = ExecArguments.Read(reader);
+        return arguments.Count > 0 ? (image, arguments) : throw new StateException("the record names no program that went");
+    }
+
     private static int ReadNumber(StateReader reader) =>
         reader.ReadUInt32() is <= int.MaxValue and var number ? (int)number : throw new StateException("the number of a descriptor or process was expected");
-
-    private static List<byte[]> ReadArguments(StateReader reader)
-    {
-        var arguments = new List<byte[]>();
-        while (reader.Remaining > 0)
-        {
-            uint length = reader.ReadUInt32();
-            if (length > (uint)reader.Remaining || arguments.Count == MostArguments)
-            {
-                throw new StateException($"argument {arguments.Count} of the record has {length} bytes, {reader.Remaining} are left, and at most {MostArguments} arguments are taken");
-            }
-
-            arguments.Add(reader.ReadBytes((int)length).ToArray());
-        }
-
-        return arguments.Count > 0 ? arguments : throw new StateException("the record names no program that went");
-    }
 }

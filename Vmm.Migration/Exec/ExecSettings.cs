@@ -1,6 +1,7 @@
 // What the operator of the program that went had set. The program that replaces it begins with its own settings, as QEMU's does, and takes only from
 // here whether clients are waiting for events. The program that went gets all of it back, if it comes back.
 
+using System.Text;
 using Vmm.Core.State;
 using Vmm.Migration.Plans;
 using Vmm.Migration.Settings;
@@ -32,7 +33,7 @@ internal sealed record ExecSettings(MigrationParameters Parameters, MigrationCap
             CprLoadTimeout = reader.ReadUInt32(),
             CprAcknowledgeTimeout = reader.ReadUInt32(),
             CprPrefaultBudget = reader.ReadUInt32(),
-            CprExecCommand = PlanCodec.ReadList(reader, reader.ReadText),
+            CprExecCommand = [.. ExecArguments.Read(reader).Select(Encoding.UTF8.GetString)],
         };
 
         // What a later program writes besides is not for this one.
@@ -62,6 +63,6 @@ internal sealed record ExecSettings(MigrationParameters Parameters, MigrationCap
             writer.WriteUInt32(time);
         }
 
-        PlanCodec.WriteList(writer, Parameters.CprExecCommand, writer.WriteText);
+        ExecArguments.Write(writer, [.. Parameters.CprExecCommand.Select(Encoding.UTF8.GetBytes)]);
     }
 }

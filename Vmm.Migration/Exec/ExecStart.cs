@@ -79,13 +79,12 @@ public sealed class ExecStart
         return start;
     }
 
-    /// <summary>The keeper has the guest: there is nothing to go back for.</summary>
-    internal void Lose() => _isOver = true;
+    /// <summary>The guest was taken, by this program or by the keeper: there is nothing to go back for.</summary>
+    internal void Decided() => _isOver = true;
 
     /// <summary>The guest was taken: what was kept for the way back is closed.</summary>
     internal void Arrive()
     {
-        _isOver = true;
         foreach (var original in _originals)
         {
             if (IsInherited(Number(original)))
@@ -122,9 +121,9 @@ public sealed class ExecStart
                 ProgramImage.SetInherited(original, true);
             }
 
-            string told = reason.Length > LongestFailure ? reason[..LongestFailure] : reason;
+            string text = reason.Length > LongestFailure ? reason[..LongestFailure] : reason;
             var image = _originals.First(original => Number(original) == record.WayBack.Image);
-            return ProgramImage.Replace(image, record.WayBack.Arguments, Environment(_state, (FailureVariable, told.Replace('\0', ' ')))).Message;
+            return ProgramImage.Replace(image, record.WayBack.Arguments, Environment(_state, (FailureVariable, text.Replace('\0', ' ')))).Message;
         }
         catch (IOException e)
         {
@@ -202,12 +201,15 @@ public sealed class ExecStart
                 throw new IOException($"{StateVariable}={Number(_state)}: the record names descriptor {number}, with which this program was not started");
             }
 
-            var handle = new SafeFileHandle(number, ownsHandle: true);
-            _originals.Add(handle);
-            ProgramImage.SetInherited(handle, false);
+            _originals.Add(new SafeFileHandle(number, ownsHandle: true));
         }
 
+        // What the command line names stays what this program was started with, until it is taken from there.
         Record = record;
+        foreach (var original in _originals.Where(original => !IsInherited(Number(original))))
+        {
+            ProgramImage.SetInherited(original, false);
+        }
     }
 
     /// <summary>Whether the command line names a descriptor of this number, under which it is what it was.</summary>

@@ -158,7 +158,7 @@ internal sealed class IncomingHandover : IDisposable
             ulong applied = HandoverTimes.Now;
             if (KeepsFor is { } patience)
             {
-                await OrReportAsync(() => KeepAsync(patience));
+                await KeepAsync(patience);
             }
 
             Take();
@@ -327,7 +327,8 @@ internal sealed class IncomingHandover : IDisposable
     /// <summary>Has the guest ready to run until the process that it is kept for, and whatever program that has become, ends, hangs up, or is silent for too long.</summary>
     private async Task KeepAsync(uint patience)
     {
-        await _peer.SendAsync(MessageType.Loaded, new StateWriter(16), _peer.AnswerDeadline(TookNoAnswer));
+        // One that has ended since does not take the answer, and that is what the guest is kept for.
+        await _peer.TrySendAsync(MessageType.Loaded, new StateWriter(16), _peer.AnswerDeadline(TookNoAnswer));
         HasKept = true;
         Boundary.Passed(ExecStep.KeeperLoaded);
         await _peer.EndOrSilenceAsync(TimeSpan.FromMilliseconds(patience));

@@ -43,29 +43,21 @@ internal sealed class OutgoingHandover : IDisposable
     /// <summary>Opens the cpr channel.</summary>
     /// <param name="machine">The machine whose guest goes.</param>
     /// <param name="parameters">The parameters as they are now; they hold for the whole attempt.</param>
-    /// <param name="openCpr">Opens the channel, which then belongs to the handover.</param>
-    /// <param name="findProcess">Finds the process at its other end.</param>
-    /// <param name="openMain">Opens the main channel when it is time.</param>
+    /// <param name="link">How the peer is reached.</param>
     /// <param name="log">Where it is reported what could not be done once the guest was taken.</param>
     /// <exception cref="HandoverException">It cannot be opened.</exception>
-    internal OutgoingHandover(
-        Machine machine,
-        MigrationParameters parameters,
-        Func<MessageChannel> openCpr,
-        Func<MessageChannel, PeerProcess> findProcess,
-        Func<EventLoop, CancellationToken, ValueTask<LoopSocket>> openMain,
-        ILogger log)
+    internal OutgoingHandover(Machine machine, MigrationParameters parameters, HandoverLink link, ILogger log)
     {
         _machine = machine;
         _log = log;
         _finalSteps = new BestEffort(log, "the guest is in the new process");
         _parameters = parameters;
-        _openMain = openMain;
+        _openMain = link.OpenMain;
         try
         {
-            var channel = openCpr();
+            var channel = link.OpenCpr();
             _peer = new NewPeer(channel);
-            PeerProcess = findProcess(channel);
+            PeerProcess = link.FindProcess(channel);
             _peer.Process = PeerProcess;
             _baton = Baton.Create();
             _state = new OutgoingState(_baton.Attempt, _peer.Name);

@@ -10,7 +10,7 @@ using Vmm.Migration.Settings;
 
 namespace Vmm.Migration.Handover;
 
-/// <summary>What the peer is told before it may have the guest. Machine loop only.</summary>
+/// <summary>What the peer gets before it may have the guest. Machine loop only.</summary>
 internal sealed class OutgoingOffer(Machine machine, MigrationParameters parameters, NewPeer peer, Baton baton)
 {
     /// <summary>How many signs of life of a new process that waits for its operator are due before old gives it up.</summary>

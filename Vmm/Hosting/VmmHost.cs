@@ -173,7 +173,8 @@ internal sealed partial class VmmHost : IDisposable
             await _migrator.AwaitGuestAsync(exec);
             if (_machine.State != RunState.Inmigrate)
             {
-                _monitors.Serve();
+                // The guest is here, and no error is one of a start any more.
+                new BestEffort(_logger, "the guest was taken over").Do("serve the monitors", _monitors.Serve);
             }
 
             return;
@@ -314,7 +315,7 @@ internal sealed partial class VmmHost : IDisposable
             _endWatch.Begin(status);
             if (_machine.State is not (RunState.Inmigrate or RunState.Postmigrate))
             {
-                // Without a guest it may be one of several processes of a service that goes on.
+                // Without a guest it may be one of several processes of a service that continues.
                 _supervisor.Stopping();
             }
 

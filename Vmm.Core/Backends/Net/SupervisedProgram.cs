@@ -4,7 +4,6 @@
 // Only its parent can wait for it, which is the process that started it; that process does so as long as it lives, also when the guest has left it. After that
 // the init process inherits it.
 
-using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Loop;
@@ -18,16 +17,13 @@ internal sealed class SupervisedProgram
     private const int Terminate = 15; // SIGTERM
     private const int Kill = 9; // SIGKILL
 
-    /// <summary>How much of what it writes to its standard error is kept, from its start on.</summary>
-    private const int MostWords = 16 << 10;
-
     /// <summary>How long the end of a machine waits for it before it is killed, and afterwards.</summary>
     private static readonly TimeSpan EndLimit = TimeSpan.FromMilliseconds(250);
 
-    private readonly SafeFileHandle? _words;
+    private readonly LastWords? _words;
     private FdWatch? _watch;
 
-    private SupervisedProgram(SafeFileHandle process, SafeFileHandle? words, int id)
+    private SupervisedProgram(SafeFileHandle process, LastWords? words, int id)
     {
         (Process, _words, ProcessId) = (process, words, id);
     }
@@ -51,12 +47,10 @@ internal sealed class SupervisedProgram
     /// <exception cref="IOException">It cannot be started.</exception>
     internal static SupervisedProgram Start(string path, IReadOnlyList<string> arguments, SafeFileHandle channel)
     {
-        // A file of a fixed size: however much the program writes, it never blocks and uses no more memory.
-        var words = Memfd.Create("program-errors", MostWords);
+        var words = new LastWords();
         try
         {
-            Memfd.SealSize(words);
-            int id = ProgramSpawn.Start(path, arguments, channel, words, out var process);
+            int id = ProgramSpawn.Start(path, arguments, channel, words.File, out var process);
             return new SupervisedProgram(process, words, id);
         }
         catch
@@ -89,7 +83,7 @@ internal sealed class SupervisedProgram
     /// <summary>How it ended; of one that gave up with what it said last: "exited with status 1: no such interface". It has ended. Any thread.</summary>
     internal string Reap() =>
         PidFd.TryReap(Process) is not { } end ? "has ended"
-        : end.IsRefusal && LastWords() is { } words ? $"{end}: {words}"
+        : end.IsRefusal && _words?.Read(IsAboutTheSystemLog) is { } words ? $"{end}: {words}"
         : $"{end}";
 
     /// <summary>Asks it to end. Any thread.</summary>
@@ -153,19 +147,6 @@ internal sealed class SupervisedProgram
         }
     }
 
-    /// <summary>The last line that it wrote; null for none. Lines about the host's system log, which it reports first to, say nothing.</summary>
-    private string? LastWords()
-    {
-        if (_words is null)
-        {
-            return null;
-        }
-
-        byte[] bytes = new byte[MostWords];
-        int count = RandomAccess.Read(_words, bytes, 0);
-        int end = bytes.AsSpan(0, count).IndexOf((byte)0);
-        string text = Encoding.UTF8.GetString(bytes, 0, end < 0 ? count : end);
-        return text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .LastOrDefault(line => !line.EndsWith("to syslog", StringComparison.Ordinal));
-    }
+    /// <summary>Lines about the host's system log, which it reports first to, say nothing.</summary>
+    private static bool IsAboutTheSystemLog(string line) => line.EndsWith("to syslog", StringComparison.Ordinal);
 }

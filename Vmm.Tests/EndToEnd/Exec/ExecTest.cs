@@ -13,6 +13,9 @@ public abstract class ExecTest : EndToEndTest
 {
     private const string Console = "console";
 
+    /// <summary>The guest: one that counts.</summary>
+    private protected virtual string TinyGuest => "ticker";
+
     /// <summary>The guest's process.</summary>
     private protected Generation Guest { get; private set; } = null!;
 
@@ -31,7 +34,7 @@ public abstract class ExecTest : EndToEndTest
     /// <summary>Boots a guest that counts, with RAM that may cross, or with RAM that may not.</summary>
     private protected async Task BootAsync(bool sharesRam, params string[] more)
     {
-        string[] machine = [.. TinyMachine.Silent("ticker")];
+        string[] machine = [.. TinyMachine.Silent(TinyGuest)];
         ArgumentList arguments = new ArgumentList().With(sharesRam ? machine : machine.Select(word => word.Replace("share=on", "share=off", StringComparison.Ordinal)))
             .With(TinyMachine.Monitor(TinyMachine.Qmp)).With("-debugcon", "stdio", "-pidfile", "pid").With(more);
         Command = [ProgramFixture.Program, .. arguments];

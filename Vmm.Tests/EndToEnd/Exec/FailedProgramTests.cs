@@ -78,7 +78,7 @@ public sealed class FailedProgramTests : ExecTest
         AssertWhole();
     }
 
-    /// <summary>The guest runs in another process, and whoever asks can know that.</summary>
+    /// <summary>The guest runs in another process, and the pid file and query-migrate say in which.</summary>
     private async Task IsKeptAsync(int before)
     {
         await CountsAsync();

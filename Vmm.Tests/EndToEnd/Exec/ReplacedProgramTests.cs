@@ -11,7 +11,7 @@ public sealed class ReplacedProgramTests : ExecTest
 {
     private static readonly string[] Reported =
     [
-        "MIGRATION setup", "STOP", "MIGRATION_PASS 1", "MIGRATION active", "MIGRATION_PASS 2", "MIGRATION device", "MIGRATION completed", "RESUME",
+        "MIGRATION setup", "STOP", "MIGRATION active", "MIGRATION_PASS 2", "MIGRATION device", "MIGRATION completed", "RESUME",
     ];
 
     [Test]
@@ -49,7 +49,7 @@ public sealed class ReplacedProgramTests : ExecTest
         Assert.That(account.GetProperty("cpr").GetProperty("pause").GetUInt64(), Is.Positive);
     }
 
-    /// <summary>As clients of QEMU do it: the new program is started with -incoming defer, and is told where the state is.</summary>
+    /// <summary>As clients of QEMU do it: the new program is started with -incoming defer, and gets the state's place by migrate-incoming.</summary>
     [Test]
     public async Task A_client_may_say_where_the_state_is()
     {

@@ -4,7 +4,7 @@ using Vmm.Tests.Unit.Supervision;
 
 namespace Vmm.Tests.EndToEnd.Exec;
 
-/// <summary>What a supervisor such as systemd is told, and in which order; the test is the supervisor.</summary>
+/// <summary>The messages that a supervisor such as systemd gets, and their order; the test is the supervisor.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SupervisedProgramTests : ExecTest, IDisposable
@@ -159,7 +159,7 @@ public sealed class SupervisedProgramTests : ExecTest, IDisposable
         }
     }
 
-    /// <summary>The process ends as it is told, and nothing else was said before, by it or by a program that it had started.</summary>
+    /// <summary>The process ends as it is asked to, and nothing else was said before, by it or by a program that it had started.</summary>
     private async Task EndsAsync()
     {
         await CountsAsync();

@@ -3,7 +3,7 @@ using Vmm.Tests.Unit.Supervision;
 
 namespace Vmm.Tests.EndToEnd.Updates;
 
-/// <summary>What a supervisor such as systemd is told where the guest goes from one process to another; the test is the supervisor of both.</summary>
+/// <summary>The messages that a supervisor such as systemd gets where the guest goes from one process to another; the test is the supervisor of both.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SupervisedUpdateTests : UpdateTest, IDisposable

@@ -62,20 +62,13 @@ internal sealed class Campaign(CallWindow window)
         ];
     }
 
-    /// <summary>
-    /// A part that is the same in each run: each kind of call once, and once where it serves a queue; of a whole update every second of these, because the windows
-    /// of its end have their own.
-    /// </summary>
-    internal IReadOnlyList<Injection> Sample()
-    {
-        Injection[] all =
-        [
-            .. from kind in Places().GroupBy(p => (p.Key.Call, p.Key.IsQueues))
-               from injection in Sample(kind.Key.Call, kind.First().Key)
-               select injection,
-        ];
-        return window.IsWhole ? [.. all.Where((_, i) => i % 2 == 0)] : all;
-    }
+    /// <summary>A part that is the same in each run: each kind of call once, and once where it serves a queue.</summary>
+    internal IReadOnlyList<Injection> Sample() =>
+    [
+        .. from kind in Places().GroupBy(p => (p.Key.Call, p.Key.IsQueues))
+           from injection in Sample(kind.Key.Call, kind.First().Key)
+           select injection,
+    ];
 
     /// <summary>Strikes.</summary>
     /// <returns>What became of each.</returns>

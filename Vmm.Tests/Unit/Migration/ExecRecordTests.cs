@@ -34,6 +34,19 @@ public sealed class ExecRecordTests
         });
     }
 
+    /// <summary>How long a command may be is the kernel's to say.</summary>
+    [Test]
+    public void A_long_command_is_kept()
+    {
+        string[] command = [.. Enumerable.Repeat("x", 20_000), new string('y', 100_000)];
+        var settings = Sample().Settings with { Parameters = new MigrationParameters { Mode = MigrationMode.CprExec, CprExecCommand = command } };
+
+        var read = ExecRecord.Read((Sample() with { Settings = settings, WayBack = (9, [.. command.Select(System.Text.Encoding.UTF8.GetBytes)]) }).Write());
+
+        Assert.That(read.Settings.Parameters.CprExecCommand, Is.EqualTo(command));
+        Assert.That(read.WayBack.Arguments, Has.Count.EqualTo(command.Length));
+    }
+
     [Test]
     public void Every_descriptor_is_listed_once() =>
         Assert.That(Sample().Numbers, Is.EquivalentTo(new[] { 5, 6, 9, 10, 11 }));

@@ -4,7 +4,7 @@ using Vmm.Tests.Unit.Machines;
 
 namespace Vmm.Tests.Unit.Supervision;
 
-/// <summary>What systemd is told, and that nothing depends on its listening.</summary>
+/// <summary>The messages to systemd, and that nothing depends on their arrival.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [Parallelizable(ParallelScope.All)]
 public sealed class SystemdNotificationTests : IDisposable
