@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
+using Vmm.Core.Native;
 
 namespace Vmm.Core.Chardevs;
 
@@ -116,11 +117,11 @@ public sealed class SocketChardev : StreamChardev
 
     /// <summary>
     /// Takes over listening socket and connection. A descriptor that this process inherited for the purpose comes first: the program that started
-    /// it meant it so.
+    /// it meant it so. A program that has replaced another, or was started beside it, has inherited none.
     /// </summary>
     private protected override bool AdoptEnd(HandedOverDescriptors handedOver)
     {
-        if (_options.Descriptor is not null)
+        if (_options.Descriptor is { } number && InheritedDescriptor.IsInherited(number))
         {
             return false;
         }
