@@ -21,6 +21,7 @@ internal static class HandoverBenchmark
         ("queues", QueuesCase.Run),
         ("load", LoadCase.Run),
         ("prefault", PrefaultCase.Run),
+        ("exec", ExecCase.Run),
     ];
 
     /// <summary>The names of the cases, for a usage line.</summary>

@@ -33,7 +33,8 @@ internal sealed class QmpProcess : IDisposable
         Name = name;
         SocketPath = scratch[$"{name}.qmp"];
         StartedAt = Stopwatch.GetTimestamp();
-        _process = scratch.Start(new ProcessStartInfo(program, [.. arguments, "-qmp", $"unix:{SocketPath},server=on,wait=off"])
+        Command = [program, .. arguments, "-qmp", $"unix:{SocketPath},server=on,wait=off"];
+        _process = scratch.Start(new ProcessStartInfo(program, Command.Skip(1))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -47,6 +48,9 @@ internal sealed class QmpProcess : IDisposable
     internal long StartedAt { get; }
 
     internal int Id => _process.Id;
+
+    /// <summary>Its command line.</summary>
+    internal IReadOnlyList<string> Command { get; }
 
     /// <summary>Connects, as soon as the socket is there, and reads the greeting.</summary>
     /// <returns>The time from exec to the greeting.</returns>
