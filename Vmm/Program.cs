@@ -1,4 +1,5 @@
 using Vmm.CommandLine;
+using Vmm.Core.Native;
 using Vmm.Hosting;
 using Vmm.Migration.Exec;
 
@@ -8,7 +9,7 @@ try
     StandardDescriptors.Fill();
     exec = ExecStart.FromEnvironment();
     ProcessSignals.Prepare(keepsMask: exec?.HasReplaced == true);
-    var configuration = CommandLineParser.Parse(args) with { Exec = exec };
+    var configuration = CommandLineParser.Parse(args) with { Exec = exec, Ready = exec is null ? BackgroundProgram.FromEnvironment() : null };
     switch (configuration.Action)
     {
         case not ProgramAction.Run when exec is not null:
@@ -22,6 +23,8 @@ try
         case ProgramAction.ShowVersion:
             Console.Out.WriteLine($"vmm version {typeof(VmmHost).Assembly.GetName().Version?.ToString(3)}");
             return 0;
+        case ProgramAction.Run when configuration.Daemonize && exec is null && configuration.Ready is null:
+            return BackgroundProgram.Start();
         default:
             return VmmHost.Run(configuration);
     }

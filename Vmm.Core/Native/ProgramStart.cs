@@ -43,6 +43,17 @@ public static partial class ProgramStart
         return wasTaken;
     }
 
+    /// <summary>Puts /dev/null in the place of standard input, output and error.</summary>
+    internal static void LeaveStandardDescriptors()
+    {
+        using var nothing = HostFile.OpenToUpdate("/dev/null");
+        using var fd = new BorrowedDescriptor(nothing);
+        for (int number = 0; number < 3; number++)
+        {
+            Check(CopyDescriptor(fd, number), $"open '/dev/null' as descriptor {number}");
+        }
+    }
+
     /// <summary>Starts this program anew in this process, with the same arguments and environment. Returns only with an error.</summary>
     public static PosixException StartAnew()
     {

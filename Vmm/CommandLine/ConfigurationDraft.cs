@@ -132,12 +132,32 @@ internal sealed class ConfigurationDraft
         var program = Program with { Machine = machine, Monitors = _monitors, Incoming = Incoming.Build() };
         _numa?.Check(machine.Topology);
         CheckKernel(program);
+        CheckBackground(program);
         CheckObjects(machine);
         Blocks.Check(machine.CompleteDevices);
         Networks.CheckUses(machine.CompleteDevices);
         Chardevs.CheckUses(Uses(program));
         Chardevs.CheckMonitors(program.Monitors, [.. machine.CompleteDevices.SelectMany(device => device.Chardevs)]);
         return program;
+    }
+
+    /// <summary>Whoever gave a program in the background its terminal has it back.</summary>
+    private void CheckBackground(ProgramConfiguration program)
+    {
+        if (!program.Daemonize)
+        {
+            return;
+        }
+
+        if (NoGraphic)
+        {
+            throw new CommandLineException("-nographic cannot be used with -daemonize");
+        }
+
+        if (program.Machine.Chardevs.FirstOrDefault(chardev => chardev is StdioChardevConfiguration) is { } stdio)
+        {
+            throw new CommandLineException($"chardev '{stdio.Id}': cannot use stdio with -daemonize");
+        }
     }
 
     /// <summary>What a device has that no option speaks of: with -nographic the terminal, which it shares with a monitor if no option speaks of those.</summary>

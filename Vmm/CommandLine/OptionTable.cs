@@ -160,6 +160,10 @@ internal static class OptionTable
             (d, a) => GlobalOption.Apply(d, OptionList.Parse(a))),
 
         With("pidfile", "FILE", "write the process id to FILE", (d, a) => d.Program = d.Program with { PidFile = NotEmpty(a) }),
+        Switch(
+            "daemonize",
+            "continue in the background, in a session of its own, once the machine is made and monitors are listened for;\nthe exit status says whether it is",
+            d => d.Program = d.Program with { Daemonize = true }),
         With("D", "FILE", "log to FILE instead of stderr", (d, a) => d.Program = d.Program with { LogFile = NotEmpty(a) }),
         With(
             "d",

@@ -27,6 +27,12 @@ internal sealed record ProgramConfiguration
     /// <summary>File that holds the process id (-pidfile).</summary>
     public string? PidFile { get; init; }
 
+    /// <summary>Whether the program continues in the background once it is ready (-daemonize).</summary>
+    public bool Daemonize { get; init; }
+
+    /// <summary>By what a program that was started into the background says that it is ready; null if it was not.</summary>
+    public Microsoft.Win32.SafeHandles.SafeFileHandle? Ready { get; init; }
+
     /// <summary>File that the log goes to instead of stderr (-D).</summary>
     public string? LogFile { get; init; }
 

@@ -219,6 +219,11 @@ internal sealed partial class VmmHost : IDisposable
 
         // A process that waits for a guest is ready too: its operator would wait for its start otherwise, and it for its operator.
         _supervisor.Ready();
+        if (_configuration.Ready is { } ready)
+        {
+            BackgroundProgram.Detach(ready);
+            ready.Dispose();
+        }
     }
 
     /// <summary>Says under which names the pseudo-terminals of a first boot are found, as QEMU does: on stdout, unless bytes of a back end go there.</summary>

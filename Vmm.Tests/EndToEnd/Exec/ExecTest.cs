@@ -20,7 +20,7 @@ public abstract class ExecTest : EndToEndTest
     private protected Generation Guest { get; private set; } = null!;
 
     /// <summary>The command line of the guest's process.</summary>
-    private protected string[] Command { get; private set; } = [];
+    private protected string[] Command { get; set; } = [];
 
     /// <summary>What the program finds in its environment besides what this one has: a shell's assignments, which may name the process as $$.</summary>
     private protected string Variables { get; set; } = "";
@@ -56,9 +56,11 @@ public abstract class ExecTest : EndToEndTest
     }
 
     /// <summary>Says which program it is to become.</summary>
-    private protected Task SetAsync(params string[] command) => Guest.Qmp.ExecuteAsync(
-        "migrate-set-parameters",
-        new JsonObject { ["mode"] = "cpr-exec", ["cpr-exec-command"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]) });
+    private protected Task SetAsync(params string[] command) => Guest.Qmp.ExecuteAsync("migrate-set-parameters", Settings(command));
+
+    /// <summary>The mode, and a program, as parameters.</summary>
+    private protected static JsonObject Settings(params string[] command) =>
+        new() { ["mode"] = "cpr-exec", ["cpr-exec-command"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]) };
 
     /// <summary>Has the process become a program with the same command line, and waits until that has the guest.</summary>
     private protected async Task HopAsync()

@@ -1,0 +1,85 @@
+// This program once more, in the background (-daemonize): a child with a session of its own, the same command line and the same descriptors. The process that was
+// started waits until the child says, over a pipe, that it is ready, and ends with success; if the child ends instead, with the child's status. So whoever
+// started it knows from the status whether the machine is there, and reads from standard error why not.
+//
+// A fork without exec, as C programs do it, would leave the runtime's threads behind.
+
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Vmm.Core.Native;
+
+/// <summary>A program that continues in the background.</summary>
+public static class BackgroundProgram
+{
+    /// <summary>Names the descriptor by which the child says that it is ready.</summary>
+    public const string Variable = "VMM_DAEMON";
+
+    private const int Failed = 1;
+
+    /// <summary>Starts it, and waits until it is ready or has ended.</summary>
+    /// <returns>The exit status of this process.</returns>
+    /// <exception cref="PosixException">The host gives no process.</exception>
+    public static int Start()
+    {
+        var (read, write) = FileDescriptor.Pipe();
+        using (read)
+        {
+            SafeFileHandle process;
+            using (write)
+            using (var number = new BorrowedDescriptor(write))
+            {
+                byte[] variable = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Variable}={(int)number}"));
+                _ = ProgramSpawn.StartWaiting("/proc/self/exe", ProgramImage.Arguments, [.. ProgramImage.Environment, variable], [write], errors: null, out process);
+            }
+
+            using (process)
+            {
+                if (FileDescriptor.Read(read, new byte[1]) > 0)
+                {
+                    return 0;
+                }
+
+                // It has closed the pipe without a word, so it has ended or is about to.
+                _ = FileDescriptor.WaitFor(process, FdEvents.In);
+                return PidFd.TryReap(process) is { HasExited: true, Number: > 0 and var status } ? status : Failed;
+            }
+        }
+    }
+
+    /// <summary>In the child: what it says by that it is ready; null in a program that is no such child.</summary>
+    /// <exception cref="IOException">The environment names no descriptor of this process.</exception>
+    public static SafeFileHandle? FromEnvironment()
+    {
+        string? text = Environment.GetEnvironmentVariable(Variable);
+        Environment.SetEnvironmentVariable(Variable, null);
+        if (string.IsNullOrEmpty(text))
+        {
+            return null;
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 2 && InheritedDescriptor.IsInherited(number)
+            ? FileDescriptor.TakeInherited(number)
+            : throw new IOException($"{Variable}={text}: the number of a descriptor that this program was started with was expected");
+    }
+
+    /// <summary>In the child, which is ready: it lets go of standard input, output and error, and says so.</summary>
+    /// <param name="ready">What it says so by.</param>
+    /// <exception cref="PosixException">/dev/null cannot be opened.</exception>
+    public static void Detach(SafeFileHandle ready)
+    {
+        ArgumentNullException.ThrowIfNull(ready);
+        ProgramStart.LeaveStandardDescriptors();
+
+        // Who started it may have gone: SIGPIPE is ignored here, and nobody is there to be told.
+        try
+        {
+            _ = FileDescriptor.Write(ready, [1]);
+        }
+        catch (PosixException)
+        {
+            return;
+        }
+    }
+}
