@@ -31,12 +31,29 @@ public static partial class HostSignals
     /// <summary>Blocks signals in the calling thread, and in every thread that it starts from now on.</summary>
     public static void Block(ReadOnlySpan<int> numbers) => Check(pthread_sigmask(BlockMore, SignalSet.Of(numbers), 0));
 
+    /// <summary>The same.</summary>
+    /// <returns>Whether it had all of them blocked before.</returns>
+    public static bool BlockAlso(ReadOnlySpan<int> numbers)
+    {
+        var set = SignalSet.Of(numbers);
+        Check(pthread_sigmask(BlockMore, set, out var before));
+        return before.Contains(set);
+    }
+
     /// <summary>Lets a signal reach the calling thread.</summary>
     /// <returns>0, or the error number.</returns>
     public static int Unblock(int number) => pthread_sigmask(BlockLess, SignalSet.Of([number]), 0);
 
     /// <summary>Lets every signal reach the calling thread and those that it starts from now on.</summary>
     public static void UnblockAll() => Check(pthread_sigmask(Replace, default, 0));
+
+    /// <summary>Has the calling thread block exactly these signals.</summary>
+    /// <returns>Those that it had blocked before.</returns>
+    internal static SignalSet Exchange(in SignalSet blocked)
+    {
+        Check(pthread_sigmask(Replace, blocked, out var before));
+        return before;
+    }
 
     private static void SetAction(int number, nint action)
     {
@@ -60,6 +77,9 @@ public static partial class HostSignals
     // It answers the error number and leaves errno alone.
     [LibraryImport("libc")]
     private static partial int pthread_sigmask(int how, in SignalSet set, nint previous);
+
+    [LibraryImport("libc")]
+    private static partial int pthread_sigmask(int how, in SignalSet set, out SignalSet previous);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int sigaction(int number, nint action, out SignalAction previous);

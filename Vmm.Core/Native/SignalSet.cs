@@ -8,6 +8,12 @@ internal struct SignalSet
 {
     private ulong _first;
 
+    /// <summary>All signals.</summary>
+    internal static SignalSet Every => new() { _first = ulong.MaxValue };
+
+    /// <summary>Whether every signal of another set is in this one.</summary>
+    internal readonly bool Contains(SignalSet other) => (other._first & ~_first) == 0;
+
     /// <summary>The set of these signals.</summary>
     internal static SignalSet Of(ReadOnlySpan<int> numbers)
     {

@@ -146,6 +146,11 @@ internal sealed partial class ExecIncoming(
         }
 
         taken.Do("let the keeper end", LeaveKeeper);
+        if (Record.Memory is { } memory)
+        {
+            taken.Do("let the address space of the program before go", () => ExecMemory.Release(machine.Loop, start.Original(memory)));
+        }
+
         taken.Do("close what was kept for the way back", start.Arrive);
         Boundary.Passed(ExecStep.NewAlone);
     }

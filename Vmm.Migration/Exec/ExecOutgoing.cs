@@ -35,6 +35,7 @@ internal sealed partial class ExecOutgoing(
     private OutgoingHandover? _handover;
     private SafeFileHandle? _image;
     private SafeFileHandle? _record;
+    private ExecMemory? _memory;
     private ushort _protocol;
     private bool _isCancelled;
     private bool _isKeeperFollowed;
@@ -83,7 +84,7 @@ internal sealed partial class ExecOutgoing(
                 OnStateSent = ReportSwitch,
                 OnStaying = Stay,
                 Besides = VmKept,
-                BeforeStop = HoldAsync,
+                BeforeStop = RestAsync,
                 BecomeOther = Become,
             };
             ThrowIfCancelled();
@@ -125,6 +126,7 @@ internal sealed partial class ExecOutgoing(
         end.Do("close the channels", () => _handover?.Dispose());
         end.Do("stop watching for the end of the keeper", () => _handover?.PeerProcess.Dispose());
         end.Do("end the keeper", () => _keeper?.Dispose());
+        end.Do("let the address space go", () => _memory?.Dispose());
         end.Do("close the program's file", () => _image?.Dispose());
         end.Do("close the record", () => _record?.Dispose());
         Continue(end);
@@ -142,8 +144,10 @@ internal sealed partial class ExecOutgoing(
         }
     }
 
-    private async Task HoldAsync()
+    private async Task RestAsync()
     {
+        _memory = new ExecMemory(machine.Loop, log);
+        _memory.Keep();
         foreach (var part in machine.Handover.ExecParts)
         {
             _held.Add(part);
@@ -217,6 +221,7 @@ internal sealed partial class ExecOutgoing(
             contents.Add((part.Name, content.WrittenMemory));
         }
 
+        var memory = _memory?.Process;
         using var borrowed = new BorrowedDescriptors([.. crossing.Select(descriptor => descriptor.Handle)]);
         var record = new ExecRecord
         {
@@ -227,6 +232,7 @@ internal sealed partial class ExecOutgoing(
             Contents = contents,
             WayBack = (ExecStart.Number(_image!), ProgramImage.Arguments),
             Keeper = (ExecStart.Number(_keeper!.Channel), ExecStart.Number(_keeper.Program.Process), _keeper.Program.Id),
+            Memory = memory is null ? null : ExecStart.Number(memory),
             Settings = settings,
         };
 
@@ -240,7 +246,7 @@ internal sealed partial class ExecOutgoing(
         RecordFile.Write(_record!, bytes.Span);
 
         System.Runtime.InteropServices.SafeHandle[] inherited =
-            [.. crossing.Select(descriptor => descriptor.Handle), _record!, _image!, _keeper.Channel, _keeper.Program.Process];
+            [.. crossing.Select(descriptor => descriptor.Handle), _record!, _image!, _keeper.Channel, _keeper.Program.Process, .. memory is null ? (SafeFileHandle[])[] : [memory]];
         var command = settings.Parameters.CprExecCommand;
         byte[][] arguments = [.. command.Select(System.Text.Encoding.UTF8.GetBytes)];
         Exception failure;

@@ -29,7 +29,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
     private readonly QmpMessageFormatter _formatter;
     private readonly RequestQueue _requests;
     private readonly ReceivedDescriptors _received = new();
-    private readonly QmpRpc _rpc;
+    private QmpRpc? _rpc;
     private byte[] _unread = [];
     private IReadOnlyList<QmpRequest> _restored = [];
     private long _receivedBytes;
@@ -42,7 +42,6 @@ internal sealed class QmpSession : ClientSession, IEventSink
         Pretty = pretty;
         _formatter = new QmpMessageFormatter(pretty);
         _requests = new RequestQueue(NoteEndRequest, WithdrawEndRequest);
-        _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, Outbound, PostTurn), service.Machine, ExecuteAsync);
     }
 
     /// <inheritdoc/>
@@ -63,6 +62,8 @@ internal sealed class QmpSession : ClientSession, IEventSink
             _service.Events.Add(this);
         }
 
+        // Not before: it is slow to make, and a session that is restored is made while the guest stands.
+        _rpc = new QmpRpc(new QmpMessageHandler(_formatter, _requests, Outbound, PostTurn), _service.Machine, ExecuteAsync);
         _rpc.Disconnected += (_, end) =>
         {
             // It reports the end also when the session was ended here, and then that is closed already.
@@ -136,7 +137,7 @@ internal sealed class QmpSession : ClientSession, IEventSink
         _service.Events.Remove(this);
         _requests.Close();
         _received.Dispose();
-        _rpc.Dispose();
+        _rpc?.Dispose();
     }
 
     /// <summary>

@@ -100,6 +100,38 @@ public sealed class ReplacedProgramTests : ExecTest
         await UntilAsync(() => Children(Guest.Process.Pid).Length == 0, () => string.Join(", ", Children(Guest.Process.Pid)));
     }
 
+    /// <summary>Otherwise exec would unmap the guest's RAM, page by page, while the guest stands.</summary>
+    [Test]
+    public async Task The_address_space_of_the_program_before_is_kept_in_the_pause()
+    {
+        await BootAsync();
+        const string List =
+            """for p in /proc/[0-9]*; do if grep -qsx "PPid:.$$" $p/status; then echo $(ls $p/fd | wc -l) $(grep -c memfd:memory-backend $p/maps); fi; done >> children; """;
+
+        await AskAsync(["sh", "-c", $"{List} exec \"$0\" \"$@\"", .. Command]);
+        await Guest.ExpectAsync("completed");
+
+        await CountsAsync();
+        Assert.That(File.ReadAllLines(InFolder("children")), Has.One.EqualTo("0 1"), "a child without descriptors that has the guest's RAM");
+    }
+
+    /// <summary>They are read from a descriptor, and would end the process if they reached a thread.</summary>
+    [Test]
+    public async Task No_thread_is_reached_by_the_signals_that_ask_for_the_end()
+    {
+        const ulong Ending = (1 << 14) | (1 << 1) | 1; // SIGTERM, SIGINT, SIGHUP
+        await BootAsync();
+        await HopAsync();
+
+        var blocked = from task in Directory.GetDirectories($"/proc/{Guest.Process.Pid}/task")
+                      from line in File.ReadAllLines($"{task}/status")
+                      where line.StartsWith("SigBlk:", StringComparison.Ordinal)
+                      select (Task: task, Set: Convert.ToUInt64(line["SigBlk:".Length..].Trim(), 16));
+
+        Assert.That(blocked.Where(thread => (thread.Set & Ending) != Ending), Is.Empty);
+        Assert.That(blocked.Count(), Is.GreaterThan(5), "threads");
+    }
+
     [Test]
     public async Task A_console_keeps_its_client()
     {

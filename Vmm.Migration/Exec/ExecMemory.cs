@@ -1,0 +1,65 @@
+// The address space of the program that goes. It is kept over the exec and taken apart when the guest runs again, in the new program or in the one that came
+// back, because that takes its time with every page of the guest (AddressSpaceHolder). Without it the pause is longer and nothing else is different, so what
+// the host refuses here is logged, and is no failure.
+
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+using Vmm.Core.Descriptors;
+using Vmm.Core.Loop;
+using Vmm.Core.Native;
+
+namespace Vmm.Migration.Exec;
+
+/// <summary>Keeps this process's address space over an exec. Machine loop only.</summary>
+/// <param name="loop">The machine loop, which runs on the process's first thread.</param>
+/// <param name="log">Where it is reported that the host refuses.</param>
+internal sealed partial class ExecMemory(EventLoop loop, ILogger log) : IDisposable
+{
+    /// <summary>Longer than any pause; then it is taken apart although the new program has not said so.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+
+    private AddressSpaceHolder? _holder;
+
+    /// <summary>The descriptor of what keeps it; null if nothing does.</summary>
+    internal SafeFileHandle? Process => _holder is { IsReady: true } holder ? holder.Process : null;
+
+    /// <summary>Begins to keep it.</summary>
+    internal void Keep()
+    {
+        try
+        {
+            _holder = AddressSpaceHolder.Start(Longest);
+        }
+        catch (PosixException e)
+        {
+            LogNotKept(log, e.Message);
+        }
+    }
+
+    /// <summary>This program stays.</summary>
+    public void Dispose()
+    {
+        if (_holder is { } holder)
+        {
+            _holder = null;
+            Release(loop, holder.Process, holder.Dispose);
+        }
+    }
+
+    /// <summary>Has what the program before has kept taken apart, without waiting for it.</summary>
+    /// <param name="loop">The machine loop.</param>
+    /// <param name="process">The descriptor of what keeps it.</param>
+    /// <param name="ended">Called when that has ended.</param>
+    internal static void Release(EventLoop loop, SafeFileHandle process, Action? ended = null)
+    {
+        if (!PidFd.HasEnded(process))
+        {
+            AddressSpaceHolder.End(process);
+        }
+
+        new ChildEnd(FileDescriptor.Duplicate(process)).Await(loop, _ => ended?.Invoke());
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "live update: the pause will last longer, by the time that it takes to unmap the guest's RAM: {Reason}")]
+    private static partial void LogNotKept(ILogger log, string reason);
+}
