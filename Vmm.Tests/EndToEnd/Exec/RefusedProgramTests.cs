@@ -36,6 +36,7 @@ public sealed class RefusedProgramTests : ExecTest
     [TestCase("-nosuchoption", "-nosuchoption: invalid option")]
     [TestCase("-version", "the command line asks for a text, and a guest waits")]
     [TestCase("-smp 2", "count is '1' in the old process and '2' in the new one")]
+    [TestCase("-m 8M", "-m: Size specified by -m option must match size of explicitly specified 'memory-backend' property")]
     [TestCase("-serial null", "serial")]
     [TestCase("-machine rtc=off", "rtc")]
     [Promise(60)]
@@ -43,6 +44,23 @@ public sealed class RefusedProgramTests : ExecTest
     {
         await BootAsync();
         await RefusesAsync([.. Command, .. more.Split(' ')], reason);
+    }
+
+    [TestCase("8M", "size is '16777216' (16 MiB) in the old process and '8388608' (8 MiB) in the new one")]
+    [TestCase("32M", "size is '16777216' (16 MiB) in the old process and '33554432' (32 MiB) in the new one")]
+    public async Task RAM_of_another_size(string size, string reason)
+    {
+        await BootAsync();
+        await RefusesAsync([.. Command.Select(word => word.Replace("16M", size, StringComparison.Ordinal))], reason);
+    }
+
+    [Test]
+    public async Task A_device_that_only_the_old_program_has()
+    {
+        string[] device = ["-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-device,id=rng0,rng=random"];
+        await BootAsync(device);
+
+        await RefusesAsync(Command[..^device.Length], "rng0");
     }
 
     [Test]

@@ -55,7 +55,12 @@ public sealed partial class PromisesTests
     public void Every_failure_of_QEMU_is_answered_by_a_test_that_exists()
     {
         var tests = Methods().Where(m => Attributes(m.Method).Any(IsTest)).Select(m => Name(m.File, m.Method)).ToHashSet();
-        string[] rows = [.. Page.SkipWhile(line => line != Failures).Where(line => line.StartsWith('|')).Skip(2)];
+        string[] heads = ["| what goes wrong |", "| --- |"];
+        string[] rows =
+        [
+            .. Page.SkipWhile(line => line != Failures)
+                .Where(line => line.StartsWith('|') && !heads.Any(head => line.StartsWith(head, StringComparison.Ordinal))),
+        ];
 
         Assert.That(rows, Is.Not.Empty);
         Assert.That(rows.Where(row => !tests.Contains(Named().Match(row).Groups["test"].Value)), Is.Empty);
