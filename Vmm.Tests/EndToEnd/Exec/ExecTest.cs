@@ -25,6 +25,9 @@ public abstract class ExecTest : EndToEndTest
     /// <summary>What the program finds in its environment besides what this one has: a shell's assignments, which may name the process as $$.</summary>
     private protected string Variables { get; set; } = "";
 
+    /// <summary>What leads a shell to the program and its arguments.</summary>
+    private protected virtual string Launch => "exec \"$0\" \"$@\"";
+
     /// <summary>What the guest has written, whichever program ran it.</summary>
     private protected string Written => File.ReadAllText(InFolder(Console));
 
@@ -39,7 +42,7 @@ public abstract class ExecTest : EndToEndTest
             .With(TinyMachine.Monitor(TinyMachine.Qmp)).With("-debugcon", "stdio", "-pidfile", "pid").With(more);
         Command = [ProgramFixture.Program, .. arguments];
         Keep(new NamedProcess(InFolder("pid")));
-        var process = await StartAsync(["/bin/sh", "-c", $"{Variables} exec \"$0\" \"$@\" > {Console}", ProgramFixture.Program], arguments);
+        var process = await StartAsync(["/bin/sh", "-c", $"{Variables} {Launch} > {Console}", ProgramFixture.Program], arguments);
         Guest = new Generation(process, await OpenQmpAsync(process));
         await Guest.Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
         await CountsAsync();

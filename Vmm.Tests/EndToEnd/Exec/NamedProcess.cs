@@ -8,7 +8,7 @@ internal sealed class NamedProcess(string file) : IAsyncDisposable
 {
     public async ValueTask DisposeAsync()
     {
-        if (File.Exists(file) && int.TryParse(await File.ReadAllTextAsync(file), NumberStyles.None, CultureInfo.InvariantCulture, out int id))
+        if (File.Exists(file) && int.TryParse(await File.ReadAllTextAsync(file), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id))
         {
             await new OtherProcess(id).DisposeAsync();
         }
