@@ -22,7 +22,7 @@ public static partial class SignalFd
     }
 
     /// <summary>Waits for a signal.</summary>
-    /// <returns>Its number.</returns>
+    /// <returns>Its number; 0 if none was read.</returns>
     public static int Wait(SafeHandle signals)
     {
         Span<byte> info = stackalloc byte[SignalInfoSize];

@@ -162,13 +162,16 @@ internal sealed partial class Party : IAsyncDisposable
     /// <summary>Its threads by name, without those of the language's runtime and the kernel's own for io_uring, which come and go.</summary>
     internal IReadOnlyList<string> Threads() =>
     [
-        .. Tasks().Select(task => ReadOrEmpty($"{task}/comm").Trim())
+        .. Tasks(Process.Pid).Select(task => ReadOrEmpty($"{task}/comm").Trim())
             .Where(name => !name.StartsWith(".NET", StringComparison.Ordinal) && !name.StartsWith("iou-", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal),
     ];
 
     /// <summary>Nanoseconds of processor time that its vCPUs' threads have used.</summary>
-    internal long CpuTime() => Tasks()
+    internal long CpuTime() => CpuTime(Process.Pid);
+
+    /// <summary>The same of any process.</summary>
+    internal static long CpuTime(int process) => Tasks(process)
         .Where(task => ReadOrEmpty($"{task}/comm").StartsWith("CPU ", StringComparison.Ordinal))
         .Select(task => ReadOrEmpty($"{task}/schedstat").Split(' ')[0])
         .Sum(time => long.TryParse(time, CultureInfo.InvariantCulture, out long used) ? used : 0);
@@ -194,7 +197,7 @@ internal sealed partial class Party : IAsyncDisposable
     }
 
     /// <summary>Whether the machine loop's thread and the vCPUs' are stopped by a signal, or are no more.</summary>
-    internal bool IsStopped => Tasks()
+    internal bool IsStopped => Tasks(Process.Pid)
         .Where(task => task.EndsWith($"/{Process.Pid}", StringComparison.Ordinal) || ReadOrEmpty($"{task}/comm").StartsWith("CPU ", StringComparison.Ordinal))
         .All(task => ReadOrEmpty($"{task}/stat").Split(") ") is not [_, ['R' or 'S' or 'D', ..]]);
 
@@ -206,11 +209,11 @@ internal sealed partial class Party : IAsyncDisposable
         await Steps.DisposeAsync();
     }
 
-    private string[] Tasks()
+    private static string[] Tasks(int process)
     {
         try
         {
-            return Directory.GetDirectories($"/proc/{Process.Pid}/task");
+            return Directory.GetDirectories($"/proc/{process}/task");
         }
         catch (DirectoryNotFoundException)
         {

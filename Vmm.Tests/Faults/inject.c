@@ -1,5 +1,5 @@
 /*
- * inject CONTROL STATE RUNS -- PROGRAM [ARGUMENT...]: runs a program, reports the system calls that it makes while a window is
+ * inject CONTROL STATE WHOSE RUNS -- PROGRAM [ARGUMENT...]: runs a program, reports the system calls that it makes while a window is
  * open, and has the n-th of a kind fail, or come late. It is the program itself that is seen as the process: what watches
  * is a process of its own, its tracer, so that pid, signals, streams and exit status are the program's.
  *
@@ -11,11 +11,16 @@
  * The window opens when the handover's baton (the memfd "vmm-baton" among the program's descriptors, docs/handover.md) has the
  * state STATE: 3, held by new; 2, offered or any later one. With 0 the command opens it.
  *
+ * WHOSE says whose calls those are: "all", of the process and all that it starts, or "C.N", of the N-th program that process C has become by exec,
+ * where 0 is the process itself and 1 the first that it has started. Only executions of PROGRAM count as one (inject-process.h), and what
+ * a new process does before it has become any is its parent's.
+ *
  * CONTROL is a unix socket that the test listens on. Lines to here:
  *     open | shut              opens or closes the window
  *     fail N ERRNO KEY         from the window's opening on, the N-th call with this key fails
  *     late N MILLISECONDS KEY  or begins so much later
- * and from here: "open", "call KEY" for each call, "hit KEY" when it was struck. A key says number, thread and object of a call,
+ * and from here: "open", "call KEY" for each call, "hit KEY" when it was struck;
+ * "program PID C.N" for each execution of PROGRAM, "ended PID STATUS" (as waitpid(2) has it) for each process. A key says number, thread and object of a call,
  * without what differs between two runs of the program.
  * Source: ptrace(2), seccomp(2), the kernel's userspace-api/seccomp_filter.
  */
@@ -38,6 +43,7 @@
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/user.h>
@@ -46,6 +52,7 @@
 #include <unistd.h>
 
 #include "inject-key.h"
+#include "inject-process.h"
 
 #define KVM_RUN 0xae80
 #define OFFERED 2
@@ -55,6 +62,7 @@
 static pid_t program;
 static int control;
 static unsigned wanted;
+static int whose_child, whose_generation;
 
 static int baton = -1;
 static pid_t may_bring_baton;
@@ -145,18 +153,20 @@ static void at_call(pid_t thread)
 {
     struct user_regs_struct call;
     char key[KEY_SIZE];
-    if (ptrace(PTRACE_GETREGS, thread, 0, &call)) {
+    struct process *process = process_of(thread);
+    int is_looked_for = !window && wanted && process == processes;
+    if ((!is_looked_for && (window <= 0 || !is_of(process, whose_child, whose_generation))) || ptrace(PTRACE_GETREGS, thread, 0, &call)) {
         go_on(thread, PTRACE_CONT, 0);
         return;
     }
-    if (!window && wanted)
+    if (is_looked_for)
         look_at_baton(thread, call.orig_rax);
-    if (window <= 0) {
+    if (window <= 0 || !is_of(process, whose_child, whose_generation)) {
         go_on(thread, PTRACE_CONT, 0);
         return;
     }
 
-    make_key(key, program, thread, &call);
+    make_key(key, process->id, thread, &call);
     dprintf(control, "call %s\n", key);
     if (strcmp(key, rule_key) || --rule_countdown != 0) {
         go_on(thread, PTRACE_CONT, 0);
@@ -190,13 +200,31 @@ static void after_call(pid_t thread)
     go_on(thread, PTRACE_CONT, 0);
 }
 
+/* The thread is no more, or another program's. */
+static void forget(pid_t thread)
+{
+    for (int i = 0; i < MOST_LATE; i++)
+        if (late[i].thread == thread)
+            late[i].thread = 0;
+    if (performed.thread == thread)
+        performed.thread = 0;
+}
+
 static void at_stop(pid_t thread, int status)
 {
     int signal = WSTOPSIG(status), event = status >> 16;
     if (!WIFSTOPPED(status)) {
-        for (int i = 0; i < MOST_LATE; i++)
-            if (late[i].thread == thread)
-                late[i].thread = 0;
+        forget(thread);
+        if (end_of(thread))
+            dprintf(control, "ended %d %d\n", thread, status);
+        return;
+    }
+    struct process *process = process_of(thread);
+    if (event == PTRACE_EVENT_EXEC) {
+        forget(thread);
+        if (becomes(process))
+            dprintf(control, "program %d %d.%d\n", thread, process->child, process->generation);
+        go_on(thread, PTRACE_CONT, 0);
     } else if (event == PTRACE_EVENT_SECCOMP) {
         at_call(thread);
     } else if (signal == (SIGTRAP | 0x80)) {
@@ -233,7 +261,7 @@ static void listen_to_test(void)
     ssize_t got = read(control, text + length, sizeof text - 1 - length);
     if (got <= 0) {
         /* The test is over, and what it started with it. */
-        kill(program, SIGKILL);
+        end_all();
         window = -1;
         control = open("/dev/null", O_RDWR | O_CLOEXEC);
         return;
@@ -288,9 +316,9 @@ static int filter(int runs)
 {
     struct sock_filter rules[] = {
         LOAD(nr),
-        /* Excluded by name: the end, what signals and locks are made of, and the language runtime's own memory and threads. */
+        /* Excluded by name: the end, what signals and locks are made of, and the language runtime's and the C library's own memory and threads. */
         PASS(SYS_exit), PASS(SYS_exit_group), PASS(SYS_rt_sigreturn), PASS(SYS_rt_sigprocmask), PASS(SYS_futex),
-        PASS(SYS_mmap), PASS(SYS_munmap), PASS(SYS_mprotect), PASS(SYS_membarrier), PASS(SYS_clone), PASS(SYS_clone3),
+        PASS(SYS_mmap), PASS(SYS_munmap), PASS(SYS_brk), PASS(SYS_mprotect), PASS(SYS_membarrier), PASS(SYS_clone), PASS(SYS_clone3),
         UNLESS(SYS_madvise, 6),
         LOAD(args[2]),
         UNLESS(MADV_POPULATE_READ, 1),
@@ -312,7 +340,7 @@ static int filter(int runs)
 static int be_tracer(int begun)
 {
     const long options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK
-        | PTRACE_O_EXITKILL;
+        | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
     setsid();
     if (fork())
         _exit(0);
@@ -327,19 +355,27 @@ static int be_tracer(int begun)
     _exit(trace());
 }
 
+static int read_whose(const char *text)
+{
+    if (!strcmp(text, "all"))
+        whose_child = ALL;
+    return whose_child == ALL || sscanf(text, "%d.%d", &whose_child, &whose_generation) == 2;
+}
+
 int main(int count, char **words)
 {
     struct sockaddr_un address = { AF_UNIX, "" };
     int begun[2];
     char byte;
-    if (count < 6 || strcmp(words[4], "--") || strlen(words[1]) >= sizeof address.sun_path) {
-        fprintf(stderr, "usage: inject CONTROL STATE runs|quiet -- PROGRAM [ARGUMENT...]\n");
+    if (count < 7 || strcmp(words[5], "--") || !read_whose(words[3]) || strlen(words[1]) >= sizeof address.sun_path) {
+        fprintf(stderr, "usage: inject CONTROL STATE all|CHILD.NUMBER runs|quiet -- PROGRAM [ARGUMENT...]\n");
         return 2;
     }
     strcpy(address.sun_path, words[1]);
     wanted = strtoul(words[2], NULL, 0);
     program = getpid();
     remember_folder();
+    remember_program(program, words[6]);
     control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (control < 0 || connect(control, (struct sockaddr *)&address, sizeof address) || pipe2(begun, O_CLOEXEC)) {
         perror(words[1]);
@@ -350,11 +386,11 @@ int main(int count, char **words)
         return be_tracer(begun[1]);
     close(begun[1]);
     waitpid(child, NULL, 0);
-    if (read(begun[0], &byte, 1) != 1 || filter(!strcmp(words[3], "runs"))) {
+    if (read(begun[0], &byte, 1) != 1 || filter(!strcmp(words[4], "runs"))) {
         perror("inject: the program cannot be traced");
         return 1;
     }
-    execvp(words[5], words + 5);
-    perror(words[5]);
+    execvp(words[6], words + 6);
+    perror(words[6]);
     return 1;
 }

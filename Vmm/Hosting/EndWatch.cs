@@ -159,7 +159,13 @@ internal sealed partial class EndWatch : IEndWatch
             try
             {
                 // Not poll, which is refused where RLIMIT_NOFILE is 0.
-                SignalFd.Wait(_signals);
+                if (SignalFd.Wait(_signals) == 0)
+                {
+                    // Without an error and without a signal: nothing was asked for.
+                    OsThread.Sleep(Rest);
+                    continue;
+                }
+
                 Begin(State.Ending, status: 0, replaces: false);
                 ThreadPool.UnsafeQueueUserWorkItem(static watch => watch._signalled(), this, preferLocal: false);
             }

@@ -1,6 +1,6 @@
 // One update of the published program, one of whose processes has a call struck, or gets other descriptors than were sent. The machine
 // has every kind of back end, so that everything that can cross does, and virtio devices whose queues are in use; both processes get
-// the same arguments, so that new has names to take over. The guest counts aloud.
+// the same arguments, so that new has names to take over. The guest counts aloud. ExecScene has an update by exec of the same machine.
 
 using System.Net.Sockets;
 using Vmm.Lab.Drivers;
@@ -11,8 +11,8 @@ using Vmm.Tests.Faults.Descriptors;
 
 namespace Vmm.Tests.Faults.SystemCalls;
 
-/// <summary>Two processes and an update between them.</summary>
-internal sealed class CallScene : IAsyncDisposable
+/// <summary>Two processes and an update between them; or one process, and an update of it by exec.</summary>
+internal class CallScene : IAsyncDisposable
 {
     /// <summary>Both processes' log.</summary>
     internal const string LogFile = "vmm.log";
@@ -28,7 +28,7 @@ internal sealed class CallScene : IAsyncDisposable
 
     private const int TimeOut = 2000;
     private const string ClientSocket = "client.sock";
-    private static readonly TimeSpan Ending = TimeSpan.FromSeconds(5);
+    private protected static readonly TimeSpan Ending = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
     private static readonly UpdateRoute Listened = new("update");
     private static readonly UpdateRoute Detour = new(Scene.Detour);
@@ -38,7 +38,7 @@ internal sealed class CallScene : IAsyncDisposable
     private readonly List<Wire> _wires = [];
     private Socket? _client;
 
-    private CallScene(string folder, CallWindow? window, ForeignNetwork? network)
+    private protected CallScene(string folder, CallWindow? window, ForeignNetwork? network)
     {
         Folder = folder;
         (_window, _network) = (window, network);
@@ -57,7 +57,7 @@ internal sealed class CallScene : IAsyncDisposable
     /// <summary>The process that has the guest at first.</summary>
     internal Party Old { get; private set; } = null!;
 
-    /// <summary>The process that waits for it.</summary>
+    /// <summary>The process that waits for it; none in an update by exec.</summary>
     internal Party New { get; private set; } = null!;
 
     /// <summary>The guest's RAM.</summary>
@@ -74,7 +74,8 @@ internal sealed class CallScene : IAsyncDisposable
     internal static async Task<CallScene> SetAsync(
         CallWindow? window, bool withRuns = false, Func<WireMessage, IReadOnlyList<WireMessage>>? spoil = null, ForeignNetwork? network = null)
     {
-        var scene = new CallScene(Directory.CreateTempSubdirectory("vmm-calls-").FullName, window, network);
+        string folder = Directory.CreateTempSubdirectory("vmm-calls-").FullName;
+        var scene = window is { IsExec: true } ? new ExecScene(folder, window) : new CallScene(folder, window, network);
         try
         {
             network?.Listen(scene.Folder);
@@ -90,15 +91,8 @@ internal sealed class CallScene : IAsyncDisposable
             await (network?.ConnectAsync(scene.Folder, scene.Old.Qmp) ?? Task.CompletedTask);
             await scene.Old.CountsAsync();
             await scene.ServesAsync();
-            scene.New = await scene.StartAsync("b", window is { IsNews: true }, withRuns, Listened.Listening());
-            if (spoil is not null)
-            {
-                scene._wires.Add(new Wire(scene.InFolder(Detour.Cpr), scene.InFolder(Listened.Cpr), isMain: false, spoil));
-                scene._wires.Add(new Wire(scene.InFolder(Detour.Main), scene.InFolder(Listened.Main), isMain: true, spoil));
-            }
-
             await scene.Old.SetTimeoutsAsync(TimeOut);
-            await scene.New.SetTimeoutsAsync(TimeOut);
+            await scene.PrepareAsync(withRuns, spoil);
             return scene;
         }
         catch
@@ -108,7 +102,10 @@ internal sealed class CallScene : IAsyncDisposable
         }
     }
 
-    /// <summary>Updates, with one call struck or none, and returns when both processes have come to rest.</summary>
+    /// <summary>Judges what has become of it.</summary>
+    internal virtual GuestVerdict Verdict(Injection? injection) => new CallVerdict(this, _window, injection);
+
+    /// <summary>Updates, with one call struck or none, and returns when all processes have come to rest.</summary>
     internal async Task UpdateAsync(Injection? injection)
     {
         if (injection is not null)
@@ -124,7 +121,7 @@ internal sealed class CallScene : IAsyncDisposable
 
         try
         {
-            await (_wires.Count > 0 ? Detour : Listened).AskAsync(Old.Qmp);
+            await AskAsync();
         }
         catch (Exception e) when (e is IOException or QmpException)
         {
@@ -135,7 +132,7 @@ internal sealed class CallScene : IAsyncDisposable
         using var deadline = new CancellationTokenSource(Ending);
         if (Refusal is null)
         {
-            await Task.WhenAll(EndAsync(Old, deadline.Token), EndAsync(New, deadline.Token));
+            await EndedAsync(deadline.Token);
         }
 
         if (injection is { Error: null })
@@ -154,6 +151,8 @@ internal sealed class CallScene : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // First, because it ends what a process has started, and that holds its parent's streams open.
+        await Injector.DisposeAsync();
         foreach (var party in (Party?[])[New, Old])
         {
             if (party is not null)
@@ -163,13 +162,47 @@ internal sealed class CallScene : IAsyncDisposable
         }
 
         _wires.ForEach(w => w.Dispose());
-        await Injector.DisposeAsync();
         _client?.Dispose();
         Ram?.Dispose();
         Directory.Delete(Folder, recursive: true);
     }
 
     internal string InFolder(string name) => Path.Combine(Folder, name);
+
+    /// <summary>Makes everything ready for the command: starts the process that waits.</summary>
+    private protected virtual async Task PrepareAsync(bool withRuns, Func<WireMessage, IReadOnlyList<WireMessage>>? spoil)
+    {
+        New = await StartAsync("b", _window is { IsNews: true }, withRuns, Listened.Listening());
+        if (spoil is not null)
+        {
+            _wires.Add(new Wire(InFolder(Detour.Cpr), InFolder(Listened.Cpr), isMain: false, spoil));
+            _wires.Add(new Wire(InFolder(Detour.Main), InFolder(Listened.Main), isMain: true, spoil));
+        }
+
+        await New.SetTimeoutsAsync(TimeOut);
+    }
+
+    /// <summary>Gives the command.</summary>
+    private protected virtual Task AskAsync() => (_wires.Count > 0 ? Detour : Listened).AskAsync(Old.Qmp);
+
+    /// <summary>Completes when the update has ended, as far as that can be told.</summary>
+    private protected virtual Task EndedAsync(CancellationToken deadline) =>
+        Task.WhenAll(EndAsync(Old, Old.Process.Exited, deadline), EndAsync(New, New.Process.Exited, deadline));
+
+    /// <summary>Waits until a process says how the update ended, or its session or itself is at an end; the verdict finds out which.</summary>
+    private protected static async Task EndAsync(Party party, Task exited, CancellationToken deadline)
+    {
+        string[] ends = ["completed", "failed", "cancelled"];
+        try
+        {
+            var told = party.Qmp.WaitForEventAsync("MIGRATION", data => ends.Contains(data.GetProperty("status").GetString()), Ending, deadline);
+            await await Task.WhenAny(told, exited);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)
+        {
+            // It does not say so in this session.
+        }
+    }
 
     /// <summary>Waits until each entropy device has given a buffer back, and each disk has written.</summary>
     private async Task ServesAsync()
@@ -202,19 +235,4 @@ internal sealed class CallScene : IAsyncDisposable
             "-initrd", FaultProgram.Host.TinyGuest(Party.Guest), "-D", LogFile, "-pidfile", "vmm.pid",
             .. _network?.Options ?? [], .. more,
         ]);
-
-    /// <summary>Waits until a process says how the update ended, or its session or itself is at an end; the verdict finds out which.</summary>
-    private static async Task EndAsync(Party party, CancellationToken deadline)
-    {
-        string[] ends = ["completed", "failed", "cancelled"];
-        try
-        {
-            var told = party.Qmp.WaitForEventAsync("MIGRATION", data => ends.Contains(data.GetProperty("status").GetString()), Ending, deadline);
-            await await Task.WhenAny(told, party.Process.Exited);
-        }
-        catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)
-        {
-            // It does not say so in this session.
-        }
-    }
 }

@@ -37,7 +37,6 @@ internal static class CallTable
         new(6, "lstat", Paths + " EINVAL EOVERFLOW"),
         new(7, "poll", "EFAULT EINTR EINVAL ENOMEM"),
         new(8, "lseek", "EBADF EINVAL ENXIO EOVERFLOW ESPIPE"),
-        new(12, "brk", "ENOMEM"),
         new(13, "rt_sigaction", "EFAULT EINVAL"),
         new(16, "ioctl", "EBADF EFAULT EINVAL ENOTTY"),
         new(17, "pread64", Reading + Seeking),
@@ -88,6 +87,7 @@ internal static class CallTable
         new(108, "getegid", ""),
         new(110, "getppid", ""),
         new(111, "getpgrp", "EACCES EINVAL EPERM ESRCH"),
+        new(112, "setsid", "EPERM"),
         new(131, "sigaltstack", "EFAULT EINVAL ENOMEM EPERM"),
         new(137, "statfs", Paths + " EINTR ENOSYS EOVERFLOW"),
         new(138, "fstatfs", "EBADF EFAULT EINTR EIO ENOMEM ENOSYS EOVERFLOW EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR"),
@@ -162,13 +162,14 @@ internal static class CallTable
     internal static IEnumerable<SystemCall> All => Calls.Values;
 
     /// <summary>
-    /// What is never struck: the end of a process or a thread, what signals and locks are made of, the language runtime's own memory and threads.
+    /// What is never struck: the end of a process or a thread, what signals and locks are made of, the language runtime's and the C library's own memory and threads.
     /// </summary>
     internal static IReadOnlyDictionary<int, string> Excluded { get; } = new Dictionary<int, string>
     {
         [9] = "mmap",
         [10] = "mprotect",
         [11] = "munmap",
+        [12] = "brk",
         [14] = "rt_sigprocmask",
         [15] = "rt_sigreturn",
         [56] = "clone",

@@ -8,12 +8,14 @@ namespace Vmm.Tests.Faults.SystemCalls;
 /// <param name="window">The window.</param>
 internal sealed class Campaign(CallWindow window)
 {
-    private const int Watched = 2;
     private const int Tries = 3;
     private const int AtOnce = 3;
 
     /// <summary>Of a call that is made in a loop, so many are struck.</summary>
     private const int MostOfAKind = 8;
+
+    /// <summary>And in an update by exec, in which four programs make the same ones.</summary>
+    private const int MostOfExec = 3;
 
     /// <summary>Of those that a running guest's output makes the program make, so many: the guest continues as long as the test does.</summary>
     private const int MostOfOutput = 2;
@@ -25,6 +27,9 @@ internal sealed class Campaign(CallWindow window)
 
     /// <summary>Late in CI too: what an update's last steps wait for.</summary>
     private static readonly string[] LateInSample = ["close", "sendmsg", "unlink"];
+
+    /// <summary>In CI each of the windows of an update by exec has these, as far as it has them.</summary>
+    private static readonly string[] ExecSample = ["execve", "fcntl", "ioctl", "sendmsg"];
 
     private readonly SortedDictionary<string, int> _calls = new(StringComparer.Ordinal);
 
@@ -41,7 +46,7 @@ internal sealed class Campaign(CallWindow window)
                 _calls[key] = Math.Max(_calls.GetValueOrDefault(key), count);
             }
 
-            if (await new CallVerdict(scene, window, null).JudgeAsync() is { Count: > 0 } deviations)
+            if (await scene.Verdict(null).JudgeAsync() is { Count: > 0 } deviations)
             {
                 return deviations;
             }
@@ -50,14 +55,15 @@ internal sealed class Campaign(CallWindow window)
         return [];
     }
 
-    /// <summary>Every call, with each of its errors, and late; in a whole update with one error a call, by turns, and late if it serves a queue.</summary>
+    /// <summary>Every call, with each of its errors, and late; in a whole update with one error a call, by turns, and late if it serves a queue; or, by exec, if it is the first.</summary>
     internal IReadOnlyList<Injection> Every()
     {
         int turn = 0;
+        var met = new HashSet<(int, string)>();
         return
         [
             .. from call in Places()
-               from error in window.IsWhole ? OneError(call.Key, Turns[turn++ % Turns.Length]) : Errors(call.Key.Call)
+               from error in IsOften(call.Key) ? Errors(call.Key.Call) : OneError(call.Key, Turns[turn++ % Turns.Length], met.Add((call.Key.Number, call.Key.Thread)))
                select new Injection(call.Key, call.Occurrence, error),
         ];
     }
@@ -66,6 +72,7 @@ internal sealed class Campaign(CallWindow window)
     internal IReadOnlyList<Injection> Sample() =>
     [
         .. from kind in Places().GroupBy(p => (p.Key.Call, p.Key.IsQueues))
+           where !window.IsExec || (ExecSample.Contains(kind.Key.Call.Name) && !kind.Key.IsQueues)
            from injection in Sample(kind.Key.Call, kind.First().Key)
            select injection,
     ];
@@ -80,6 +87,9 @@ internal sealed class Campaign(CallWindow window)
         return results;
     }
 
+    /// <summary>How many updates are only watched: in CI a window of an update by exec has one.</summary>
+    private int Watched => window.IsExec && !FaultProgram.IsFullProduct ? 1 : 2;
+
     private IEnumerable<(CallKey Key, int Occurrence)> Places() =>
         from call in _calls
         let key = new CallKey(call.Key)
@@ -87,12 +97,19 @@ internal sealed class Campaign(CallWindow window)
         from occurrence in Enumerable.Range(1, Math.Min(call.Value, Most(key)))
         select (key, occurrence);
 
-    private static int Most(CallKey key) => key.IsQueues ? MostOfQueues : key.IsOutput ? MostOfOutput : MostOfAKind;
+    private int Most(CallKey key) => key.IsOutput ? MostOfOutput : window.IsExec ? MostOfExec : key.IsQueues ? MostOfQueues : MostOfAKind;
 
     private static IEnumerable<string?> Errors(SystemCall call) => call.CanBlock ? call.Errnos.Append(null) : call.Errnos;
 
-    /// <summary>The turn that a queue is served in may still be running when the update stops the queue.</summary>
-    private static IEnumerable<string?> OneError(CallKey key, string error) => key is { IsQueues: true, Call.CanBlock: true } ? [error, null] : [error];
+    /// <summary>Whether it fails with each of its errors: exec is what an update by exec is about.</summary>
+    private bool IsOften(CallKey key) => !window.IsWhole || key.Call.Name == "execve";
+
+    /// <summary>
+    /// The turn that a queue is served in may still be running when the update stops the queue; and in an update by exec whoever waits for another program
+    /// does something about it when it is late: the first of a kind, in each thread.
+    /// </summary>
+    private IEnumerable<string?> OneError(CallKey key, string error, bool isFirst) =>
+        key.Call.CanBlock && (window.IsExec ? isFirst : key.IsQueues) ? [error, null] : [error];
 
     private IEnumerable<Injection> Sample(SystemCall call, CallKey key)
     {
@@ -112,9 +129,9 @@ internal sealed class Campaign(CallWindow window)
             bool struck = scene.Injector.Hit.IsCompleted;
             if (struck || attempt == Tries)
             {
-                var verdict = new CallVerdict(scene, window, injection);
+                var verdict = scene.Verdict(injection);
                 var deviations = await verdict.JudgeAsync();
-                return new CaseResult(injection, struck, verdict.Owner == scene.New, deviations);
+                return new CaseResult(injection, struck, verdict.Place, deviations);
             }
         }
     }

@@ -1,5 +1,6 @@
 // The test's end of the injector (inject.c): hears which calls a process makes while the window is open, and says which shall fail.
 
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Vmm.Lab.Hosts;
@@ -17,6 +18,8 @@ internal sealed class Injector : IAsyncDisposable
     private readonly Dictionary<string, int> _calls = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource<Socket> _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _hit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Dictionary<int, WatchedProcess> _processes = [];
+    private readonly TaskCompletionSource<int> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _path;
     private readonly Task _listening;
@@ -44,6 +47,21 @@ internal sealed class Injector : IAsyncDisposable
     /// <summary>Completes when the process has ended and everything was heard of it.</summary>
     internal Task Ended => _listening;
 
+    /// <summary>The programs that were watched so far, by process: the one that the injector was started as, and its children.</summary>
+    internal IReadOnlyList<WatchedProcess> Processes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _processes.Values];
+            }
+        }
+    }
+
+    /// <summary>Completes when the process that the injector was started as has ended, with its status.</summary>
+    internal Task<int> ProcessEnded => _ended.Task;
+
     /// <summary>What went wrong with the injector itself; null when nothing did.</summary>
     internal string? Defect { get; private set; }
 
@@ -63,7 +81,7 @@ internal sealed class Injector : IAsyncDisposable
     internal IReadOnlyList<CallKey> Unknown => [.. Calls.Keys.Select(key => new CallKey(key)).Where(key => !CallTable.Has(key.Number))];
 
     /// <summary>What a program is started by.</summary>
-    internal string[] Starting(CallWindow window, bool withRuns) => [Program, _path, $"{window.BatonState}", withRuns ? "runs" : "quiet", "--"];
+    internal string[] Starting(CallWindow window, bool withRuns) => [Program, _path, $"{window.BatonState}", window.Whose ?? "all", withRuns ? "runs" : "quiet", "--"];
 
     /// <summary>Sends it a command. One that has ended gets nothing any more.</summary>
     internal async Task SendAsync(string line)
@@ -148,9 +166,41 @@ internal sealed class Injector : IAsyncDisposable
             case ["hit", _]:
                 _hit.TrySetResult();
                 break;
+            case ["program", var program]:
+                NoteProgram(program.Split(' ', '.'));
+                break;
+            case ["ended", var end]:
+                NoteEnd(end.Split(' '));
+                break;
             default:
                 Defect = line;
                 break;
         }
     }
+
+    private void NoteProgram(string[] words)
+    {
+        var process = new WatchedProcess(Number(words[0]), Number(words[1]), Number(words[2]));
+        lock (_lock)
+        {
+            _processes[process.Id] = process;
+        }
+    }
+
+    private void NoteEnd(string[] words)
+    {
+        lock (_lock)
+        {
+            if (_processes.TryGetValue(Number(words[0]), out var process))
+            {
+                _processes[process.Id] = process with { WaitStatus = Number(words[1]) };
+                if (process.Child == 0)
+                {
+                    _ended.TrySetResult(Number(words[1]));
+                }
+            }
+        }
+    }
+
+    private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 }

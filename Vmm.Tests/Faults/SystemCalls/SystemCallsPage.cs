@@ -40,7 +40,7 @@ internal static class SystemCallsPage
             and then reported as failed.
             The machine has every kind of back end, two virtio entropy devices whose queues are in use, and two disks, one by io_uring and one by threads,
             each with 32 writes in flight at any time. `./test` strikes each kind of call once in each of the four windows, and once where it serves a
-            queue; `./test faults` strikes all.
+            queue; `./test faults` strikes all. The update by exec has a table of its own, below.
 
             Each time the guest continues counting without a gap or a repeat, in one process; both processes answer and say what is true, and
             each ends on `quit`; the queue of each virtio device is still served, and no interrupt of theirs is lost; no write is missing in an image that
@@ -49,8 +49,8 @@ internal static class SystemCallsPage
 
             Not struck are:
 
-            - exit, exit_group, rt_sigreturn, rt_sigprocmask, futex, and the language runtime's own mmap, munmap, madvise, mprotect, membarrier,
-              clone and clone3: without them there is no program that could answer. An madvise that makes pages present (MADV_POPULATE_READ, _WRITE) is
+            - exit, exit_group, rt_sigreturn, rt_sigprocmask, futex, and the language runtime's and the C library's own mmap, munmap, brk, madvise, mprotect,
+              membarrier, clone and clone3: without them there is no program that could answer. An madvise that makes pages present (MADV_POPULATE_READ, _WRITE) is
               never the runtime's, and is struck.
             - rseq, by which the C library registers each new thread: it ends the process if that fails, so it is a part of clone.
             - calls that cannot fail: sched_yield, getpid, gettid, getuid and their like.
@@ -68,22 +68,62 @@ internal static class SystemCallsPage
             | --- | --- | --- | --- | --- | --- |
 
             """);
-        var calls = Seen.Values.SelectMany(results => results).Select(r => r.Injection.Key.Call).Distinct().OrderBy(c => c.Name, StringComparer.Ordinal);
-        foreach (var call in calls)
+        foreach (var call in Calls(CallWindow.Transfer))
         {
             var whole = Results(CallWindow.WholeOfNew, call).Concat(Results(CallWindow.WholeOfOld, call)).ToList();
             page.Append(
                 CultureInfo.InvariantCulture,
                 $"""
-                | {call.Name} | {string.Join(", ", call.Errnos)}{(call.CanBlock ? ", late" : "")} | {Count(CallWindow.NewAfterTake, call)} | {Count(CallWindow.OldAfterOffer, call)} | {Count(CallWindow.WholeOfNew, call)}, {Count(CallWindow.WholeOfOld, call)} | {whole.Count(r => !r.IsInNew)}, {whole.Count(r => r.IsInNew)} |
+                | {call.Name} | {string.Join(", ", call.Errnos)}{(call.CanBlock ? ", late" : "")} | {Count(CallWindow.NewAfterTake, call)} | {Count(CallWindow.OldAfterOffer, call)} | {Count(CallWindow.WholeOfNew, call)}, {Count(CallWindow.WholeOfOld, call)} | {whole.Count(r => r.Place == GuestPlace.Old)}, {whole.Count(r => r.Place == GuestPlace.New)} |
 
                 """);
         }
 
-        int cases = Seen.Values.Sum(results => results.Count);
-        page.Append(CultureInfo.InvariantCulture, $"\nThe columns of windows count calls; with their errors these are {cases} updates.\n");
+        page.Append(CultureInfo.InvariantCulture, $"\nThe columns of windows count calls; with their errors these are {Cases(CallWindow.Transfer)} updates.\n");
+        Exec(page);
         return page.ToString();
     }
+
+    /// <summary>The table of the update by exec.</summary>
+    private static void Exec(StringBuilder page)
+    {
+        page.Append(CultureInfo.InvariantCulture, $"""
+
+            ### An update by exec
+
+            The same machine in one process, which becomes another program ([exec.md](exec.md)). Struck is each call of *old*, from the command to exec; of the
+            two children, the program that is *asked* and the *keeper*, from their start to their end; and of *new*, from exec to its rest. Besides there is an update whose new program
+            refuses the guest when it is its turn: struck is what that does until it *goes back*, and what the program before does that *returns*. What a child does
+            before its exec counts as old's. Each call fails with one error, by turns, an execve with each of its errors; the first of a kind in each thread is late too. `./test` strikes up to four calls of each of the six.
+
+            Each time the guest continues counting without a gap or a repeat, in one process, which answers: in old or returned (`failed`, with the reason), in new, or in the keeper
+            (`completed`, with the reason). Of all other processes nothing is left, not even a zombie; only a process that could not become another program before the
+            keeper took its guest lives on without it, in `postmigrate`, until `quit`. Queues and disks are as above. The next update by exec succeeds, and its process ends on `quit`.
+
+            A new program that the host gives no library (the dynamic loader's status 127), or whose language runtime cannot start (255), ends before its first line: the keeper has the guest.
+
+            | call | old | asked | keeper | new | goes back | returned | the guest is then in old, new, the keeper |
+            | --- | --- | --- | --- | --- | --- | --- | --- |
+
+            """);
+        foreach (var call in Calls(CallWindow.Exec))
+        {
+            var all = CallWindow.Exec.SelectMany(window => Results(window, call)).ToList();
+            page.Append(
+                CultureInfo.InvariantCulture,
+                $"""
+                | {call.Name} | {string.Join(" | ", CallWindow.Exec.Select(window => Count(window, call)))} | {string.Join(", ", Enum.GetValues<GuestPlace>().Select(place => all.Count(r => r.Place == place)))} |
+
+                """);
+        }
+
+        page.Append(CultureInfo.InvariantCulture, $"\nThe columns of programs count calls; with their errors these are {Cases(CallWindow.Exec)} updates.\n");
+    }
+
+    private static IEnumerable<SystemCall> Calls(IReadOnlyList<CallWindow> windows) =>
+        windows.SelectMany(window => Seen[window]).Select(r => r.Injection.Key.Call).Distinct().OrderBy(c => c.Name, StringComparer.Ordinal);
+
+    private static int Cases(IReadOnlyList<CallWindow> windows) => windows.Sum(window => Seen[window].Count);
 
     private static IEnumerable<CaseResult> Results(CallWindow window, SystemCall call) =>
         Seen[window].Where(r => r.WasStruck && r.Injection.Key.Call == call);
