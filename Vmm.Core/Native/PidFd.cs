@@ -57,8 +57,8 @@ public static partial class PidFd
     }
 
     /// <summary>Waits for a child that has ended, so that nothing is left of it; without effect for other processes.</summary>
-    /// <returns>Whether a signal has ended it.</returns>
-    public static bool Reap(SafeHandle process) => TryReap(process) is { HasExited: false };
+    /// <returns>Whether a signal has ended it; null if it could not be waited for.</returns>
+    public static bool? Reap(SafeHandle process) => TryReap(process) is { } end ? !end.HasExited : null;
 
     /// <summary>Waits for a child that has ended, so that nothing is left of it.</summary>
     /// <returns>How it ended; null if it has not ended, or is not this process's child.</returns>

@@ -30,15 +30,19 @@ public static unsafe partial class ProgramImage
     /// <exception cref="PosixException">The host does not let it be opened.</exception>
     public static SafeFileHandle OpenFile() => HostFile.OpenPath(Own, O_RDONLY, 0);
 
-    /// <summary>Replaces this program by another, which is looked for as a shell does. Returns only with an error.</summary>
+    /// <summary>
+    /// Replaces this program by another, which is looked for as <see cref="Find"/> does. Returns only with an error; a file that the kernel does not take for a
+    /// program is one, where execvp(3) would have a shell run it.
+    /// </summary>
     /// <param name="arguments">Its arguments, its name first.</param>
     /// <param name="environment">Its environment.</param>
     /// <returns>Why it is not replaced.</returns>
     public static PosixException Replace(IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        int error = Replace(arguments, environment, arguments[0], isFound: false);
-        return new PosixException($"execvp {Encoding.UTF8.GetString(arguments[0])}", error);
+        string name = Encoding.UTF8.GetString(arguments[0]);
+        int error = Find(name) is { } path ? Replace(arguments, environment, path) : ENOENT;
+        return new PosixException($"execvp {name}", error);
     }
 
     /// <summary>Replaces this program by the one in an open file. Returns only with an error.</summary>
@@ -55,10 +59,10 @@ public static unsafe partial class ProgramImage
         // By its name, if that still leads to it: the process is shown under the name that it was started by.
         if (new FileInfo(path).LinkTarget is { } name && HostFile.StatPath(name)?.Identity == HostFile.Stat(file).Identity)
         {
-            error = Replace(arguments, environment, Encoding.UTF8.GetBytes(name), isFound: true);
+            error = Replace(arguments, environment, name);
         }
 
-        error = Replace(arguments, environment, Encoding.UTF8.GetBytes(path), isFound: true) is not 0 and var last ? last : error;
+        error = Replace(arguments, environment, path) is not 0 and var last ? last : error;
         return new PosixException("start the program anew", error);
     }
 
@@ -84,12 +88,11 @@ public static unsafe partial class ProgramImage
 
     /// <param name="arguments">The arguments.</param>
     /// <param name="environment">The environment.</param>
-    /// <param name="name">The program's name, or its path.</param>
-    /// <param name="isFound">Whether it is a path.</param>
+    /// <param name="path">The program's file.</param>
     /// <returns>The error number.</returns>
-    private static int Replace(IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment, byte[] name, bool isFound)
+    private static int Replace(IReadOnlyList<byte[]> arguments, IReadOnlyList<byte[]> environment, string path)
     {
-        byte[][] texts = [.. arguments.Concat(environment).Append(name).Select(text => (byte[])[.. text, 0])];
+        byte[][] texts = [.. arguments.Concat(environment).Append(Encoding.UTF8.GetBytes(path)).Select(text => (byte[])[.. text, 0])];
         var pins = Array.ConvertAll(texts, text => GCHandle.Alloc(text, GCHandleType.Pinned));
         try
         {
@@ -98,8 +101,7 @@ public static unsafe partial class ProgramImage
             nint[] variables = [.. addresses[arguments.Count..^1], 0];
             fixed (nint* w = words, v = variables)
             {
-                byte* program = (byte*)addresses[^1];
-                int result = isFound ? SetImage(program, (byte**)w, (byte**)v) : FindImage(program, (byte**)w, (byte**)v);
+                int result = SetImage((byte*)addresses[^1], (byte**)w, (byte**)v);
                 return result < 0 ? Marshal.GetLastPInvokeError() : 0;
             }
         }
@@ -108,9 +110,6 @@ public static unsafe partial class ProgramImage
             Array.ForEach(pins, pin => pin.Free());
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "execvpe", SetLastError = true)]
-    private static partial int FindImage(byte* name, byte** arguments, byte** environment);
 
     [LibraryImport("libc", EntryPoint = "execve", SetLastError = true)]
     private static partial int SetImage(byte* path, byte** arguments, byte** environment);

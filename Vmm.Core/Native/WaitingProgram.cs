@@ -16,6 +16,7 @@ public sealed class WaitingProgram : IDisposable
 
     private readonly LastWords? _words;
     private bool _isReaped;
+    private bool _isReleased;
 
     private WaitingProgram(int id, SafeFileHandle process, LastWords? words)
     {
@@ -66,10 +67,21 @@ public sealed class WaitingProgram : IDisposable
     /// <summary>Kills it, with all that it has started. It has not ended, as <see cref="End"/> says, and so has its number to itself.</summary>
     public void Kill() => ProgramSpawn.KillGroup(Id, KillSignal);
 
+    /// <summary>Gives the descriptor of its process to who waits for its end.</summary>
+    public SafeFileHandle Release()
+    {
+        _isReleased = true;
+        return Process;
+    }
+
     /// <summary>Closes what is here of it; whether it has ended or not.</summary>
     public void Dispose()
     {
-        Process.Dispose();
+        if (!_isReleased)
+        {
+            Process.Dispose();
+        }
+
         _words?.Dispose();
     }
 }

@@ -96,7 +96,7 @@ internal sealed class ExecChild : IDisposable
     {
         _isClosed = true;
         HangUp();
-        new ChildEnd(FileDescriptor.Duplicate(Program.Process)).Await(_loop);
+        new ChildEnd(Program.Release()).Await(_loop);
         Program.Dispose();
     }
 
@@ -113,7 +113,7 @@ internal sealed class ExecChild : IDisposable
         if (Program.End() is null)
         {
             Program.Kill();
-            new ChildEnd(FileDescriptor.Duplicate(Program.Process)).Await(_loop);
+            new ChildEnd(Program.Release()).Await(_loop);
         }
 
         Program.Dispose();

@@ -145,10 +145,10 @@ internal sealed partial class ExecIncoming(
             taken.Do($"continue with {part.Name}", part.Resume);
         }
 
-        taken.Do("let the keeper end", LeaveKeeper);
+        LeaveKeeper(taken);
         if (Record.Memory is { } memory)
         {
-            taken.Do("let the address space of the program before go", () => ExecMemory.Release(machine.Loop, start.Original(memory)));
+            taken.Do("let the address space of the program before go", () => ExecMemory.Release(machine.Loop, start.TakeOriginal(memory)));
         }
 
         taken.Do("close what was kept for the way back", start.Arrive);
@@ -173,18 +173,23 @@ internal sealed partial class ExecIncoming(
     /// The keeper ends when its channel ends, because the guest is taken; a wrapper that has the channel too must not keep it. It is a child of this process,
     /// which waits for it. It names this process to the supervisor, which followed the keeper; unless it has ended before it could.
     /// </summary>
-    private void LeaveKeeper()
+    private void LeaveKeeper(BestEffort taken)
     {
-        var process = start.Original(Record.Keeper.Process);
-        bool hasEnded = PidFd.HasEnded(process);
-        HostSocket.Shutdown(start.Original(Record.Keeper.Channel));
-        new ChildEnd(FileDescriptor.Duplicate(process)).Await(machine.Loop, isKilled =>
+        taken.Do("wait for the end of the keeper", () =>
         {
-            if (hasEnded || isKilled)
+            // Not a copy, which could be refused: then it would not be waited for.
+            var process = start.TakeOriginal(Record.Keeper.Process);
+            bool hasEnded = false;
+            taken.Do("see whether the keeper has ended", () => hasEnded = PidFd.HasEnded(process));
+            new ChildEnd(process).Await(machine.Loop, isKilled =>
             {
-                supervisor.FollowThis();
-            }
+                if (hasEnded || isKilled)
+                {
+                    supervisor.FollowThis();
+                }
+            });
         });
+        taken.Do("let the keeper end", () => HostSocket.Shutdown(start.Original(Record.Keeper.Channel)));
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "live update: this program has the guest: {Times}")]

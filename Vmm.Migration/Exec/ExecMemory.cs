@@ -4,7 +4,6 @@
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
-using Vmm.Core.Descriptors;
 using Vmm.Core.Loop;
 using Vmm.Core.Native;
 
@@ -48,16 +47,16 @@ internal sealed partial class ExecMemory(EventLoop loop, ILogger log) : IDisposa
 
     /// <summary>Has what the program before has kept taken apart, without waiting for it.</summary>
     /// <param name="loop">The machine loop.</param>
-    /// <param name="process">The descriptor of what keeps it.</param>
+    /// <param name="process">The descriptor of what keeps it, which is closed when that has ended.</param>
     /// <param name="ended">Called when that has ended.</param>
     internal static void Release(EventLoop loop, SafeFileHandle process, Action? ended = null)
     {
+        // Watched before it is killed: then nothing is left of it although the host refuses one of the two.
+        new ChildEnd(process).Await(loop, _ => ended?.Invoke());
         if (!PidFd.HasEnded(process))
         {
             AddressSpaceHolder.End(process);
         }
-
-        new ChildEnd(FileDescriptor.Duplicate(process)).Await(loop, _ => ended?.Invoke());
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "live update: the pause will last longer, by the time that it takes to unmap the guest's RAM: {Reason}")]

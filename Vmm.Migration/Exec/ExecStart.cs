@@ -234,6 +234,14 @@ public sealed class ExecStart
         }
     }
 
+    /// <summary>One of the record's descriptors as it is, which is the caller's from here on. Once the guest was taken.</summary>
+    internal SafeFileHandle TakeOriginal(int number)
+    {
+        var original = Original(number);
+        _originals.Remove(original);
+        return original;
+    }
+
     /// <summary>One of the record's descriptors as it is.</summary>
     internal SafeFileHandle Original(int number) => _originals.First(original => Number(original) == number);
 }

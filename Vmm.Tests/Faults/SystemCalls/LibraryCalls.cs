@@ -22,7 +22,6 @@ internal static class LibraryCalls
         ["_exit"] = "exit_group",
         ["eventfd"] = "eventfd2",
         ["execv"] = "execve",
-        ["execvpe"] = "execve",
         ["grantpt"] = "ioctl",
         ["isatty"] = "ioctl",
         ["nanosleep"] = "clock_nanosleep",

@@ -101,6 +101,27 @@ public sealed class SystemCallTests
         Assert.That(verdict.Owner, Is.SameAs(scene.Old));
     }
 
+    /// <summary>exec would have a shell run a file that is no program, where the question had none.</summary>
+    [Test]
+    [Promise(61)]
+    public async Task A_program_that_the_kernel_does_not_take_for_one_has_the_guest_stay()
+    {
+        const int ExecOfProcess = 3;
+        Assert.That(await StrikeExecAsync(CallWindow.ExecOld, "59|vmm|", ExecOfProcess, "ENOEXEC"), Is.EqualTo(GuestPlace.Old));
+    }
+
+    /// <summary>The keeper does not stay, nor does its zombie.</summary>
+    [TestCase("48|vmm|socket:[]", "EINTR")]
+    [TestCase("247|vmm|", "EAGAIN")]
+    [Promise(62)]
+    public async Task A_keeper_leaves_nothing_behind(string call, string error) =>
+        Assert.That(await StrikeExecAsync(CallWindow.ExecNew, call, 1, error), Is.EqualTo(GuestPlace.New));
+
+    [Test]
+    [Promise(44)]
+    public async Task Reading_no_signal_does_not_end_the_process() => Assert.That(
+        await StrikeExecAsync(CallWindow.ExecNew, "0|signals|anon_inode:[signalfd]", 1, "EAGAIN"), Is.EqualTo(GuestPlace.New));
+
     [TestCaseSource(nameof(RunErrors))]
     [Promise(44)]
     public async Task A_vcpu_that_cannot_run_halts_its_guest_and_nothing_else(string error)
@@ -126,6 +147,18 @@ public sealed class SystemCallTests
         Assert.That(await scene.New.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
         Assert.That(scene.Ram.Digest, Is.EqualTo(digest));
         SystemCallsPage.NoteRun(error);
+    }
+
+    private static async Task<GuestPlace> StrikeExecAsync(CallWindow window, string call, int occurrence, string error)
+    {
+        var injection = new Injection(new CallKey(call), occurrence, error);
+        await using var scene = await CallScene.SetAsync(window);
+        await scene.UpdateAsync(injection);
+
+        var verdict = scene.Verdict(injection);
+        Assert.That(await verdict.JudgeAsync(), Is.Empty);
+        Assert.That(scene.Injector.Hit.IsCompleted, "it was struck");
+        return verdict.Place;
     }
 
     /// <summary>Whether a guest that prints a line and then counts it was stopped after that, within the next line, or between a line and its count.</summary>
