@@ -59,6 +59,9 @@ public sealed class QmpClient : IAsyncDisposable
     /// <summary>All events so far, oldest first.</summary>
     public IReadOnlyList<QmpEvent> History => _history.Entries;
 
+    /// <summary>The messages so far, as text, that are neither events nor replies and were not received (<see cref="ReceiveAsync"/>).</summary>
+    public IReadOnlyList<string> Others => _others.Entries;
+
     /// <summary>Completes when the server has closed the session.</summary>
     public Task Closed => _receiving;
 

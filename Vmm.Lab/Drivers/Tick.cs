@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Vmm.Lab.Hosts;
 
@@ -30,6 +31,13 @@ public sealed partial record Tick(long Count, long Monotonic, long Real, long Ga
         long step = Number(match, 3) * NanosecondsPerMicrosecond;
         return new Tick(Number(match, 1), monotonic, monotonic + step, Number(match, 4) * NanosecondsPerMicrosecond, line.Arrived);
     }
+
+    /// <summary>The ticks in what a console said, in order; when they arrived is not known.</summary>
+    public static IReadOnlyList<Tick> AllIn(ReadOnlySpan<byte> said) =>
+    [
+        .. Encoding.Latin1.GetString(said).Split('\n', StringSplitOptions.TrimEntries)
+            .Select((line, number) => TryParse(new ConsoleLine(number, line, default))).OfType<Tick>(),
+    ];
 
     private static long Number(Match match, int group) => long.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 

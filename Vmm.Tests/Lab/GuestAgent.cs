@@ -33,10 +33,10 @@ internal sealed class GuestAgent : IAsyncDisposable
     /// <summary>How many questions it has answered.</summary>
     internal int Answers => _connection.Lines.Count;
 
-    /// <summary>Starts the agent in the guest and connects to it.</summary>
+    /// <summary>Starts the agent in the guest if it does not run, and connects to it.</summary>
     internal static async Task<GuestAgent> ConnectAsync(LinuxGuest guest)
     {
-        await guest.RunAsync("guest-agent");
+        await guest.RunAsync("pidof qemu-ga || guest-agent");
         var agent = new GuestAgent(guest, new ConsoleReader(await guest.Process.ConnectAsync(LinuxDevices.AgentSocket)));
         await agent.SyncAsync();
         return agent;

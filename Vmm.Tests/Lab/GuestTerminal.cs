@@ -17,8 +17,11 @@ internal sealed class GuestTerminal : IAsyncDisposable
     // A terminal's line discipline would send back what is typed and change ends of lines; raw, it passes every byte on.
     private const string Serve =
         "(until [ -c /dev/hvc0 ]; do usleep 5000; done; exec 3<> /dev/hvc0; stty raw -echo <&3; cat <&3 > /tmp/typed & "
-        + "touch /tmp/serving; n=0; until [ -e /tmp/enough ]; do echo \"line $n\" >&3; n=$((n + 1)); [ $((n % 32)) -ne 0 ] || usleep 200000; done; "
+        + "echo $! > /tmp/reader; touch /tmp/serving; n=0; until [ -e /tmp/enough ]; do echo \"line $n\" >&3; n=$((n + 1)); [ $((n % 32)) -ne 0 ] || usleep 200000; done; "
         + "echo $n > /tmp/lines) > /dev/null 2>&1 & until [ -e /tmp/serving ]; do usleep 5000; done";
+
+    /// <summary>Ends both programs, and removes their files, so that another client can begin.</summary>
+    private const string Leave = "kill $(cat /tmp/reader); rm -f /tmp/typed /tmp/reader /tmp/serving /tmp/enough /tmp/lines";
 
     private static readonly TimeSpan BetweenBursts = TimeSpan.FromMilliseconds(200);
 
@@ -72,6 +75,7 @@ internal sealed class GuestTerminal : IAsyncDisposable
         string digest = (await _guest.RunAsync("sha256sum < /tmp/typed"))[..64];
         Assert.That(digest, Is.EqualTo(Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(_typed.ToString())))), "what arrived in the guest");
         Assert.That(_connection.Closed.IsCompleted, Is.False, "the client was disconnected");
+        await _guest.RunAsync(Leave);
     }
 
     public async ValueTask DisposeAsync()

@@ -44,7 +44,7 @@ public sealed partial class LinuxFioTests() : LinuxGuestTest(
         int passes = int.Parse(await Guest.RunAsync("cat /tmp/passes"), CultureInfo.InvariantCulture);
         string errors = await Guest.RunAsync("cat /tmp/fio.errors");
         string report = await Guest.RunAsync("grep -hE '\"(error|total_ios|total_err)\"|\"(read|write|trim|sync)\" :' /tmp/fio.[0-9]*");
-        int saved = int.Parse(await Guest.RunAsync("cat /tmp/saved"), CultureInfo.InvariantCulture);
+        int saved = await Guest.SavedAsync();
         string kernel = await Guest.KernelLogAsync("i/o error|ext4-fs error|blk_update_request|vda.*(error|timeout)");
         await Guest.Qmp.ExecuteAsync("system_powerdown");
         await ExpectOffAsync();

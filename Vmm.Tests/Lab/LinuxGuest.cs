@@ -1,8 +1,10 @@
-// A Debian guest and the line of processes that run it, one after the other. Everything that a process is started with is the
-// same for all of them; the new ones get the update options beside it. The console is one connection that crosses with the
-// guest; the newest process answers on the one QMP path.
+// A Debian guest, and what is done to it from outside: it goes to another process, its process becomes another program, it is saved and restored. The console
+// is one connection that crosses with the guest; the newest process answers on the one QMP path, and a program that replaces another on the same session.
 
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Vmm.Lab.Drivers;
 using Vmm.Lab.Hosts;
 using Vmm.Tests.EndToEnd.Updates;
@@ -30,24 +32,22 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     private readonly IHost _host;
     private readonly string _folder;
-    private readonly ArgumentList _arguments;
-    private readonly LinuxGuestParts _parts;
-    private readonly List<VmmProcess> _processes = [];
-    private readonly Dictionary<VmmProcess, HostStepObserver> _observers = [];
+    private readonly LinuxProcesses _processes;
     private readonly List<Interruption> _hops = [];
     private readonly GuestStory _story = new();
     private readonly int _vcpus;
     private readonly ControlGuest? _control;
     private int _up;
+    private int _updates;
+    private HmpClient? _monitor;
 
     private LinuxGuest(IHost host, string folder, int vcpus, LinuxGuestParts parts, ControlGuest? control, string[] more)
     {
         _host = host;
         _folder = folder;
         _vcpus = vcpus;
-        _parts = parts;
         _control = control;
-        _arguments = new ArgumentList
+        var arguments = new ArgumentList
         {
             { "-machine", "microvm,memory-backend=ram0" },
             { "-accel", "kvm" },
@@ -65,7 +65,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             { "-qmp", $"unix:{QmpSocket},server=on,wait=off" },
             { "-monitor", "stdio" },
         };
-        _arguments = _arguments.With(more);
+        _processes = new LinuxProcesses(host, folder, parts, arguments.With(more));
     }
 
     /// <summary>The serial console.</summary>
@@ -78,7 +78,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     internal QmpClient Qmp { get; private set; } = null!;
 
     /// <summary>What all processes so far said on stderr.</summary>
-    internal string Errors => string.Concat(_processes.Select(process => $"[{process.Pid}]\n{process.Errors}"));
+    internal string Errors => _processes.Errors;
 
     /// <summary>For a reader who finds it lost: what was done to it, what its console said meanwhile, and what all processes said.</summary>
     internal string Account =>
@@ -86,8 +86,6 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     /// <summary>The image of its disk on its host, if its arguments name one.</summary>
     internal string Image => $"{_folder}/{Disk}";
-
-    private string Program => _parts.Program is null ? _host.VmmPath : $"{_folder}/vmm";
 
     /// <summary>Boots a guest from copies of the kernel and initrd, and waits until its init runs.</summary>
     /// <param name="host">Where.</param>
@@ -110,8 +108,8 @@ internal sealed class LinuxGuest : IAsyncDisposable
                 await parts.PutDiskAsync(host, guest.Image);
             }
 
-            await parts.PutProgramAsync(host, guest.Program);
-            var first = guest.Process = await guest.StartAsync([]);
+            await parts.PutProgramAsync(host, guest._processes.Program);
+            var first = guest.Process = await guest._processes.StartAsync();
             guest.Console = new ConsoleReader(await first.ConnectAsync(ConsoleSocket));
             guest.Qmp = await OpenQmpAsync(first);
             guest._up = (await guest.GiveTimeAsync("the boot", timeout, (limit, end) => guest.Console.WaitForLineAsync(IsUp, limit, end))).Number;
@@ -136,6 +134,10 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Assert.That(result.Status, Is.Zero, $"`{command}` in the guest: {result.Output}");
         return result.Output;
     }
+
+    /// <summary>How many records its writer has reported as saved on its disk, once there is one.</summary>
+    internal async Task<int> SavedAsync() => int.Parse(
+        await RunAsync("until [ -s /tmp/saved ]; do usleep 10000; done; cat /tmp/saved"), CultureInfo.InvariantCulture);
 
     /// <summary>The lines of the kernel's log that match an extended regular expression, whatever their case.</summary>
     internal async Task<string> KernelLogAsync(string pattern) => await RunAsync($"dmesg | grep -iE {Shell.Quote(pattern)} || true");
@@ -169,15 +171,14 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <summary>Updates to a new process and ends the old one; what each says is checked.</summary>
     /// <param name="form">How the update is requested.</param>
     /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
-    internal async Task HopAsync(UpdateForm form, int ticksBetween = TicksBetween)
+    /// <returns>The pause.</returns>
+    internal async Task<TimeSpan> HopAsync(UpdateForm form, int ticksBetween = TicksBetween)
     {
         var (old, asked) = (Process, Qmp);
         var successor = await AwaitGuestAsync(form, ticksBetween);
         var before = Console.LastTick;
         await successor.AskAsync(asked);
-        var ended = await asked.WaitForMigrationAsync("completed", "failed", "cancelled");
-        var account = await asked.ExecuteAsync("query-migrate");
-        Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
+        var account = await ExpectCompletedAsync(asked);
         Assert.That(await StatusAsync(asked), Is.EqualTo("postmigrate"));
         Note($"{successor.Update}: completed");
         await AdoptAsync(successor, before);
@@ -187,6 +188,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
         Assert.That(await old.Exited.WaitAsync(Timeouts.Answer), Is.Zero, old.Errors);
         Note($"{successor.Update}: the old process has ended");
         await asked.DisposeAsync();
+        return PauseOf(account);
     }
 
     /// <summary>Starts a process that waits for the guest, and prepares both for the update.</summary>
@@ -194,15 +196,14 @@ internal sealed class LinuxGuest : IAsyncDisposable
     /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
     internal async Task<Successor> AwaitGuestAsync(UpdateForm form, int ticksBetween = TicksBetween)
     {
-        string update = $"update {_processes.Count}";
+        string update = $"update {++_updates}";
         var route = new UpdateRoute($"{_processes.Count}");
-        var process = await StartAsync(route.Listening(form));
+        var process = await _processes.StartAsync(route.Listening(form));
         var monitor = await process.OpenMonitorAsync();
         Assert.That(await monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: paused (inmigrate)\n"));
         Note($"{update}: the new process {process.Pid} waits");
         await TickAsync(ticksBetween);
-        await Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
-        await Qmp.ExecuteAsync("migrate-set-parameters", $"{{{string.Join(", ", WaitsOfOld.Select(wait => $"\"{wait}\": {WaitMilliseconds}"))}}}");
+        await PrepareAsync();
         foreach (string wait in WaitsOfNew)
         {
             Assert.That(await monitor.ExecuteAsync($"migrate_set_parameter {wait} {WaitMilliseconds}"), Is.Empty);
@@ -219,10 +220,41 @@ internal sealed class LinuxGuest : IAsyncDisposable
     {
         await GoesOnAsync(before);
         Assert.That(await successor.Monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: running\n"));
-        Process = successor.Process;
+        (Process, _monitor) = (successor.Process, successor.Monitor);
         Qmp = await OpenQmpAsync(Process);
         Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
     }
+
+    /// <summary>Has the process become another program by exec, with the same command line and a name; process and sessions stay, and that is checked.</summary>
+    /// <param name="ticksBetween">How long the guest runs before it, in pulse lines.</param>
+    /// <returns>The pause.</returns>
+    internal async Task<TimeSpan> ReplaceAsync(int ticksBetween = TicksBetween)
+    {
+        string update = $"update {++_updates}";
+        string[] command = _processes.Command("-name", update);
+        _monitor ??= await Process.OpenMonitorAsync();
+        await TickAsync(ticksBetween);
+        await PrepareAsync();
+        await Qmp.ExecuteAsync(
+            "migrate-set-parameters",
+            new JsonObject { ["mode"] = "cpr-exec", ["cpr-exec-command"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]) });
+        Note($"{update}: requested next, by exec");
+        long before = Console.LastTick;
+        await Qmp.ExecuteAsync("migrate");
+        var account = await ExpectCompletedAsync(Qmp);
+        Note($"{update}: completed");
+        await GoesOnAsync(before);
+        Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
+        Assert.That((await Qmp.ExecuteAsync("query-name")).GetProperty("name").GetString(), Is.EqualTo(update));
+        Assert.That(Qmp.Others, Is.Empty, "what came on the session that is neither an event nor a reply, such as a greeting");
+        Assert.That(await _monitor.ExecuteAsync("info status"), Is.EqualTo("VM status: running\n"));
+        Assert.That(await _host.RunAsync($"tr '\\0' '\\n' < /proc/{Process.Pid}/cmdline"), Does.EndWith($"\n{update}\n"), "the program of the same process");
+        await ExpectNoOtherProcessAsync();
+        return PauseOf(account);
+    }
+
+    /// <summary>Waits until the process that has the guest is the only one that was started for it and is left; once the guest is off, none is.</summary>
+    internal Task ExpectNoOtherProcessAsync() => _processes.ExpectNoneButAsync(Process.Exited.IsCompleted ? null : Process);
 
     /// <summary>The guest was interrupted and runs again: waits for a few ticks, and has its pulse judged from there anew.</summary>
     /// <param name="before">The last tick before.</param>
@@ -234,7 +266,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
     }
 
     /// <summary>The observer of a process's steps, which each process of a guest whose program reports them has.</summary>
-    internal HostStepObserver StepsOf(VmmProcess process) => _observers[process];
+    internal HostStepObserver StepsOf(VmmProcess process) => _processes.StepsOf(process);
 
     /// <summary>Saves the guest, ends its process, and has another one restore it and let it run.</summary>
     /// <param name="to">Where it is saved, in the guest's folder.</param>
@@ -246,16 +278,14 @@ internal sealed class LinuxGuest : IAsyncDisposable
         await Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
         await Qmp.ExecuteAsync("stop");
         await Qmp.ExecuteAsync("migrate", $$"""{"uri": "{{to}}"}""");
-        string ended = await Qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
-        var account = await Qmp.ExecuteAsync("query-migrate");
-        Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
+        var account = await ExpectCompletedAsync(Qmp);
         await TestContext.Out.WriteLineAsync($"saved to {to}: {account.GetProperty("ram").GetRawText()}");
         await Qmp.ExecuteAsync("quit");
         Assert.That(await process.Exited.WaitAsync(Timeouts.Answer), Is.Zero, process.Errors);
         await console.Closed.WaitAsync(Timeouts.Answer);
         await Qmp.DisposeAsync();
 
-        Process = await StartAsync(["-incoming", from]);
+        (Process, _monitor) = (await _processes.StartAsync("-incoming", from), null);
         Console = new ConsoleReader(await Process.ConnectAsync(ConsoleSocket));
         Qmp = await OpenQmpAsync(Process);
         using var deadline = new CancellationTokenSource(Timeouts.Boot);
@@ -266,6 +296,8 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
         Assert.That(await StatusAsync(Qmp), Is.EqualTo("paused"));
         await Qmp.ExecuteAsync("cont");
+        _up = -1;
+        BeginAnew("restored");
         await TickAsync(TicksInFlight);
         return console;
     }
@@ -281,9 +313,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
             return await up;
         })).Number;
         await TestContext.Out.WriteLineAsync($"rebooted in {clock.Elapsed.TotalSeconds:0.0} s");
-        _hops.Clear();
-        _story.Clear();
-        Note("rebooted");
+        BeginAnew("rebooted");
     }
 
     /// <summary>Waits for an event that the guest brings about.</summary>
@@ -295,16 +325,7 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in Enumerable.Reverse(_processes))
-        {
-            await process.DisposeAsync();
-        }
-
-        foreach (var observer in _observers.Values)
-        {
-            await observer.DisposeAsync();
-        }
-
+        await _processes.DisposeAsync();
         if (Qmp is not null)
         {
             await Qmp.DisposeAsync();
@@ -328,6 +349,14 @@ internal sealed class LinuxGuest : IAsyncDisposable
     internal Task<T> GiveTimeAsync<T>(string what, TimeSpan time, Func<TimeSpan, CancellationToken, Task<T>> wait) =>
         _control is null ? wait(time, CancellationToken.None) : _control.GiveTimeAsync(what, time, wait);
 
+    /// <summary>What was done before says nothing about what the console says from here on.</summary>
+    private void BeginAnew(string step)
+    {
+        _hops.Clear();
+        _story.Clear();
+        Note(step);
+    }
+
     private void Note(string step) => _story.Add(Console.Lines.Count, step);
 
     // A reboot may cut a line short; the new boot's first line then stands behind the stump.
@@ -337,24 +366,20 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     private static Task<QmpClient> OpenQmpAsync(VmmProcess process) => process.OpenQmpAsync(QmpSocket);
 
-    private async Task<VmmProcess> StartAsync(string[] update)
+    /// <summary>Has the process report how a migration goes, and be patient.</summary>
+    private async Task PrepareAsync()
     {
-        var arguments = _arguments.With(update);
-        if (!_parts.ReportsSteps)
-        {
-            return Keep(await VmmProcess.StartAsync(_host, Program, arguments, _folder));
-        }
-
-        string socket = $"{_processes.Count}.steps";
-        var observer = await HostStepObserver.ListenAsync(_host, $"{_folder}/{socket}");
-        var process = Keep(await VmmProcess.StartAsync(_host, "env", [$"{Migration.Handover.Boundary.Variable}={socket}", Program, .. arguments], _folder));
-        _observers.Add(process, observer);
-        return process;
+        await Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        await Qmp.ExecuteAsync("migrate-set-parameters", $"{{{string.Join(", ", WaitsOfOld.Select(wait => $"\"{wait}\": {WaitMilliseconds}"))}}}");
     }
 
-    private VmmProcess Keep(VmmProcess process)
+    private static async Task<JsonElement> ExpectCompletedAsync(QmpClient qmp)
     {
-        _processes.Add(process);
-        return process;
+        string ended = await qmp.WaitForMigrationAsync("completed", "failed", "cancelled");
+        var account = await qmp.ExecuteAsync("query-migrate");
+        Assert.That(ended, Is.EqualTo("completed"), account.GetRawText());
+        return account;
     }
+
+    private static TimeSpan PauseOf(JsonElement account) => TimeSpan.FromMicroseconds(account.GetProperty("cpr").GetProperty("pause").GetInt64());
 }

@@ -12,6 +12,9 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
     private protected const string Doubts =
         @"clocksource.*unstable|tsc warp|check_tsc_sync_source failed|soft lockup|hard lockup|rcu.*stall|blocked for more than|\bBUG:|\bWARNING:";
 
+    /// <summary>What it says when a device has failed.</summary>
+    private protected const string DeviceErrors = "i/o error|ext4-fs error|blk_update_request|vda.*(error|timeout)|virtio.*(error|fail)";
+
     private protected LinuxGuest Guest { get; private set; } = null!;
 
     [OneTimeSetUp]
@@ -70,6 +73,18 @@ public abstract class LinuxGuestTest(int vcpus, params string[] more)
         var shutdown = await Guest.WaitForEventAsync("SHUTDOWN");
         Assert.That(Reason(shutdown.Data), Is.EqualTo("guest-shutdown"));
         Assert.That(await Guest.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero, Guest.Errors);
+    }
+
+    /// <summary>Presses the power button, and judges the disk when the guest is off.</summary>
+    private protected async Task ExpectRecordsAfterPowerOffAsync()
+    {
+        int saved = await Guest.SavedAsync();
+        await Guest.Qmp.ExecuteAsync("system_powerdown");
+        await ExpectOffAsync();
+        var verdict = await DiskVerdict.OfAsync(HostFixture.Host, Guest.Image, saved);
+        await TestContext.Out.WriteLineAsync(verdict.ToString());
+        Assert.That(verdict.Faults, Is.Empty);
+        Assert.That(verdict.Records, Is.GreaterThan(0));
     }
 
     private static string? Reason(JsonElement data) => data.GetProperty("reason").GetString();

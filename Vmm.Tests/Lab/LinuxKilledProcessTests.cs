@@ -1,4 +1,3 @@
-using System.Globalization;
 using Vmm.Lab.Drivers;
 using Vmm.Lab.Hosts;
 using Vmm.Migration.Handover;
@@ -27,11 +26,11 @@ public sealed class LinuxKilledProcessTests() : LinuxGuestTest(Math.Min(2, HostS
             foreach (var step in Steps)
             {
                 var form = kills++ % 2 == 0 ? UpdateForm.CprUri : UpdateForm.Channels;
-                int before = await SavedAsync();
+                int before = await Guest.SavedAsync();
                 await (step < HandoverStep.NewTaken ? KillNewAsync(form, step) : KillOldAsync(form, step));
                 await terminal.PrintsAgainAsync();
                 await agent.AnswersAgainAsync();
-                Assert.That(await SavedAsync(), Is.GreaterThan(before), $"records saved since the update that was disturbed at {step}");
+                Assert.That(await Guest.SavedAsync(), Is.GreaterThan(before), $"records saved since the update that was disturbed at {step}");
             }
 
             foreach (var step in Steps.Where(step => step is >= HandoverStep.OldEndSent and < HandoverStep.NewTaken))
@@ -43,9 +42,9 @@ public sealed class LinuxKilledProcessTests() : LinuxGuestTest(Math.Min(2, HostS
         await Guest.HopAsync(UpdateForm.CprUri);
         await agent.EndAsync();
         await terminal.EndAsync();
-        int saved = await SavedAsync();
+        int saved = await Guest.SavedAsync();
         Assert.That((await Guest.JudgeAsync()).Faults, Is.Empty);
-        Assert.That(await Guest.KernelLogAsync("i/o error|ext4-fs error|blk_update_request|vda.*(error|timeout)|virtio.*(error|fail)"), Is.Empty);
+        Assert.That(await Guest.KernelLogAsync(DeviceErrors), Is.Empty);
         await Guest.Qmp.ExecuteAsync("system_powerdown");
         await ExpectOffAsync();
         var verdict = await DiskVerdict.OfAsync(HostFixture.Host, Guest.Image, saved);
@@ -116,6 +115,4 @@ public sealed class LinuxKilledProcessTests() : LinuxGuestTest(Math.Min(2, HostS
         await (Faults.Scene.IsOlds(step) ? old : next).WaitForAsync(step);
         return (successor, before, asked);
     }
-
-    private async Task<int> SavedAsync() => int.Parse(await Guest.RunAsync("cat /tmp/saved"), CultureInfo.InvariantCulture);
 }
