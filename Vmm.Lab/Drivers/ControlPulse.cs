@@ -46,13 +46,13 @@ public sealed class ControlPulse(IReadOnlyList<Tick> ticks)
 
     /// <summary>The first silence of another guest that its host does not account for, in a sentence; null if there is none.</summary>
     /// <param name="others">The other guest's ticks, in order.</param>
-    /// <param name="allowed">What needs no account.</param>
-    internal string? Silence(IReadOnlyList<Tick> others, TimeSpan allowed)
+    /// <param name="allowance">How long a silence before a tick needs no account.</param>
+    internal string? Silence(IReadOnlyList<Tick> others, Func<Tick, TimeSpan> allowance)
     {
         for (int i = 1; i < others.Count; i++)
         {
             (long begin, long end) = (others[i - 1].Arrived.Monotonic, others[i].Arrived.Monotonic);
-            var silent = Nanoseconds(end - begin);
+            var (silent, allowed) = (Nanoseconds(end - begin), allowance(others[i]));
             if (silent > allowed && LongestSilence(begin, end) is var own && silent > allowed + (AsLong * own))
             {
                 return string.Create(

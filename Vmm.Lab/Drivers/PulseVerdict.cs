@@ -16,7 +16,8 @@ namespace Vmm.Lab.Drivers;
 /// <summary>Something that the guest should not have noticed, such as a live update, by the ticks that surround it.</summary>
 /// <param name="Before">The count of the last tick seen before it began.</param>
 /// <param name="After">The count of the last tick seen when it was over.</param>
-public readonly record struct Interruption(long Before, long After);
+/// <param name="Pause">How long the guest is known to have been stopped in it, which is no silence of its own.</param>
+public readonly record struct Interruption(long Before, long After, TimeSpan Pause = default);
 
 /// <summary>The judgement on a stretch of console output.</summary>
 /// <param name="Ticks">How many pulse lines it holds.</param>
@@ -95,7 +96,7 @@ public sealed record PulseVerdict(
             stretches.RemoveAll(stretch => stretch.Count == 0);
         }
 
-        if (control?.Silence(ticks, AllowedSilence) is { } silence)
+        if (control?.Silence(ticks, tick => AllowedSilence + PauseBefore(tick, interruptions)) is { } silence)
         {
             faults.Add(silence);
         }
@@ -111,6 +112,10 @@ public sealed record PulseVerdict(
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
         $"{Ticks} ticks, {(Holds ? "contiguous, no malformed line" : string.Join("; ", Faults))}; clock difference to the host moved by {MonotonicDrift.TotalMilliseconds:0.0} ms (monotonic) and {RealDrift.TotalMilliseconds:0.0} ms (real); largest gap {LargestGap.TotalMilliseconds:0.0} ms");
+
+    private static TimeSpan PauseBefore(Tick tick, IReadOnlyList<Interruption> interruptions) => interruptions
+        .Where(interruption => tick.Count > interruption.Before && tick.Count <= interruption.After)
+        .Aggregate(TimeSpan.Zero, (sum, interruption) => sum + interruption.Pause);
 
     private static void Check(string clock, TimeSpan drift, List<string> faults)
     {

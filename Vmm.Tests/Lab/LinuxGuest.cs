@@ -243,7 +243,9 @@ internal sealed class LinuxGuest : IAsyncDisposable
         await Qmp.ExecuteAsync("migrate");
         var account = await ExpectCompletedAsync(Qmp);
         Note($"{update}: completed");
-        await GoesOnAsync(before);
+
+        // It holds the start of a program, which takes the longer the busier the host is.
+        await GoesOnAsync(before, PauseOf(account));
         Assert.That(await StatusAsync(Qmp), Is.EqualTo("running"));
         Assert.That((await Qmp.ExecuteAsync("query-name")).GetProperty("name").GetString(), Is.EqualTo(update));
         Assert.That(Qmp.Others, Is.Empty, "what came on the session that is neither an event nor a reply, such as a greeting");
@@ -258,11 +260,12 @@ internal sealed class LinuxGuest : IAsyncDisposable
 
     /// <summary>The guest was interrupted and runs again: waits for a few ticks, and has its pulse judged from there anew.</summary>
     /// <param name="before">The last tick before.</param>
-    internal async Task GoesOnAsync(long before)
+    /// <param name="pause">How long it is known to have been stopped, if that is not to be judged.</param>
+    internal async Task GoesOnAsync(long before, TimeSpan pause = default)
     {
         // What comes first may have been written before the interruption.
         await TickAsync(TicksInFlight);
-        _hops.Add(new Interruption(before, Console.LastTick));
+        _hops.Add(new Interruption(before, Console.LastTick, pause));
     }
 
     /// <summary>The observer of a process's steps, which each process of a guest whose program reports them has.</summary>
