@@ -4,7 +4,7 @@
 // 4 KiB (bench/run exec). The kernel takes it apart when the last process that has it ends, so with this child exec takes 1 ms, and the rest is done on
 // another processor when the child is killed.
 //
-// The child has nothing else of its process: no descriptors, no signal that reaches it. It is killed when the thread that made it ends, which exec
+// The child has nothing else of its process: it closes its copies of the descriptors at once, and no signal reaches it. It is killed when the thread that made it ends, which exec
 // leaves alone if it is the process's first; and it ends by itself in any case. What it runs has to be without the C library, whose data belongs to the
 // thread that made it, so it is written out here.
 
@@ -23,7 +23,6 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
     private const int ChildEnds = 17; // SIGCHLD
     private const int SharesMemory = 0x100; // CLONE_VM
     private const int GivesDescriptor = 0x1000; // CLONE_PIDFD
-    private const int FirstArgument = 8; // of the words that it shares with its maker: whether it is ready, and a timespec
 
     private readonly nint _stack;
     private readonly nint _code;
@@ -33,13 +32,10 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
     /// <summary>The descriptor of its process, which is a child of this one.</summary>
     public SafeFileHandle Process { get; }
 
-    /// <summary>Whether it has let go of everything but the address space. It needs some microseconds for that.</summary>
-    public bool IsReady => Volatile.Read(ref *(int*)_stack) != 0;
-
     /// <summary>The size of a page, which the code has to itself.</summary>
     private static long CodeSize => Environment.SystemPageSize;
 
-    /// <summary>What it runs (x86-64), with the address of the words in rdi.</summary>
+    /// <summary>What it runs (x86-64), with the address of a timespec in rdi.</summary>
     private static ReadOnlySpan<byte> Code =>
     [
         0x48, 0x89, 0xfb,                         // mov  rbx, rdi
@@ -53,12 +49,11 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
         0x31, 0xd2,                               // xor  edx, edx              0)
         0x0f, 0x05,                               // syscall
         0x85, 0xc0,                               // test eax, eax            if that failed,
-        0x75, 0x1b,                               // jnz  end                   end
-        0xc7, 0x03, 0x01, 0x00, 0x00, 0x00,       // mov  dword [rbx], 1      ready
+        0x75, 0x14,                               // jnz  end                   end
         0xb8, 0xe6, 0x00, 0x00, 0x00,             // mov  eax, 230            clock_nanosleep(
         0xbf, 0x01, 0x00, 0x00, 0x00,             // mov  edi, 1                CLOCK_MONOTONIC,
         0x31, 0xf6,                               // xor  esi, esi              0,
-        0x48, 0x8d, 0x53, FirstArgument,          // lea  rdx, [rbx+8]          timespec,
+        0x48, 0x89, 0xda,                         // mov  rdx, rbx              timespec,
         0x4d, 0x31, 0xd2,                         // xor  r10, r10              0)
         0x0f, 0x05,                               // syscall
         0x31, 0xff,                               // end: xor edi, edi        exit_group(0)
@@ -77,7 +72,7 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
         {
             stack = Mapping.ReserveAddresses(StackSize);
             Mapping.MapAnonymousAt(stack, StackSize);
-            *(long*)(stack + FirstArgument) = (long)atMost.TotalSeconds;
+            *(long*)stack = (long)atMost.TotalSeconds;
             int process = -1;
 
             // What its maker has blocked the child has too, from its first instruction on.

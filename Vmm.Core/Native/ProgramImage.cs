@@ -45,6 +45,20 @@ public static unsafe partial class ProgramImage
         return new PosixException($"execvp {name}", error);
     }
 
+    /// <summary>Gives the process the name of its program: one that was started from an open file has the file's number for a name, in ps and top.</summary>
+    public static void NameProcess()
+    {
+        try
+        {
+            File.WriteAllText("/proc/self/comm", Path.GetFileName(Encoding.UTF8.GetString(Arguments[0])));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is nothing but a name.
+            return;
+        }
+    }
+
     /// <summary>Replaces this program by the one in an open file. Returns only with an error.</summary>
     /// <param name="file">Its file.</param>
     /// <param name="arguments">Its arguments, its name first.</param>

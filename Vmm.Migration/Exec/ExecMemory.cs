@@ -20,7 +20,7 @@ internal sealed partial class ExecMemory(EventLoop loop, ILogger log) : IDisposa
     private AddressSpaceHolder? _holder;
 
     /// <summary>The descriptor of what keeps it; null if nothing does.</summary>
-    internal SafeFileHandle? Process => _holder is { IsReady: true } holder ? holder.Process : null;
+    internal SafeFileHandle? Process => _holder?.Process;
 
     /// <summary>Begins to keep it.</summary>
     internal void Keep()

@@ -8,7 +8,7 @@
 //     VMM_CPR_EXEC_FAILURE=TEXT                     the program that replaced this one could not take the guest, and went back to this
 //
 // The program that has replaced another holds every descriptor of the record twice: the number as it was stays open and untouched until the guest is
-// taken, so that the way back leads to what was there, whatever became of the copies.
+// taken, so that the way back leads to what was there, whatever became of the copies. The program that came back uses what is there.
 
 using System.Globalization;
 using System.Text;
@@ -70,10 +70,15 @@ public sealed class ExecStart
         if (HostSocket.IsUnix(start._state))
         {
             start.ReadKeeper(main);
+            ProgramImage.NameProcess();
         }
         else
         {
             start.Read();
+            if (start.Failure is not null)
+            {
+                ProgramImage.NameProcess();
+            }
         }
 
         return start;
@@ -226,7 +231,11 @@ public sealed class ExecStart
     {
         foreach (var (name, number) in Record!.Descriptors)
         {
-            var handle = IsInherited(number) ? new SafeFileHandle(number, ownsHandle: false) : FileDescriptor.Duplicate(Original(number));
+            // The program that came back has nowhere to go back to, and needs no copy: so it can do where the host gives no more descriptors.
+            bool isLast = Failure is not null && Record.Descriptors.Count(descriptor => descriptor.Number == number) == 1;
+            var handle = IsInherited(number) ? new SafeFileHandle(number, ownsHandle: false)
+                : isLast ? TakeOriginal(number)
+                : FileDescriptor.Duplicate(Original(number));
             if (!HandedOver.TryAdd(name, handle))
             {
                 throw new IOException($"the record has two descriptors '{name}'");
@@ -234,7 +243,7 @@ public sealed class ExecStart
         }
     }
 
-    /// <summary>One of the record's descriptors as it is, which is the caller's from here on. Once the guest was taken.</summary>
+    /// <summary>One of the record's descriptors as it is, which is the caller's from here on. Where nothing is gone back to.</summary>
     internal SafeFileHandle TakeOriginal(int number)
     {
         var original = Original(number);

@@ -84,6 +84,7 @@ public sealed class FailedProgramTests : ExecTest
         await CountsAsync();
         await CountsAsync();
         await using var kept = await ReopenAsync();
+        Assert.That(File.ReadAllText($"/proc/{ProcessId}/comm").Trim(), Is.EqualTo(Path.GetFileName(ProgramFixture.Program)), "its name in ps");
         Assert.That(ProcessId, Is.Not.EqualTo(before));
         int now = ProcessId;
         try
