@@ -11,6 +11,9 @@ internal sealed record CallKey(string Text)
     /// <summary>The thread that serves the queues of devices.</summary>
     private const string QueueThread = "queues";
 
+    /// <summary>The threads that serve a disk's requests.</summary>
+    private const string DiskThread = "io worker";
+
     /// <summary>The kind of call.</summary>
     internal SystemCall Call => CallTable.Of(Number);
 
@@ -24,7 +27,7 @@ internal sealed record CallKey(string Text)
     internal string Object => Text.Split('|', 3)[2];
 
     /// <summary>Whether the running guest makes the program make it, again and again.</summary>
-    internal bool IsGuests => IsQueues || IsOutput;
+    internal bool IsGuests => IsQueues || IsOutput || Thread == DiskThread;
 
     /// <summary>Whether it is one by which a queue of the guest is served.</summary>
     internal bool IsQueues => Thread == QueueThread;

@@ -154,6 +154,7 @@ internal static class CallTable
         new(426, "io_uring_enter", "EAGAIN EBADF EBADFD EBADR EBUSY EFAULT EINTR EINVAL ENXIO EOPNOTSUPP"),
         new(427, "io_uring_register", "EACCES EBADF EBADFD EBUSY EFAULT EINVAL EMFILE ENOMEM ENXIO EOPNOTSUPP"),
         new(434, "pidfd_open", "EINVAL EMFILE ENFILE ENODEV ENOMEM ESRCH"),
+        new(436, "close_range", "EINVAL EMFILE ENOMEM"),
         new(439, "faccessat2", Paths + " EINVAL EPERM EROFS ETXTBSY"),
         new(449, "futex_waitv", "EAGAIN EFAULT EINTR EINVAL ENOMEM ETIMEDOUT"),
     }.ToDictionary(c => c.Number);
