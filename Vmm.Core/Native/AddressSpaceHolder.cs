@@ -1,7 +1,7 @@
 // An address space that is not taken apart when its process becomes another program: a child that shares it (clone(2), CLONE_VM) and does nothing.
 //
 // exec(2) waits until the old address space has been taken apart, and that takes its time with what is mapped: 36 ms for each GiB of guest RAM in pages of
-// 4 KiB (bench/run exec). The kernel takes it apart when the last process that has it ends, so with this child exec takes 1 ms, and the rest is done on
+// 4 KiB (bench/run handover --only exec). The kernel takes it apart when the last process that has it ends, so with this child exec takes 1 ms, and the rest is done on
 // another processor when the child is killed.
 //
 // The child has nothing else of its process: it closes its copies of the descriptors at once, and no signal reaches it. It is killed when the thread that made it ends, which exec
@@ -68,6 +68,7 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
     {
         nint code = MapCode();
         nint stack = 0;
+        AddressSpaceHolder? holder = null;
         try
         {
             stack = Mapping.ReserveAddresses(StackSize);
@@ -79,10 +80,15 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
             var before = HostSignals.Exchange(SignalSet.Every);
             int id = clone(code, stack + StackSize, SharesMemory | GivesDescriptor | ChildEnds, stack, &process);
             int error = LastError;
+            if (id >= 0)
+            {
+                holder = new AddressSpaceHolder(code, stack, new SafeFileHandle(process, ownsHandle: true));
+            }
+
             _ = HostSignals.Exchange(before);
-            return id < 0 ? throw new PosixException("clone", error) : new AddressSpaceHolder(code, stack, new SafeFileHandle(process, ownsHandle: true));
+            return holder ?? throw new PosixException("clone", error);
         }
-        catch
+        catch when (holder is null)
         {
             Unmap(code, stack);
             throw;

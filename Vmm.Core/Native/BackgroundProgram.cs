@@ -31,7 +31,8 @@ public static class BackgroundProgram
             using (var number = new BorrowedDescriptor(write))
             {
                 byte[] variable = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Variable}={(int)number}"));
-                _ = ProgramSpawn.StartWaiting("/proc/self/exe", ProgramImage.Arguments, [.. ProgramImage.Environment, variable], [write], errors: null, out process);
+                var environment = ProgramImage.Environment.Where(other => !IsVariable(other));
+                _ = ProgramSpawn.StartWaiting("/proc/self/exe", ProgramImage.Arguments, [.. environment, variable], [write], errors: null, out process, keepsScheduler: true);
             }
 
             using (process)
@@ -48,7 +49,7 @@ public static class BackgroundProgram
         }
     }
 
-    /// <summary>In the child: what it says by that it is ready; null in a program that is no such child.</summary>
+    /// <summary>In the child: the descriptor by which it reports that it is ready; null in a program that is no such child.</summary>
     /// <exception cref="IOException">The environment names no descriptor of this process.</exception>
     public static SafeFileHandle? FromEnvironment()
     {
@@ -59,27 +60,25 @@ public static class BackgroundProgram
             return null;
         }
 
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 2 && InheritedDescriptor.IsInherited(number)
-            ? FileDescriptor.TakeInherited(number)
-            : throw new IOException($"{Variable}={text}: the number of a descriptor that this program was started with was expected");
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < 3 || !InheritedDescriptor.IsInherited(number))
+        {
+            throw new IOException($"{Variable}={text}: the number of a descriptor that this program was started with was expected");
+        }
+
+        ProgramImage.NameProcess();
+        return FileDescriptor.TakeInherited(number);
     }
 
-    /// <summary>In the child, which is ready: it lets go of standard input, output and error, and says so.</summary>
-    /// <param name="ready">What it says so by.</param>
-    /// <exception cref="PosixException">/dev/null cannot be opened.</exception>
+    /// <summary>In the child, which is ready: reports it, and lets go of standard input, output and error.</summary>
+    /// <param name="ready">The descriptor by which it reports it.</param>
+    /// <exception cref="PosixException">The process that was started has ended, so its starter takes this one for failed; or /dev/null cannot be opened.</exception>
     public static void Detach(SafeFileHandle ready)
     {
         ArgumentNullException.ThrowIfNull(ready);
-        ProgramStart.LeaveStandardDescriptors();
-
-        // Who started it may have gone: SIGPIPE is ignored here, and nobody is there to be told.
-        try
-        {
-            _ = FileDescriptor.Write(ready, [1]);
-        }
-        catch (PosixException)
-        {
-            return;
-        }
+        using var nothing = ProgramStart.OpenNothing();
+        _ = FileDescriptor.Write(ready, [1]);
+        ProgramStart.LeaveStandardDescriptors(nothing);
     }
+
+    private static bool IsVariable(byte[] variable) => variable.AsSpan().StartsWith("VMM_DAEMON="u8);
 }

@@ -31,9 +31,8 @@ public static partial class HostSignals
     /// <summary>Blocks signals in the calling thread, and in every thread that it starts from now on.</summary>
     public static void Block(ReadOnlySpan<int> numbers) => Check(pthread_sigmask(BlockMore, SignalSet.Of(numbers), 0));
 
-    /// <summary>The same.</summary>
-    /// <returns>Whether it had all of them blocked before.</returns>
-    public static bool BlockAlso(ReadOnlySpan<int> numbers)
+    /// <summary>Blocks signals as <see cref="Block"/> does, and says whether the thread had all of them blocked before.</summary>
+    public static bool BlockAndTell(ReadOnlySpan<int> numbers)
     {
         var set = SignalSet.Of(numbers);
         Check(pthread_sigmask(BlockMore, set, out var before));

@@ -31,8 +31,8 @@ public static unsafe partial class ProgramImage
     public static SafeFileHandle OpenFile() => HostFile.OpenPath(Own, O_RDONLY, 0);
 
     /// <summary>
-    /// Replaces this program by another, which is looked for as <see cref="Find"/> does. Returns only with an error; a file that the kernel does not take for a
-    /// program is one, where execvp(3) would have a shell run it.
+    /// Replaces this program by another, which is looked for as <see cref="Find"/> does. Returns only with an error. A file that the kernel does not accept as a
+    /// program is an error; execvp(3) would run it with a shell.
     /// </summary>
     /// <param name="arguments">Its arguments, its name first.</param>
     /// <param name="environment">Its environment.</param>

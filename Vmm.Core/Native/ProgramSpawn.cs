@@ -30,8 +30,10 @@ internal static unsafe partial class ProgramSpawn
     private const int LastSignal = 64;
     private const int Kill = 9; // SIGKILL
 
-    // POSIX_SPAWN_SETSIGDEF, _SETSIGMASK, _SETSCHEDULER, _SETSID
-    private const short Flags = 0x04 | 0x08 | 0x20 | 0x80;
+    private const short SetsScheduler = 0x20; // POSIX_SPAWN_SETSCHEDULER
+
+    // And POSIX_SPAWN_SETSIGDEF, _SETSIGMASK, _SETSID
+    private const short Flags = 0x04 | 0x08 | SetsScheduler | 0x80;
 
     /// <summary>The file of a program: itself if it is a path, otherwise the first of that name where programs are; null if there is none.</summary>
     /// <param name="program">The path, or the name.</param>
@@ -90,6 +92,7 @@ internal static unsafe partial class ProgramSpawn
     /// <param name="kept">What it gets besides what this process does not close at exec.</param>
     /// <param name="errors">Where its standard error goes, and then its standard input and output are /dev/null; null for those of this process.</param>
     /// <param name="process">The descriptor of its process.</param>
+    /// <param name="keepsScheduler">Whether it has the scheduling policy of this process; otherwise the ordinary one.</param>
     /// <returns>The number of the process, which stays its own until it is waited for.</returns>
     /// <exception cref="PosixException">It cannot be started.</exception>
     internal static int StartWaiting(
@@ -98,7 +101,8 @@ internal static unsafe partial class ProgramSpawn
         IReadOnlyList<byte[]> environment,
         IReadOnlyList<SafeHandle> kept,
         SafeHandle? errors,
-        out SafeFileHandle process)
+        out SafeFileHandle process,
+        bool keepsScheduler = false)
     {
         int id = Started(path, arguments, environment, (actions, attributes) =>
         {
@@ -119,6 +123,10 @@ internal static unsafe partial class ProgramSpawn
             }
 
             Describe((byte*)attributes, [.. results]);
+            if (keepsScheduler)
+            {
+                Describe(SetFlags((byte*)attributes, Flags & ~SetsScheduler));
+            }
         });
         return Watched(id, out process);
     }
@@ -206,7 +214,12 @@ internal static unsafe partial class ProgramSpawn
             SetPriority(attributes, priority),
             SetFlags(attributes, Flags),
         ];
-        foreach (int error in (int[])[.. errors, .. others])
+        Describe([.. errors, .. others]);
+    }
+
+    private static void Describe(params ReadOnlySpan<int> errors)
+    {
+        foreach (int error in errors)
         {
             if (error != 0)
             {

@@ -43,10 +43,12 @@ public static partial class ProgramStart
         return wasTaken;
     }
 
+    /// <summary>Opens /dev/null.</summary>
+    internal static Microsoft.Win32.SafeHandles.SafeFileHandle OpenNothing() => HostFile.OpenToUpdate("/dev/null");
+
     /// <summary>Puts /dev/null in the place of standard input, output and error.</summary>
-    internal static void LeaveStandardDescriptors()
+    internal static void LeaveStandardDescriptors(SafeHandle nothing)
     {
-        using var nothing = HostFile.OpenToUpdate("/dev/null");
         using var fd = new BorrowedDescriptor(nothing);
         for (int number = 0; number < 3; number++)
         {

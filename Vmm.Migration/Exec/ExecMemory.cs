@@ -11,23 +11,21 @@ namespace Vmm.Migration.Exec;
 
 /// <summary>Keeps this process's address space over an exec. Machine loop only.</summary>
 /// <param name="loop">The machine loop, which runs on the process's first thread.</param>
-/// <param name="log">Where it is reported that the host refuses.</param>
+/// <param name="log">Where a refusal by the host is reported.</param>
 internal sealed partial class ExecMemory(EventLoop loop, ILogger log) : IDisposable
 {
-    /// <summary>Longer than any pause; then it is taken apart although the new program has not said so.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
-
     private AddressSpaceHolder? _holder;
 
     /// <summary>The descriptor of what keeps it; null if nothing does.</summary>
     internal SafeFileHandle? Process => _holder?.Process;
 
     /// <summary>Begins to keep it.</summary>
-    internal void Keep()
+    /// <param name="atMost">Longer than any pause; then it is taken apart although the new program has not said so.</param>
+    internal void Keep(TimeSpan atMost)
     {
         try
         {
-            _holder = AddressSpaceHolder.Start(Longest);
+            _holder = AddressSpaceHolder.Start(atMost);
         }
         catch (PosixException e)
         {
@@ -51,14 +49,19 @@ internal sealed partial class ExecMemory(EventLoop loop, ILogger log) : IDisposa
     /// <param name="ended">Called when that has ended.</param>
     internal static void Release(EventLoop loop, SafeFileHandle process, Action? ended = null)
     {
-        // Watched before it is killed: then nothing is left of it although the host refuses one of the two.
-        new ChildEnd(process).Await(loop, _ => ended?.Invoke());
-        if (!PidFd.HasEnded(process))
+        try
         {
-            AddressSpaceHolder.End(process);
+            new ChildEnd(process).Await(loop, _ => ended?.Invoke());
+        }
+        finally
+        {
+            if (!PidFd.HasEnded(process))
+            {
+                AddressSpaceHolder.End(process);
+            }
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "live update: the pause will last longer, by the time that it takes to unmap the guest's RAM: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "live update: the pause will last longer, by the time that it takes to unmap the guest's RAM: {Reason}")]
     private static partial void LogNotKept(ILogger log, string reason);
 }

@@ -29,6 +29,8 @@ namespace Vmm.Migration.Exec;
 internal sealed partial class ExecOutgoing(
     Machine machine, ExecSettings settings, SystemdNotification supervisor, IOutgoingProgress progress, ILogger log) : IOutgoingMigration
 {
+    private static readonly TimeSpan MemoryMargin = TimeSpan.FromMinutes(1);
+
     private readonly List<IExecCrossing> _held = [];
     private ExecQuestion? _question;
     private ExecChild? _keeper;
@@ -146,13 +148,15 @@ internal sealed partial class ExecOutgoing(
 
     private async Task RestAsync()
     {
-        _memory = new ExecMemory(machine.Loop, log);
-        _memory.Keep();
         foreach (var part in machine.Handover.ExecParts)
         {
             _held.Add(part);
             await part.HoldAsync(TimeSpan.FromMilliseconds(settings.Parameters.CprConnectTimeout));
         }
+
+        // The keeper loads the state within the time-out, and the new program takes the guest within it.
+        _memory = new ExecMemory(machine.Loop, log);
+        _memory.Keep(TimeSpan.FromMilliseconds(2.0 * settings.Parameters.CprLoadTimeout) + MemoryMargin);
     }
 
     /// <summary>The guest is not in a new program: what was held continues.</summary>

@@ -30,6 +30,10 @@ public sealed class ExecStart
 
     private readonly SafeFileHandle _state;
     private readonly List<SafeFileHandle> _originals = [];
+
+    /// <summary>Of a program that may go back. It is read before the machine is built: afterwards the host may give no descriptor to read it by.</summary>
+    private IReadOnlyList<byte[]> _environment = [];
+
     private bool _isOver;
 
     private ExecStart(SafeFileHandle state) => _state = state;
@@ -128,7 +132,7 @@ public sealed class ExecStart
 
             string text = reason.Length > LongestFailure ? reason[..LongestFailure] : reason;
             var image = _originals.First(original => Number(original) == record.WayBack.Image);
-            return ProgramImage.Replace(image, record.WayBack.Arguments, Environment(_state, (FailureVariable, text.Replace('\0', ' ')))).Message;
+            return ProgramImage.Replace(image, record.WayBack.Arguments, Environment(_environment, _state, (FailureVariable, text.Replace('\0', ' ')))).Message;
         }
         catch (IOException e)
         {
@@ -137,12 +141,15 @@ public sealed class ExecStart
     }
 
     /// <summary>The environment of a program that is started for the guest: this program's own, and what the descriptor means.</summary>
-    internal static IReadOnlyList<byte[]> Environment(SafeFileHandle state, params ReadOnlySpan<(string Name, string Value)> others)
+    internal static IReadOnlyList<byte[]> Environment(SafeFileHandle state, params ReadOnlySpan<(string Name, string Value)> others) =>
+        Environment(ProgramImage.Environment, state, others);
+
+    private static IReadOnlyList<byte[]> Environment(IReadOnlyList<byte[]> own, SafeFileHandle state, params ReadOnlySpan<(string Name, string Value)> others)
     {
         string number = Number(state).ToString(CultureInfo.InvariantCulture);
         return
         [
-            .. ProgramImage.Environment.Where(variable => !IsOurs(Encoding.UTF8.GetString(variable))),
+            .. own.Where(variable => !IsOurs(Encoding.UTF8.GetString(variable))),
             Encoding.UTF8.GetBytes($"{StateVariable}={number}"),
             .. others.ToArray().Select(other => Encoding.UTF8.GetBytes($"{other.Name}={other.Value}")),
         ];
@@ -212,6 +219,8 @@ public sealed class ExecStart
 
             _originals.Add(new SafeFileHandle(number, ownsHandle: true));
         }
+
+        _environment = ProgramImage.Environment;
 
         // What the command line names stays what this program was started with, until it is taken from there.
         Record = record;

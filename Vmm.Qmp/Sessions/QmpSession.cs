@@ -56,6 +56,11 @@ internal sealed class QmpSession : ClientSession, IEventSink
     /// <inheritdoc/>
     internal override void Start()
     {
+        if (IsClosed)
+        {
+            return;
+        }
+
         if (!IsRestored)
         {
             Outbound.Enqueue(QmpMessages.Greeting(_service.Version, Pretty));

@@ -141,7 +141,7 @@ internal sealed class ConfigurationDraft
         return program;
     }
 
-    /// <summary>Whoever gave a program in the background its terminal has it back.</summary>
+    /// <summary>A program in the background has no terminal.</summary>
     private void CheckBackground(ProgramConfiguration program)
     {
         if (!program.Daemonize)

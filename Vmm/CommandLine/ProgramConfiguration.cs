@@ -30,7 +30,7 @@ internal sealed record ProgramConfiguration
     /// <summary>Whether the program continues in the background once it is ready (-daemonize).</summary>
     public bool Daemonize { get; init; }
 
-    /// <summary>By what a program that was started into the background says that it is ready; null if it was not.</summary>
+    /// <summary>The descriptor by which a program in the background reports that it is ready; null if it is none.</summary>
     public Microsoft.Win32.SafeHandles.SafeFileHandle? Ready { get; init; }
 
     /// <summary>File that the log goes to instead of stderr (-D).</summary>

@@ -3,8 +3,8 @@
 // The runtime's own way makes a thread for each that comes, and a process that gets no thread would be ended by it, or not at all.
 // A descriptor gets them only if every thread has them blocked. Threads inherit that from their maker, so it is done before any
 // is made; one is there already, the runtime's finalizer thread, and the way to have something done on that one is a finalizer.
-// A program that has replaced another began with them blocked, because exec keeps what a thread has blocked; so its finalizer thread has them blocked too,
-// and the collection, 1 ms of the guest's pause, is not needed.
+// A program that has replaced another usually began with them blocked, because exec keeps what a thread has blocked; so its finalizer thread has them
+// blocked too, and the collection, 1 ms of the guest's pause, is not needed. Where a wrapper unblocked them, it is made.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Native;
@@ -24,7 +24,7 @@ internal static class EndingSignals
     /// <returns>What they are read from.</returns>
     internal static SafeFileHandle Take()
     {
-        bool areBlocked = HostSignals.BlockAlso(Numbers);
+        bool areBlocked = HostSignals.BlockAndTell(Numbers);
         for (int attempt = 0; attempt < Attempts && !areBlocked && !FinalizerBlocks.IsSet; attempt++)
         {
             LeaveToFinalizer();

@@ -10,6 +10,8 @@ namespace Vmm.Tests.EndToEnd.Exec;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class BackgroundProgramTests : ExecTest
 {
+    private const int Batch = 3; // SCHED_BATCH
+
     [Test]
     public async Task The_process_that_was_started_ends_when_the_machine_is_there()
     {
@@ -24,6 +26,16 @@ public sealed class BackgroundProgramTests : ExecTest
 
         await using var qmp = await ReopenAsync();
         Assert.That((await qmp.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+    }
+
+    /// <summary>The variable by which it knows that it is in the background already may be there, whoever set it.</summary>
+    [Test]
+    public async Task It_keeps_its_name_and_its_scheduling_policy_and_is_started_once()
+    {
+        var (_, process) = await StartAsync("env", "VMM_DAEMON=", "chrt", "--batch", "0");
+
+        Assert.That(File.ReadAllText($"/proc/{process}/comm").Trim(), Is.EqualTo(Path.GetFileName(ProgramFixture.Program)));
+        Assert.That(Vmm.Core.Native.OsThread.GetScheduler(process).Policy, Is.EqualTo(Batch));
     }
 
     [Test]
@@ -54,12 +66,12 @@ public sealed class BackgroundProgramTests : ExecTest
     private static int SessionOf(int process) =>
         int.Parse(File.ReadAllText($"/proc/{process}/stat").Split(") ")[1].Split(' ')[3], CultureInfo.InvariantCulture);
 
-    private async Task<(VmmProcess Started, int Process)> StartAsync()
+    private async Task<(VmmProcess Started, int Process)> StartAsync(params string[] by)
     {
         ArgumentList arguments = new ArgumentList().With([.. TinyMachine.Silent("ticker")]).With(TinyMachine.Monitor(TinyMachine.Qmp)).With("-pidfile", "pid", "-daemonize");
         Command = [ProgramFixture.Program, .. arguments];
         Keep(new NamedProcess(InFolder("pid")));
-        var started = await StartAsync([ProgramFixture.Program], arguments);
+        var started = await StartAsync([.. by, ProgramFixture.Program], arguments);
         Assert.That(await started.Exited.WaitAsync(Timeouts.Answer), Is.Zero, started.Errors);
         return (started, ProcessId);
     }

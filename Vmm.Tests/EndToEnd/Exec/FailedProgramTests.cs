@@ -50,6 +50,24 @@ public sealed class FailedProgramTests : ExecTest
         await IsKeptAsync(process);
     }
 
+    /// <summary>It fails at one place after another, and so may the program that is gone back to.</summary>
+    [Test]
+    public async Task However_few_descriptors_it_may_have_the_guest_is_not_lost([Values(18, 22, 26, 30, 32, 34, 36)] int limit)
+    {
+        await BootAsync();
+
+        await AskAsync(await AskedAndTakingAsync(Good, $"ulimit -n {limit}; exec \"$@\""));
+        await Task.WhenAny(Guest.Qmp.WaitForMigrationAsync("completed", "failed"), Guest.Qmp.Closed);
+
+        await CountsAsync();
+        await CountsAsync();
+        AssertWhole();
+
+        // The client of a process that goes on has its session, and another one would wait until that ends.
+        var session = Guest.Qmp.Closed.IsCompleted ? await ReopenAsync() : Guest.Qmp;
+        Assert.That((await session.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
+    }
+
     [Test]
     public async Task One_that_hangs_leaves_the_guest_to_the_keeper()
     {
