@@ -9,7 +9,12 @@ try
     StandardDescriptors.Fill();
     exec = ExecStart.FromEnvironment();
     ProcessSignals.Prepare(keepsMask: exec?.HasReplaced == true);
-    var configuration = CommandLineParser.Parse(args) with { Exec = exec, Ready = exec is null ? BackgroundProgram.FromEnvironment() : null };
+    var configuration = CommandLineParser.Parse(args) with { Exec = exec };
+    if (configuration.Daemonize && exec is null)
+    {
+        configuration = configuration with { Ready = BackgroundProgram.FromEnvironment() };
+    }
+
     switch (configuration.Action)
     {
         case not ProgramAction.Run when exec is not null:

@@ -1,12 +1,12 @@
 // An address space that is not taken apart when its process becomes another program: a child that shares it (clone(2), CLONE_VM) and does nothing.
 //
-// exec(2) waits until the old address space has been taken apart, and that takes its time with what is mapped: 36 ms for each GiB of guest RAM in pages of
-// 4 KiB (bench/run handover --only exec). The kernel takes it apart when the last process that has it ends, so with this child exec takes 1 ms, and the rest is done on
+// exec(2) waits until the old address space has been unmapped, and that takes the longer the more is mapped: 36 ms for each GiB of guest RAM in pages of
+// 4 KiB, where it was measured. The kernel unmaps it when the last process that has it ends, so with this child exec takes 1 ms, and the rest is done on
 // another processor when the child is killed.
 //
-// The child has nothing else of its process: it closes its copies of the descriptors at once, and no signal reaches it. It is killed when the thread that made it ends, which exec
-// leaves alone if it is the process's first; and it ends by itself in any case. What it runs has to be without the C library, whose data belongs to the
-// thread that made it, so it is written out here.
+// The child has nothing else of its process: it closes its copies of the descriptors at once, and it has every signal blocked but SIGKILL. It is killed
+// when the thread that made it ends, which is the thread that calls exec and so is not ended by that; and it exits after a time limit. Its code may not use
+// the C library, whose data belongs to the thread that made it, so it is machine code.
 
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -15,7 +15,7 @@ using static Vmm.Core.Native.NativeCall;
 
 namespace Vmm.Core.Native;
 
-/// <summary>A child of this process that keeps its address space. On the process's first thread.</summary>
+/// <summary>A child of this process that keeps its address space. Made by the thread that will call exec.</summary>
 public sealed unsafe partial class AddressSpaceHolder : IDisposable
 {
     private const int StackSize = 64 << 10;
@@ -62,9 +62,9 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
     ];
 
     /// <summary>Makes one.</summary>
-    /// <param name="atMost">How long it stays if nobody kills it.</param>
+    /// <param name="limit">After this time it exits by itself.</param>
     /// <exception cref="PosixException">The host gives no process, or does not let this one run what it makes.</exception>
-    public static AddressSpaceHolder Start(TimeSpan atMost)
+    public static AddressSpaceHolder Start(TimeSpan limit)
     {
         nint code = MapCode();
         nint stack = 0;
@@ -73,7 +73,7 @@ public sealed unsafe partial class AddressSpaceHolder : IDisposable
         {
             stack = Mapping.ReserveAddresses(StackSize);
             Mapping.MapAnonymousAt(stack, StackSize);
-            *(long*)stack = (long)atMost.TotalSeconds;
+            *(long*)stack = (long)limit.TotalSeconds;
             int process = -1;
 
             // What its maker has blocked the child has too, from its first instruction on.

@@ -1,6 +1,6 @@
-// This program once more, in the background (-daemonize): a child with a session of its own, the same command line and the same descriptors. The process that was
-// started waits until the child says, over a pipe, that it is ready, and ends with success; if the child ends instead, with the child's status. So whoever
-// started it knows from the status whether the machine is there, and reads from standard error why not.
+// This program once more, in the background (-daemonize): a child with a session of its own, the same command line and the same descriptors. The process
+// that was started waits until the child reports over a pipe that it is ready, and exits with status 0; if the child exits instead, with the child's
+// status. So its parent knows from the status whether the machine runs, and reads from standard error why not.
 //
 // A fork without exec, as C programs do it, would leave the runtime's threads behind.
 
@@ -13,8 +13,8 @@ namespace Vmm.Core.Native;
 /// <summary>A program that continues in the background.</summary>
 public static class BackgroundProgram
 {
-    /// <summary>Names the descriptor by which the child says that it is ready.</summary>
-    public const string Variable = "VMM_DAEMON";
+    /// <summary>Names the descriptor by which the child reports that it is ready.</summary>
+    private const string Variable = "VMM_DAEMON";
 
     private const int Failed = 1;
 
@@ -42,7 +42,7 @@ public static class BackgroundProgram
                     return 0;
                 }
 
-                // It has closed the pipe without a word, so it has ended or is about to.
+                // The pipe is closed without a report, so the child has exited or is about to.
                 _ = FileDescriptor.WaitFor(process, FdEvents.In);
                 return PidFd.TryReap(process) is { HasExited: true, Number: > 0 and var status } ? status : Failed;
             }
@@ -80,5 +80,6 @@ public static class BackgroundProgram
         ProgramStart.LeaveStandardDescriptors(nothing);
     }
 
-    private static bool IsVariable(byte[] variable) => variable.AsSpan().StartsWith("VMM_DAEMON="u8);
+    /// <summary>Whether an entry of the environment, NAME=VALUE, is the variable of such a child, which its own children do not get.</summary>
+    public static bool IsVariable(byte[] entry) => entry.AsSpan().StartsWith("VMM_DAEMON="u8);
 }

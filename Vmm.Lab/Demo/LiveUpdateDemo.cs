@@ -101,6 +101,9 @@ internal sealed class LiveUpdateDemo(IHost host, string folder, Narrator narrato
     {
         narrator.Begin("live update, as QEMU merged it: two channels, over QMP");
         var successor = await StartAsync("third", DemoGuest.ByChannels);
+
+        // The prompt comes before the sockets of the update, and an answer after them.
+        await TypeAsync(successor, "info status");
         await ReportEventsAsync(old);
         await AskAsync(old, "migrate-set-parameters", """{"mode": "cpr-transfer"}""");
         var before = _console.LastTick;

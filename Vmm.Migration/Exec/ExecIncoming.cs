@@ -146,9 +146,9 @@ internal sealed partial class ExecIncoming(
         }
 
         LeaveKeeper(taken);
-        if (Record.Memory is { } memory)
+        if (start.HandedOver.Claim(ExecMemory.DescriptorName) is { } holder)
         {
-            taken.Do("let the address space of the program before go", () => ExecMemory.Release(machine.Loop, start.TakeOriginal(memory)));
+            taken.Do("release the address space of the program before", () => ExecMemory.Release(machine.Loop, holder));
         }
 
         taken.Do("close what was kept for the way back", start.Arrive);

@@ -14,18 +14,21 @@ namespace Vmm.Migration.Exec;
 /// <param name="log">Where a refusal by the host is reported.</param>
 internal sealed partial class ExecMemory(EventLoop loop, ILogger log) : IDisposable
 {
+    /// <summary>The name under which the record has the descriptor of the holder. A program that does not know it closes it, and the holder ends by itself.</summary>
+    internal const string DescriptorName = "exec/holder";
+
     private AddressSpaceHolder? _holder;
 
     /// <summary>The descriptor of what keeps it; null if nothing does.</summary>
     internal SafeFileHandle? Process => _holder?.Process;
 
     /// <summary>Begins to keep it.</summary>
-    /// <param name="atMost">Longer than any pause; then it is taken apart although the new program has not said so.</param>
-    internal void Keep(TimeSpan atMost)
+    /// <param name="limit">Longer than any pause. After it the address space is unmapped in any case.</param>
+    internal void Keep(TimeSpan limit)
     {
         try
         {
-            _holder = AddressSpaceHolder.Start(atMost);
+            _holder = AddressSpaceHolder.Start(limit);
         }
         catch (PosixException e)
         {

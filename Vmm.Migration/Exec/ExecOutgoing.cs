@@ -225,7 +225,11 @@ internal sealed partial class ExecOutgoing(
             contents.Add((part.Name, content.WrittenMemory));
         }
 
-        var memory = _memory?.Process;
+        if (_memory?.Process is { } holder)
+        {
+            crossing.Add(new HandoverDescriptor(ExecMemory.DescriptorName, holder));
+        }
+
         using var borrowed = new BorrowedDescriptors([.. crossing.Select(descriptor => descriptor.Handle)]);
         var record = new ExecRecord
         {
@@ -236,7 +240,6 @@ internal sealed partial class ExecOutgoing(
             Contents = contents,
             WayBack = (ExecStart.Number(_image!), ProgramImage.Arguments),
             Keeper = (ExecStart.Number(_keeper!.Channel), ExecStart.Number(_keeper.Program.Process), _keeper.Program.Id),
-            Memory = memory is null ? null : ExecStart.Number(memory),
             Settings = settings,
         };
 
@@ -250,7 +253,7 @@ internal sealed partial class ExecOutgoing(
         RecordFile.Write(_record!, bytes.Span);
 
         System.Runtime.InteropServices.SafeHandle[] inherited =
-            [.. crossing.Select(descriptor => descriptor.Handle), _record!, _image!, _keeper.Channel, _keeper.Program.Process, .. memory is null ? (SafeFileHandle[])[] : [memory]];
+            [.. crossing.Select(descriptor => descriptor.Handle), _record!, _image!, _keeper.Channel, _keeper.Program.Process];
         var command = settings.Parameters.CprExecCommand;
         byte[][] arguments = [.. command.Select(System.Text.Encoding.UTF8.GetBytes)];
         Exception failure;

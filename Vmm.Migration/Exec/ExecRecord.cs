@@ -33,7 +33,6 @@ internal sealed record ExecRecord
         WayBack = 6,
         Keeper = 7,
         Settings = 8,
-        Memory = 9,
     }
 
     /// <summary>The protocol version of plan and state.</summary>
@@ -57,15 +56,12 @@ internal sealed record ExecRecord
     /// <summary>The keeper: the channel to it, the descriptor of its process, and its number.</summary>
     internal required (int Channel, int Process, int ProcessId) Keeper { get; init; }
 
-    /// <summary>The descriptor of what keeps the address space of the program that went; null where nothing does.</summary>
-    internal int? Memory { get; init; }
-
     /// <summary>What its operator had set; for the program that went, if it comes back.</summary>
     internal required ExecSettings Settings { get; init; }
 
     /// <summary>Every number of a descriptor in it, each once.</summary>
     internal IEnumerable<int> Numbers => Descriptors.Select(descriptor => descriptor.Number)
-        .Concat([WayBack.Image, Keeper.Channel, Keeper.Process, .. Memory is { } memory ? (int[])[memory] : []]).Distinct();
+        .Concat([WayBack.Image, Keeper.Channel, Keeper.Process]).Distinct();
 
     /// <summary>The record as bytes.</summary>
     internal ReadOnlyMemory<byte> Write()
@@ -101,10 +97,6 @@ internal sealed record ExecRecord
             writer.WriteUInt32((uint)Keeper.ProcessId);
         });
         Part(writer, Tag.Settings, () => Settings.Write(writer));
-        if (Memory is { } memory)
-        {
-            Part(writer, Tag.Memory, () => writer.WriteUInt32((uint)memory));
-        }
 
         var head = new StateWriter(HeadSize);
         head.WriteUInt32(Magic);
@@ -194,7 +186,6 @@ internal sealed record ExecRecord
             WayBack = Whole(Tag.WayBack, ReadWayBack),
             Keeper = Whole(Tag.Keeper, reader => (ReadNumber(reader), ReadNumber(reader), ReadNumber(reader))),
             Settings = ExecSettings.Read(new StateReader(Only(Tag.Settings))),
-            Memory = parts.Any(part => part.Tag == Tag.Memory) ? Whole(Tag.Memory, ReadNumber) : null,
         };
     }
 

@@ -149,7 +149,7 @@ public sealed class ExecStart
         string number = Number(state).ToString(CultureInfo.InvariantCulture);
         return
         [
-            .. own.Where(variable => !IsOurs(Encoding.UTF8.GetString(variable))),
+            .. own.Where(variable => !variable.AsSpan().StartsWith("VMM_CPR_EXEC_"u8) && !BackgroundProgram.IsVariable(variable)),
             Encoding.UTF8.GetBytes($"{StateVariable}={number}"),
             .. others.ToArray().Select(other => Encoding.UTF8.GetBytes($"{other.Name}={other.Value}")),
         ];
@@ -157,10 +157,6 @@ public sealed class ExecStart
 
     /// <summary>The number of an open descriptor.</summary>
     internal static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
-
-    /// <summary>Whether a variable, NAME=VALUE, is of one start of this program, and not of the next.</summary>
-    private static bool IsOurs(string variable) =>
-        variable.StartsWith("VMM_CPR_EXEC_", StringComparison.Ordinal) || variable.StartsWith($"{BackgroundProgram.Variable}=", StringComparison.Ordinal);
 
     private static string? Take(string variable)
     {

@@ -1,6 +1,6 @@
 // All who notice when a Linux guest with every device is disturbed (LinuxDevices): a client of its agent, one that reads its virtio console and types there,
 // one that downloads from its web server, one that pings it, and its own writer, which has record after record on the disk. Each is connected once,
-// and its work goes on whatever is done to the guest's process.
+// and its work continues whatever is done to the guest's process.
 
 using Vmm.Lab.Drivers;
 using Vmm.Lab.Hosts;

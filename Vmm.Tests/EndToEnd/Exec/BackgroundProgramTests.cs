@@ -28,7 +28,7 @@ public sealed class BackgroundProgramTests : ExecTest
         Assert.That((await qmp.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
     }
 
-    /// <summary>The variable by which it knows that it is in the background already may be there, whoever set it.</summary>
+    /// <summary>Also with the variable in its environment by which a child is marked as being in the background.</summary>
     [Test]
     public async Task It_keeps_its_name_and_its_scheduling_policy_and_is_started_once()
     {

@@ -66,10 +66,13 @@ public abstract class ExecTest : EndToEndTest
         new() { ["mode"] = "cpr-exec", ["cpr-exec-command"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]) };
 
     /// <summary>Has the process become a program with the same command line, and waits until that has the guest.</summary>
-    private protected async Task HopAsync()
+    private protected Task HopAsync() => HopAsync(Command);
+
+    /// <summary>Has the process become another program, and waits until that has the guest.</summary>
+    private protected async Task HopAsync(string[] command)
     {
         await Guest.Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
-        await AskAsync(Command);
+        await AskAsync(command);
         await Guest.ExpectAsync("completed");
         await CountsAsync();
     }

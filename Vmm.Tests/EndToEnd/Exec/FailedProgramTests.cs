@@ -63,7 +63,7 @@ public sealed class FailedProgramTests : ExecTest
         await CountsAsync();
         AssertWhole();
 
-        // The client of a process that goes on has its session, and another one would wait until that ends.
+        // A monitor serves one client at a time: the first keeps its session unless the process has ended.
         var session = Guest.Qmp.Closed.IsCompleted ? await ReopenAsync() : Guest.Qmp;
         Assert.That((await session.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
     }

@@ -105,7 +105,7 @@ internal sealed class Campaign(CallWindow window)
     private bool IsOften(CallKey key) => !window.IsWhole || key.Call.Name == "execve";
 
     /// <summary>
-    /// The turn that a queue is served in may still be running when the update stops the queue; and in an update by exec whoever waits for another program
+    /// The turn that a queue is served in may still be running when the update stops the queue; and in an update by exec a program that waits for another one
     /// does something about it when it is late: the first of a kind, in each thread.
     /// </summary>
     private IEnumerable<string?> OneError(CallKey key, string error, bool isFirst) =>

@@ -1,5 +1,5 @@
 // What became of an update by exec when one call was struck. The guest is in the process that had it, which is the program before or the new one, or in
-// the keeper; and it answers at the socket that whoever has it listens on. Of the others nothing may be left; but a process whose guest the keeper took
+// the keeper; and that process answers at the monitor's socket. Of the others nothing may be left; but a process whose guest the keeper took
 // before it became another program lives on without it, as after an update to another process.
 
 using Vmm.Lab.Drivers;
@@ -24,7 +24,7 @@ internal sealed class ExecVerdict(ExecScene scene, CallWindow window, Injection?
     /// <inheritdoc/>
     internal override GuestPlace Place => _place;
 
-    /// <summary>Standard output stays the same file, whoever writes to it.</summary>
+    /// <summary>Standard output is one file for all of the processes.</summary>
     private protected override string Printed => _scene.Old.Console;
 
     private IReadOnlyList<WatchedProcess> Processes => _scene.Injector.Processes;
@@ -64,7 +64,7 @@ internal sealed class ExecVerdict(ExecScene scene, CallWindow window, Injection?
     private async Task<ProcessState> SettledAsync()
     {
         using var deadline = new CancellationTokenSource(Settling);
-        var state = new ProcessState(Reason: "nobody answers");
+        var state = new ProcessState(Reason: "no process answers");
         while (!deadline.IsCancellationRequested)
         {
             try
@@ -78,7 +78,7 @@ internal sealed class ExecVerdict(ExecScene scene, CallWindow window, Injection?
             }
             catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)
             {
-                state = new ProcessState(Reason: $"nobody answers: {e.Message}");
+                state = new ProcessState(Reason: $"no process answers: {e.Message}");
             }
 
             await Task.Delay(Poll);

@@ -35,7 +35,7 @@ internal abstract class GuestVerdict(CallScene scene, Injection? injection)
     /// <returns>Every deviation from what must be; empty when there is none.</returns>
     internal abstract Task<IReadOnlyList<string>> JudgeAsync();
 
-    /// <summary>What the guest has printed, whoever ran it.</summary>
+    /// <summary>What the guest has printed, in all of its processes.</summary>
     private protected abstract string Printed { get; }
 
     /// <summary>The guest has lost nothing.</summary>

@@ -31,13 +31,8 @@ public sealed class ExecRecordTests
             Assert.That(read.WayBack.Arguments, Is.EqualTo(record.WayBack.Arguments));
             Assert.That(read.Keeper, Is.EqualTo(record.Keeper));
             Assert.That(read.Settings, Is.EqualTo(record.Settings));
-            Assert.That(read.Memory, Is.EqualTo(record.Memory));
         });
     }
-
-    [Test]
-    public void Nothing_needs_to_keep_the_address_space() =>
-        Assert.That(ExecRecord.Read((Sample() with { Memory = null }).Write()).Memory, Is.Null);
 
     /// <summary>How long a command may be is the kernel's to say.</summary>
     [Test]
@@ -54,7 +49,7 @@ public sealed class ExecRecordTests
 
     [Test]
     public void Every_descriptor_is_listed_once() =>
-        Assert.That(Sample().Numbers, Is.EquivalentTo(new[] { 5, 6, 9, 10, 11, 12 }));
+        Assert.That(Sample().Numbers, Is.EquivalentTo(new[] { 5, 6, 9, 10, 11 }));
 
     [Test]
     public void A_part_of_a_later_program_is_skipped()
@@ -133,7 +128,6 @@ public sealed class ExecRecordTests
         Contents = [("monitors", new byte[] { 7 }), ("terminal", Array.Empty<byte>())],
         WayBack = (9, [[(byte)'v', 0xff], [], "-m"u8.ToArray()]),
         Keeper = (10, 11, 4711),
-        Memory = 12,
         Settings = new ExecSettings(
             new MigrationParameters { Mode = MigrationMode.CprExec, CprExecCommand = ["a", ""], CprUri = "unix:x", CprLoadTimeout = 77, CprPrefaultBudget = 3 },
             new MigrationCapabilities { Events = true, ValidateUuid = true }),

@@ -11,8 +11,6 @@ namespace Vmm.Bench.Handover.Contenders;
 /// <summary>A guest of vmm whose process becomes other programs.</summary>
 internal sealed class ExecGuest : IContender
 {
-    private static readonly string[] Steps = ["drain", "kick", "save", "send", "load", "take", "resume"];
-
     private readonly QmpProcess _process;
     private readonly long _size;
     private readonly bool _isMapped;
@@ -58,20 +56,8 @@ internal sealed class ExecGuest : IContender
     {
         long began = Stopwatch.GetTimestamp();
         _process.Execute("""{"execute":"migrate"}""");
-        var last = _process.WaitFor(e => Status(e) is "completed" or "failed");
-        double command = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
-        var report = _process.Execute("""{"execute":"query-migrate"}""");
-        if (Status(last) == "failed")
-        {
-            throw new InvalidOperationException($"{_process.Name}: {report}");
-        }
-
-        var account = report.GetProperty("cpr");
-        return new Hop(Microseconds(account, "pause"))
-        {
-            Phases = [.. Steps.Select(step => (step, Microseconds(account, step)))],
-            CommandMilliseconds = command,
-        };
+        var report = MigrationAccount.WaitUntilCompleted(_process);
+        return MigrationAccount.Of(report) with { CommandMilliseconds = Stopwatch.GetElapsedTime(began).TotalMilliseconds };
     }
 
     /// <inheritdoc/>
@@ -83,11 +69,6 @@ internal sealed class ExecGuest : IContender
 
     /// <inheritdoc/>
     public void Dispose() => _process.Dispose();
-
-    private static double Microseconds(JsonElement account, string step) => account.GetProperty(step).GetUInt64();
-
-    private static string? Status(JsonElement message) =>
-        message.GetProperty("event").GetString() == "MIGRATION" ? message.GetProperty("data").GetProperty("status").GetString() : null;
 
     /// <summary>Reads the RAM where the process has it mapped, so that the kernel enters every page there.</summary>
     private void MapRam()

@@ -10,8 +10,6 @@ namespace Vmm.Bench.Handover.Contenders;
 /// <summary>A guest of vmm.</summary>
 internal sealed class VmmGuest : IContender
 {
-    private static readonly string[] Steps = ["drain", "kick", "save", "send", "load", "take", "resume"];
-
     private readonly Scratch _scratch;
     private readonly string _name;
     private readonly string[] _arguments;
@@ -66,27 +64,17 @@ internal sealed class VmmGuest : IContender
         var (old, successor) = (_owner, _waiting ?? throw new InvalidOperationException("no process waits"));
         long began = Stopwatch.GetTimestamp();
         old.Execute($$$"""{"execute":"migrate","arguments":{"uri":"unix:{{{Main}}}"}}""");
-        WaitUntilCompleted(old);
+        var report = MigrationAccount.WaitUntilCompleted(old);
         double command = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
-        WaitUntilCompleted(successor);
-        var report = old.Execute("""{"execute":"query-migrate"}""");
-        var account = report.GetProperty("cpr");
-        var alike = successor.Execute("""{"execute":"query-migrate"}""").GetProperty("cpr");
-        if (Microseconds(account, "pause") != Microseconds(alike, "pause"))
+        var hop = MigrationAccount.Of(report);
+        if (hop.PauseMicroseconds != MigrationAccount.Of(MigrationAccount.WaitUntilCompleted(successor)).PauseMicroseconds)
         {
-            throw new InvalidOperationException($"the two processes account differently: {account} and {alike}");
+            throw new InvalidOperationException($"the two processes account differently; the old one: {report}");
         }
 
         (_owner, _waiting) = (successor, null);
         old.Dispose();
-        return new Hop(Microseconds(account, "pause"))
-        {
-            Phases = [.. Steps.Select(s => (s, Microseconds(account, s)))],
-            CommandMilliseconds = command,
-            ReadyMilliseconds = _ready,
-            PrefaultMicroseconds = Microseconds(account, "prefault"),
-            Bytes = report.GetProperty("ram").GetProperty("transferred").GetInt64(),
-        };
+        return hop with { CommandMilliseconds = command, ReadyMilliseconds = _ready, Bytes = report.GetProperty("ram").GetProperty("transferred").GetInt64() };
     }
 
     /// <inheritdoc/>
@@ -102,20 +90,6 @@ internal sealed class VmmGuest : IContender
         _waiting?.Dispose();
         _owner.Dispose();
     }
-
-    private static double Microseconds(JsonElement account, string step) => account.GetProperty(step).GetUInt64();
-
-    private static void WaitUntilCompleted(QmpProcess process)
-    {
-        var last = process.WaitFor(e => Status(e) is "completed" or "failed");
-        if (Status(last) == "failed")
-        {
-            throw new InvalidOperationException($"{process.Name}: {process.Execute("""{"execute":"query-migrate"}""")}");
-        }
-    }
-
-    private static string? Status(JsonElement message) =>
-        message.GetProperty("event").GetString() == "MIGRATION" ? message.GetProperty("data").GetProperty("status").GetString() : null;
 
     private static void Greet(QmpProcess process)
     {
