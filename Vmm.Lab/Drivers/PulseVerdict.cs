@@ -68,7 +68,7 @@ public sealed record PulseVerdict(
         {
             if (Tick.TryParse(line) is not { } tick)
             {
-                if (!line.Text.StartsWith("out ", StringComparison.Ordinal) && !line.Text.StartsWith("done ", StringComparison.Ordinal))
+                if (!IsKnown(line.Text))
                 {
                     faults.Add($"malformed line {line.Number}: \"{line.Text}\"");
                 }
@@ -112,6 +112,11 @@ public sealed record PulseVerdict(
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
         $"{Ticks} ticks, {(Holds ? "contiguous, no malformed line" : string.Join("; ", Faults))}; clock difference to the host moved by {MonotonicDrift.TotalMilliseconds:0.0} ms (monotonic) and {RealDrift.TotalMilliseconds:0.0} ms (real); largest gap {LargestGap.TotalMilliseconds:0.0} ms");
+
+    /// <summary>What a command printed, and what the kernel prints when it was asked to power off, while the pulse still runs on another processor.</summary>
+    private static bool IsKnown(string line) => line.StartsWith("out ", StringComparison.Ordinal)
+        || line.StartsWith("done ", StringComparison.Ordinal)
+        || (line.StartsWith('[') && line.EndsWith("] reboot: Power down", StringComparison.Ordinal));
 
     private static TimeSpan PauseBefore(Tick tick, IReadOnlyList<Interruption> interruptions) => interruptions
         .Where(interruption => tick.Count > interruption.Before && tick.Count <= interruption.After)

@@ -35,6 +35,17 @@ public sealed class PulseVerdictTests
         Assert.That(PulseVerdict.Of(lines).Faults, Has.Some.StartsWith("malformed line 20"));
     }
 
+    /// <summary>Of a guest with two processors: the one that prints it is not the one that has the pulse.</summary>
+    [TestCase("[   17.580583] reboot: Power down", true)]
+    [TestCase("[   17.580583] reboot: Restarting system", false)]
+    [TestCase("tick reboot: Power down", false)]
+    public void The_kernels_last_line_may_come_before_the_last_tick(string text, bool holds)
+    {
+        var lines = Pulse(40, (_, tick) => tick);
+
+        Assert.That(PulseVerdict.Of([.. lines[..39], lines[38] with { Text = text }, lines[39]]).Holds, Is.EqualTo(holds));
+    }
+
     [Test]
     public void Lines_that_arrive_late_now_and_then_are_no_fault()
     {
