@@ -88,6 +88,16 @@ public abstract class ExecTest : EndToEndTest
         }
     }
 
+    /// <summary>Waits until nothing is left of the program before: what kept its guest and its address space has ended, and no descriptor says so any more.</summary>
+    private protected async Task SettleAsync()
+    {
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        while (ProcessFiles.HasPidFd(Guest.Process))
+        {
+            await Task.Delay(5, deadline.Token);
+        }
+    }
+
     /// <summary>The guest counted without a gap, and nothing twice.</summary>
     private protected void AssertWhole() => Assert.That(GuestCount.Deviation(Written), Is.Null);
 

@@ -45,29 +45,6 @@ public sealed class ManyProgramsTests : ExecTest
         AssertWhole();
     }
 
-    /// <summary>Waits until the keeper has ended and was waited for.</summary>
-    private async Task SettleAsync()
-    {
-        using var deadline = new CancellationTokenSource(Timeouts.Answer);
-        while (HasChildren())
-        {
-            await Task.Delay(5, deadline.Token);
-        }
-    }
-
-    private bool HasChildren() => Directory.GetDirectories($"/proc/{Guest.Process.Pid}/task").Any(task =>
-    {
-        try
-        {
-            return File.ReadAllText($"{task}/children").Trim().Length > 0;
-        }
-        catch (IOException)
-        {
-            // The thread has ended.
-            return false;
-        }
-    });
-
     private int Threads() => Directory.GetDirectories($"/proc/{Guest.Process.Pid}/task").Length;
 
     private long Memory() => File.ReadLines($"/proc/{Guest.Process.Pid}/smaps_rollup")

@@ -1,3 +1,5 @@
+using Vmm.Tests.EndToEnd.Driving;
+
 namespace Vmm.Tests.EndToEnd.Exec;
 
 /// <summary>A process becomes a program of another version, and one of today's again.</summary>
@@ -18,7 +20,8 @@ public sealed class OtherVersionTests : ExecTest
     {
         await BootAsync();
         await HopAsync();
-        int before = Descriptors;
+        await SettleAsync();
+        string[] before = ProcessFiles.Of(Guest.Process);
 
         for (int i = 0; i < Rounds; i++)
         {
@@ -27,9 +30,8 @@ public sealed class OtherVersionTests : ExecTest
             await HopAsync();
         }
 
+        await SettleAsync();
+        Assert.That(ProcessFiles.Of(Guest.Process), Is.EqualTo(before));
         AssertWhole();
-        Assert.That(Descriptors, Is.EqualTo(before));
     }
-
-    private int Descriptors => Directory.GetFileSystemEntries($"/proc/{ProcessId}/fd").Length;
 }
