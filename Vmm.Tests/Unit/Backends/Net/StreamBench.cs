@@ -40,6 +40,12 @@ internal sealed class StreamBench : IDisposable
     internal void WaitFor(Func<bool> condition, string what) =>
         Assert.That(SpinWait.SpinUntil(condition, Timeout), Is.True, () => $"{what}; logged: {string.Join('\n', Log.Lines)}");
 
+    /// <summary>
+    /// Has what a back end made from now on tells come at once. On the machine loop it keeps its order; the context of a test's thread is the thread pool's, which
+    /// keeps none.
+    /// </summary>
+    internal static void KeepOrder() => SynchronizationContext.SetSynchronizationContext(null);
+
     /// <summary>What a back end hands over, as SCM_RIGHTS does.</summary>
     internal static HandedOverDescriptors Cross(NetBackEnd old) =>
         HandedOver.With([.. old.Export().Select(d => (d.Name, FileDescriptor.Duplicate(d.Handle)))]);

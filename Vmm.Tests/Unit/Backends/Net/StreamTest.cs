@@ -41,8 +41,7 @@ public abstract class StreamTest : IDisposable
 
     private protected StreamNetdev New(SocketChardevOptions options)
     {
-        // On the machine loop events keep their order. The context of a test's thread is the thread pool's, which keeps none; without one they come at once.
-        SynchronizationContext.SetSynchronizationContext(null);
+        StreamBench.KeepOrder();
         var netdev = Bench.Keep(new StreamNetdev(new StreamNetdevConfiguration("n0", options), Bench.Loop, Bench.Log));
         netdev.Connected = address => _events.Add($"connected {address}");
         netdev.Disconnected = () => _events.Add("disconnected");
