@@ -93,7 +93,7 @@ public sealed class TcpChardevTests : IDisposable
         int port = PortOf(server);
         using var shared = FileDescriptor.Duplicate(server.Export().Single().Handle);
         server.Resume();
-        using (var other = new Socket(new SafeSocketHandle(FileDescriptor.Duplicate(shared).DangerousGetHandle(), ownsHandle: true)))
+        using (var other = new Socket(new SafeSocketHandle(shared.DangerousGetHandle(), ownsHandle: false)))
         {
             other.Shutdown(SocketShutdown.Both);
         }

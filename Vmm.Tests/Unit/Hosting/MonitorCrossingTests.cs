@@ -34,7 +34,7 @@ public sealed class MonitorCrossingTests : IDisposable
     {
         var (near, terminal) = SocketPair.Create();
         _open.Add(terminal);
-        using var kept = FileDescriptor.Duplicate(new SafeFileHandle(near, ownsHandle: false));
+        var kept = Lost(FileDescriptor.Duplicate(new SafeFileHandle(near, ownsHandle: false)));
         var old = Start($"-chardev socket,id=c,fd={near},mux=on -serial chardev:c -mon c");
         Send(terminal, $"{Escape}c");
         Expect(terminal, "(qemu) ");
@@ -54,7 +54,7 @@ public sealed class MonitorCrossingTests : IDisposable
     {
         var (near, terminal) = SocketPair.Create();
         _open.Add(terminal);
-        using var kept = FileDescriptor.Duplicate(new SafeFileHandle(near, ownsHandle: false));
+        var kept = Lost(FileDescriptor.Duplicate(new SafeFileHandle(near, ownsHandle: false)));
         var old = Start($"-chardev socket,id=c,fd={near},mux=on -serial chardev:c -mon c -mon c");
 
         Replace(old, $"-chardev socket,id=c,fd={Number(kept)},mux=on -serial chardev:c -mon c -mon c");
@@ -71,7 +71,7 @@ public sealed class MonitorCrossingTests : IDisposable
     {
         var (near, client) = SocketPair.Create();
         _open.Add(client);
-        using var kept = FileDescriptor.Duplicate(new SafeFileHandle(near, ownsHandle: false));
+        var kept = Lost(FileDescriptor.Duplicate(new SafeFileHandle(near, ownsHandle: false)));
         var old = Start($"-chardev socket,id=q,fd={near} -mon q,mode=control");
         Expect(client, "\"capabilities\":[\"oob\"]}}\r\n");
         Send(client, "{\"execute\":\"qmp_capabilities\"}");
