@@ -59,8 +59,11 @@ public sealed class UpdatedDiskTests : UpdateTest
         try
         {
             string image = DiskLog.Busy.NewImage(folder);
-            var generation = await BootAsync("disk", Disk(image));
+
+            // It waits until the session receives events: the first write that finds no space says so once.
+            var generation = await BootAsync("disk", [.. Disk(image), "-S"]);
             var ram = Keep(GuestRam.Of(generation.Process));
+            await generation.Qmp.ExecuteAsync("cont");
             var error = await generation.Qmp.WaitForEventAsync("BLOCK_IO_ERROR");
             Assert.That(error.Data.GetProperty("nospace").GetBoolean(), Is.True);
             Assert.That(error.Data.GetProperty("action").GetString(), Is.EqualTo("stop"));
