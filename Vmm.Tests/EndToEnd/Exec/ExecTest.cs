@@ -88,7 +88,10 @@ public abstract class ExecTest : EndToEndTest
         }
     }
 
-    /// <summary>Waits until nothing is left of the program before: what kept its guest and its address space has ended, and no descriptor says so any more.</summary>
+    /// <summary>The numbers of a process's children, zombies among them.</summary>
+    private protected static string[] Children(int process) => [.. Directory.GetDirectories($"/proc/{process}/task").SelectMany(ChildrenOfThread)];
+
+    /// <summary>Waits until the process has closed the descriptors of its children: the keeper, and the holder of the address space before.</summary>
     private protected async Task SettleAsync()
     {
         using var deadline = new CancellationTokenSource(Timeouts.Answer);
@@ -104,6 +107,19 @@ public abstract class ExecTest : EndToEndTest
     /// <summary>Opens a session with the process that has the guest: those with one that ended have ended with it.</summary>
     private protected async Task<QmpClient> ReopenAsync() =>
         Keep(await QmpClient.OpenAsync(await Host.ConnectAsync(InFolder(TinyMachine.Qmp), CancellationToken.None), negotiate: true));
+
+    private static string[] ChildrenOfThread(string task)
+    {
+        try
+        {
+            return File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (IOException)
+        {
+            // The thread has ended.
+            return [];
+        }
+    }
 
     /// <summary>The process that the pid file names.</summary>
     private protected int ProcessId => int.Parse(File.ReadAllText(InFolder("pid")), CultureInfo.InvariantCulture);

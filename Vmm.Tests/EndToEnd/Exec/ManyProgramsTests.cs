@@ -27,6 +27,7 @@ public sealed class ManyProgramsTests : ExecTest
         {
             await HopAsync();
             await SettleAsync();
+            await ReapedAsync();
             memory.Add(Memory());
             if (hop == Settled)
             {
@@ -43,6 +44,16 @@ public sealed class ManyProgramsTests : ExecTest
         Assert.That(Threads(), Is.EqualTo(threads).Within(3), "the runtime's own threads come and go");
         Assert.That(late, Is.LessThanOrEqualTo(early * 105 / 100), "PSS in kB");
         AssertWhole();
+    }
+
+    /// <summary>Waits until the program has waited for the children of the one before.</summary>
+    private async Task ReapedAsync()
+    {
+        using var deadline = new CancellationTokenSource(Timeouts.Answer);
+        while (Children(Guest.Process.Pid).Length > 0)
+        {
+            await Task.Delay(5, deadline.Token);
+        }
     }
 
     private int Threads() => Directory.GetDirectories($"/proc/{Guest.Process.Pid}/task").Length;

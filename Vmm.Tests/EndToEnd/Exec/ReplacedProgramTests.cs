@@ -147,9 +147,6 @@ public sealed class ReplacedProgramTests : ExecTest
 
     private static string Image(int process) => new FileInfo($"/proc/{process}/exe").LinkTarget!;
 
-    private static string[] Children(int process) =>
-        [.. Directory.GetDirectories($"/proc/{process}/task").SelectMany(task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))];
-
     private static async Task UntilAsync(Func<bool> condition, Func<string> state)
     {
         using var deadline = new CancellationTokenSource(Timeouts.Answer);

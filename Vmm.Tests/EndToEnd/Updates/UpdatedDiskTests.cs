@@ -60,7 +60,7 @@ public sealed class UpdatedDiskTests : UpdateTest
         {
             string image = DiskLog.Busy.NewImage(folder);
 
-            // It waits until the session receives events: the first write that finds no space says so once.
+            // Started by cont: the first write that fails with ENOSPC raises one event, and the session has to be negotiated by then.
             var generation = await BootAsync("disk", [.. Disk(image), "-S"]);
             var ram = Keep(GuestRam.Of(generation.Process));
             await generation.Qmp.ExecuteAsync("cont");

@@ -51,7 +51,7 @@ public abstract class PasstTest : IDisposable
         }
 
         File.Move(temporary, Script, overwrite: true);
-        StreamBench.KeepOrder();
+        StreamBench.ClearSynchronizationContext();
         return _last = Bench.Keep(new UserNetdev(new UserNetdevConfiguration("n0") { Arguments = arguments }, Bench.Loop, Bench.Log)
         {
             Program = Script,

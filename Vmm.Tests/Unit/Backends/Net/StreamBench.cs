@@ -41,10 +41,10 @@ internal sealed class StreamBench : IDisposable
         Assert.That(SpinWait.SpinUntil(condition, Timeout), Is.True, () => $"{what}; logged: {string.Join('\n', Log.Lines)}");
 
     /// <summary>
-    /// Has what a back end made from now on tells come at once. On the machine loop it keeps its order; the context of a test's thread is the thread pool's, which
-    /// keeps none.
+    /// Clears the thread's synchronization context: a back end created afterwards raises its events synchronously. NUnit's context posts them to the thread pool,
+    /// which may reorder them; the event loop of a machine does not.
     /// </summary>
-    internal static void KeepOrder() => SynchronizationContext.SetSynchronizationContext(null);
+    internal static void ClearSynchronizationContext() => SynchronizationContext.SetSynchronizationContext(null);
 
     /// <summary>What a back end hands over, as SCM_RIGHTS does.</summary>
     internal static HandedOverDescriptors Cross(NetBackEnd old) =>

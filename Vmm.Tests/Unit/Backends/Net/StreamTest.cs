@@ -41,7 +41,7 @@ public abstract class StreamTest : IDisposable
 
     private protected StreamNetdev New(SocketChardevOptions options)
     {
-        StreamBench.KeepOrder();
+        StreamBench.ClearSynchronizationContext();
         var netdev = Bench.Keep(new StreamNetdev(new StreamNetdevConfiguration("n0", options), Bench.Loop, Bench.Log));
         netdev.Connected = address => _events.Add($"connected {address}");
         netdev.Disconnected = () => _events.Add("disconnected");
