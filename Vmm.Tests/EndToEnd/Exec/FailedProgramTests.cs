@@ -102,13 +102,13 @@ public sealed class FailedProgramTests : ExecTest
         await CountsAsync();
         await CountsAsync();
         await using var kept = await ReopenAsync();
+        string reason = await KeeperReport.WaitAsync(kept);
         Assert.That(File.ReadAllText($"/proc/{ProcessId}/comm").Trim(), Is.EqualTo(Path.GetFileName(ProgramFixture.Program)), "its name in ps");
         Assert.That(ProcessId, Is.Not.EqualTo(before));
         int now = ProcessId;
         try
         {
-            var account = await kept.ExecuteAsync("query-migrate");
-            Assert.That(account.GetProperty("error-desc").GetString(), Does.Contain(string.Create(CultureInfo.InvariantCulture, $"process {now}")));
+            Assert.That(reason, Does.Contain(string.Create(CultureInfo.InvariantCulture, $"process {now}")));
             Assert.That((await kept.ExecuteAsync("query-status")).GetProperty("status").GetString(), Is.EqualTo("running"));
             await CountsAsync();
             AssertWhole();
