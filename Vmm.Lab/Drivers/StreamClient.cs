@@ -36,7 +36,7 @@ public sealed class StreamClient : IAsyncDisposable
         var client = new StreamClient(host, await host.StartAsync($"exec {Shell.Quote(host.StreamClient, network.Address, port)}", cancellation));
         try
         {
-            await client.WaitForMoreAsync(cancellation);
+            MustBeProgress(await client._lines.WaitForLineAsync(_ => true, Timeouts.Boot, cancellation));
             return client;
         }
         catch
@@ -48,14 +48,8 @@ public sealed class StreamClient : IAsyncDisposable
 
     /// <summary>Waits until more has come.</summary>
     /// <exception cref="IOException">The download has ended.</exception>
-    public async Task WaitForMoreAsync(CancellationToken cancellation = default)
-    {
-        var line = await _lines.WaitForNextLineAsync(_ => true, Timeouts.Boot, cancellation);
-        if (!IsProgress(line.Text))
-        {
-            throw new IOException($"the download of the guest's stream ended: {line.Text}");
-        }
-    }
+    public async Task WaitForMoreAsync(CancellationToken cancellation = default) =>
+        MustBeProgress(await _lines.WaitForNextLineAsync(_ => true, Timeouts.Boot, cancellation));
 
     /// <summary>Ends the download, and judges it.</summary>
     public async Task<StreamVerdict> EndAsync(CancellationToken cancellation = default)
@@ -71,6 +65,14 @@ public sealed class StreamClient : IAsyncDisposable
     {
         await _process.DisposeAsync();
         await _lines.DisposeAsync();
+    }
+
+    private static void MustBeProgress(ConsoleLine line)
+    {
+        if (!IsProgress(line.Text))
+        {
+            throw new IOException($"the download of the guest's stream ended: {line.Text}");
+        }
     }
 
     private static bool IsProgress(string line) => line.StartsWith(Progress, StringComparison.Ordinal);
