@@ -35,6 +35,7 @@ public sealed class HypervisorTests
     public async Task Nothing_is_left_of_a_disposed_machine()
     {
         TinyMachine.RequireKvm();
+        CollectLeftovers();
         int descriptors = KvmDescriptors();
         await HasCpuThreadsAsync(0);
         for (int i = 0; i < 5; i++)
@@ -60,7 +61,7 @@ public sealed class HypervisorTests
         Assert.That(
             () => new TinyMachine(model: new CpuModel("host", [new CpuFeature("no-such-feature", true)])),
             Throws.TypeOf<HypervisorException>().With.Message.Contains("'no-such-feature'"));
-        GC.Collect();
+        CollectLeftovers();
         Assert.That(KvmDescriptors(), Is.LessThanOrEqualTo(descriptors + 2), "only the devices that the two fixtures opened");
     }
 
@@ -73,6 +74,13 @@ public sealed class HypervisorTests
         Assert.That(
             () => machine.Vm.Memory.Add(new MemorySlot(1, 0x1000, 0x1000, machine.Memory.Address)),
             Throws.TypeOf<HypervisorException>().With.Message.Contains("memory slot 1, guest address 0x1000"));
+    }
+
+    /// <summary>Closes what earlier tests have left to finalizers.</summary>
+    private static void CollectLeftovers()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
     }
 
     private static int KvmDescriptors() => Directory.GetFiles("/proc/self/fd")

@@ -37,8 +37,8 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
     ];
 
     /// <summary>
-    /// Waits until the threads of a process that are not vCPUs' have used no processor time for a while: each is then in the call in which it waits
-    /// for something to do.
+    /// Waits until the threads of a process that are not vCPUs' sleep and have used no processor time for a while: each is then in the call in which
+    /// it waits for something to do.
     /// </summary>
     internal static async Task RestAsync(VmmProcess process)
     {
@@ -46,7 +46,7 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
         for (string before = Used(process); ; before = Used(process))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(50), deadline.Token);
-            if (Used(process) == before)
+            if (Sleep(process) && Used(process) == before)
             {
                 return;
             }
@@ -68,11 +68,13 @@ internal sealed record HostThread(string Name, string Processors, int Policy, in
            select number,
     ];
 
-    private static string Used(VmmProcess process) => string.Join(
-        ' ',
-        Directory.EnumerateDirectories($"/proc/{process.Pid}/task").Order(StringComparer.Ordinal)
-            .Where(folder => !File.ReadAllText($"{folder}/comm").StartsWith("CPU ", StringComparison.Ordinal))
-            .Select(folder => File.ReadAllText($"{folder}/schedstat").Split(' ')[0]));
+    private static string Used(VmmProcess process) => string.Join(' ', NotOfCpus(process).Select(folder => File.ReadAllText($"{folder}/schedstat").Split(' ')[0]));
+
+    /// <summary>None of them is ready to run and waits for a processor.</summary>
+    private static bool Sleep(VmmProcess process) => NotOfCpus(process).All(folder => File.ReadAllText($"{folder}/stat").Split(") ")[^1].StartsWith('S'));
+
+    private static IEnumerable<string> NotOfCpus(VmmProcess process) => Directory.EnumerateDirectories($"/proc/{process.Pid}/task").Order(StringComparer.Ordinal)
+        .Where(folder => !File.ReadAllText($"{folder}/comm").StartsWith("CPU ", StringComparison.Ordinal));
 
     /// <summary>A thread, unless it has ended meanwhile.</summary>
     private static HostThread? TryOf(VmmProcess process, int id)

@@ -22,6 +22,9 @@ public abstract class ExecTest : EndToEndTest
     /// <summary>The command line of the guest's process.</summary>
     private protected string[] Command { get; set; } = [];
 
+    /// <summary>How long a program may take until it has the guest, in milliseconds: by default so long that a busy host keeps it.</summary>
+    private protected int LoadTimeout { get; set; } = 20_000;
+
     /// <summary>What the program finds in its environment besides what this one has: a shell's assignments, which may name the process as $$.</summary>
     private protected string Variables { get; set; } = "";
 
@@ -61,9 +64,13 @@ public abstract class ExecTest : EndToEndTest
     /// <summary>Says which program it is to become.</summary>
     private protected Task SetAsync(params string[] command) => Guest.Qmp.ExecuteAsync("migrate-set-parameters", Settings(command));
 
-    /// <summary>The mode, and a program, as parameters.</summary>
-    private protected static JsonObject Settings(params string[] command) =>
-        new() { ["mode"] = "cpr-exec", ["cpr-exec-command"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]) };
+    /// <summary>The mode, a program, and how long that may take, as parameters.</summary>
+    private protected JsonObject Settings(params string[] command) => new()
+    {
+        ["mode"] = "cpr-exec",
+        ["cpr-exec-command"] = new JsonArray([.. command.Select(word => JsonValue.Create(word))]),
+        ["cpr-load-timeout"] = LoadTimeout,
+    };
 
     /// <summary>Has the process become a program with the same command line, and waits until that has the guest.</summary>
     private protected Task HopAsync() => HopAsync(Command);

@@ -8,6 +8,7 @@ namespace Vmm.Tests.EndToEnd.Exec;
 public sealed class FailedProgramTests : ExecTest
 {
     private const string Good = "exec \"$@\"";
+    private const int ShortLoadTimeout = 2000;
 
     [TestCase("exec \"$@\" -nosuchoption", "-nosuchoption: invalid option")]
     [TestCase("exec \"$@\" -version", "the command line asks for a text")]
@@ -71,6 +72,7 @@ public sealed class FailedProgramTests : ExecTest
     [Test]
     public async Task One_that_hangs_leaves_the_guest_to_the_keeper()
     {
+        LoadTimeout = ShortLoadTimeout;
         await BootAsync();
         int process = ProcessId;
 
@@ -83,6 +85,7 @@ public sealed class FailedProgramTests : ExecTest
     [Test]
     public async Task One_that_wakes_late_finds_the_guest_taken_and_ends()
     {
+        LoadTimeout = ShortLoadTimeout;
         await BootAsync();
         int process = ProcessId;
 

@@ -150,12 +150,22 @@ public sealed class SupervisedProgramTests : ExecTest, IDisposable
     private static async Task EndedAsync(int process)
     {
         using var deadline = new CancellationTokenSource(Timeouts.Answer);
-
-        // Its program is gone before its last thread is, and it has not ended before that.
-        while (Directory.Exists($"/proc/{process}/task")
-            && (new FileInfo($"/proc/{process}/exe").LinkTarget is not null || Directory.GetDirectories($"/proc/{process}/task").Length > 1))
+        while (!HasEnded(process))
         {
             await Task.Delay(5, deadline.Token);
+        }
+    }
+
+    /// <summary>Its program is gone before its last thread is, and it has not ended before that; then its parent may take its status at any time.</summary>
+    private static bool HasEnded(int process)
+    {
+        try
+        {
+            return new FileInfo($"/proc/{process}/exe").LinkTarget is null && Directory.GetDirectories($"/proc/{process}/task").Length <= 1;
+        }
+        catch (IOException)
+        {
+            return true;
         }
     }
 

@@ -56,9 +56,9 @@ public sealed class CommandLineTests : EndToEndTest
     public async Task An_inherited_descriptor_that_is_not_there()
     {
         var result = await RunAsync(TinyMachine.Silent("counter").With(
-            "-chardev", "socket,id=m,fd=77,server=on,wait=off", "-mon", "chardev=m,mode=control"));
+            "-chardev", "socket,id=m,fd=99999,server=on,wait=off", "-mon", "chardev=m,mode=control"));
 
-        ExpectOneLine(result, "chardev 'm': fd=77 is no inherited descriptor: Bad file descriptor");
+        ExpectOneLine(result, "chardev 'm': fd=99999 is no inherited descriptor: Bad file descriptor");
     }
 
     [Test]

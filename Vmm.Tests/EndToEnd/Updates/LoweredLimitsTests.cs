@@ -27,11 +27,15 @@ public sealed class LoweredLimitsTests : UpdateTest
     {
         var old = await BootAsync("counter", TinyMachine.Monitor(Monitor));
         var successor = await AwaitGuestAsync(_route);
+        Task update;
         using (limit.Lower(old.Process, value))
         using (limit.Lower(successor.Process, value))
         {
-            await TryToUpdateAsync(old, limit);
+            update = TryToUpdateAsync(old);
+            await Task.WhenAny(update, Task.Delay(IsOfMemory(limit) ? NoAnswer : Timeouts.Answer));
         }
+
+        await update.WaitAsync(Timeouts.Answer);
 
         await using (var client = await old.Process.OpenQmpAsync(Monitor))
         {
@@ -60,17 +64,12 @@ public sealed class LoweredLimitsTests : UpdateTest
 
     private static bool IsOfMemory(ResourceLimit limit) => limit.Name is "data size" or "address space";
 
-    private async Task TryToUpdateAsync(Generation old, ResourceLimit limit)
+    private async Task TryToUpdateAsync(Generation old)
     {
-        async Task UpdateAsync()
+        try
         {
             await _route.AskAsync(old.Qmp);
             await old.Qmp.WaitForMigrationAsync("completed", "failed");
-        }
-
-        try
-        {
-            await UpdateAsync().WaitAsync(IsOfMemory(limit) ? NoAnswer : Timeouts.Answer);
         }
         catch (Exception e) when (e is QmpException or TimeoutException or IOException)
         {
@@ -103,8 +102,17 @@ public sealed class LoweredLimitsTests : UpdateTest
             return Gone;
         }
 
-        await using var client = await generation.Process.OpenQmpAsync(socket);
-        return (await client.ExecuteAsync("query-status")).GetProperty("status").GetString()!;
+        try
+        {
+            await using var client = await generation.Process.OpenQmpAsync(socket);
+            return (await client.ExecuteAsync("query-status")).GetProperty("status").GetString()!;
+        }
+        catch (IOException) when (IsOfMemory(limit))
+        {
+            // The runtime was ending it.
+            await generation.Process.Exited.WaitAsync(Timeouts.Answer);
+            return Gone;
+        }
     }
 
     private static async Task EndAsync(Generation generation)

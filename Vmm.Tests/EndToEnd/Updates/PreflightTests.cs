@@ -21,6 +21,8 @@ public sealed class PreflightTests : UpdateTest
             await _route.PreflightAsync(old.Qmp);
         }
 
+        // new answers, and closes afterwards what it was given to look at.
+        await successor.StatusAsync();
         string[] before = [.. ProcessFiles.Of(old.Process), "new:", .. ProcessFiles.Of(successor.Process)];
 
         var verdict = await _route.PreflightAsync(old.Qmp);

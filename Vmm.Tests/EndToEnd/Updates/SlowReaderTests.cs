@@ -106,14 +106,17 @@ public sealed class SlowReaderTests : UpdateTest
     /// <summary>Waits until the guest is stopped: every buffer between it and its reader is full.</summary>
     private static async Task<ulong> StuckAsync(GuestRam ram)
     {
+        const int Looks = 5;
         using var deadline = new CancellationTokenSource(Timeouts.Boot);
-        ulong before;
-        do
+        ulong before = 0;
+        for (int same = 0; same < Looks;)
         {
-            before = ram.Count;
-            await Task.Delay(200, deadline.Token);
+            await Task.Delay(60, deadline.Token);
+            ulong now = ram.Count;
+            same = now == before && now != 0 ? same + 1 : 0;
+            before = now;
         }
-        while (ram.Count != before || before == 0);
+
         return before;
     }
 

@@ -309,6 +309,7 @@ public sealed class UpdateChecklistTests : UpdateTest
             await old.ExpectAsync("failed");
         }
 
+        await SetLoadTimeoutAsync(old, 10_000);
         var successor = await HopAsync(old);
 
         Assert.That(await successor.StatusAsync(), Is.EqualTo("running"));

@@ -74,8 +74,8 @@ public sealed class UpdatedDiskOptionsTests : UpdateTest
     private static async Task IsSlowAsync(GuestRam ram)
     {
         const uint Writes = 200;
-        ulong before = ram.Count;
         var clock = Stopwatch.StartNew();
+        ulong before = ram.Count;
         await ram.WaitPastAsync(before + Writes);
         Assert.That(clock.Elapsed.TotalSeconds, Is.GreaterThan((double)(Writes - AtOnce) / Limit));
     }

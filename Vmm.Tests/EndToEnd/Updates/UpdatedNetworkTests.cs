@@ -48,7 +48,6 @@ public sealed class UpdatedNetworkTests : UpdateTest
         var generation = await BootAsync(network, $"tap,id=n0,ifname={TapNetwork.Interface},script=no,downscript=no");
         await using var packets = new EchoedPackets(network.Connect());
         await packets.WaitForAsync(500);
-        await SetLoadTimeoutAsync(generation, 300);
         var route = new UpdateRoute("failing");
         var successor = await AwaitGuestAsync(route, deferred: true);
         await route.AskAsync(generation.Qmp);

@@ -27,8 +27,11 @@ internal class CallScene : IAsyncDisposable
     internal static IReadOnlyList<string> Images { get; } = ["uring.img", "threads.img"];
 
     private const int TimeOut = 2000;
+
+    /// <summary>The time-outs of an update in which nothing is struck, which must go over on a busy host too.</summary>
+    private const int AmpleTimeOut = 20_000;
     private const string ClientSocket = "client.sock";
-    private protected static readonly TimeSpan Ending = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Ending = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
     private static readonly UpdateRoute Listened = new("update");
     private static readonly UpdateRoute Detour = new(Scene.Detour);
@@ -108,9 +111,16 @@ internal class CallScene : IAsyncDisposable
     /// <summary>Updates, with one call struck or none, and returns when all processes have come to rest.</summary>
     internal async Task UpdateAsync(Injection? injection)
     {
+        bool isOnlyWatched = injection is null && _window is not null;
         if (injection is not null)
         {
             await Injector.SendAsync(injection.Command);
+        }
+
+        if (isOnlyWatched)
+        {
+            await Old.SetTimeoutsAsync(AmpleTimeOut);
+            await (New?.SetTimeoutsAsync(AmpleTimeOut) ?? Task.CompletedTask);
         }
 
         if (_window is { IsWhole: true })
@@ -129,7 +139,7 @@ internal class CallScene : IAsyncDisposable
             Refusal = e.Message;
         }
 
-        using var deadline = new CancellationTokenSource(Ending);
+        using var deadline = new CancellationTokenSource(isOnlyWatched ? Timeouts.Answer : Ending);
         if (Refusal is null)
         {
             await EndedAsync(deadline.Token);
@@ -195,7 +205,7 @@ internal class CallScene : IAsyncDisposable
         string[] ends = ["completed", "failed", "cancelled"];
         try
         {
-            var told = party.Qmp.WaitForEventAsync("MIGRATION", data => ends.Contains(data.GetProperty("status").GetString()), Ending, deadline);
+            var told = party.Qmp.WaitForEventAsync("MIGRATION", data => ends.Contains(data.GetProperty("status").GetString()), Timeouts.Answer, deadline);
             await await Task.WhenAny(told, exited);
         }
         catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)

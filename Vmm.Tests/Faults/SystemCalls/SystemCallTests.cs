@@ -135,6 +135,7 @@ public sealed class SystemCallTests
         await using var session = await scene.New.Process.OpenQmpAsync(CallVerdict.Endpoint(scene.New.Name));
         Assert.That(await StatusAsync(session), Is.EqualTo("internal-error"));
         Assert.That((await session.ExecuteAsync("query-migrate")).GetProperty("status").GetString(), Is.EqualTo("completed"));
+        await scene.New.Qmp.WaitForEventAsync("STOP"); // no request of its disks is under way from then on
         string digest = scene.Ram.Digest;
 
         // What the guest printed while old stopped went over with it, and new prints it; it may be on its way to its reader still.

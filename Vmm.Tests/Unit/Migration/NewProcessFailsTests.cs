@@ -303,7 +303,7 @@ public sealed class NewProcessFailsTests : IDisposable
     [Promise(3)]
     public async Task A_peer_that_takes_and_is_silent_has_the_guest()
     {
-        _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
+        _old.Set(p => p with { CprLoadTimeout = 1000, CprAcknowledgeTimeout = 101 });
         using var peer = new PeerAsNew(_fixture);
         _old.Migrate(_fixture.Channels);
         await peer.AcceptState();

@@ -164,7 +164,7 @@ public sealed class PeerWaitTests : IDisposable
     [Test]
     public async Task An_old_process_that_slept_through_its_own_time_out_reads_what_came_meanwhile()
     {
-        const int Limit = 200;
+        const int Limit = 1000;
         var old = _fixture.Old();
         old.Set(p => p with { CprReadyTimeout = Limit });
         using var peer = new PeerAsNew(_fixture);
@@ -188,7 +188,7 @@ public sealed class PeerWaitTests : IDisposable
     [Test]
     public async Task A_new_process_that_took_the_guest_in_time_and_reports_it_late_is_believed()
     {
-        const int Limit = 500;
+        const int Limit = 2000;
         var old = _fixture.Old();
         old.Set(p => p with { CprLoadTimeout = Limit, CprAcknowledgeTimeout = 30_000 });
         using var peer = new PeerAsNew(_fixture);

@@ -118,7 +118,7 @@ public sealed class PointOfNoReturnTests : IDisposable
     [Test]
     public async Task What_a_silent_new_process_took_over_is_not_known()
     {
-        _old.Set(p => p with { CprLoadTimeout = 100, CprAcknowledgeTimeout = 101 });
+        _old.Set(p => p with { CprLoadTimeout = 1000, CprAcknowledgeTimeout = 101 });
         using var file = Memfd.Create("log", 321);
         var mine = new FakeDescriptorOwner(file);
         _old.Do(() => _old.Machine.Handover.Add(mine));

@@ -41,7 +41,12 @@ public abstract class PasstTest : IDisposable
         PidFd.Signal(descriptor, number);
     }
 
-    private protected UserNetdev User(string script, params string[] arguments)
+    private protected UserNetdev User(string script, params string[] arguments) => User(script, TimeSpan.FromMilliseconds(50), arguments);
+
+    /// <param name="script">What the program is.</param>
+    /// <param name="readyLimit">How long it has to say that it is ready, or to end.</param>
+    /// <param name="arguments">What it gets.</param>
+    private protected UserNetdev User(string script, TimeSpan readyLimit, params string[] arguments)
     {
         string temporary = Bench.PathOf($"new-{Guid.NewGuid():N}");
         File.WriteAllText(temporary, $"#!/bin/sh\n{script}\n");
@@ -56,7 +61,7 @@ public abstract class PasstTest : IDisposable
         {
             Program = Script,
             FirstPause = TimeSpan.FromMilliseconds(20),
-            ReadyLimit = TimeSpan.FromMilliseconds(50),
+            ReadyLimit = readyLimit,
         });
     }
 

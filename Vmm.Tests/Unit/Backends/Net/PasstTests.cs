@@ -60,7 +60,7 @@ public sealed class PasstTests : PasstTest
     [Test]
     public void A_program_that_refuses_its_arguments_refuses_the_start_in_its_own_words()
     {
-        var user = User("echo 'Failed to send 5 bytes to syslog' >&2; echo 'no such port' >&2; echo 'Failed to send 5 bytes to syslog' >&2; exit 3");
+        var user = User("echo 'Failed to send 5 bytes to syslog' >&2; echo 'no such port' >&2; echo 'Failed to send 5 bytes to syslog' >&2; exit 3", TimeSpan.FromSeconds(60));
 
         Assert.That(user.Open, Throws.TypeOf<NetException>().With.Message.EqualTo($"netdev 'n0': {Script} exited with status 3: no such port"));
     }
