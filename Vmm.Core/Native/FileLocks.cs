@@ -13,6 +13,7 @@ public static class FileLocks
     private const short ReadLock = 0; // F_RDLCK
     private const short WriteLock = 1; // F_WRLCK
     private const short NoLock = 2; // F_UNLCK
+    private const int SetLease = 1024; // F_SETLEASE
 
     /// <summary>Locks a whole file for writing, on behalf of the open file and not of the process.</summary>
     /// <returns>False when another open file holds a lock.</returns>
@@ -36,6 +37,32 @@ public static class FileLocks
         var request = new FileLock { Type = WriteLock };
         Check(fcntl(fd, OfdGetLock, &request), "F_OFD_GETLK");
         return request.Type != NoLock;
+    }
+
+    /// <summary>
+    /// Has no other process open a file for writing while something is done, where none has it open. One that opens it without waiting is refused
+    /// for that moment.
+    /// </summary>
+    /// <returns>False, and nothing was done, where one has; and where the file system does not say.</returns>
+    public static bool TryWithoutOthers(SafeHandle handle, Action what)
+    {
+        ArgumentNullException.ThrowIfNull(what);
+        using var fd = new BorrowedDescriptor(handle);
+        if (fcntl(fd, SetLease, WriteLock) < 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            what.Invoke();
+            return true;
+        }
+        finally
+        {
+            // At the latest closing the file gives it up.
+            _ = fcntl(fd, SetLease, NoLock);
+        }
     }
 
     /// <summary>Locks one byte, shared with others that do so too, on behalf of the open file; it need not exist in the file.</summary>

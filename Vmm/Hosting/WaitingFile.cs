@@ -1,7 +1,8 @@
 // A file that an operator named and that is written when this process has the guest, opened before.
 //
 // Opening may take time, or fail; both may happen while the guest runs elsewhere and not when it is here. Until then nothing is changed:
-// the file is neither emptied nor locked nor written, and one that had to be made is removed again if it was not needed.
+// the file is neither emptied nor locked nor written, and one that had to be made is removed again if it was not needed, unless another process has opened
+// it meanwhile: the keeper of an update by exec makes a log that was moved away, and the new program writes it.
 
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Descriptors;
@@ -67,9 +68,9 @@ internal sealed class WaitingFile : IDisposable
 
         try
         {
-            if (_created && HostFile.StatName(_path)?.Identity == Status.Identity)
+            if (_created)
             {
-                HostFile.RemoveName(_path);
+                FileLocks.TryWithoutOthers(_file, RemoveName);
             }
         }
         catch (PosixException)
@@ -79,5 +80,13 @@ internal sealed class WaitingFile : IDisposable
 
         _file.Dispose();
         _file = null;
+    }
+
+    private void RemoveName()
+    {
+        if (HostFile.StatName(_path)?.Identity == Status.Identity)
+        {
+            HostFile.RemoveName(_path);
+        }
     }
 }
