@@ -15,7 +15,7 @@ public sealed class WaitingProgram : IDisposable
     private const int KillSignal = 9; // SIGKILL
 
     private readonly LastWords? _words;
-    private bool _isReaped;
+    private string? _end;
     private bool _isReleased;
 
     private WaitingProgram(int id, SafeFileHandle process, LastWords? words)
@@ -55,13 +55,12 @@ public sealed class WaitingProgram : IDisposable
     /// <summary>How it ended, and what it said last; null while it has not ended.</summary>
     public string? End()
     {
-        if (_isReaped || PidFd.TryReap(Process) is not { } end)
+        if (_end is null && PidFd.TryReap(Process) is { } end)
         {
-            return null;
+            _end = _words?.Read() is { } words ? $"{end}: {words}" : $"{end}";
         }
 
-        _isReaped = true;
-        return _words?.Read() is { } words ? $"{end}: {words}" : $"{end}";
+        return _end;
     }
 
     /// <summary>Kills it, with all that it has started. It has not ended, as <see cref="End"/> says, and so has its number to itself.</summary>
