@@ -32,10 +32,11 @@ public interface IExecCrossing
 
     /// <summary>
     /// In the pause, after <see cref="HoldAsync"/>: writes everything that continues, and names each descriptor that this takes. Nothing is closed,
-    /// nothing waits, and no client can make it fail.
+    /// nothing waits, and no client can make it fail but by ending the process.
     /// </summary>
     /// <param name="record">Receives the bytes.</param>
     /// <param name="descriptors">Receives the descriptors, which stay the owner's, and whose numbers have to stay what they are.</param>
+    /// <exception cref="Errors.VmmException">The process is about to end, and becomes no other program.</exception>
     void Save(StateWriter record, ICollection<HandoverDescriptor> descriptors);
 
     /// <summary>The program was not replaced after all: everything continues as if nothing had been. Without effect where nothing is held.</summary>

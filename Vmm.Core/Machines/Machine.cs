@@ -142,7 +142,12 @@ public sealed partial class Machine : IDisposable
     }
 
     /// <summary>Waits for a guest from another process.</summary>
-    public void AwaitGuest() => State = RunState.Inmigrate;
+    /// <param name="continues">Whether it runs here if it ran there, whatever the command line says of a start.</param>
+    public void AwaitGuest(bool continues = false)
+    {
+        State = RunState.Inmigrate;
+        AutoStart |= continues;
+    }
 
     /// <summary>Stops the guest; without effect when it does not run.</summary>
     /// <exception cref="HypervisorException">It cannot be stopped, and runs on.</exception>

@@ -22,7 +22,7 @@ public static partial class HostProcess
     public static uint EffectiveUserId => (uint)geteuid();
 
     /// <summary>The process that started this one, or, once that has ended, the one that waits for it instead.</summary>
-    internal static int ParentId => (int)getppid();
+    public static int ParentId => (int)getppid();
 
     [LibraryImport("libc")]
     private static partial void _exit(int status);

@@ -11,8 +11,8 @@ public static partial class SignalFd
     /// <summary>struct signalfd_siginfo of linux/signalfd.h; its first word is the signal's number.</summary>
     private const int SignalInfoSize = 128;
 
-    // SFD_CLOEXEC
-    private const int SignalFdFlags = 0x80000;
+    // SFD_CLOEXEC | SFD_NONBLOCK
+    private const int SignalFdFlags = 0x80000 | 0x800;
 
     /// <summary>A descriptor that blocked signals are read from.</summary>
     public static unsafe SafeFileHandle Create(ReadOnlySpan<int> numbers)
@@ -21,9 +21,9 @@ public static partial class SignalFd
         return Own(signalfd(-1, &set, SignalFdFlags), "signalfd");
     }
 
-    /// <summary>Waits for a signal.</summary>
+    /// <summary>Takes a signal, without waiting for one.</summary>
     /// <returns>Its number; 0 if none was read.</returns>
-    public static int Wait(SafeHandle signals)
+    public static int Take(SafeHandle signals)
     {
         Span<byte> info = stackalloc byte[SignalInfoSize];
         return FileDescriptor.Read(signals, info) == SignalInfoSize ? BinaryPrimitives.ReadInt32LittleEndian(info) : 0;

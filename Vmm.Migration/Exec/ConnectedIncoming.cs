@@ -8,6 +8,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Vmm.Core.Machines;
+using Vmm.Core.Native;
 using Vmm.Core.Supervision;
 using Vmm.Migration.Channels;
 using Vmm.Migration.Cpr;
@@ -90,12 +91,21 @@ internal sealed partial class ConnectedIncoming(
 
         if (plan.IsPreflight || _main is not { } main)
         {
-            await handover.AnswerAsync(await handover.RehearseAsync(plan));
+            await handover.AnswerAsync(await WhyNotAsync(handover, plan));
             throw new HandoverException("the answer is given");
         }
 
         await KeepAsync(handover, plan, main);
     }
+
+    /// <summary>A wrapper that starts another process for the program would do so in the update too: the guest would be in that, and clients and supervisor with the wrapper.</summary>
+    private static async Task<IReadOnlyList<string>> WhyNotAsync(IncomingHandover handover, Plan plan) => HostProcess.ParentId != handover.PeerProcessId
+        ?
+        [
+            $"cpr-exec-command starts vmm in a process of its own, a child of process {HostProcess.ParentId}: "
+            + $"expected a program that becomes vmm in the process that it is started in, here a child of process {handover.PeerProcessId} (in a shell, by exec)"
+        ]
+        : await handover.RehearseAsync(plan);
 
     private async Task KeepAsync(IncomingHandover handover, Plan plan, SafeFileHandle main)
     {

@@ -46,6 +46,7 @@ internal sealed partial class ExecIncoming(
         try
         {
             ulong received = HandoverTimes.Now;
+            RefuseOtherProcess();
             start.CopyDescriptors();
             var plan = PlanCodec.Read(new StateReader(Record.Plan), Record.Protocol);
             Boundary.Passed(ExecStep.NewRecordRead);
@@ -79,10 +80,22 @@ internal sealed partial class ExecIncoming(
         }
 
         Take(board, old, arrival);
+        Log(build.Warnings);
         build.Dispose();
     }
 
-    private Board Build(IncomingBuild build)
+    /// <summary>A wrapper that starts a process for this program only now. The keeper takes the guest: the supervisor knows of that one.</summary>
+    private void RefuseOtherProcess()
+    {
+        int meant = UnixSocket.PeerOf(start.Original(Record.Keeper.Channel)).ProcessId;
+        if (meant != Environment.ProcessId)
+        {
+            start.Decided();
+            throw new HandoverException($"process {meant} was to become this program, and started process {Environment.ProcessId} for it");
+        }
+    }
+
+    private static Board Build(IncomingBuild build)
     {
         var reasons = build.Run();
         if (reasons.Count > 0)
@@ -91,7 +104,6 @@ internal sealed partial class ExecIncoming(
         }
 
         Boundary.Passed(HandoverStep.NewBuilt);
-        Differences.Log(log, build.Warnings);
         return build.Board!;
     }
 
@@ -160,11 +172,23 @@ internal sealed partial class ExecIncoming(
         if (start.Failure is { } failure)
         {
             progress.CameBack(new HandoverException(failure));
-            LogStayed(log, failure);
         }
         else
         {
             progress.Replaced(_times, taken);
+        }
+    }
+
+    /// <summary>In the log file, which is this program's only now.</summary>
+    private void Log(IReadOnlyList<string> warnings)
+    {
+        Differences.Log(log, warnings);
+        if (start.Failure is { } failure)
+        {
+            LogStayed(log, failure);
+        }
+        else
+        {
             LogTaken(log, _times);
         }
     }

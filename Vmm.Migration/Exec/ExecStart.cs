@@ -41,6 +41,12 @@ public sealed class ExecStart
     /// <summary>Whether this program has replaced the one that had the guest; otherwise it was started beside it.</summary>
     public bool HasReplaced => Record is not null;
 
+    /// <summary>
+    /// Whether this is the program that had the guest: the keeper, or one that was gone back to. Its command line began with the guest's boot, and does not say
+    /// whether the guest runs now.
+    /// </summary>
+    public bool HadGuest => Main is not null || Failure is not null;
+
     /// <summary>What the program that was here before has left; null where none was.</summary>
     internal ExecRecord? Record { get; private set; }
 

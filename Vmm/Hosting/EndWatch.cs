@@ -6,8 +6,11 @@
 // process (ForcedEnd), and at the limit it ends the process with the status that the orderly end would have had.
 //
 // Whatever is stuck must not hold up this thread: it makes no call but those of the clock and of futexes, and the last one. A second
-// thread reads the signals, and makes no call but read besides. What may block, posting to the machine loop included, is done by threads
-// of the pool, which exist from the start as well.
+// thread waits for the signals, and makes no call besides but read, which does not wait. What may block, posting to the machine loop included,
+// is done by threads of the pool, which exist from the start as well.
+//
+// A process that becomes another program loses what it has read and not done yet. So it does not become one once its end was requested, and from then on
+// until it has become one no signal is read: the host keeps it, and the program that has the guest reads it (Hold, Release).
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -40,6 +43,9 @@ internal sealed partial class EndWatch : IEndWatch
     private int _status;
     private int _requests;
     private bool _cleansUp;
+
+    /// <summary>Until when no signal is read, on the clock of <see cref="Environment.TickCount64"/>.</summary>
+    private long _heldUntil;
 
     /// <summary>Creates the watch.</summary>
     /// <param name="signals">Where the signals that ask for the end are read from.</param>
@@ -96,6 +102,46 @@ internal sealed partial class EndWatch : IEndWatch
             {
                 _state = State.Idle;
             }
+        }
+    }
+
+    /// <summary>Whether the end was requested, and cannot be refused any more.</summary>
+    internal bool HasBegun
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state == State.Ending;
+            }
+        }
+    }
+
+    /// <summary>
+    /// From now on no signal is read, until <see cref="Release"/>; or, where this program is stuck, until the time is over that an orderly end may take.
+    /// </summary>
+    /// <returns>Whether the end has not begun; otherwise without effect.</returns>
+    internal bool TryHold()
+    {
+        lock (_gate)
+        {
+            if (_state == State.Ending)
+            {
+                return false;
+            }
+
+            _heldUntil = Environment.TickCount64 + (long)Limit.TotalMilliseconds;
+            return true;
+        }
+    }
+
+    /// <summary>Signals are read again. Without effect where they are.</summary>
+    internal void Release()
+    {
+        lock (_gate)
+        {
+            _heldUntil = 0;
+            Monitor.PulseAll(_gate);
         }
     }
 
@@ -158,22 +204,54 @@ internal sealed partial class EndWatch : IEndWatch
         {
             try
             {
-                // Not poll, which is refused where RLIMIT_NOFILE is 0.
-                if (SignalFd.Wait(_signals) == 0)
+                AwaitSignal();
+                if (!TakeSignal())
                 {
                     // Without an error and without a signal: nothing was asked for.
                     OsThread.Sleep(Rest);
                     continue;
                 }
 
-                Begin(State.Ending, status: 0, replaces: false);
                 ThreadPool.UnsafeQueueUserWorkItem(static watch => watch._signalled(), this, preferLocal: false);
             }
             catch (PosixException)
             {
-                // The host refuses even to wait: a signal that comes meanwhile stays.
+                // The host refuses even to read: a signal that comes meanwhile stays.
                 OsThread.Sleep(Rest);
             }
+        }
+    }
+
+    /// <summary>Waits for a signal, and leaves it where it is. Returns at once where the host refuses to wait, as with an RLIMIT_NOFILE of 0.</summary>
+    private void AwaitSignal()
+    {
+        try
+        {
+            FileDescriptor.WaitFor(_signals, FdEvents.In);
+        }
+        catch (PosixException)
+        {
+            return;
+        }
+    }
+
+    /// <summary>Takes a signal; from the same moment on it is known that the end was requested.</summary>
+    private bool TakeSignal()
+    {
+        lock (_gate)
+        {
+            while (_heldUntil - Environment.TickCount64 is > 0 and var left)
+            {
+                Monitor.Wait(_gate, TimeSpan.FromMilliseconds(left));
+            }
+
+            if (SignalFd.Take(_signals) == 0)
+            {
+                return false;
+            }
+
+            Begin(State.Ending, status: 0, replaces: false);
+            return true;
         }
     }
 

@@ -70,6 +70,12 @@ internal sealed partial class VmmHost : IDisposable
         _supervisor = SystemdNotification.FromEnvironment(_logger);
         ContinueAfterDefects();
         _endWatch = new EndWatch(endingSignals, LimitOfEnd, Signalled, _logger);
+        if (configuration.Exec?.HasReplaced == true)
+        {
+            // The program that is gone back to may be the one to read them.
+            _endWatch.TryHold();
+        }
+
         _endWatch.Start();
         PoolThreads.Start(others: configuration.Machine.Topology.Count + OtherThreads);
         _pidFile = configuration.PidFile is { } path ? new PidFile(path, _logger) : null;
@@ -160,6 +166,7 @@ internal sealed partial class VmmHost : IDisposable
 
     private async Task StartAsync()
     {
+        _machine.Handover.AddExec(new EndCrossing(_endWatch));
         _machine.Handover.AddExec(new TerminalCrossing());
         _machine.Handover.Add(_sink);
         if (_pidFile is not null)
@@ -169,8 +176,9 @@ internal sealed partial class VmmHost : IDisposable
 
         if (_configuration.Exec is { } exec)
         {
-            _machine.AwaitGuest();
+            _machine.AwaitGuest(continues: exec.HadGuest);
             await _migrator.AwaitGuestAsync(exec);
+            _endWatch.Release();
             if (_machine.State != RunState.Inmigrate)
             {
                 // The guest is here, and no error is one of a start any more.

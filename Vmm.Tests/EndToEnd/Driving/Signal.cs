@@ -11,11 +11,13 @@ internal static partial class Signal
     internal const int Continue = 18;
     internal const int Stop = 19;
 
-    internal static void Send(VmmProcess process, int signal)
+    internal static void Send(VmmProcess process, int signal) => Send(process.Pid, signal);
+
+    internal static void Send(int process, int signal)
     {
-        if (SendSignal(process.Pid, signal) != 0)
+        if (SendSignal(process, signal) != 0)
         {
-            throw new IOException($"kill -{signal} {process.Pid}: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new IOException($"kill -{signal} {process}: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
 

@@ -37,7 +37,7 @@ public abstract class ExecTest : EndToEndTest
     /// <summary>Boots a guest that counts.</summary>
     private protected Task BootAsync(params string[] more) => BootAsync(sharesRam: true, more);
 
-    /// <summary>Boots a guest that counts, with RAM that may cross, or with RAM that may not.</summary>
+    /// <summary>Boots a guest that counts, with RAM that may cross, or with RAM that may not; one that is started paused is continued.</summary>
     private protected async Task BootAsync(bool sharesRam, params string[] more)
     {
         string[] machine = [.. TinyMachine.Silent(TinyGuest)];
@@ -48,6 +48,7 @@ public abstract class ExecTest : EndToEndTest
         var process = await StartAsync(["/bin/sh", "-c", $"{Variables} {Launch} > {Console}", ProgramFixture.Program], arguments);
         Guest = new Generation(process, await OpenQmpAsync(process));
         await Guest.Qmp.ExecuteAsync("migrate-set-capabilities", """{"capabilities": [{"capability": "events", "state": true}]}""");
+        await Guest.Qmp.ExecuteAsync("cont");
         await CountsAsync();
     }
 

@@ -33,8 +33,36 @@ public sealed class FailedProgramTests : ExecTest
         AssertWhole();
     }
 
+    [Test]
+    [Promise(61)]
+    public async Task A_guest_that_was_booted_paused_and_continued_runs_on_in_the_program_before()
+    {
+        await BootAsync("-S");
+
+        await AskAsync(await AskedAndTakingAsync(Good, "exec \"$@\" -nosuchoption"));
+
+        await Guest.ExpectFailureAsync();
+        Assert.That(Guest.History.TakeLast(2), Is.EqualTo(new[] { "MIGRATION failed", "RESUME" }));
+        Assert.That(await Guest.StatusAsync(), Is.EqualTo("running"));
+        await CountsAsync();
+        AssertWhole();
+    }
+
+    [Test]
+    [Promise(62)]
+    public async Task A_guest_that_was_booted_paused_and_continued_runs_on_in_the_keeper()
+    {
+        await BootAsync("-S");
+        int process = ProcessId;
+
+        await AskAsync(await AskedAndTakingAsync(Good, "kill -9 $$"));
+
+        await IsKeptAsync(process);
+    }
+
     [TestCase("exit 0")]
     [TestCase("exit 7")]
+    [TestCase("\"$@\"; exit $?")]
     [TestCase("kill -9 $$")]
     [TestCase("exec /bin/true")]
     [TestCase("ulimit -v 100000; exec \"$@\"")]

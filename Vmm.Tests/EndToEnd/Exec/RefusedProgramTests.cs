@@ -20,6 +20,15 @@ public sealed class RefusedProgramTests : ExecTest
         await RefusesAsync([program], reason);
     }
 
+    [TestCase("/bin/sh", "-c", "\"$0\" \"$@\"; exit $?")]
+    [TestCase("timeout", "1000")]
+    [Promise(60)]
+    public async Task A_wrapper_that_starts_the_program_in_another_process(params string[] wrapper)
+    {
+        await BootAsync();
+        await RefusesAsync([.. wrapper, .. Command], "cpr-exec-command starts vmm in a process of its own, a child of process ");
+    }
+
     [Test]
     public async Task A_program_of_another_architecture()
     {
@@ -72,6 +81,23 @@ public sealed class RefusedProgramTests : ExecTest
         Assert.That(
             () => Guest.Qmp.ExecuteAsync("migrate"),
             Throws.InstanceOf<Vmm.Lab.Drivers.QmpException>().With.Message.Contains("share=on is required"));
+    }
+
+    [Test]
+    public async Task However_often_nothing_is_left_open()
+    {
+        await BootAsync();
+        await AskAsync("/bin/true");
+        await Guest.ExpectFailureAsync();
+        string[] before = ProcessFiles.Of(Guest.Process);
+
+        for (int attempt = 0; attempt < 10; attempt++)
+        {
+            await AskAsync("/bin/true");
+            await Guest.ExpectFailureAsync();
+        }
+
+        Assert.That(ProcessFiles.Of(Guest.Process), Is.EquivalentTo(before));
     }
 
     [Test]

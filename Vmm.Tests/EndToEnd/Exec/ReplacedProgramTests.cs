@@ -49,6 +49,38 @@ public sealed class ReplacedProgramTests : ExecTest
         Assert.That(account.GetProperty("cpr").GetProperty("pause").GetUInt64(), Is.Positive);
     }
 
+    /// <summary>As in QEMU: the option is the operator's word on what the guest does in that program.</summary>
+    [Test]
+    public async Task A_new_program_that_is_to_start_paused_has_the_guest_paused()
+    {
+        await BootAsync("-S");
+
+        await AskAsync(Command);
+
+        await Guest.ExpectAsync("completed");
+        Assert.That(await Guest.StatusAsync(), Is.EqualTo("paused"));
+        await Guest.Qmp.ExecuteAsync("cont");
+        await CountsAsync();
+        AssertWhole();
+    }
+
+    /// <summary>What rotates logs renames them; the keeper, which makes a new one too, leaves it to the program that writes it.</summary>
+    [Test]
+    public async Task A_log_and_a_pid_file_that_were_moved_away_are_made_anew()
+    {
+        await BootAsync("-D", InFolder("log"));
+        int process = ProcessId;
+        File.Move(InFolder("log"), InFolder("log.1"));
+        File.Move(InFolder("pid"), InFolder("pid.1"));
+
+        await HopAsync();
+        await SettleAsync();
+
+        Assert.That(ProcessId, Is.EqualTo(process));
+        Assert.That(() => File.ReadAllText(InFolder("log")), Does.Contain("live update: this program has the guest: ").After(60_000, 10));
+        Assert.That(Guest.Process.Errors, Is.Empty);
+    }
+
     /// <summary>As clients of QEMU do it: the new program is started with -incoming defer, and gets the state's place by migrate-incoming.</summary>
     [Test]
     public async Task A_client_may_say_where_the_state_is()

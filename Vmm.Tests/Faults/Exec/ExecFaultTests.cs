@@ -104,6 +104,32 @@ public sealed class ExecFaultTests
         ExecFaults.OwnerKilled.Note(step);
     }
 
+    /// <summary>Neither the request nor the guest's end is lost: no program runs on, and the keeper takes nothing.</summary>
+    [Test]
+    [Promise(62)]
+    public async Task A_signal_that_ends_the_process_does_so_whenever_it_comes([ValueSource(nameof(WhenSignalled))] string step)
+    {
+        await using var world = await StartAsync((passage, guest) => passage.Process == guest && passage.Name == step && IsInOwners(passage), Signalled);
+
+        await EndsAsync(world);
+    }
+
+    /// <summary>The new program fails, and may have read the signal: the one before is to end by it.</summary>
+    [Test]
+    [Promise(62)]
+    public async Task A_signal_in_a_program_that_goes_back_ends_the_one_before([Values("NewRecordRead", "NewPlanAccepted")] string step)
+    {
+        await using var world = await StartAsync(
+            (passage, guest) => passage.Process == guest && passage.Name == step && IsInOwners(passage),
+            Signalled,
+            wrapper: ["/bin/sh", "-c", "if [ -e asked ]; then exec \"$0\" \"$@\" -smp 2; fi; : > asked; exec \"$0\" \"$@\""]);
+
+        await EndsAsync(world);
+    }
+
+    private static IEnumerable<string> WhenSignalled =>
+        ["OldAsked", "OldPeerReady", "OldStopped", "OldSaved", "OldKept", "OldLeaving", .. ExecFaults.ProcessHangs.Steps, .. ExecFaults.OwnerKilled.Steps, "NewAlone"];
+
     private static IEnumerable<string> WhenKilled => ExecFaults.ProcessKilled.Steps;
 
     private static IEnumerable<string> WhenHung => ExecFaults.ProcessHangs.Steps;
@@ -126,7 +152,35 @@ public sealed class ExecFaultTests
         return false;
     }
 
-    private async Task<World> StartAsync(Func<Passage, int, bool> isStruck, Func<Passage, bool> strike, int loadTimeout = AmpleLoadTimeout)
+    /// <summary>Asks a process to end, and gives it a moment to read that, where it does.</summary>
+    private static bool Signalled(Passage passage)
+    {
+        Signal.Send(passage.Process, Signal.Terminate);
+        SpinWait.SpinUntil(() => !IsPending(passage.Process), TimeSpan.FromMilliseconds(50));
+        return true;
+    }
+
+    private static bool IsPending(int process)
+    {
+        const string Label = "ShdPnd:";
+        string pending = File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith(Label, StringComparison.Ordinal))[Label.Length..];
+        return (ulong.Parse(pending, NumberStyles.HexNumber, CultureInfo.InvariantCulture) & (1UL << (Signal.Terminate - 1))) != 0;
+    }
+
+    private async Task EndsAsync(World world)
+    {
+        await world.Observer.StruckAsync();
+        Assert.That(await world.Process.Exited.WaitAsync(Timeouts.Answer), Is.Zero);
+        foreach (int process in world.Observer.Passed.Select(passage => passage.Process).Distinct())
+        {
+            await EndedAsync(process);
+        }
+
+        AssertWhole();
+    }
+
+    private async Task<World> StartAsync(
+        Func<Passage, int, bool> isStruck, Func<Passage, bool> strike, int loadTimeout = AmpleLoadTimeout, params string[] wrapper)
     {
         int guest = 0;
         var observer = new ExecObserver(Path.Combine(_folder, "steps"), passage => isStruck(passage, Volatile.Read(ref guest)), strike);
@@ -147,7 +201,7 @@ public sealed class ExecFaultTests
         {
             ["mode"] = "cpr-exec",
             ["cpr-load-timeout"] = loadTimeout,
-            ["cpr-exec-command"] = new JsonArray([.. arguments.Prepend(FaultProgram.Path).Select(word => JsonValue.Create(word))]),
+            ["cpr-exec-command"] = new JsonArray([.. wrapper, .. arguments.Prepend(FaultProgram.Path).Select(word => JsonValue.Create(word))]),
         });
         await qmp.ExecuteAsync("migrate");
         return new World(process, qmp, observer);

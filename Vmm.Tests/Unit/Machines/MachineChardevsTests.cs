@@ -251,7 +251,7 @@ public sealed class MachineChardevsTests : IDisposable
     public void A_process_without_the_guest_says_where_to_name_it()
     {
         _host = new MachineHost(_files.Configuration, new GuestOwnership());
-        Host.Do(Host.Machine.AwaitGuest);
+        Host.Do(() => Host.Machine.AwaitGuest());
 
         Assert.That(() => AddAsync(new NullChardevConfiguration("c")), Refused(
             "chardev 'c': there is no guest in this process yet: name it on the command line, by -chardev"));

@@ -211,7 +211,7 @@ public sealed class MachineTests : IDisposable
     public void A_machine_that_waits_for_a_guest_has_none()
     {
         _host = new MachineHost(_files.Configuration, _ownership);
-        _host.Do(_host.Machine.AwaitGuest);
+        _host.Do(() => _host.Machine.AwaitGuest());
         Assert.That(
             () => _host.DoAsync(() => _host.Machine.ResetAsync(ShutdownCause.HostQmpSystemReset)),
             Throws.TypeOf<MachineException>().With.Message.EqualTo("there is no guest in this process yet"));
