@@ -40,13 +40,15 @@ public static class FileLocks
     }
 
     /// <summary>
-    /// Has no other process open a file for writing while something is done, where none has it open. One that opens it without waiting is refused
-    /// for that moment.
+    /// Does something under a write lease (F_SETLEASE, fcntl(2)), which the host grants only while no other open file of the same inode is open for
+    /// writing. A process that opens it meanwhile waits for the end of the lease, or is refused where it opens with O_NONBLOCK.
     /// </summary>
-    /// <returns>False, and nothing was done, where one has; and where the file system does not say.</returns>
-    public static bool TryWithoutOthers(SafeHandle handle, Action what)
+    /// <param name="handle">The file, open for writing, of this process's user.</param>
+    /// <param name="action">What is done.</param>
+    /// <returns>False, and nothing was done, where the lease is not granted: another has it open, or the file system knows no leases.</returns>
+    public static bool TryWithWriteLease(SafeHandle handle, Action action)
     {
-        ArgumentNullException.ThrowIfNull(what);
+        ArgumentNullException.ThrowIfNull(action);
         using var fd = new BorrowedDescriptor(handle);
         if (fcntl(fd, SetLease, WriteLock) < 0)
         {
@@ -55,7 +57,7 @@ public static class FileLocks
 
         try
         {
-            what.Invoke();
+            action.Invoke();
             return true;
         }
         finally

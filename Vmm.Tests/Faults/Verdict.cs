@@ -13,7 +13,7 @@ namespace Vmm.Tests.Faults;
 internal sealed class Verdict
 {
     private static readonly TimeSpan Watch = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan Settling = Timeouts.Answer;
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
     private readonly Scene _scene;

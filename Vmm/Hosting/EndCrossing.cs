@@ -32,14 +32,16 @@ internal sealed class EndCrossing(EndWatch watch) : IExecCrossing
     /// <inheritdoc/>
     public void Continue() => watch.Release();
 
-    /// <summary>Nothing comes in the record: the host has the signals, and reading them begins when the guest is here, or the attempt is over.</summary>
+    /// <summary>Nothing comes in the record: the host has the signals. The process reads none from its start until it has the guest (VmmHost).</summary>
     /// <inheritdoc/>
     public void Restore(StateReader record, HandedOverDescriptors descriptors)
     {
     }
 
     /// <inheritdoc/>
-    public void Resume() => watch.Release();
+    public void Resume()
+    {
+    }
 
     private static MachineException IsRequested() => new("this process was asked to end");
 }

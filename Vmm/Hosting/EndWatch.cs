@@ -10,7 +10,7 @@
 // is done by threads of the pool, which exist from the start as well.
 //
 // A process that becomes another program loses what it has read and not done yet. So it does not become one once its end was requested, and from then on
-// until it has become one no signal is read: the host keeps it, and the program that has the guest reads it (Hold, Release).
+// until it has become one no signal is read: the host keeps it, and the program that has the guest reads it (TryHold, Release).
 
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;

@@ -70,7 +70,7 @@ internal sealed class WaitingFile : IDisposable
         {
             if (_created)
             {
-                FileLocks.TryWithoutOthers(_file, RemoveName);
+                FileLocks.TryWithWriteLease(_file, RemoveName);
             }
         }
         catch (PosixException)

@@ -55,13 +55,7 @@ public sealed class ReplacedProgramTests : ExecTest
     {
         await BootAsync("-S");
 
-        await AskAsync(Command);
-
-        await Guest.ExpectAsync("completed");
-        Assert.That(await Guest.StatusAsync(), Is.EqualTo("paused"));
-        await Guest.Qmp.ExecuteAsync("cont");
-        await CountsAsync();
-        AssertWhole();
+        await ComesPausedAsync();
     }
 
     /// <summary>What rotates logs renames them; the keeper, which makes a new one too, leaves it to the program that writes it.</summary>
@@ -102,13 +96,7 @@ public sealed class ReplacedProgramTests : ExecTest
         await BootAsync();
         await Guest.Qmp.ExecuteAsync("stop");
 
-        await AskAsync(Command);
-        await Guest.ExpectAsync("completed");
-
-        Assert.That(await Guest.StatusAsync(), Is.EqualTo("paused"));
-        await Guest.Qmp.ExecuteAsync("cont");
-        await CountsAsync();
-        AssertWhole();
+        await ComesPausedAsync();
     }
 
     [Test]
@@ -175,6 +163,18 @@ public sealed class ReplacedProgramTests : ExecTest
         var chardevs = await Guest.Qmp.ExecuteAsync("query-chardev");
         string shown = chardevs.EnumerateArray().Single(c => c.GetProperty("label").GetString() == "console").GetProperty("filename").GetString()!;
         Assert.That(shown, Does.Not.StartWith("disconnected"));
+    }
+
+    /// <summary>Has the process become a program with the same command line, in which the guest is paused until it is continued.</summary>
+    private async Task ComesPausedAsync()
+    {
+        await AskAsync(Command);
+        await Guest.ExpectAsync("completed");
+
+        Assert.That(await Guest.StatusAsync(), Is.EqualTo("paused"));
+        await Guest.Qmp.ExecuteAsync("cont");
+        await CountsAsync();
+        AssertWhole();
     }
 
     private static string Image(int process) => new FileInfo($"/proc/{process}/exe").LinkTarget!;

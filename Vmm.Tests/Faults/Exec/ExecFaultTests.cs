@@ -106,7 +106,7 @@ public sealed class ExecFaultTests
 
     /// <summary>Neither the request nor the guest's end is lost: no program runs on, and the keeper takes nothing.</summary>
     [Test]
-    [Promise(62)]
+    [Promise(63)]
     public async Task A_signal_that_ends_the_process_does_so_whenever_it_comes([ValueSource(nameof(WhenSignalled))] string step)
     {
         await using var world = await StartAsync((passage, guest) => passage.Process == guest && passage.Name == step && IsInOwners(passage), Signalled);
@@ -116,7 +116,7 @@ public sealed class ExecFaultTests
 
     /// <summary>The new program fails, and may have read the signal: the one before is to end by it.</summary>
     [Test]
-    [Promise(62)]
+    [Promise(63)]
     public async Task A_signal_in_a_program_that_goes_back_ends_the_one_before([Values("NewRecordRead", "NewPlanAccepted")] string step)
     {
         await using var world = await StartAsync(
